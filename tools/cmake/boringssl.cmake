@@ -1,0 +1,1 @@
+# BoringSSL: see tools/cmake; filled in with the dependency build.
