@@ -1,0 +1,96 @@
+// The control messages and open requests: one struct each, JSON in and out. PROTOCOL.md, sections
+// "Hello", "Opening a stream" and "Control messages", is the same in prose.
+//
+// Decoding foreign JSON never aborts: a Decode function returns false when the text is not JSON, is
+// nested deeper than 8, is of another type, lacks a required member, or has one of the wrong kind
+// or outside its limits. Members that are not known are ignored, so that version N works with N-1.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace engine {
+
+inline constexpr uint32_t kProtocolVersion = 1;
+inline constexpr uint32_t kProtocolVersionMin = 1;
+inline constexpr size_t kControlSizeMax = 8 * 1024;    // Of one message, in bytes.
+inline constexpr size_t kCommandArgumentsMax = 256;    // Of an exec request.
+inline constexpr uint16_t kTerminalCellsMax = 10'000;  // Columns or rows of a terminal.
+
+// Hello is the first frame of each side: kControl on stream 0.
+struct Hello {
+  uint32_t version = kProtocolVersion;         // The newest the sender speaks.
+  uint32_t version_min = kProtocolVersionMin;  // The oldest it still speaks.
+  std::vector<std::string> features;           // Unknown ones are ignored.
+  std::string software;                        // "adit-agent/0.1.0", for people.
+  std::string role;                            // "agent", "client" or "relay".
+  std::string session_id;                      // client: the session to join ...
+  std::string session_token;                   // ... and the proof; never logged.
+  std::string node_name;                       // agent: what the machine calls itself.
+  std::string platform;                        // agent: "Linux Debian GNU/Linux 12 x86_64".
+};
+
+// AgreedVersion returns the version that both sides speak, or 0 when there is none.
+uint32_t AgreedVersion(const Hello& ours, const Hello& theirs);
+
+struct TerminalSize {
+  uint16_t columns = 80;
+  uint16_t rows = 24;
+};
+
+// Open requests. `session_id`, `principal` and `run_as` are set by the relay alone; a client's are
+// overwritten.
+struct ShellRequest {
+  std::string session_id, principal, run_as;
+  TerminalSize size;
+  std::string terminal;  // TERM, such as "xterm-256color".
+};
+struct ExecRequest {
+  std::string session_id, principal, run_as;
+  std::vector<std::string> arguments;  // arguments[0] is the program; no shell in between.
+  bool with_terminal = false;          // -t: a PTY as for a shell.
+  TerminalSize size;
+  std::string terminal;
+};
+struct TcpRequest {
+  std::string session_id, principal;
+  std::string host;  // A name or an address, as the node resolves it.
+  uint16_t port = 0;
+};
+using OpenRequest = std::variant<ShellRequest, ExecRequest, TcpRequest>;
+
+// Messages on a stream.
+struct Resize {
+  TerminalSize size;
+};
+struct Signal {
+  std::string name;  // Without SIG: "INT", "TERM", "HUP", "QUIT", "KILL", "USR1", "USR2", "WINCH".
+};
+struct Exit {
+  uint8_t status = 0;
+  std::string signal;  // Without SIG; empty if the program exited by itself.
+};
+// Messages on stream 0, between agent and relay.
+struct RenewCertificate {
+  std::string request_pem;  // PKCS #10.
+};
+struct CertificateRenewed {
+  std::string certificate_pem;
+};
+struct Notice {
+  std::string text;  // For the user's eyes, one line: who ended what and why.
+};
+using ControlMessage =
+    std::variant<Hello, Resize, Signal, Exit, RenewCertificate, CertificateRenewed, Notice>;
+
+std::string Encode(const ControlMessage& message);
+[[nodiscard]] bool Decode(std::string_view json, ControlMessage& out);
+
+std::string EncodeOpen(const OpenRequest& request);
+[[nodiscard]] bool DecodeOpen(std::string_view json, OpenRequest& out);
+
+}  // namespace engine
