@@ -1,0 +1,18 @@
+// Random bytes for secrets: keys, tokens, nonces.
+
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+namespace engine::crypto {
+
+// FillRandom fills `out` from BoringSSL's generator, which the kernel seeds. It cannot fail: a
+// machine without randomness stops the process. Thread-safe.
+void FillRandom(std::span<std::byte> out);
+
+// RandomHex returns 2 * `size` hexadecimal digits of randomness.
+std::string RandomHex(size_t size);
+
+}  // namespace engine::crypto
