@@ -1,0 +1,119 @@
+# The tests of tools/test --long: at full size, each result a line of bench/results/long.jsonl.
+# Sourced by tools/test, whose functions it uses.
+
+long_tests=(asan tsan fuzz e2e bench)
+declare -A about_long=(
+  [asan]="unit, contract, sim and fuzz inputs with AddressSanitizer and UndefinedBehaviorSanitizer"
+  [tsan]="unit, contract and sim with ThreadSanitizer"
+  [fuzz]="every fuzz target for FUZZ_SECONDS (300), on a corpus that grows in build/fuzz-corpus"
+  [e2e]="the real programs at full size, on both backends"
+  [bench]="every micro benchmark at full length, in preset release"
+)
+
+# Each long_NAME leaves a JSON object with what it saw in this file.
+long_details=build/long-details.json
+
+count_cases() {
+  local preset=$1
+  shift
+  local label
+  for label in "$@"; do cat "build/$preset/counts/$label"/*.xml 2> /dev/null || true; done |
+    awk -F'"' '/^<testsuites/ { programs++; cases += $2 }
+               END { printf "{\"programs\": %d, \"cases\": %d}\n", programs, cases }' > "$long_details"
+}
+
+run_sanitized() {
+  local preset=$1 label
+  shift
+  tools/dependencies test
+  configure_and_build "$preset"
+  for label in "$@"; do run_label "$preset" "$label" "$jobs"; done
+  count_cases "$preset" "$@"
+}
+
+long_asan() {
+  export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+  export UBSAN_OPTIONS=print_stacktrace=1
+  run_sanitized asan unit contract sim fuzz
+}
+
+long_tsan() {
+  export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+  # Newer kernels spread mappings over more bits than g++ 12's ThreadSanitizer expects.
+  if setarch -R true 2> /dev/null; then ctest() { setarch -R ctest "$@"; }; fi
+  run_sanitized tsan unit contract sim
+}
+
+fuzz_one() {
+  local target=$1 name corpus code=0
+  name=$(basename "$target" _fuzz)
+  corpus=build/fuzz-corpus/$name
+  mkdir -p "$corpus" build/fuzz-artifacts "tests/fuzz/corpus/$name"
+  "$target" -max_total_time="${FUZZ_SECONDS:-300}" -timeout=25 -rss_limit_mb=2048 -print_final_stats=1 \
+    -artifact_prefix="build/fuzz-artifacts/$name-" "$corpus" "tests/fuzz/corpus/$name" \
+    > "build/fuzz-artifacts/$name.log" 2>&1 || code=$?
+  printf '%s %s %s %s\n' "$name" "$code" \
+    "$(sed -n 's/^stat::number_of_executed_units: *//p' "build/fuzz-artifacts/$name.log")" \
+    "$(find "$corpus" -type f | wc -l)"
+  if [ "$code" != 0 ]; then tail -n 40 "build/fuzz-artifacts/$name.log" >&2; fi
+  return 0
+}
+
+long_fuzz() {
+  tools/dependencies fuzz
+  cmake --preset fuzz > build/fuzz.configure.log 2>&1 || { cat build/fuzz.configure.log; return 1; }
+  local targets
+  targets=$(ninja -C build/fuzz -t targets all | sed -n 's/^\([a-z0-9_]*_fuzz\): phony$/\1/p')
+  [ -n "$targets" ] || { echo "there is no fuzz target"; return 1; }
+  # shellcheck disable=SC2086
+  configure_and_build fuzz $targets
+  export -f fuzz_one
+  local target
+  for target in $targets; do find build/fuzz -name "$target" -type f -perm -u+x; done |
+    xargs -n 1 -P "$jobs" bash -c 'fuzz_one "$0"' | tee build/fuzz-results.txt
+  awk 'BEGIN { printf "{" }
+       { printf "%s\"%s\": {\"exit\": %d, \"runs\": %d, \"corpus\": %d}", (NR > 1 ? ", " : ""), $1, $2, $3, $4 }
+       END { print "}" }' build/fuzz-results.txt > "$long_details"
+  ! awk '$2 != 0 { bad = 1 } END { exit !bad }' build/fuzz-results.txt
+}
+
+long_e2e() {
+  [ -x tests/e2e/run ] || { echo "there are no end-to-end tests yet"; return 1; }
+  tools/dependencies e2e
+  configure_and_build release adit adit-agent adit-relay
+  export ADIT_BIN=$PWD/build/release/bin
+  tests/e2e/run --full | tee build/e2e.log
+  printf '{"last_line": %s}\n' "$(tail -n 1 build/e2e.log | python3 -c 'import json, sys; print(json.dumps(sys.stdin.read().strip()))')" > "$long_details"
+}
+
+long_bench() {
+  tools/dependencies bench
+  cmake --preset release > build/release.configure.log 2>&1 || { cat build/release.configure.log; return 1; }
+  local targets target
+  targets=$(ninja -C build/release -t targets all | sed -n 's/^\([a-z0-9_]*_bench\): phony$/\1/p')
+  [ -n "$targets" ] || { echo "there is no benchmark"; return 1; }
+  # shellcheck disable=SC2086
+  configure_and_build release $targets
+  mkdir -p build/bench
+  rm -f build/bench/*.json
+  for target in $targets; do
+    say "$target"
+    "$(find build/release -name "$target" -type f -perm -u+x)" \
+      --benchmark_out="build/bench/$target.json" --benchmark_out_format=json
+  done
+  python3 tools/lib/bench_details.py build/bench > "$long_details"
+}
+
+run_long() {
+  local name=$1 start=$SECONDS ok
+  rm -f "$long_details"
+  say "$name: ${about_long[$name]}"
+  run_step "long_$name"
+  if [ "$step_code" = 0 ]; then ok=true; else ok=false; fi
+  python3 tools/lib/append_result.py bench/results/long.jsonl "$name" "$ok" "$((SECONDS - start))" "$long_details"
+  if [ "$ok" = false ]; then
+    say "$name failed. To repeat it: tools/test --long $name"
+    return 1
+  fi
+  say "$name passed; the result is the last line of bench/results/long.jsonl"
+}
