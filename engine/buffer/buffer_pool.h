@@ -28,6 +28,16 @@ class BufferRef {
   size_t size() const { return bytes_.size(); }
   bool empty() const { return bytes_.empty(); }
 
+  // KeepFirst drops all but the first `size` bytes from the slice. The block stays whole.
+  // Requires: size <= this->size().
+  void KeepFirst(size_t size) {
+    CHECK(size <= bytes_.size());
+    bytes_ = bytes_.first(size);
+  }
+
+  // The number of the block, below the pool's block_count(). Requires: a reference to a block.
+  uint16_t block_id() const { return block_id_; }
+
   // Share returns a second reference, to `size` bytes that start at `offset`. No byte is copied.
   // Requires: offset + size <= this->size().
   BufferRef Share(size_t offset, size_t size) const;

@@ -36,14 +36,12 @@
 
 #include "engine/base/bytes.h"
 #include "engine/base/time.h"
+#include "engine/loop/address.h"
 #include "engine/loop/op.h"
 
 namespace engine {
 
-class Address;
-
-// The most slices one Send takes: one number for every backend, and all that POSIX promises.
-inline constexpr size_t kSendSlicesMax = 16;
+struct SocketOptions;
 
 enum class ReceiveMode : uint8_t {
   kOnce,    // One completion, at most one block. For a caller that must bound what it holds.
@@ -54,7 +52,20 @@ enum class ReceiveMode : uint8_t {
 enum class SendMode : uint8_t {
   kCopy,      // The kernel copies. One completion, and the bytes are free again.
   kZeroCopy,  // The kernel may pin. First completion: accepted. Final one: the bytes are free.
-              // Pays only for large sends; bench/micro/send_bench.cc says from which size.
+              // Pays only for large sends; bench/micro/loop_bench.cc says from which size.
+};
+
+enum class CloseMode : uint8_t {
+  kOrderly,  // What was sent is still delivered, then the peer reads the end.
+  kReset,    // What is on the way is thrown away, and the peer is told kReset.
+};
+
+enum class ShutdownSide : uint8_t { kReceive, kSend, kBoth };
+
+// Opened is a new socket, or why there is none.
+struct Opened {
+  IoError error;
+  Socket socket;
 };
 
 class Loop {
@@ -76,7 +87,7 @@ class Loop {
   virtual void Connect(ConnectOp& op, Socket socket, const Address& peer) = 0;
 
   // Receive completes with 1 to block_size bytes when some arrive; `mode` says how often. After
-  // kNoBuffers, restart once BufferPool::free_count() > 0.
+  // kNoBuffers, restart once BufferPool::free_count() > 0; a backend may say it before a byte came.
   virtual void Receive(ReceiveOp& op, Socket socket, ReceiveMode mode) = 0;
 
   // Send completes when every byte was accepted, or with an error; `size` says how many were.
@@ -87,8 +98,10 @@ class Loop {
   // StartTimer fires once, at the first iteration with Now() >= deadline.
   virtual void StartTimer(TimerOp& op, Instant deadline) = 0;
 
-  // Close closes the socket. Requires: no other op on it is in flight.
-  virtual void Close(CloseOp& op, Socket socket) = 0;
+  // Close closes the socket. Requires: no other op on it is in flight, but for zero-copy Sends that
+  // were accepted: their final completions come when the kernel has let go, at once with kReset.
+  virtual void Close(CloseOp& op, Socket socket, CloseMode mode) = 0;
+  void Close(CloseOp& op, Socket socket) { Close(op, socket, CloseMode::kOrderly); }
 
   // Cancel asks for an early end; see rule 4. Canceling an op that is not in flight does nothing.
   virtual void Cancel(Op& op) = 0;
@@ -98,26 +111,66 @@ class Loop {
 
   virtual BufferPool& buffers() = 0;
 
+  // The calls below make, change or describe a socket at once; none completes an op. Sockets come
+  // in the mode that this loop wants and not inherited by children. One socket is used on one loop:
+  // to move it, Release() it here and Adopt() it there.
+
+  // OpenStream makes a socket of an address's family() for Connect. The caller owns it.
+  virtual Opened OpenStream(int family) = 0;
+
+  // Listen makes a socket for Accept. Port 0 takes a free one: see LocalAddress(). With kInUse,
+  // somebody else has the port.
+  virtual Opened Listen(const Address& local, int backlog) = 0;
+
+  // Adopt takes over a descriptor that was made elsewhere, and finds out its kind. The mode of a
+  // kFile, and of a connected socket, stays as it is. Requires: the descriptor is open.
+  virtual Socket Adopt(int descriptor) = 0;
+
+  // Release makes the loop forget an open socket, so that somebody else may use or close it.
+  // Requires: no op on it is in flight.
+  virtual void Release(Socket socket) = 0;
+
+  // Shutdown ends one or both directions for good; the peer of kSend reads the end of the stream.
+  // Requires: a kSocket, and no Send in flight when the send side ends.
+  virtual IoError Shutdown(Socket socket, ShutdownSide side) = 0;
+
+  // SetOptions changes what socket_options.h lists. On a socket that has no such option, nothing.
+  virtual void SetOptions(Socket socket, const SocketOptions& options) = 0;
+
+  // LocalAddress and PeerAddress return an empty Address when the socket has none.
+  virtual Address LocalAddress(Socket socket) const = 0;
+  virtual Address PeerAddress(Socket socket) const = 0;
+
+  // The number of ops in flight. A loop may be destroyed when it is zero.
+  size_t in_flight_count() const { return in_flight_count_; }
+
  protected:
-  // For backends: the only two places where an op's state changes.
+  // For backends: the only two places where an op's in_flight() changes.
   template <class Outcome>
-  static void Begin(OpOf<Outcome>& op) {
+  void Begin(OpOf<Outcome>& op) {
     CHECK(!op.in_flight_);
     op.in_flight_ = true;
     op.cancel_requested_ = false;
+    op.failure = IoError::kNone;
+    ++in_flight_count_;
   }
   template <class Outcome>
-  static void Complete(OpOf<Outcome>& op, Outcome outcome) {
+  void Complete(OpOf<Outcome>& op, Outcome outcome) {
     CHECK(op.in_flight_);
-    if constexpr (requires { outcome.more; }) {
-      op.in_flight_ = outcome.more;
-    } else {
+    bool more = false;
+    if constexpr (requires { outcome.more; }) more = outcome.more;
+    if (!more) {
       op.in_flight_ = false;
+      op.stage = OpStage::kIdle;
+      --in_flight_count_;
     }
     op.handler_(std::move(outcome));  // Last: it may destroy `op`.
   }
   static void RequestCancel(Op& op) { op.cancel_requested_ = op.in_flight_; }
   static bool CancelRequested(const Op& op) { return op.cancel_requested_; }
+
+ private:
+  size_t in_flight_count_ = 0;
 };
 
 }  // namespace engine

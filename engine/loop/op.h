@@ -2,11 +2,16 @@
 
 #pragma once
 
+#include <sys/uio.h>
+
+#include <array>
 #include <cstdint>
 #include <utility>
 
 #include "engine/base/check.h"
+#include "engine/base/time.h"
 #include "engine/buffer/buffer_pool.h"
+#include "engine/loop/address.h"
 
 namespace engine {
 
@@ -36,8 +41,12 @@ enum class IoError : uint8_t {
   kTimedOut,     // The kernel gave up waiting.
   kExhausted,    // Out of descriptors or kernel memory.
   kDenied,       // Not permitted: a firewall, a closed terminal side, a lost privilege.
+  kInUse,        // Somebody else listens at that address. Listen only.
   kUnexpected,   // Anything else; the log has the number.
 };
+
+// The most slices one Send takes: one number for every backend, and all that POSIX promises.
+inline constexpr size_t kSendSlicesMax = 16;
 
 // What a handler is told. `more` means that the op is still in flight and will complete again.
 struct Accepted {
@@ -84,6 +93,16 @@ class Handler {
   Call call_;
 };
 
+enum class OpKind : uint8_t { kAccept, kConnect, kReceive, kSend, kTimer, kClose };
+
+// OpStage says where an op is while its loop runs it.
+enum class OpStage : uint8_t {
+  kIdle,      // Not in flight.
+  kReady,     // In the loop's queue of ops to try, or to complete, in this or the next iteration.
+  kWaiting,   // Until a deadline, or until the descriptor is ready.
+  kInKernel,  // The kernel, or the simulator, has the op itself.
+};
+
 // Op is the part that every operation shares. It neither moves nor copies: the kernel may hold
 // its address.
 class Op {
@@ -94,10 +113,16 @@ class Op {
   // True from the call that starts the op until its final completion begins.
   bool in_flight() const { return in_flight_; }
 
-  Op* next = nullptr;  // For the loop's queues.
+  // What follows is for the loop that runs the op, and for nobody else. It lives here because the
+  // caller's op is the only memory that a loop may use for what is in flight.
+  Op* next = nullptr;
+  Socket socket;
+  const OpKind kind;
+  OpStage stage = OpStage::kIdle;
+  IoError failure = IoError::kNone;  // Complete with this error when its turn comes.
 
  protected:
-  Op() = default;
+  explicit Op(OpKind op_kind) : kind(op_kind) {}
   ~Op() { CHECK(!in_flight_); }
 
  private:
@@ -108,10 +133,16 @@ class Op {
   bool cancel_requested_ = false;
 };
 
+// OpState is what a loop keeps in one kind of op while it is in flight.
+template <class Outcome>
+struct OpState;
+
 template <class Outcome>
 class OpOf final : public Op {
  public:
-  explicit OpOf(Handler<Outcome> handler) : handler_(handler) {}
+  explicit OpOf(Handler<Outcome> handler) : Op(OpState<Outcome>::kKind), handler_(handler) {}
+
+  OpState<Outcome> state;  // For the loop that runs the op, and for nobody else.
 
  private:
   friend class Loop;
@@ -124,5 +155,56 @@ using ReceiveOp = OpOf<Received>;
 using SendOp = OpOf<Sent>;
 using TimerOp = OpOf<Fired>;
 using CloseOp = OpOf<Closed>;
+
+template <>
+struct OpState<Accepted> {
+  static constexpr OpKind kKind = OpKind::kAccept;
+};
+
+template <>
+struct OpState<Connected> {
+  static constexpr OpKind kKind = OpKind::kConnect;
+  Address peer;
+  bool started = false;  // connect() was called, and its result is awaited.
+};
+
+template <>
+struct OpState<Received> {
+  static constexpr OpKind kKind = OpKind::kReceive;
+  bool repeat = false;
+  bool readable = false;  // Readiness was seen and not used up. For kFile.
+};
+
+template <>
+struct OpState<Sent> {
+  static constexpr OpKind kKind = OpKind::kSend;
+  std::array<iovec, kSendSlicesMax> slices;  // What is left starts at `first`.
+  msghdr message;
+  uint32_t size;        // All that is to be sent.
+  uint32_t sent;        // Of these, accepted.
+  uint8_t slice_count;  // Slices from `first` on.
+  uint8_t first;
+  bool zero_copy;
+  bool writable;      // Readiness was seen and not used up. For kFile.
+  bool accepted;      // The completion with `more` was given.
+  uint16_t releases;  // Zero-copy pieces that the kernel still holds.
+  IoError error;      // How it ended, while releases are awaited.
+};
+
+template <>
+struct OpState<Fired> {
+  static constexpr OpKind kKind = OpKind::kTimer;
+  Instant deadline{};
+  uint64_t sequence = 0;  // Equal deadlines fire in the order of their start.
+  TimerOp* child = nullptr;
+  TimerOp* sibling = nullptr;
+  TimerOp* previous = nullptr;  // The left sibling, or the parent of a first child.
+};
+
+template <>
+struct OpState<Closed> {
+  static constexpr OpKind kKind = OpKind::kClose;
+  bool reset = false;
+};
 
 }  // namespace engine

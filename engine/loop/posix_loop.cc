@@ -1,0 +1,218 @@
+#include "engine/loop/posix_loop.h"
+
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <ctime>
+
+#include "engine/loop/descriptor.h"
+#include "engine/loop/io_error.h"
+
+namespace engine {
+namespace {
+
+Instant ReadClock() {
+  timespec time{};
+  CHECK(::clock_gettime(CLOCK_MONOTONIC, &time) == 0);
+  return Instant(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
+}
+
+void IgnoreBrokenPipes() {
+  struct sigaction action {};
+  CHECK(::sigaction(SIGPIPE, nullptr, &action) == 0);
+  if (action.sa_handler != SIG_DFL) return;
+  action.sa_handler = SIG_IGN;
+  CHECK(::sigaction(SIGPIPE, &action, nullptr) == 0);
+}
+
+}  // namespace
+
+PosixLoop::PosixLoop(uint16_t block_count, uint32_t block_size)
+    : buffers_(block_count, block_size), now_(ReadClock()) {
+  IgnoreBrokenPipes();
+  // In the blocking mode, because io_uring reads it; nobody ever waits in write(2), whose sum would
+  // have to pass 2^64.
+  wake_descriptor_ = ::eventfd(0, EFD_CLOEXEC);
+  CHECK(wake_descriptor_ >= 0);
+}
+
+PosixLoop::~PosixLoop() {
+  CHECK(in_flight_count() == 0);
+  ::close(wake_descriptor_);
+}
+
+void PosixLoop::Wake() noexcept {
+  if (wake_pending_.exchange(true)) return;
+  const uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(wake_descriptor_, &one, sizeof one);
+}
+
+Duration PosixLoop::WaitTime(Duration wait_max) const {
+  if (!ready_.empty()) return Duration::zero();
+  const TimerOp* first = timers_.first();
+  if (first == nullptr || wait_max <= Duration::zero()) return wait_max;
+  // The clock was last read when this iteration's predecessor began: read it again, so that the
+  // time that its handlers took does not make a timer late.
+  return std::clamp(first->state.deadline - ReadClock(), Duration::zero(), wait_max);
+}
+
+void PosixLoop::BeginIteration() {
+  now_ = ReadClock();
+  while (TimerOp* op = timers_.PopDue(now_)) MakeReady(*op);
+}
+
+void PosixLoop::MakeReady(Op& op) {
+  op.stage = OpStage::kReady;
+  ready_.Push(op);
+}
+
+void PosixLoop::RunReady() {
+  // What handlers make ready waits for the next iteration.
+  CHECK(running_.empty());
+  std::swap(running_, ready_);
+  while (Op* op = running_.Pop()) Run(*op);
+}
+
+void PosixLoop::Run(Op& op) {
+  if (op.kind == OpKind::kClose) {
+    CloseNow(static_cast<CloseOp&>(op));
+  } else if (CancelRequested(op)) {
+    FailNow(op, IoError::kCanceled);
+  } else if (op.failure != IoError::kNone) {
+    FailNow(op, op.failure);
+  } else if (op.kind == OpKind::kTimer) {
+    Complete(static_cast<TimerOp&>(op), Fired{IoError::kNone});
+  } else if (op.socket.kind == SocketKind::kSocket) {
+    TrySocket(op);
+  } else if (op.kind == OpKind::kReceive) {
+    TryFile(static_cast<ReceiveOp&>(op));
+  } else {
+    CHECK(op.kind == OpKind::kSend);
+    TryFile(static_cast<SendOp&>(op));
+  }
+}
+
+void PosixLoop::Cancel(Op& op) {
+  if (!op.in_flight() || CancelRequested(op)) return;
+  RequestCancel(op);
+  if (op.stage == OpStage::kReady) return;  // Run() sees the request.
+  if (op.kind == OpKind::kTimer) {
+    timers_.Remove(static_cast<TimerOp&>(op));
+    MakeReady(op);
+  } else {
+    StopWaiting(op);
+  }
+}
+
+void PosixLoop::FailLater(Op& op, IoError error) {
+  op.failure = error;
+  MakeReady(op);
+}
+
+void PosixLoop::FailNow(Op& op, IoError error) {
+  switch (op.kind) {
+    case OpKind::kAccept:
+      return Complete(static_cast<AcceptOp&>(op), Accepted{error, false, {}});
+    case OpKind::kConnect:
+      return Complete(static_cast<ConnectOp&>(op), Connected{error});
+    case OpKind::kReceive:
+      return Complete(static_cast<ReceiveOp&>(op), Received{error, false, {}});
+    case OpKind::kSend: {
+      auto& send = static_cast<SendOp&>(op);
+      return Complete(send, Sent{error, false, send.state.sent});
+    }
+    case OpKind::kTimer:
+      return Complete(static_cast<TimerOp&>(op), Fired{error});
+    case OpKind::kClose:
+      break;  // A Close neither fails nor can be taken back.
+  }
+  CHECK(false);
+}
+
+void PosixLoop::StartTimer(TimerOp& op, Instant deadline) {
+  Begin(op);
+  op.stage = OpStage::kWaiting;
+  timers_.Add(op, deadline);
+}
+
+void PosixLoop::Close(CloseOp& op, Socket socket, CloseMode mode) {
+  CHECK(socket.valid());
+  Begin(op);
+  op.socket = socket;
+  op.state.reset = mode == CloseMode::kReset;
+  MakeReady(op);
+}
+
+void PosixLoop::CloseNow(CloseOp& op) {
+  const int descriptor = static_cast<int>(op.socket.handle);
+  Forget(op.socket);
+  if (op.state.reset && op.socket.kind == SocketKind::kSocket) {
+    const linger now{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  }
+  // Linux frees the descriptor whatever close(2) says, and no bytes are promised by it.
+  ::close(descriptor);
+  Complete(op, Closed{IoError::kNone});
+}
+
+void PosixLoop::PrepareReceive(ReceiveOp& op, Socket socket, ReceiveMode mode) {
+  CHECK(socket.valid());
+  Begin(op);
+  op.socket = socket;
+  op.state.repeat = mode == ReceiveMode::kRepeat;
+  op.state.readable = false;
+}
+
+void PosixLoop::PrepareSend(SendOp& op, Socket socket, std::span<const ByteView> slices,
+                            SendMode mode) {
+  CHECK(socket.valid());
+  CHECK(!slices.empty());
+  CHECK(slices.size() <= kSendSlicesMax);
+  Begin(op);
+  op.socket = socket;
+  auto& state = op.state;
+  uint64_t size = 0;
+  for (size_t i = 0; i < slices.size(); ++i) {
+    CHECK(!slices[i].empty());
+    state.slices[i] = {const_cast<std::byte*>(slices[i].data()), slices[i].size()};
+    size += slices[i].size();
+  }
+  CHECK(size <= UINT32_MAX);
+  state.size = static_cast<uint32_t>(size);
+  state.sent = 0;
+  state.slice_count = static_cast<uint8_t>(slices.size());
+  state.first = 0;
+  state.zero_copy = mode == SendMode::kZeroCopy;
+  state.writable = false;
+  state.accepted = false;
+  state.releases = 0;
+  state.error = IoError::kNone;
+}
+
+std::span<const iovec> PosixLoop::SlicesLeft(const SendOp& op) {
+  return std::span(op.state.slices).subspan(op.state.first, op.state.slice_count);
+}
+
+bool PosixLoop::Advance(SendOp& op, size_t size) {
+  auto& state = op.state;
+  CHECK(size <= state.size - state.sent);
+  state.sent += static_cast<uint32_t>(size);
+  while (size > 0) {
+    iovec& slice = state.slices[state.first];
+    if (size < slice.iov_len) {
+      slice.iov_base = static_cast<std::byte*>(slice.iov_base) + size;
+      slice.iov_len -= size;
+      break;
+    }
+    size -= slice.iov_len;
+    ++state.first;
+    --state.slice_count;
+  }
+  return state.sent == state.size;
+}
+
+}  // namespace engine
