@@ -13,13 +13,15 @@
 #include <variant>
 #include <vector>
 
+#include "engine/wire/frame.h"  // kControlSizeMax, kOpenRequestMax.
+
 namespace engine {
 
 inline constexpr uint32_t kProtocolVersion = 1;
 inline constexpr uint32_t kProtocolVersionMin = 1;
-inline constexpr size_t kControlSizeMax = 8 * 1024;    // Of one message, in bytes.
 inline constexpr size_t kCommandArgumentsMax = 256;    // Of an exec request.
 inline constexpr uint16_t kTerminalCellsMax = 10'000;  // Columns or rows of a terminal.
+inline constexpr size_t kJsonDepthMax = 8;             // Objects and arrays within one another.
 
 // Hello is the first frame of each side: kControl on stream 0.
 struct Hello {
@@ -37,6 +39,7 @@ struct Hello {
 // AgreedVersion returns the version that both sides speak, or 0 when there is none.
 uint32_t AgreedVersion(const Hello& ours, const Hello& theirs);
 
+// TerminalSize is in character cells; 0 means that the sender does not know.
 struct TerminalSize {
   uint16_t columns = 80;
   uint16_t rows = 24;
@@ -87,10 +90,15 @@ struct Notice {
 using ControlMessage =
     std::variant<Hello, Resize, Signal, Exit, RenewCertificate, CertificateRenewed, Notice>;
 
+// Encode and EncodeOpen return the JSON text. A string that is not UTF-8 is sent with U+FFFD in the
+// place of what is wrong. The result of a long enough request is larger than kControlSizeMax or
+// kOpenRequestMax and cannot be sent: who takes a command line from a user compares first.
 std::string Encode(const ControlMessage& message);
-[[nodiscard]] bool Decode(std::string_view json, ControlMessage& out);
-
 std::string EncodeOpen(const OpenRequest& request);
+
+// Decode and DecodeOpen return false, and leave `out` as it was, for anything that is not a legal
+// message. Texts that reach a system call (program arguments, names) hold no NUL.
+[[nodiscard]] bool Decode(std::string_view json, ControlMessage& out);
 [[nodiscard]] bool DecodeOpen(std::string_view json, OpenRequest& out);
 
 }  // namespace engine

@@ -24,6 +24,12 @@ inline constexpr size_t kFramePayloadMax = kFrameSizeMax - kFrameHeaderSize;
 static_assert(kFrameHeaderSize == 8);
 static_assert(kFramePayloadMax == 16'376);
 
+// Maxima of what a frame that is no data carries, in bytes. They bound what a parser assembles.
+inline constexpr size_t kControlSizeMax = 8 * 1024;  // One control message.
+inline constexpr size_t kOpenRequestMax = 8 * 1024;  // One open request.
+inline constexpr size_t kCloseTextMax = 1024;        // The text of kReject, kReset and kGoaway.
+static_assert(sizeof(uint64_t) + kOpenRequestMax <= kFramePayloadMax);
+
 // StreamId names a stream for the life of its link; ids are never reused on it. The side that
 // connected opens odd ids, the side that accepted even ones. Zero is the link itself.
 enum class StreamId : uint32_t {};
@@ -31,17 +37,17 @@ inline constexpr StreamId kLinkStream{0};
 
 // FrameType values are on the wire; never renumber them.
 //
-//   type      stream  payload
-//   kOpen     new     u64 limit, then the open request (JSON)       flags: kFlagInteractive
-//   kAccept   id      u64 limit                                     answer to kOpen: go on
-//   kReject   id      u16 code, then a text for people              answer to kOpen: closed
-//   kData     id      1 to kFramePayloadMax bytes of the stream     flags: kFlagStderr
-//   kFinish   id      u64 final offset                              the sender sends no more data
-//   kReset    id      u16 code, then a text for people              both directions end now
-//   kCredit   id      u64 received, u64 limit                       absolute offsets, see
-//   mux/credit.h kPing     0       u64 opaque                                    flags: kFlagAnswer
-//   kGoaway   0       u16 code, then a text for people              no new streams; the link ends
-//   soon kControl  any     one control message (JSON), wire/control.h    stream 0: of the link
+//   type      stream  payload                                        flags
+//   kOpen     new     u64 limit, then the open request (JSON)        kFlagInteractive
+//   kAccept   id      u64 limit                                      answer to kOpen: go on
+//   kReject   id      u16 code, then a text for people               answer to kOpen: closed
+//   kData     id      1 to kFramePayloadMax bytes of the stream      kFlagStderr
+//   kFinish   id      u64 final offset                               no more data follows
+//   kReset    id      u16 code, then a text for people               both directions end now
+//   kCredit   id      u64 received, u64 limit: absolute offsets      see mux/credit.h
+//   kPing     0       u64 opaque                                     kFlagAnswer
+//   kGoaway   0       u16 code, then a text for people               no new streams
+//   kControl  any     one control message (JSON), wire/control.h     stream 0: of the link
 //
 // 0x20 to 0x2F are reserved for datagram streams (UDP).
 enum class FrameType : uint8_t {
@@ -102,7 +108,7 @@ enum class FrameError : uint8_t {
   kUnknownType,
   kUnknownFlags,
   kPayloadTooLarge,   // Header and payload beyond kFrameSizeMax.
-  kPayloadSizeWrong,  // Too short or not exactly what the type asks for.
+  kPayloadSizeWrong,  // Not what the type asks for: see the maxima above.
   kWrongStream,       // A link frame on a stream, or a stream frame on stream 0.
 };
 std::string_view FrameErrorText(FrameError error);
