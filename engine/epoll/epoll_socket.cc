@@ -26,24 +26,6 @@ int TakeError(Socket socket) {
   return error_number;
 }
 
-// WasGone is true for an accept(2) that found a connection already broken: Linux hands on what
-// happened to it. The listener itself is well.
-bool WasGone(int error_number) {
-  switch (error_number) {
-    case EINTR:
-    case ECONNABORTED:
-    case EPROTO:
-    case ENETDOWN:
-    case ENETUNREACH:
-    case EHOSTDOWN:
-    case EHOSTUNREACH:
-    case ENOPROTOOPT:
-      return true;
-    default:
-      return false;
-  }
-}
-
 }  // namespace
 
 void EpollLoop::Accept(AcceptOp& op, Socket listener) {
@@ -96,7 +78,7 @@ void EpollLoop::Try(AcceptOp& op) {
     const int descriptor =
         ::accept4(Descriptor(op.socket), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor < 0 && errno == EAGAIN) return Await(op);
-    if (descriptor < 0 && WasGone(errno)) continue;
+    if (descriptor < 0 && (errno == EINTR || WasGoneBeforeAccept(errno))) continue;
     if (descriptor < 0) return FailNow(op, IoErrorOf(errno));
     const Socket socket{descriptor, SocketKind::kSocket};
     Welcome(socket);
@@ -176,13 +158,13 @@ void EpollLoop::OnReadableWithoutBuffers(ReceiveOp& op) {
 
 void EpollLoop::Try(SendOp& op) {
   for (int i = 0; i < kTriesMax; ++i) {
-    const IoResult result = SendNow(op.socket, SlicesLeft(op));
+    const IoResult result = SendNow(op.socket, op.state.Left());
     if (result.interrupted()) continue;
     if (result.would_block()) return Await(op);
     if (!result.ok()) {
       return Complete(op, Sent{IoErrorOf(result.error_number), false, op.state.sent});
     }
-    if (Advance(op, result.size)) {
+    if (op.state.Advance(result.size)) {
       return Complete(op, Sent{IoError::kNone, false, op.state.sent});
     }
   }

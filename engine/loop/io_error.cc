@@ -68,6 +68,21 @@ IoError IoErrorOf(int error_number) {
   }
 }
 
+bool WasGoneBeforeAccept(int error_number) {
+  switch (error_number) {
+    case ECONNABORTED:
+    case EPROTO:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENOPROTOOPT:
+      return true;
+    default:
+      return false;
+  }
+}
+
 std::string_view IoErrorText(IoError error) {
   switch (error) {
     case IoError::kNone:

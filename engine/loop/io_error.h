@@ -10,6 +10,10 @@ namespace engine {
 // value that it does not know, it logs the number.
 IoError IoErrorOf(int error_number);
 
+// WasGoneBeforeAccept is true for an accept(2) that found a connection already broken: Linux hands
+// on what happened to it. The listener itself is well.
+bool WasGoneBeforeAccept(int error_number);
+
 // IoErrorText returns words for people, such as "connection refused".
 std::string_view IoErrorText(IoError error);
 

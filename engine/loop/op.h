@@ -6,8 +6,10 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <utility>
 
+#include "engine/base/bytes.h"
 #include "engine/base/check.h"
 #include "engine/base/time.h"
 #include "engine/buffer/buffer_pool.h"
@@ -178,6 +180,14 @@ struct OpState<Received> {
 template <>
 struct OpState<Sent> {
   static constexpr OpKind kKind = OpKind::kSend;
+
+  // Start copies the slices, and checks what Loop::Send() requires of them.
+  void Start(std::span<const ByteView> all, bool with_zero_copy);
+  // Left returns what was not accepted yet.
+  std::span<const iovec> Left() const { return std::span(slices).subspan(first, slice_count); }
+  // Advance counts `accepted` more bytes, and returns true when those were all.
+  bool Advance(size_t accepted);
+
   std::array<iovec, kSendSlicesMax> slices;  // What is left starts at `first`.
   msghdr message;
   uint32_t size;        // All that is to be sent.
@@ -186,7 +196,7 @@ struct OpState<Sent> {
   uint8_t first;
   bool zero_copy;
   bool writable;      // Readiness was seen and not used up. For kFile.
-  bool accepted;      // The completion with `more` was given.
+  bool finished;      // Nothing but releases is awaited.
   uint16_t releases;  // Zero-copy pieces that the kernel still holds.
   IoError error;      // How it ended, while releases are awaited.
 };

@@ -50,14 +50,14 @@ void PosixLoop::TryFile(ReceiveOp& op) {
 void PosixLoop::TryFile(SendOp& op) {
   auto& state = op.state;
   if (!state.writable && !IsNonBlocking(op.socket)) return AwaitFile(op);
-  const IoResult result = WriteFile(op.socket, SlicesLeft(op));
+  const IoResult result = WriteFile(op.socket, op.state.Left());
   if (result.interrupted()) return MakeReady(op);
   state.writable = false;
   if (result.would_block()) return AwaitFile(op);
   if (!result.ok()) {
     return Complete(op, Sent{IoErrorOf(result.error_number), false, state.sent});
   }
-  if (!Advance(op, result.size)) return MakeReady(op);
+  if (!op.state.Advance(result.size)) return MakeReady(op);
   Complete(op, Sent{IoError::kNone, false, state.sent});
 }
 

@@ -170,49 +170,9 @@ void PosixLoop::PrepareReceive(ReceiveOp& op, Socket socket, ReceiveMode mode) {
 void PosixLoop::PrepareSend(SendOp& op, Socket socket, std::span<const ByteView> slices,
                             SendMode mode) {
   CHECK(socket.valid());
-  CHECK(!slices.empty());
-  CHECK(slices.size() <= kSendSlicesMax);
   Begin(op);
   op.socket = socket;
-  auto& state = op.state;
-  uint64_t size = 0;
-  for (size_t i = 0; i < slices.size(); ++i) {
-    CHECK(!slices[i].empty());
-    state.slices[i] = {const_cast<std::byte*>(slices[i].data()), slices[i].size()};
-    size += slices[i].size();
-  }
-  CHECK(size <= UINT32_MAX);
-  state.size = static_cast<uint32_t>(size);
-  state.sent = 0;
-  state.slice_count = static_cast<uint8_t>(slices.size());
-  state.first = 0;
-  state.zero_copy = mode == SendMode::kZeroCopy;
-  state.writable = false;
-  state.accepted = false;
-  state.releases = 0;
-  state.error = IoError::kNone;
-}
-
-std::span<const iovec> PosixLoop::SlicesLeft(const SendOp& op) {
-  return std::span(op.state.slices).subspan(op.state.first, op.state.slice_count);
-}
-
-bool PosixLoop::Advance(SendOp& op, size_t size) {
-  auto& state = op.state;
-  CHECK(size <= state.size - state.sent);
-  state.sent += static_cast<uint32_t>(size);
-  while (size > 0) {
-    iovec& slice = state.slices[state.first];
-    if (size < slice.iov_len) {
-      slice.iov_base = static_cast<std::byte*>(slice.iov_base) + size;
-      slice.iov_len -= size;
-      break;
-    }
-    size -= slice.iov_len;
-    ++state.first;
-    --state.slice_count;
-  }
-  return state.sent == state.size;
+  op.state.Start(slices, mode == SendMode::kZeroCopy);
 }
 
 }  // namespace engine

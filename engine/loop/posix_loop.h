@@ -72,9 +72,6 @@ class PosixLoop : public Loop {
   // PrepareReceive and PrepareSend copy what the caller gave into the op, and begin it.
   void PrepareReceive(ReceiveOp& op, Socket socket, ReceiveMode mode);
   void PrepareSend(SendOp& op, Socket socket, std::span<const ByteView> slices, SendMode mode);
-  static std::span<const iovec> SlicesLeft(const SendOp& op);
-  // Advance counts `size` more bytes as sent, and returns true when those were all.
-  static bool Advance(SendOp& op, size_t size);
 
   int wake_descriptor() const { return wake_descriptor_; }
   void WakeWasSeen() { wake_pending_.store(false); }  // After the eventfd was read.
