@@ -176,7 +176,8 @@ class TidyTest(unittest.TestCase):
 
     def test_a_conditional_in_a_namespace_or_class_is_not_found(self):
         self.write('engine/wire/frame.cc',
-                   'namespace a {\nclass B final : public C {\n#if 1\n  int x = 0;\n#endif\n};\n}\n#if 1\n#endif\n')
+                   'namespace a {\nclass B final : public C {\n#if 1\n  int x = 0;\n#endif\n};\n}\n#if 1\n#endif\n'
+                   'void Verify() {\n#if ENGINE_VERIFY\n#endif\n}\n')
         self.assertEqual(self.found('conditionals'), [])
 
     def test_leftovers_are_found(self):
@@ -184,6 +185,10 @@ class TidyTest(unittest.TestCase):
             with self.subTest(line):
                 self.append('engine/wire/frame.cc', line + '\n')
                 self.assert_found('leftovers', 'engine/wire/frame.cc', 6, 'left over')
+
+    def test_a_test_may_skip_when_it_says_what_it_needs(self):
+        self.write('tests/unit/x_test.cc', 'GTEST_SKIP() << "needs root";\n')
+        self.assertEqual(self.found('leftovers'), [])
 
     def test_a_contract_test_may_skip_a_backend(self):
         self.write('tests/contract/loop_test.cc', 'GTEST_SKIP();\n')
