@@ -24,11 +24,12 @@ run_step() {
 }
 
 still_running() {
-  local path pid
+  local path pid command
   { grep -lzxF "ADIT_STEPS=$ADIT_STEPS" /proc/[0-9]*/environ 2> /dev/null || true; } | while read -r path; do
     pid=${path//[^0-9]/}
     # The grep above found itself, and is gone.
-    if [ -s "/proc/$pid/cmdline" ]; then echo "$pid $(tr '\0' ' ' < "/proc/$pid/cmdline")"; fi
+    command=$(tr '\0' ' ' < "/proc/$pid/cmdline")
+    if [ -n "$command" ]; then echo "$pid $command"; fi
   done 2> /dev/null
 }
 
