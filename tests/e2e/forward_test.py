@@ -1,0 +1,313 @@
+"""Does a forwarded port carry what real programs do with TCP?
+
+Method: PostgreSQL, Redis and servers of the test's own behind `adit forward`; bytes, resets, ends,
+descriptors and memory are compared before and after.
+"""
+
+import hashlib
+import os
+import random
+import socket
+import struct
+import threading
+import time
+
+from support import proc_facts
+from support.databases import Postgres, Redis, pgbench, redis_benchmark
+from support.processes import Failure, check, check_equal, free_port, wait_until
+from support.targets import Target, echo, receive_exactly, sink
+
+
+def _connect(port, seconds=20):
+    connection = socket.create_connection(('127.0.0.1', port), seconds)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def _reset(connection):
+    """Closes with a reset instead of an end."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    connection.close()
+
+
+def test_postgres(t):
+    """PostgreSQL: pgbench -i, then pgbench -c 8 without an error"""
+    folder = t.run.new_folder()
+    os.makedirs(folder)
+    os.chmod(folder, 0o755)
+    server = Postgres(folder)
+    try:
+        forward = t.stack.forward(server.port, name='forward-postgres')
+        pgbench(forward.port, '-i', '-q', seconds=120)
+        seconds = t.size(3, 10)
+        text = pgbench(forward.port, '-c', '8', '-j', '2', '-T', str(seconds), seconds=seconds + 60)
+        check('number of failed transactions: 0 ' in text, f'failed transactions: {text}')
+        t.note(next(line for line in text.splitlines() if line.startswith('tps')))
+        check_equal(forward.stop(), 0, 'the status of a forward that is asked to stop')
+    finally:
+        server.stop()
+
+
+def test_redis(t):
+    """Redis: redis-benchmark with 50 pipelined connections"""
+    folder = t.run.new_folder()
+    os.makedirs(folder)
+    server = Redis(folder)
+    try:
+        forward = t.stack.forward(server.port, name='forward-redis')
+        text = redis_benchmark(forward.port, t.size(50_000, 500_000), 120)
+        rows = [line.split(',') for line in text.replace('"', '').splitlines() if ',' in line][1:]
+        t.note(', '.join(f'{row[0]} {float(row[1]):.0f}/s' for row in rows))
+        forward.stop()
+    finally:
+        server.stop()
+
+
+def test_bytes_both_ways(t):
+    """Bytes both ways at once, in pieces of odd sizes, arrive as they were sent"""
+    size = t.size(32 << 20, 256 << 20)
+    with Target(echo) as target:
+        forward = t.stack.forward(target.port)
+        with _connect(forward.port) as connection:
+            sent, received = hashlib.sha256(), hashlib.sha256()
+            choose = random.Random(1)
+
+            def feed():
+                block = os.urandom(1 << 20)
+                left = size
+                while left:
+                    start = choose.randrange(len(block) - 1)
+                    size_now = choose.choice((1, 13, 1447, 16376, 16377, 300_000))
+                    piece = block[start:start + min(left, size_now)]
+                    connection.sendall(piece)
+                    sent.update(piece)
+                    left -= len(piece)
+                connection.shutdown(socket.SHUT_WR)
+
+            feeder = threading.Thread(target=feed, daemon=True)
+            feeder.start()
+            count = 0
+            while piece := connection.recv(1 << 18):
+                received.update(piece)
+                count += len(piece)
+            feeder.join(5)
+        check_equal((count, received.hexdigest()), (size, sent.hexdigest()), 'size and hash')
+        forward.stop()
+
+
+def test_half_close(t):
+    """Either side may finish first, and the other goes on"""
+    with Target(sink) as target:
+        forward = t.stack.forward(target.port)
+        with _connect(forward.port) as connection:
+            connection.sendall(b'x' * 300_000)
+            connection.shutdown(socket.SHUT_WR)
+            check_equal(int.from_bytes(receive_exactly(connection, 8), 'big'), 300_000, 'the answer')
+            check_equal(connection.recv(1), b'', 'the end')
+        forward.stop()
+
+    got = []
+
+    def finishes_first(connection):
+        connection.sendall(b'bye')
+        connection.shutdown(socket.SHUT_WR)
+        got.append(sum(len(piece) for piece in iter(lambda: connection.recv(65536), b'')))
+
+    with Target(finishes_first) as target:
+        forward = t.stack.forward(target.port)
+        with _connect(forward.port) as connection:
+            check_equal(receive_exactly(connection, 3), b'bye', 'the greeting')
+            check_equal(connection.recv(1), b'', 'the end')
+            connection.sendall(b'y' * 200_000)
+            connection.shutdown(socket.SHUT_WR)
+            wait_until(lambda: got, 5, 'the target reads to the end')
+        check_equal(got, [200_000], 'bytes after the target had finished')
+        forward.stop()
+
+
+def test_resets_pass(t):
+    """A reset passes in both directions"""
+    seen = []
+
+    def waits_for_reset(connection):
+        connection.sendall(b'r')
+        try:
+            connection.recv(1)
+            seen.append('end')
+        except ConnectionResetError:
+            seen.append('reset')
+
+    with Target(waits_for_reset) as target:
+        forward = t.stack.forward(target.port)
+        connection = _connect(forward.port)
+        receive_exactly(connection, 1)
+        _reset(connection)
+        wait_until(lambda: seen, 5, 'the target hears of the reset')
+        check_equal(seen, ['reset'], 'what the target saw')
+        forward.stop()
+
+    with Target(_reset) as target:
+        forward = t.stack.forward(target.port)
+        with _connect(forward.port) as connection:
+            try:
+                check_equal(connection.recv(1), None, 'what came instead of a reset')
+            except ConnectionResetError:
+                pass
+        forward.stop()
+
+
+def test_refused_target(t):
+    """A refused target resets the local connection before any byte and says why"""
+    closed = free_port()
+    forward = t.stack.forward(closed)
+    with _connect(forward.port) as connection:
+        try:
+            check_equal(connection.recv(1), None, 'what came instead of a reset')
+        except ConnectionResetError:
+            pass
+    wait_until(lambda: str(closed) in forward.err() and 'refused' in forward.err(), 5,
+               'standard error says that the target refused')
+    forward.check_running()
+    forward.stop()
+
+
+def test_unknown_host(t):
+    """A host that the node cannot resolve resets the connection and is named"""
+    forward = t.stack.forward('no-such-host.invalid:80')
+    with _connect(forward.port) as connection:
+        try:
+            check_equal(connection.recv(1), None, 'what came instead of a reset')
+        except ConnectionResetError:
+            pass
+    wait_until(lambda: 'no-such-host.invalid' in forward.err(), 10, 'standard error names the host')
+    forward.stop()
+
+
+def test_local_port_taken(t):
+    """A local port that is taken: the message names the holder and what to do"""
+    with socket.create_server(('127.0.0.1', 0)) as holder:
+        port = holder.getsockname()[1]
+        done = t.stack.adit('forward', t.stack.NODE, f'{port}:9')
+        check_equal(done.returncode, 255, 'status')
+        text = done.stderr.decode()
+        check(str(port) in text and str(os.getpid()) in text, f'the holder is not named: {text!r}')
+
+
+def test_several_forwards_and_forms(t):
+    """Several forwards at once, -L, a bind address, a host behind the node"""
+    stack = t.stack
+    with Target(echo) as target:
+        ports = [free_port() for _ in range(3)]
+        process = stack.start('forward-forms', [
+            stack.program('adit'), 'forward', stack.NODE, '-L', f'{ports[0]}:{target.port}',
+            '-L', f'127.0.0.1:{ports[1]}:127.0.0.1:{target.port}',
+            '-L', f'{ports[2]}:localhost:{target.port}'])
+        process.wait_for(lambda: all(proc_facts.is_listening(port) for port in ports), 10, 'it listens')
+        for port in ports:
+            with _connect(port) as connection:
+                connection.sendall(b'hello')
+                check_equal(receive_exactly(connection, 5), b'hello', f'echo through port {port}')
+        process.stop()
+
+
+def test_stopped_reader(t):
+    """64 connections through one forward: one whose reader stops does not hold up the others"""
+    size = t.size(2 << 20, 16 << 20)
+    block = os.urandom(1 << 16)
+
+    def source(connection):
+        connection.recv(1)
+        for _ in range((64 << 20) // len(block)):
+            connection.sendall(block)
+
+    with Target(source) as target:
+        forward = t.stack.forward(target.port, name='forward-64')
+        connections = [_connect(forward.port) for _ in range(64)]
+        for connection in connections:
+            connection.sendall(b'g')
+        stopped, others = connections[0], connections[1:]
+        receive_exactly(stopped, 1)
+        time.sleep(0.5)  # Long enough for its windows to fill.
+        counts = [0] * len(others)
+
+        def read(i):
+            try:
+                while counts[i] < size:
+                    counts[i] += len(others[i].recv(1 << 16)) or size * 2
+            except OSError:
+                counts[i] = -1
+
+        start = time.monotonic()
+        threads = [threading.Thread(target=read, args=(i,), daemon=True) for i in range(len(others))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(max(0.1, start + t.size(40, 400) - time.monotonic()))
+        seconds = time.monotonic() - start
+        slow = [i + 1 for i, count in enumerate(counts) if not size <= count < size * 2]
+        check(not slow, f'connections {slow} did not go on')
+        t.note(f'63 x {size >> 20} MiB in {seconds:.1f} s beside a stopped reader, '
+               f'{63 * size / seconds / 1e6:.0f} MB/s')
+        # The stopped one goes on where it was.
+        for _ in range(64):
+            receive_exactly(stopped, 1 << 14)
+        for connection in connections:
+            connection.close()
+        forward.stop()
+
+
+test_stopped_reader.limit = 90
+
+
+def _one_connection(port, i):
+    with _connect(port) as connection:
+        text = b'connection %d' % i
+        connection.sendall(text)
+        if receive_exactly(connection, len(text)) != text:
+            raise Failure(f'connection {i} got other bytes')
+        if i % 3 == 0:
+            _reset(connection)
+        elif i % 3 == 1:
+            connection.shutdown(socket.SHUT_WR)
+            check_equal(connection.recv(1), b'', 'the end')
+
+
+def test_connections_leave_nothing_behind(t):
+    """Many connections opened and closed in turn leave no descriptor and no memory behind"""
+    count = t.size(1000, 10_000)
+    with Target(echo) as target:
+        forward = t.stack.forward(target.port, name='forward-many')
+        processes = [t.stack.relay, t.stack.agent, forward]
+        for i in range(200):
+            _one_connection(forward.port, i)
+        time.sleep(0.5)
+        fds = [proc_facts.descriptor_count(p.pid) for p in processes]
+        memory = [proc_facts.memory_bytes(p.pid) for p in processes]
+        start = time.monotonic()
+        for i in range(count):
+            _one_connection(forward.port, i)
+        seconds = time.monotonic() - start
+        wait_until(lambda: [proc_facts.descriptor_count(p.pid) for p in processes] == fds, 10,
+                   f'the descriptors are as before: {fds}')
+        after = [proc_facts.memory_bytes(p.pid) for p in processes]
+        t.note(f'{count} connections, {count / seconds:.0f}/s; descriptors '
+               + ', '.join(f'{p.name} {n}' for p, n in zip(processes, fds)) + ' before and after')
+        t.note('memory: ' + ', '.join(f'{p.name} {a >> 10} -> {b >> 10} KiB'
+                                      for p, a, b in zip(processes, memory, after)))
+        for process, a, b in zip(processes, memory, after):
+            check(b - a <= (1 << 20), f'{process.name} grew by {(b - a) >> 10} KiB')
+        forward.stop()
+
+
+def test_many_connections_at_once(t):
+    """Five hundred connections open at once all work"""
+    with Target(echo) as target:
+        forward = t.stack.forward(target.port, name='forward-500')
+        connections = [_connect(forward.port) for _ in range(500)]
+        for i, connection in enumerate(connections):
+            connection.sendall(b'%05d' % i)
+        for i, connection in enumerate(connections):
+            check_equal(receive_exactly(connection, 5), b'%05d' % i, f'connection {i}')
+        for connection in connections:
+            connection.close()
+        forward.stop()

@@ -1,0 +1,129 @@
+"""Do the links notice what died, come back, and stop in good order?
+
+Method: stop, kill and restart the real processes and watch the clock.
+"""
+
+import os
+import shutil
+import signal
+import time
+
+from support.processes import check, check_equal, wait_until
+
+
+def test_frozen_relay_is_noticed(t):
+    """A relay that hangs is noticed within 15 s, and the agent is back when it goes on"""
+    stack = t.own_stack()
+    mark = len(stack.agent.err() + stack.agent.out())
+    stack.relay.signal(signal.SIGSTOP)
+    start = time.monotonic()
+    # The sixteenth second is for the test's own clock.
+    wait_until(lambda: _says_lost(stack.agent, mark), 16, 'the agent says that the link is silent')
+    noticed = time.monotonic() - start
+    stack.relay.signal(signal.SIGCONT)
+    start = time.monotonic()
+    stack.wait_connected(35)
+    t.note(f'noticed after {noticed:.1f} s, connected {time.monotonic() - start:.1f} s after SIGCONT')
+    check_equal(stack.exec('echo', 'back').stdout, b'back\n', 'exec afterwards')
+
+
+def _says_lost(process, mark):
+    text = (process.out() + process.err())[mark:].lower()
+    return any(word in text for word in ('silent', 'nothing was heard', 'liveness', 'lost'))
+
+
+test_frozen_relay_is_noticed.limit = 80
+
+
+def test_frozen_agent_is_noticed(t):
+    """An agent that hangs is noticed within 15 s, is listed as not connected, and comes back"""
+    stack = t.own_stack()
+    stack.agent.signal(signal.SIGSTOP)
+    start = time.monotonic()
+    wait_until(lambda: not stack.is_connected(), 17, 'the node is listed as not connected')
+    noticed = time.monotonic() - start
+    done = stack.exec('true')
+    check(done.returncode == 255 and b'not connected' in done.stderr.lower(),
+          f'exec on a lost node: {done.returncode} {done.stderr!r}')
+    stack.agent.signal(signal.SIGCONT)
+    stack.wait_connected(35)
+    t.note(f'noticed after {noticed:.1f} s')
+
+
+test_frozen_agent_is_noticed.limit = 80
+
+
+def test_relay_restart(t):
+    """After a restart of the relay, with its state, the agent and the client are back by themselves"""
+    stack = t.own_stack()
+    stack.relay.kill()
+    stack.start_relay()
+    start = time.monotonic()
+    stack.wait_connected(35)
+    t.note(f'connected {time.monotonic() - start:.1f} s after the restart')
+    check('adit-login' not in stack.relay.out(), 'a second start prints secrets again')
+    check_equal(stack.exec('echo', 'back').stdout, b'back\n', 'exec afterwards')
+
+
+def test_same_certificate_twice(t):
+    """The same certificate twice: the newest wins, and the relay's log says so"""
+    stack = t.own_stack()
+    copy = os.path.join(stack.folder, 'agent-copy')
+    shutil.copytree(stack.agent_state, copy)
+    mark = len(stack.relay.err() + stack.relay.out())
+    second = stack.start_agent(copy, 'agent-second', wait=False)
+    wait_until(lambda: 'replaced' in (stack.relay.err() + stack.relay.out())[mark:].lower(), 10,
+               'the relay says that a link was replaced')
+    stack.agent.kill()
+    stack.wait_connected(35, second)
+    check_equal(stack.exec('echo', 'newest').stdout, b'newest\n', 'exec afterwards')
+
+
+def test_relay_stops_in_good_order(t):
+    """SIGTERM drains: a running command ends with a reason within the deadline, the relay with 0"""
+    stack = t.own_stack()
+    process = stack.popen('exec', stack.NODE, '--', 'sh', '-c', 'echo ready; sleep 100')
+    process.stdout.readline()
+    start = time.monotonic()
+    stack.relay.signal(signal.SIGTERM)
+    check_equal(stack.relay.wait(30), 0, 'status of the relay')
+    t.note(f'stopped after {time.monotonic() - start:.1f} s with a session open')
+    check_equal(process.wait(10), 255, 'status of the client')
+    check(process.stderr.read(), 'the client does not say why it ended')
+
+
+test_relay_stops_in_good_order.limit = 60
+
+
+def test_short_command_survives_a_drain(t):
+    """SIGTERM lets a command that ends soon end by itself"""
+    stack = t.own_stack()
+    process = stack.popen('exec', stack.NODE, '--', 'sh', '-c', 'echo ready; sleep 1; echo done; exit 4')
+    process.stdout.readline()
+    stack.relay.signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=20)
+    check_equal((process.returncode, out), (4, b'done\n'), f'result ({err!r})')
+    check_equal(stack.relay.wait(30), 0, 'status of the relay')
+
+
+def test_agent_stops_in_good_order(t):
+    """SIGTERM to the agent ends its sessions and itself with 0"""
+    stack = t.own_stack()
+    process = stack.popen('exec', stack.NODE, '--', 'sh', '-c', 'echo ready; sleep 100')
+    process.stdout.readline()
+    stack.agent.signal(signal.SIGTERM)
+    check_equal(stack.agent.wait(15), 0, 'status of the agent')
+    check_equal(process.wait(10), 255, 'status of the client')
+    wait_until(lambda: not stack.is_connected(), 5, 'the node is listed as not connected')
+
+
+def test_agent_waits_for_a_relay(t):
+    """An agent started before the relay answers connects when it does"""
+    stack = t.own_stack()
+    stack.agent.stop()
+    stack.relay.stop(20)
+    agent = stack.start_agent(wait=False)
+    time.sleep(1.5)
+    agent.check_running()
+    stack.start_relay()
+    stack.wait_connected(35, agent)

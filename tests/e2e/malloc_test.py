@@ -1,0 +1,152 @@
+"""Does the data path allocate?
+
+Method: a preloaded library counts malloc and its kin in the three real processes, with the stacks they
+came from, while bytes pass through a forward in both directions. What our code allocates must not grow
+with the bytes; BoringSSL's share is told apart by the names in the stacks and reported.
+"""
+
+import mmap
+import os
+import socket
+import struct
+import subprocess
+import threading
+import time
+
+from support.processes import check
+from support.targets import Target, echo
+
+_LIBRARY = 'libmalloc_count.so'
+# As in tests/support/malloc_count.cc.
+_HEADER = struct.Struct('<QQQ')
+_STACKS_MAX = 512
+_FRAMES_MAX = 12
+_STACK = struct.Struct(f'<Q{_FRAMES_MAX}Q')
+
+# What may happen beside the data while the test runs: pings, timers, a log line.
+_OURS_MAX = 32
+
+
+class Counter:
+    """The counts of one process, read while it runs."""
+
+    def __init__(self, path):
+        with open(path, 'rb') as file:
+            self._map = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+
+    def stacks(self):
+        """{return addresses: calls}; stacks beyond the table's size are under ()."""
+        _, _, lost = _HEADER.unpack_from(self._map, 0)
+        found = {(): lost} if lost else {}
+        for i in range(_STACKS_MAX):
+            calls, *frames = _STACK.unpack_from(self._map, _HEADER.size + i * _STACK.size)
+            if calls:
+                found[tuple(frame for frame in frames if frame)] = calls
+        return found
+
+
+def _difference(after, before):
+    return {stack: calls - before.get(stack, 0) for stack, calls in after.items()
+            if calls > before.get(stack, 0)}
+
+
+def _mappings(pid):
+    """(start, end, file offset, path) of what can be executed."""
+    found = []
+    with open(f'/proc/{pid}/maps', encoding='utf-8') as maps:
+        for line in maps:
+            fields = line.split(maxsplit=5)
+            if len(fields) == 6 and 'x' in fields[1]:
+                start, end = (int(part, 16) for part in fields[0].split('-'))
+                found.append((start, end, int(fields[2], 16), fields[5].strip()))
+    return found
+
+
+def _name_frames(pid, stacks):
+    """Resolves every address of the stacks to 'function (file)' with addr2line."""
+    mappings = _mappings(pid)
+    by_file = {}
+    for address in {frame for stack in stacks for frame in stack}:
+        for start, end, offset, path in mappings:
+            if start <= address < end:
+                # One byte back: inside the call, not behind it.
+                by_file.setdefault(path, []).append((address, address - start + offset - 1))
+    names = {}
+    for path, pairs in by_file.items():
+        done = subprocess.run(['addr2line', '-f', '-C', '-e', path],
+                              input='\n'.join(hex(p[1]) for p in pairs).encode(), timeout=60,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+        lines = done.stdout.decode(errors='replace').splitlines()
+        for i, (address, _) in enumerate(pairs):
+            if 2 * i + 1 < len(lines):
+                names[address] = f'{lines[2 * i]} ({lines[2 * i + 1].split(" ")[0]})'
+    return names
+
+
+def _is_tls(stack, names):
+    """True when the nearest function above the allocator is BoringSSL's."""
+    words = [names.get(frame, '') for frame in stack]
+    return any('OPENSSL_' in word or 'bssl::' in word or 'boringssl' in word.lower() or
+               '/src/crypto/' in word or '/src/ssl/' in word for word in words[:4])
+
+
+def _echo_through(connection, size):
+    """Sends `size` bytes and reads them back."""
+    block = os.urandom(1 << 18)
+
+    def feed():
+        left = size
+        while left:
+            piece = block[:min(left, len(block))]
+            connection.sendall(piece)
+            left -= len(piece)
+
+    feeder = threading.Thread(target=feed, daemon=True)
+    feeder.start()
+    buffer = bytearray(1 << 20)
+    left = size
+    while left:
+        got = connection.recv_into(buffer, min(left, len(buffer)))
+        check(got, f'the connection ended {left} bytes early')
+        left -= got
+    feeder.join(5)
+
+
+def test_no_allocation_while_bytes_pass(t):
+    """After warm-up, bytes through a forward cost no allocation in relay, agent and client"""
+    library = os.path.join(os.path.dirname(t.bin), 'lib', _LIBRARY)
+    check(os.path.exists(library), f'{library} is not built')
+    folder = t.run.new_folder()
+    os.makedirs(folder)
+    os.chmod(folder, 0o777)
+    preload = {'LD_PRELOAD': library, 'MALLOC_COUNT_FOLDER': folder}
+    stack = t.own_stack(env=preload)
+    with Target(echo) as target:
+        forward = stack.forward(target.port, env=stack.environment() | preload)
+        processes = [stack.relay, stack.agent, forward]
+        counters = [Counter(os.path.join(folder, f'{process.pid}.counts')) for process in processes]
+        with socket.create_connection(('127.0.0.1', forward.port), 60) as connection:
+            _echo_through(connection, 64 << 20)  # Warm-up: pools, windows, lazily made tables.
+            time.sleep(0.2)
+            before = [counter.stacks() for counter in counters]
+            size = t.size(128 << 20, 1 << 30)
+            start = time.monotonic()
+            _echo_through(connection, size)
+            seconds = time.monotonic() - start
+            changes = [_difference(counter.stacks(), b) for counter, b in zip(counters, before)]
+        t.note(f'{size >> 20} MiB each way in {seconds:.1f} s')
+        too_many = []
+        for process, change in zip(processes, changes):
+            names = _name_frames(process.pid, change)
+            ours = {s: n for s, n in change.items() if not _is_tls(s, names)}
+            total, own = sum(change.values()), sum(ours.values())
+            t.note(f'{process.name}: {own} allocations of ours, {total - own} of BoringSSL')
+            if own > _OURS_MAX:
+                too_many.append(process.name)
+                for stack_, calls in sorted(ours.items(), key=lambda item: -item[1])[:5]:
+                    t.note(f'  {calls} x ' + ' < '.join(names.get(f, hex(f)) for f in stack_[:8]))
+        check(not too_many, f'{", ".join(too_many)} allocate on the data path')
+        forward.stop()
+
+
+test_no_allocation_while_bytes_pass.limit = 90

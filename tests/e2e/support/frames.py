@@ -1,0 +1,92 @@
+"""Frames by hand: a link whose other end may say anything."""
+
+import collections
+import json
+import socket
+import ssl
+import struct
+import time
+
+from support.api import tls_connect
+from support.processes import Failure
+
+OPEN, ACCEPT, REJECT, DATA, FINISH, RESET, CREDIT, PING, GOAWAY, CONTROL = range(1, 11)
+NAMES = ['?', 'OPEN', 'ACCEPT', 'REJECT', 'DATA', 'FINISH', 'RESET', 'CREDIT', 'PING', 'GOAWAY', 'CONTROL']
+
+# Close codes by name, as in PROTOCOL.md.
+PROTOCOL_ERROR, FLOW_CONTROL, DENIED, SILENT = 1, 2, 3, 4
+TOO_MANY, SESSION_ENDED, REPLACED, BAD_TOKEN = 11, 12, 14, 18
+
+PAYLOAD_MAX = 16384 - 8
+
+Frame = collections.namedtuple('Frame', 'type flags stream payload')
+
+
+def frame(kind, stream, payload=b'', flags=0, size=None):
+    """The bytes of a frame; `size` lies about the payload's length."""
+    return struct.pack('>BBHI', kind, flags, len(payload) if size is None else size, stream) + payload
+
+
+def code_of(got):
+    """The close code and text of a REJECT, RESET or GOAWAY."""
+    return struct.unpack('>H', got.payload[:2])[0], got.payload[2:].decode(errors='replace')
+
+
+class Link:
+    """One TLS connection that carries frames."""
+
+    def __init__(self, port, certificate=None, loop=0):
+        self.connection = tls_connect(port, ['adit/1', f'adit-loop/{loop}'], certificate)
+        self._data = b''
+
+    def send(self, data):
+        """Sends raw bytes; a connection that the other side has cut is no error here."""
+        try:
+            self.connection.sendall(data)
+        except (OSError, ssl.SSLError):
+            pass
+
+    def hello(self, **members):
+        self.send(frame(CONTROL, 0, json.dumps({
+            'type': 'hello', 'version': 1, 'version_min': 1, 'software': 'test/1', **members}).encode()))
+
+    def receive(self, seconds=5):
+        """The next frame, or None at the end of the connection."""
+        end = time.monotonic() + seconds
+        while True:
+            if len(self._data) >= 8:
+                kind, flags, size, stream = struct.unpack('>BBHI', self._data[:8])
+                if len(self._data) >= 8 + size:
+                    payload = self._data[8:8 + size]
+                    self._data = self._data[8 + size:]
+                    return Frame(kind, flags, stream, payload)
+            left = end - time.monotonic()
+            if left <= 0:
+                raise Failure(f'no frame came within {seconds} s')
+            self.connection.settimeout(left)
+            try:
+                piece = self.connection.recv(65536)
+            except (socket.timeout, TimeoutError):
+                continue
+            except (OSError, ssl.SSLError):
+                return None
+            if not piece:
+                return None
+            self._data += piece
+
+    def wait_for(self, *kinds, stream=None, seconds=5):
+        """The next frame of one of these types; others are passed over. None at the end."""
+        end = time.monotonic() + seconds
+        while True:
+            got = self.receive(max(0.01, end - time.monotonic()))
+            if got is None or (got.type in kinds and stream in (None, got.stream)):
+                return got
+
+    def close(self):
+        self.connection.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

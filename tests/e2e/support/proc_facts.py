@@ -1,0 +1,86 @@
+"""What /proc tells about a process: descriptors, memory, children, listening ports."""
+
+import os
+
+PAGE = os.sysconf('SC_PAGE_SIZE')
+
+
+def descriptors(pid):
+    """The targets of the process's open descriptors, as a list of link texts."""
+    folder = f'/proc/{pid}/fd'
+    targets = []
+    for name in os.listdir(folder):
+        try:
+            targets.append(os.readlink(f'{folder}/{name}'))
+        except FileNotFoundError:  # Closed between the two calls.
+            pass
+    return targets
+
+
+def descriptor_count(pid):
+    return len(os.listdir(f'/proc/{pid}/fd'))
+
+
+def memory_bytes(pid):
+    """Resident memory that is the process's own: anonymous and shared-anonymous pages."""
+    total = 0
+    with open(f'/proc/{pid}/status', encoding='ascii', errors='replace') as status:
+        for line in status:
+            if line.startswith(('RssAnon:', 'RssShmem:')):
+                total += int(line.split()[1]) * 1024
+    return total
+
+
+def children_by_parent():
+    """A map of every parent's process id to its children's."""
+    children = {}
+    for name in os.listdir('/proc'):
+        if not name.isdigit():
+            continue
+        try:
+            with open(f'/proc/{name}/stat', encoding='ascii', errors='replace') as stat:
+                fields = stat.read().rpartition(')')[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        children.setdefault(int(fields[1]), []).append(int(name))
+    return children
+
+
+def descendants(pid):
+    """Every process below `pid`, nearest first."""
+    children = children_by_parent()
+    found, todo = [], [pid]
+    while todo:
+        for child in children.get(todo.pop(0), []):
+            found.append(child)
+            todo.append(child)
+    return found
+
+
+def command_line(pid):
+    try:
+        with open(f'/proc/{pid}/cmdline', 'rb') as file:
+            return file.read().replace(b'\0', b' ').decode(errors='replace').strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ''
+
+
+def processes_with(text):
+    """The ids of the processes whose command line contains `text`, this one excepted."""
+    pids = (int(name) for name in os.listdir('/proc') if name.isdigit())
+    return [pid for pid in pids if pid != os.getpid() and text in command_line(pid)]
+
+
+def is_listening(port):
+    """True when some process listens on this TCP port; nothing is connected for the question."""
+    for table in ('/proc/net/tcp', '/proc/net/tcp6'):
+        try:
+            with open(table, encoding='ascii') as file:
+                next(file)
+                for line in file:
+                    fields = line.split()
+                    if fields[3] == '0A' and int(fields[1].rpartition(':')[2], 16) == port:
+                        return True
+        except FileNotFoundError:
+            pass
+    return False
