@@ -1,0 +1,11 @@
+#pragma once
+
+#include <cstdint>
+
+namespace engine {
+
+// UnixNow returns unix seconds by the machine's clock, which people set and which may jump: for
+// certificates, signatures and what people read. Everything that waits asks Loop::Now().
+int64_t UnixNow();
+
+}  // namespace engine
