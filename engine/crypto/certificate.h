@@ -67,7 +67,7 @@ class Certificate {
   std::vector<std::string> uris_;
 };
 
-// Validity is the time from not_before to not_after, both included, in unix seconds.
+// Validity is the time from not_before (included) to not_after, in unix seconds.
 struct Validity {
   int64_t not_before = 0;
   int64_t not_after = 0;

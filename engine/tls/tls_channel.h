@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,6 +38,7 @@ namespace engine {
 
 class TlsContext;
 class TlsSettings;
+struct TlsVerdict;
 
 // The most plaintext in one record (RFC 8446, 5.1), and what a record adds: header 5, inner content
 // type 1, tag 16.
@@ -119,21 +121,20 @@ class TlsChannel {
   void Export(std::string_view label, ByteView context, std::span<std::byte> out) const;
 
  private:
-  struct Bio;
-  struct Verdict;
-  friend struct Bio;
+  struct Bio;  // BoringSSL's view of the two queues below.
 
   Outcome Handshake();
-  Outcome Fail(int result);
-  Outcome SetError(TlsError error, std::string text);
-  Outcome Room(size_t size);
+  Outcome Explain(int result);
+  Outcome Fail(TlsError error, std::string text);
+  Outcome Room(size_t size) const;
   size_t TakeInput(std::span<std::byte> out);
   size_t AddOutput(ByteView bytes);
+  void DropInput();
   void Verify() const;
 
   std::shared_ptr<const TlsSettings> settings_;
   BufferPool& pool_;
-  std::unique_ptr<Verdict> verdict_;
+  std::unique_ptr<TlsVerdict> verdict_;
   ssl_st* ssl_ = nullptr;
 
   // Ciphertext that waits to be read: a ring of slices, the first of them used up to input_offset_.
@@ -154,6 +155,12 @@ class TlsChannel {
   // The block that plaintext is being packed into, while a burst lasts.
   BufferRef plaintext_;
   size_t plaintext_fill_ = 0;
+
+  // Why AddOutput() took less than all.
+  Outcome blocked_ = Outcome::kOk;
+  // The type of the first record that came, if any did: what does not begin like TLS is something
+  // else.
+  std::optional<std::byte> first_byte_;
 
   TlsError error_ = TlsError::kNone;
   std::string error_text_;

@@ -1,0 +1,42 @@
+// Internal to engine/tls: one immutable generation of a TlsContext.
+
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/tls/tls_context.h"
+#include "engine/tls/tls_error.h"
+
+namespace engine {
+
+enum class TlsRole : uint8_t { kServer, kClient };
+
+class TlsSettings {
+ public:
+  explicit TlsSettings(TlsRole role) : role(role) {}
+
+  const TlsRole role;
+  bssl::UniquePtr<SSL_CTX> context;
+  // Client: whom to trust, and the parsed anchors of kAuthority and kSystem. Server: the anchors of
+  // clients, or null when none is asked.
+  TlsTrust trust;
+  bssl::UniquePtr<X509_STORE> anchors;
+  // ALPN, each name with its size before it, as on the wire.
+  std::string protocols;
+  UnixClock clock;
+};
+
+// TlsVerdict is what one connection's callbacks are given and what they found.
+struct TlsVerdict {
+  const TlsSettings* settings = nullptr;
+  std::string host;
+  TlsError error = TlsError::kNone;
+  std::string text;
+  std::string anchor_pem;
+};
+
+}  // namespace engine
