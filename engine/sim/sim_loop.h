@@ -1,0 +1,99 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "engine/base/random.h"
+#include "engine/buffer/buffer_pool.h"
+#include "engine/loop/loop.h"
+#include "engine/loop/timer_queue.h"
+#include "engine/sim/faults.h"
+#include "engine/sim/sim_network.h"
+
+namespace engine::sim {
+
+// SimLoop keeps the contract of loop.h with virtual time, a network in memory, and faults, all
+// drawn from one seed: the same seed gives the same run, byte for byte. A whole world (agent, relay
+// and client) runs on one SimLoop; its sockets find one another by address.
+//
+// It is stricter than a kernel. It stops the program that uses a closed socket, closes one with an
+// op in flight, starts a second op in the same direction, or changes bytes that a Send has
+// borrowed.
+class SimLoop final : public Loop {
+ public:
+  static constexpr size_t kOpsMax = 16384;  // In flight. More stop the run: it is a leak.
+
+  SimLoop(uint64_t seed, const Faults& faults, uint16_t block_count, uint32_t block_size);
+  ~SimLoop() override;
+
+  // ConnectedPair returns two sockets that are each other's peer.
+  std::array<Socket, 2> ConnectedPair();
+
+  // A number that two runs share only when they did the same. For tests.
+  uint64_t trace_hash() const { return trace_hash_; }
+  SimNetwork& network() { return network_; }
+
+  void RunOnce(Duration wait_max) override;
+  Instant Now() const override { return now_; }
+  void Accept(AcceptOp& op, Socket listener) override;
+  void Connect(ConnectOp& op, Socket socket, const Address& peer) override;
+  void Receive(ReceiveOp& op, Socket socket, ReceiveMode mode) override;
+  void Send(SendOp& op, Socket socket, std::span<const ByteView> slices, SendMode mode) override;
+  void StartTimer(TimerOp& op, Instant deadline) override;
+  void Close(CloseOp& op, Socket socket, CloseMode mode) override;
+  using Loop::Close;
+  void Cancel(Op& op) override;
+  void Wake() noexcept override { woken_ = true; }
+  BufferPool& buffers() override { return buffers_; }
+  Opened OpenStream(int) override { return network_.Open(); }
+  Opened Listen(const Address& local, int backlog) override {
+    return network_.Listen(local, backlog);
+  }
+  Socket Adopt(int descriptor) override;
+  void Release(Socket socket) override;
+  IoError Shutdown(Socket socket, ShutdownSide side) override;
+  void SetOptions(Socket socket, const SocketOptions& options) override;
+  Address LocalAddress(Socket socket) const override { return network_.LocalAddress(socket); }
+  Address PeerAddress(Socket socket) const override { return network_.PeerAddress(socket); }
+
+ private:
+  // Loan is what a Send has borrowed, and what it looked like then.
+  struct Loan {
+    const SendOp* op;
+    std::array<ByteView, kSendSlicesMax> slices;
+    size_t slice_count;
+    uint64_t checksum;
+  };
+
+  void Activate(Op& op);
+  void CheckFree(Socket socket, OpKind kind) const;
+  Instant ReadyAt(const Op& op) const;
+  void PassTime(Duration wait_max);
+  // Each Step returns true when the op's final completion ran, after which it may be gone.
+  bool Step(Op& op);
+  bool StepCanceled(Op& op);
+  bool StepAccept(AcceptOp& op);
+  bool StepConnect(ConnectOp& op);
+  bool StepReceive(ReceiveOp& op);
+  bool StepSend(SendOp& op);
+  bool FinishSend(SendOp& op, IoError error);
+  void Borrow(const SendOp& op, std::span<const ByteView> slices);
+  void GiveBack(const SendOp& op);
+  void Trace(uint64_t what) { trace_hash_ = (trace_hash_ ^ what) * 0x100000001B3u; }
+
+  Random random_;
+  const Faults faults_;
+  BufferPool buffers_;
+  SimNetwork network_;
+  TimerQueue timers_;
+  Instant now_{Duration{1}};  // Not zero: zero often means "never".
+  bool woken_ = false;
+  std::vector<Op*> active_;    // In flight, without timers that wait for their deadline.
+  std::vector<Op*> stepping_;  // Taken from active_ for this iteration.
+  std::vector<Loan> loans_;
+  uint64_t trace_hash_ = 0xCBF29CE484222325u;
+};
+
+}  // namespace engine::sim

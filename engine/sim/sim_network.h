@@ -1,0 +1,133 @@
+// The network of the simulator: sockets in memory, found by their address.
+//
+//   Send --> [ link: bandwidth, latency ] --> [ inbox of the peer, 64 KiB ] --> Receive
+//                                 a byte counts against the inbox from when it was sent
+
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/base/random.h"
+#include "engine/base/time.h"
+#include "engine/loop/loop.h"
+#include "engine/sim/faults.h"
+
+namespace engine::sim {
+
+// SimNetwork holds every socket of one simulated world. It starts nothing by itself: SimLoop asks
+// it what each op may do at its time.
+//
+// Invariants of a connected socket: arrived <= size <= kInboxSize; its segments hold size - arrived
+// bytes; its peer, while open, points back.
+class SimNetwork {
+ public:
+  static constexpr size_t kSocketsMax = 4096;      // Beyond: kExhausted.
+  static constexpr size_t kInboxSize = 64 * 1024;  // The kernel's socket buffer.
+  static constexpr size_t kBacklogMax = 128;
+
+  SimNetwork(Random& random, const Faults& faults);
+  ~SimNetwork();
+  SimNetwork(const SimNetwork&) = delete;
+  SimNetwork& operator=(const SimNetwork&) = delete;
+
+  Opened Open();
+  Opened Listen(const Address& local, int backlog);
+  // Close frees the socket, and tells its peer the end or a reset.
+  void Close(Socket socket, CloseMode mode, Instant now);
+  void Shutdown(Socket socket, ShutdownSide side, Instant now);
+  Address LocalAddress(Socket socket) const { return At(socket).local; }
+  Address PeerAddress(Socket socket) const { return At(socket).remote; }
+  bool IsOpen(Socket socket) const;
+  size_t open_count() const { return open_count_; }
+
+  // Break resets a connection at both ends. Vanish makes it a half-open one: nothing that is sent
+  // arrives any more, and nobody is told.
+  void Break(Socket socket, Instant now);
+  void Vanish(Socket socket);
+
+  // What one step of an op did. `done` false: nothing yet.
+  struct Step {
+    bool done = false;
+    IoError error = IoError::kNone;
+    size_t size = 0;
+  };
+  Step StepConnect(Socket socket, const Address& peer, Instant now);
+  // StepReceive copies at most `block` bytes that have arrived. An empty block only asks: then
+  // `done` without an error says that bytes are there.
+  Step StepReceive(Socket socket, std::span<std::byte> block, Instant now);
+  // StepSend copies what fits; `size` may be less than the slice, and zero.
+  Step StepSend(Socket socket, ByteView slice, Instant now);
+  // TakeAccepted returns a connection that waits at a listener, or an invalid socket.
+  Socket TakeAccepted(Socket listener);
+
+  // The earliest time at which a step of that kind would do something; Instant::max() if only
+  // another op can change that.
+  Instant ReceiveReadyAt(Socket socket) const;
+  Instant SendReadyAt(Socket socket) const;
+  Instant AcceptReadyAt(Socket listener) const;
+  Instant ConnectReadyAt(const Address& peer) const;
+
+ private:
+  enum class State : uint8_t { kFree, kOpen, kListening, kConnected };
+  struct Segment {
+    Instant arrives;
+    size_t size;
+  };
+  static constexpr size_t kSegmentsMax = 32;  // On their way; more are joined to the last one.
+
+  struct Endpoint {
+    State state = State::kFree;
+    uint32_t generation = 0;
+    Address local;
+    Address remote;
+    size_t peer = 0;
+    bool peer_open = false;
+    bool send_ended = false;
+    bool receive_ended = false;
+    bool vanished = false;
+    size_t head = 0;
+    size_t size = 0;
+    size_t arrived = 0;
+    std::array<Segment, kSegmentsMax> segments{};
+    size_t segment_first = 0;
+    size_t segment_count = 0;
+    Instant end_at = Instant::max();    // When the peer's end arrives.
+    Instant reset_at = Instant::max();  // When a reset arrives.
+    Instant link_free{};                // When the link to here has sent all that it was given.
+    Duration latency{};
+    std::array<uint32_t, kBacklogMax> waiting{};  // Of a listener: endpoints not accepted yet.
+    size_t waiting_first = 0;
+    size_t waiting_count = 0;
+    size_t waiting_max = 0;
+  };
+
+  const Endpoint& At(Socket socket) const;
+  Endpoint& At(Socket socket);
+  Socket SocketOf(size_t index) const;
+  size_t IndexOf(const Endpoint& endpoint) const;
+  Endpoint* Allocate();
+  void Free(Endpoint& endpoint);
+  const Endpoint* FindListener(const Address& address) const;
+  Address WithPort(const Address& address, uint16_t port) const;
+  // Arrival returns when what is sent to `there` now arrives, and books the link for it.
+  Instant Arrival(Endpoint& there, size_t size, Instant now);
+  void Receive(Endpoint& endpoint, Instant now);  // Lets segments arrive.
+  void ResetPeer(Endpoint& endpoint, Instant now);
+  std::byte* InboxOf(const Endpoint& endpoint) const {
+    return inboxes_ + IndexOf(endpoint) * kInboxSize;
+  }
+
+  Random& random_;
+  const Faults faults_;
+  std::vector<Endpoint> endpoints_;
+  std::vector<uint32_t> free_;
+  std::byte* inboxes_ = nullptr;
+  size_t open_count_ = 0;
+  uint16_t next_port_ = 49152;
+};
+
+}  // namespace engine::sim
