@@ -1,0 +1,137 @@
+#include "relay/api/activations_api.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "engine/crypto/constant_time.h"
+#include "engine/crypto/digest.h"
+#include "relay/api/api_input.h"
+#include "relay/api/node_certificates.h"
+#include "relay/store/identifiers.h"
+
+namespace relay {
+namespace {
+
+using Json = nlohmann::json;
+using Presence = ApiInput::Presence;
+
+constexpr size_t kNameSizeMax = 256;
+constexpr size_t kRequestSizeMax = 16 * 1024;
+
+bool IsVersion(const std::string& text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
+}
+
+// CheckCode returns the activation that the code opens. Whether the id or the code was wrong is not
+// told: ids would be found out one by one.
+absl::StatusOr<Activation> CheckCode(Store& store, const std::string& id, const std::string& code) {
+  absl::StatusOr<Activation> activation = store.FindActivation(id);
+  if (!activation.ok() && !absl::IsNotFound(activation.status())) return activation;
+  const Sha256Digest given = engine::crypto::Sha256(engine::AsBytes(code));
+  const Sha256Digest wanted = activation.ok() ? activation->code_sha256 : Sha256Digest{};
+  const bool same = engine::crypto::ConstantTimeEqual(given, wanted);
+  if (!activation.ok() || !same) return absl::UnauthenticatedError("wrong id or code");
+  return activation;
+}
+
+}  // namespace
+
+NewActivation MakeActivation(int64_t now_unix_ms, int64_t expires_unix_ms,
+                             uint32_t registration_limit) {
+  NewActivation made;
+  made.code = NewToken();
+  made.activation.id = NewUuid();
+  made.activation.code_sha256 = engine::crypto::Sha256(engine::AsBytes(made.code));
+  made.activation.registration_limit = registration_limit;
+  made.activation.created_unix_ms = now_unix_ms;
+  made.activation.expires_unix_ms = expires_unix_ms;
+  return made;
+}
+
+std::optional<ApiError> CreateActivation(ApiContext& context, ApiCall& call) {
+  ApiInput input(call.input);
+  const std::string role = input.Line("IamRole", Presence::kOptional, 0, 64);
+  const std::string description = input.Line("Description", Presence::kOptional, 0, 256);
+  const std::string node_name =
+      input.Line("DefaultInstanceName", Presence::kOptional, 0, kNameSizeMax);
+  const int64_t limit = input.Integer("RegistrationLimit", 1, 1000).value_or(1);
+  const int64_t expires =
+      input.Timestamp("ExpirationDate").value_or(call.now_unix_ms + kActivationDefaultMs);
+  if (input.error().has_value()) return input.error();
+  if (expires <= call.now_unix_ms || expires > call.now_unix_ms + kActivationMaxMs) {
+    return ApiError{"InvalidParameters",
+                    "ExpirationDate must be in the future and at most 30 days ahead."};
+  }
+  NewActivation made = MakeActivation(call.now_unix_ms, expires, static_cast<uint32_t>(limit));
+  made.activation.iam_role = role;
+  made.activation.description = description;
+  made.activation.default_node_name = node_name;
+  if (absl::Status status = context.store.AddActivation(made.activation); !status.ok()) {
+    return LogStoreFailure(status);
+  }
+  call.output = {{"ActivationId", made.activation.id}, {"ActivationCode", made.code}};
+  call.audit.response_elements = Json({{"activationId", made.activation.id}}).dump();
+  return std::nullopt;
+}
+
+std::optional<ApiError> EnrollNode(ApiContext& context, ApiCall& call) {
+  ApiInput input(call.input);
+  const std::string activation_id = input.Text("ActivationId", Presence::kRequired, 1, 64);
+  const std::string code = input.Text("ActivationCode", Presence::kRequired, 1, 256);
+  const std::string request_pem =
+      input.Text("CertificateRequest", Presence::kRequired, 1, kRequestSizeMax);
+  Node node;
+  node.name = input.Line("Name", Presence::kOptional, 0, kNameSizeMax);
+  node.platform = input.Line("Platform", Presence::kOptional, 0, kNameSizeMax);
+  node.agent_version = input.Line("AgentVersion", Presence::kOptional, 0, 64);
+  if (input.error().has_value()) return input.error();
+  if (!IsVersion(node.agent_version)) {
+    return ApiError{"ValidationException", "AgentVersion must be numbers with dots between them."};
+  }
+
+  const absl::StatusOr<Activation> activation = CheckCode(context.store, activation_id, code);
+  if (absl::IsUnauthenticated(activation.status())) {
+    return ApiError{"InvalidActivation",
+                    "The activation ID or its code is not valid. Create a new activation, and use "
+                    "the whole line that it prints."};
+  }
+  if (!activation.ok()) return LogStoreFailure(activation.status());
+  if (call.now_unix_ms >= activation->expires_unix_ms) {
+    return ApiError{"ActivationExpired", "The activation has expired. Create a new one."};
+  }
+  const absl::Status counted = context.store.CountRegistration(activation_id);
+  // A full disk has the same code; the count that was read tells them apart.
+  if (absl::IsResourceExhausted(counted) &&
+      activation->registration_count >= activation->registration_limit) {
+    return ApiError{"RegistrationLimitExceeded",
+                    "The activation was used as often as it may be. Create a new one."};
+  }
+  if (!counted.ok()) return LogStoreFailure(counted);
+
+  node.id = NewNodeId();
+  if (node.name.empty()) node.name = activation->default_node_name;
+  if (node.name.empty()) node.name = node.id;
+  node.source_ip = call.source_ip;
+  node.activation_id = activation_id;
+  node.registered_unix_ms = call.now_unix_ms;
+  node.last_seen_unix_ms = call.now_unix_ms;
+  const absl::StatusOr<std::string> certificate =
+      context.certificates.Issue(node.id, request_pem, call.now_unix_ms);
+  if (!certificate.ok()) {
+    return ApiError{"ValidationException",
+                    "CertificateRequest is not a PKCS #10 request that is signed by its own P-256 "
+                    "key."};
+  }
+  if (absl::Status status = context.store.AddNode(node); !status.ok()) {
+    return LogStoreFailure(status);
+  }
+  call.output = {{"NodeId", node.id},
+                 {"Certificate", *certificate},
+                 {"CertificateAuthority", context.certificates.authority_pem()}};
+  call.audit.principal = node.id;
+  call.audit.response_elements = Json({{"nodeId", node.id}}).dump();
+  return std::nullopt;
+}
+
+}  // namespace relay

@@ -1,0 +1,24 @@
+// CreateActivation, which is signed, and EnrollNode, which an activation's code authorises.
+
+#pragma once
+
+#include "relay/api/api_call.h"
+#include "relay/store/store.h"
+
+namespace relay {
+
+std::optional<ApiError> CreateActivation(ApiContext& context, ApiCall& call);
+std::optional<ApiError> EnrollNode(ApiContext& context, ApiCall& call);
+
+// NewActivation is an activation with a fresh id and code. The code is secret and told once.
+struct NewActivation {
+  Activation activation;
+  std::string code;
+};
+NewActivation MakeActivation(int64_t now_unix_ms, int64_t expires_unix_ms,
+                             uint32_t registration_limit);
+
+inline constexpr int64_t kActivationDefaultMs = int64_t{24} * 3600 * 1000;
+inline constexpr int64_t kActivationMaxMs = int64_t{30} * 24 * 3600 * 1000;
+
+}  // namespace relay

@@ -1,0 +1,225 @@
+#include "relay/api/sessions_api.h"
+
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <utility>
+
+#include "engine/http/amz_date.h"
+#include "relay/api/api_input.h"
+#include "relay/api/page_token.h"
+#include "relay/broker/broker.h"
+#include "relay/store/store.h"
+
+namespace relay {
+namespace {
+
+using Json = nlohmann::json;
+using Presence = ApiInput::Presence;
+
+constexpr int64_t kHistoryMs = int64_t{30} * 24 * 3600 * 1000;
+constexpr int64_t kSessionsPageDefault = 50;
+constexpr std::string_view kHidden = "Value hidden due to security reasons.";
+
+// IsNative is true of a request of our own client, which says so by its member `Adit`.
+bool IsNative(const Json& input) {
+  const auto adit = input.find("Adit");
+  return adit != input.end() && adit->is_object() && adit->value("Version", Json()) == 1;
+}
+
+ApiError ToError(const StartFailure& failure) {
+  using Kind = StartFailure::Kind;
+  switch (failure.kind) {
+    case Kind::kInvalidDocument:
+      return {"InvalidDocument", failure.text};
+    case Kind::kInvalidParameters:
+      return {"InvalidParameters", failure.text};
+    case Kind::kNotConnected:
+      return {"TargetNotConnected", failure.text};
+    case Kind::kTooMany:
+      return {"ThrottlingException", failure.text};
+    case Kind::kStore:
+      break;
+  }
+  return StoreFailure();
+}
+
+bool IsDocumentName(std::string_view name) {
+  if (name.empty()) return true;
+  if (name.size() < 3) return false;
+  for (const char c : name) {
+    const bool known = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '_' || c == '-' || c == '.' || c == ':' || c == '/';
+    if (!known) return false;
+  }
+  return true;
+}
+
+std::string_view StatusText(SessionStatus status) {
+  switch (status) {
+    case SessionStatus::kConnecting:
+      return "Connecting";
+    case SessionStatus::kConnected:
+      return "Connected";
+    case SessionStatus::kTerminated:
+      return "Terminated";
+    case SessionStatus::kFailed:
+      return "Failed";
+  }
+  return "Failed";
+}
+
+Json ToJson(const Session& session, bool native) {
+  Json json = {{"SessionId", session.id},
+               {"Target", session.node_id},
+               {"Status", StatusText(session.status)},
+               {"StartDate", ToTimestamp(session.started_unix_ms)},
+               {"DocumentName", session.document},
+               {"Owner", session.principal},
+               {"MaxSessionDuration", std::to_string(Broker::kSessionMax.count() * 60)},
+               {"AccessType", "Standard"}};
+  if (session.ended_unix_ms != 0) json["EndDate"] = ToTimestamp(session.ended_unix_ms);
+  if (!session.reason.empty()) json["Reason"] = session.reason;
+  if (!session.details.empty()) json["Details"] = session.details;
+  if (native) {
+    json["Adit"] = {{"What", session.what},
+                    {"BytesToNode", session.bytes_in},
+                    {"BytesFromNode", session.bytes_out}};
+  }
+  return json;
+}
+
+// Applies returns false when no session can match, such as for a status that sessions never have.
+std::optional<ApiError> ApplyFilter(const ApiInput::Filter& filter, SessionQuery& query,
+                                    bool& none) {
+  const std::string& value = filter.values.front();
+  const auto set_text = [&none](std::optional<std::string>& member, const std::string& text) {
+    if (member.has_value() && *member != text) none = true;
+    member = text;
+  };
+  if (filter.key == "Target") {
+    set_text(query.node_id, value);
+  } else if (filter.key == "Owner") {
+    set_text(query.principal, value);
+  } else if (filter.key == "SessionId") {
+    set_text(query.id, value);
+  } else if (filter.key == "AccessType") {
+    if (value != "Standard") none = true;
+  } else if (filter.key == "Status") {
+    bool found = false;
+    for (const SessionStatus status : {SessionStatus::kConnecting, SessionStatus::kConnected,
+                                       SessionStatus::kTerminated, SessionStatus::kFailed}) {
+      if (value != StatusText(status)) continue;
+      if (query.status.has_value() && *query.status != status) none = true;
+      query.status = status;
+      found = true;
+    }
+    if (!found) none = true;
+  } else if (filter.key == "InvokedAfter" || filter.key == "InvokedBefore") {
+    const std::optional<int64_t> seconds = engine::ParseIsoDate(value);
+    if (!seconds.has_value()) {
+      return ApiError{"ValidationException", "The value of " + filter.key +
+                                                 " must be a time such as 2026-08-29T00:00:00Z."};
+    }
+    const int64_t bound = *seconds * 1000;
+    if (filter.key == "InvokedAfter") {
+      query.started_from = std::max(query.started_from.value_or(bound), bound);
+    } else {
+      query.started_to = std::min(query.started_to.value_or(bound), bound);
+    }
+  } else {
+    return ApiError{"InvalidFilterKey", "The specified filter key is not valid."};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<ApiError> StartSession(ApiContext& context, ApiCall& call) {
+  ApiInput input(call.input);
+  StartRequest request;
+  request.node_id = input.Text("Target", Presence::kRequired, 1, 400);
+  request.document = input.Text("DocumentName", Presence::kOptional, 0, 512);
+  request.reason = input.Line("Reason", Presence::kOptional, 1, 256);
+  request.parameters = input.TextLists("Parameters");
+  if (input.error().has_value()) return input.error();
+  if (!IsDocumentName(request.document)) {
+    return ApiError{"ValidationException",
+                    "1 validation error detected: Value at 'documentName' failed to satisfy "
+                    "constraint: Member must satisfy regular expression pattern: "
+                    "^[a-zA-Z0-9_\\-.:/]{3,128}$"};
+  }
+  if (!IsNative(call.input)) {
+    return ApiError{
+        "BadRequest",
+        "This relay carries sessions of the adit client only, not of the session manager "
+        "plugin. Use: adit shell " +
+            request.node_id.substr(0, 64)};
+  }
+  request.user_name = call.caller.user_name;
+  request.principal = call.caller.principal;
+  request.source_ip = call.source_ip;
+  const std::variant<StartedSession, StartFailure> result =
+      context.broker.StartSession(request, call.now_unix_ms);
+  if (const auto* failure = std::get_if<StartFailure>(&result)) return ToError(*failure);
+
+  const StartedSession& session = std::get<StartedSession>(result);
+  const std::string url = "wss://" + context.advertise + "/v1/data-channel/" + session.session_id +
+                          "?role=publish_subscribe";
+  call.output = {{"SessionId", session.session_id},
+                 {"TokenValue", session.token},
+                 {"StreamUrl", url},
+                 {"Adit", {{"Loop", session.loop}, {"Carriage", "inspected"}}}};
+  call.audit.response_elements =
+      Json({{"sessionId", session.session_id}, {"tokenValue", kHidden}, {"streamUrl", url}}).dump();
+  return std::nullopt;
+}
+
+std::optional<ApiError> TerminateSession(ApiContext& context, ApiCall& call) {
+  ApiInput input(call.input);
+  const std::string id = input.Line("SessionId", Presence::kRequired, 1, 96);
+  if (input.error().has_value()) return input.error();
+  const absl::Status status = context.broker.TerminateSession(
+      id, "Terminated by " + call.caller.principal + ".", call.now_unix_ms);
+  if (!status.ok()) return LogStoreFailure(status);
+  call.output = {{"SessionId", id}};
+  call.audit.response_elements = Json({{"sessionId", id}}).dump();
+  return std::nullopt;
+}
+
+std::optional<ApiError> DescribeSessions(ApiContext& context, ApiCall& call) {
+  ApiInput input(call.input);
+  SessionQuery query;
+  query.over = input.Choice("State", Presence::kRequired, {"History", "Active"}) == "History";
+  const auto page =
+      static_cast<size_t>(input.Integer("MaxResults", 1, 200).value_or(kSessionsPageDefault));
+  const std::string token = input.Text("NextToken", Presence::kOptional, 0, kPageTokenSizeMax);
+  const std::vector<ApiInput::Filter> filters = input.Filters("Filters", "key", "value", 6);
+  if (input.error().has_value()) return input.error();
+
+  if (query.over) query.started_from = call.now_unix_ms - kHistoryMs;
+  bool none = false;
+  for (const ApiInput::Filter& filter : filters) {
+    if (std::optional<ApiError> error = ApplyFilter(filter, query, none)) return error;
+  }
+  if (!token.empty()) {
+    const std::optional<PagePosition> position = ReadPageToken("sessions", token);
+    if (!position.has_value())
+      return ApiError{"InvalidNextToken", "The specified token is not valid."};
+    query.after = SessionQuery::Position{position->number, position->name};
+  }
+  query.count_max = page + 1;  // One more tells whether there is a next page.
+  call.output["Sessions"] = Json::array();
+  if (none) return std::nullopt;
+  const absl::StatusOr<std::vector<Session>> sessions = context.store.ListSessions(query);
+  if (!sessions.ok()) return LogStoreFailure(sessions.status());
+  for (size_t i = 0; i < std::min(page, sessions->size()); ++i) {
+    call.output["Sessions"].push_back(ToJson((*sessions)[i], IsNative(call.input)));
+  }
+  if (sessions->size() > page) {
+    const Session& last = (*sessions)[page - 1];
+    call.output["NextToken"] = WritePageToken("sessions", {last.started_unix_ms, last.id});
+  }
+  return std::nullopt;
+}
+
+}  // namespace relay

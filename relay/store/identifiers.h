@@ -1,0 +1,28 @@
+// Names and secrets that the relay makes up. All are random; none tells anything about another.
+
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace relay {
+
+// NewUuid returns a random UUID (version 4) in its usual form: request, event and activation ids.
+std::string NewUuid();
+
+// NewNodeId returns `mi-` and 17 hexadecimal digits.
+std::string NewNodeId();
+bool IsNodeId(std::string_view text);
+
+// NewSessionId returns `<user>-<26 lower-case base32 digits>`, at most 96 characters. Characters of
+// the user's name that a session id cannot have become `-`.
+std::string NewSessionId(std::string_view user_name);
+
+// NewToken returns 32 random bytes in base64url: what proves a right until it is used.
+std::string NewToken();
+
+// NewAccessKeyId returns `AKIA` and 16 characters, NewAccessKeySecret 40 characters.
+std::string NewAccessKeyId();
+std::string NewAccessKeySecret();
+
+}  // namespace relay

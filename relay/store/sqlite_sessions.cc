@@ -1,0 +1,173 @@
+// The part of SqliteStore that keeps sessions and activations' lookups.
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "relay/store/sqlite_store.h"
+
+namespace relay {
+namespace {
+
+constexpr const char* kFindSession =
+    "SELECT id, node_id, principal, source_ip, document, reason, what, status, token_sha256,"
+    " started, ended, details, bytes_in, bytes_out FROM sessions WHERE id = ?";
+
+// A parameter that is NULL narrows nothing.
+constexpr const char* kListSessions =
+    "SELECT id, node_id, principal, source_ip, document, reason, what, status, token_sha256,"
+    " started, ended, details, bytes_in, bytes_out FROM sessions"
+    " WHERE (ended <> 0) = ?1 AND started >= ?2 AND started <= ?3"
+    " AND (?4 IS NULL OR node_id = ?4) AND (?5 IS NULL OR principal = ?5)"
+    " AND (?6 IS NULL OR id = ?6) AND (?7 IS NULL OR status = ?7)"
+    " AND (?8 IS NULL OR (started, id) < (?8, ?9))"
+    " ORDER BY started DESC, id DESC LIMIT ?10";
+
+Sha256Digest DigestFrom(const std::string& bytes) {
+  Sha256Digest digest{};
+  std::memcpy(digest.data(), bytes.data(), std::min(bytes.size(), digest.size()));
+  return digest;
+}
+
+// Counters are 64-bit without a sign here and with one in SQLite; 8 EiB through one session is not
+// a case to serve, only not to wrap.
+int64_t ToInteger(uint64_t count) {
+  return static_cast<int64_t>(
+      std::min(count, static_cast<uint64_t>(std::numeric_limits<int64_t>::max())));
+}
+
+Session SessionFrom(const SqliteStatement& row) {
+  return {.id = row.TextAt(0),
+          .node_id = row.TextAt(1),
+          .principal = row.TextAt(2),
+          .source_ip = row.TextAt(3),
+          .document = row.TextAt(4),
+          .reason = row.TextAt(5),
+          .what = row.TextAt(6),
+          .status = static_cast<SessionStatus>(row.IntegerAt(7)),
+          .token_sha256 = DigestFrom(row.TextAt(8)),
+          .started_unix_ms = row.IntegerAt(9),
+          .ended_unix_ms = row.IntegerAt(10),
+          .details = row.TextAt(11),
+          .bytes_in = static_cast<uint64_t>(row.IntegerAt(12)),
+          .bytes_out = static_cast<uint64_t>(row.IntegerAt(13))};
+}
+
+void BindOptional(SqliteStatement& statement, const std::optional<std::string>& text) {
+  if (text.has_value()) {
+    statement.Text(*text);
+  } else {
+    statement.Null();
+  }
+}
+
+}  // namespace
+
+absl::Status SqliteStore::AddSession(const Session& session) {
+  return database_
+      ->Prepare(
+          "INSERT INTO sessions(id, node_id, principal, source_ip, document, reason, what,"
+          " status, token_sha256, started, ended, details, bytes_in, bytes_out)"
+          " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+      .Text(session.id)
+      .Text(session.node_id)
+      .Text(session.principal)
+      .Text(session.source_ip)
+      .Text(session.document)
+      .Text(session.reason)
+      .Text(session.what)
+      .Integer(static_cast<int64_t>(session.status))
+      .Blob(session.token_sha256)
+      .Integer(session.started_unix_ms)
+      .Integer(session.ended_unix_ms)
+      .Text(session.details)
+      .Integer(ToInteger(session.bytes_in))
+      .Integer(ToInteger(session.bytes_out))
+      .Run()
+      .status();
+}
+
+absl::StatusOr<Session> SqliteStore::FindSession(std::string_view id) {
+  SqliteStatement row = database_->Prepare(kFindSession);
+  const absl::StatusOr<bool> found = row.Text(id).Step();
+  if (!found.ok()) return found.status();
+  if (!*found) return absl::NotFoundError("there is no such session");
+  return SessionFrom(row);
+}
+
+absl::StatusOr<std::vector<Session>> SqliteStore::ListSessions(const SessionQuery& query) {
+  SqliteStatement row = database_->Prepare(kListSessions);
+  row.Integer(query.over ? 1 : 0)
+      .Integer(query.started_from.value_or(std::numeric_limits<int64_t>::min()))
+      .Integer(query.started_to.value_or(std::numeric_limits<int64_t>::max()));
+  BindOptional(row, query.node_id);
+  BindOptional(row, query.principal);
+  BindOptional(row, query.id);
+  if (query.status.has_value()) {
+    row.Integer(static_cast<int64_t>(*query.status));
+  } else {
+    row.Null();
+  }
+  if (query.after.has_value()) {
+    row.Integer(query.after->started_unix_ms).Text(query.after->id);
+  } else {
+    row.Null().Null();
+  }
+  row.Integer(static_cast<int64_t>(query.count_max));
+  std::vector<Session> sessions;
+  for (;;) {
+    const absl::StatusOr<bool> found = row.Step();
+    if (!found.ok()) return found.status();
+    if (!*found) return sessions;
+    sessions.push_back(SessionFrom(row));
+  }
+}
+
+absl::Status SqliteStore::SetSessionConnected(std::string_view id) {
+  return database_->Prepare("UPDATE sessions SET status = ? WHERE id = ? AND ended = 0")
+      .Integer(static_cast<int64_t>(SessionStatus::kConnected))
+      .Text(id)
+      .Run()
+      .status();
+}
+
+absl::Status SqliteStore::EndSession(const SessionEnd& end) {
+  return database_
+      ->Prepare("UPDATE sessions SET status = ?, details = ?, ended = ? WHERE id = ? AND ended = 0")
+      .Integer(static_cast<int64_t>(end.status))
+      .Text(end.details)
+      .Integer(std::max<int64_t>(end.ended_unix_ms, 1))
+      .Text(end.id)
+      .Run()
+      .status();
+}
+
+absl::Status SqliteStore::SetSessionBytes(std::string_view id, uint64_t bytes_in,
+                                          uint64_t bytes_out) {
+  return database_->Prepare("UPDATE sessions SET bytes_in = ?, bytes_out = ? WHERE id = ?")
+      .Integer(ToInteger(bytes_in))
+      .Integer(ToInteger(bytes_out))
+      .Text(id)
+      .Run()
+      .status();
+}
+
+absl::StatusOr<Activation> SqliteStore::FindActivation(std::string_view id) {
+  SqliteStatement row = database_->Prepare(
+      "SELECT code_sha256, description, default_node_name, iam_role, registration_limit,"
+      " registration_count, created, expires FROM activations WHERE id = ?");
+  const absl::StatusOr<bool> found = row.Text(id).Step();
+  if (!found.ok()) return found.status();
+  if (!*found) return absl::NotFoundError("there is no such activation");
+  return Activation{.id = std::string(id),
+                    .code_sha256 = DigestFrom(row.TextAt(0)),
+                    .description = row.TextAt(1),
+                    .default_node_name = row.TextAt(2),
+                    .iam_role = row.TextAt(3),
+                    .registration_limit = static_cast<uint32_t>(row.IntegerAt(4)),
+                    .registration_count = static_cast<uint32_t>(row.IntegerAt(5)),
+                    .created_unix_ms = row.IntegerAt(6),
+                    .expires_unix_ms = row.IntegerAt(7)};
+}
+
+}  // namespace relay

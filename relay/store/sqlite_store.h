@@ -1,0 +1,66 @@
+// The store on SQLite: one file, write-ahead log, every commit on the disk before it is answered.
+
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/crypto/aead.h"
+#include "relay/store/sqlite_database.h"
+#include "relay/store/store.h"
+
+namespace relay {
+
+class SqliteStore final : public Store {
+ public:
+  // Open opens or creates the store and brings it to the newest schema. FailedPrecondition: it was
+  // made by a newer relay. PermissionDenied with kOtherMasterKey in the text: it is encrypted under
+  // another master key; nothing was changed. Other errors are SqliteDatabase::Open's.
+  static absl::StatusOr<std::unique_ptr<SqliteStore>> Open(const SqliteDatabase::Options& options,
+                                                           const engine::crypto::MasterKey& key);
+  ~SqliteStore() override;
+
+  static constexpr std::string_view kOtherMasterKey = "another master key";
+
+  // RotateMasterKey encrypts every secret anew under `new_key`, in one transaction.
+  // PermissionDenied: `old_key` is not this store's. On any error the store stays under the old
+  // key.
+  absl::Status RotateMasterKey(const engine::crypto::MasterKey& old_key,
+                               const engine::crypto::MasterKey& new_key);
+
+  absl::Status AddAccessKey(const AccessKey& key) override;
+  absl::StatusOr<AccessKey> FindAccessKey(std::string_view id) override;
+  absl::Status AddNode(const Node& node) override;
+  absl::StatusOr<Node> FindNode(std::string_view id) override;
+  absl::StatusOr<std::vector<Node>> ListNodes(std::string_view after_id, size_t count_max) override;
+  absl::Status UpdateNode(const Node& node) override;
+  absl::Status TouchNode(std::string_view id, int64_t last_seen_unix_ms) override;
+  absl::Status AddActivation(const Activation& activation) override;
+  absl::StatusOr<Activation> FindActivation(std::string_view id) override;
+  absl::Status CountRegistration(std::string_view activation_id) override;
+  absl::Status AddSession(const Session& session) override;
+  absl::StatusOr<Session> FindSession(std::string_view id) override;
+  absl::StatusOr<std::vector<Session>> ListSessions(const SessionQuery& query) override;
+  absl::Status SetSessionConnected(std::string_view id) override;
+  absl::Status EndSession(const SessionEnd& end) override;
+  absl::Status SetSessionBytes(std::string_view id, uint64_t bytes_in, uint64_t bytes_out) override;
+  absl::Status AppendAudit(const AuditEvent& event) override;
+  absl::StatusOr<std::vector<AuditEvent>> ListAudit(uint64_t after, size_t count_max) override;
+
+ protected:
+  absl::Status DoBegin() override;
+  absl::Status DoCommit() override;
+  void DoRollback() override;
+
+ private:
+  SqliteStore(std::unique_ptr<SqliteDatabase> database, const engine::crypto::MasterKey& key);
+  absl::Status CheckMasterKey();
+  absl::Status EncryptAgain(const engine::crypto::MasterKey& new_key);
+
+  std::unique_ptr<SqliteDatabase> database_;
+  engine::crypto::MasterKey key_;
+};
+
+}  // namespace relay

@@ -1,0 +1,176 @@
+// What the relay remembers, behind one interface.
+//
+// Times are unix milliseconds, given by the caller. Every call that cannot do its work returns a
+// status and changes nothing; a full or read-only disk is such a status. The codes that callers act
+// upon are NotFound and those named below; any other is "the store does not work now".
+//
+// A store is used by one thread.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/crypto/digest.h"
+
+namespace relay {
+
+using engine::crypto::Sha256Digest;
+
+struct AccessKey {
+  std::string id;         // AKIA...
+  std::string user_name;  // "admin"
+  std::string principal;  // arn:aws:iam::000000000000:user/admin
+  std::string secret;     // Encrypted where it is kept; never logged.
+  bool active = true;
+  int64_t created_unix_ms = 0;
+};
+
+struct Node {
+  std::string id;  // mi- and 17 hexadecimal digits.
+  std::string name;
+  std::string platform;  // "Linux Debian GNU/Linux 12 x86_64"
+  std::string agent_version;
+  std::string source_ip;
+  std::string activation_id;
+  int64_t registered_unix_ms = 0;
+  int64_t last_seen_unix_ms = 0;  // Of a node that is not connected now.
+};
+
+struct Activation {
+  std::string id;
+  Sha256Digest code_sha256{};  // The code itself is kept nowhere.
+  std::string description;
+  std::string default_node_name;
+  std::string iam_role;
+  uint32_t registration_limit = 1;
+  uint32_t registration_count = 0;
+  int64_t created_unix_ms = 0;
+  int64_t expires_unix_ms = 0;
+};
+
+enum class SessionStatus : uint8_t { kConnecting, kConnected, kTerminated, kFailed };
+
+// IsOver is true of the two states that a session never leaves.
+inline bool IsOver(SessionStatus status) {
+  return status == SessionStatus::kTerminated || status == SessionStatus::kFailed;
+}
+
+struct Session {
+  std::string id;
+  std::string node_id;
+  std::string principal;
+  std::string source_ip;
+  std::string document;
+  std::string reason;  // Why the user says it is opened.
+  std::string what;    // "shell", "exec uname -a", "tcp localhost:5432": for people.
+  SessionStatus status = SessionStatus::kConnecting;
+  Sha256Digest token_sha256{};
+  int64_t started_unix_ms = 0;
+  int64_t ended_unix_ms = 0;  // 0 while it is not over.
+  std::string details;        // Why it ended.
+  uint64_t bytes_in = 0;      // From the client to the node.
+  uint64_t bytes_out = 0;
+};
+
+// SessionQuery: every member that is set narrows the answer. Newest first.
+struct SessionQuery {
+  bool over = false;                    // Those that are over, or those that are not.
+  std::optional<int64_t> started_from;  // Included, as is started_to.
+  std::optional<int64_t> started_to;
+  std::optional<std::string> node_id;
+  std::optional<std::string> principal;
+  std::optional<std::string> id;
+  std::optional<SessionStatus> status;
+  // After is the last session of the page before.
+  struct Position {
+    int64_t started_unix_ms = 0;
+    std::string id;
+  };
+  std::optional<Position> after;
+  size_t count_max = 50;
+};
+
+struct SessionEnd {
+  std::string id;
+  SessionStatus status = SessionStatus::kTerminated;
+  std::string details;
+  int64_t ended_unix_ms = 0;
+};
+
+struct AuditEvent {
+  std::string id;
+  int64_t time_unix_ms = 0;
+  std::string name;
+  std::string principal;
+  std::string record;     // JSON, without secrets.
+  uint64_t sequence = 0;  // Given by the store, ever rising.
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // Begin opens a transaction: what follows is kept by Commit all together, or not at all. Outside
+  // of one, each call is kept by itself. Transactions do not nest.
+  [[nodiscard]] absl::Status Begin();
+  // Commit keeps the changes (they are on the disk when it returns OK), then runs what AfterCommit
+  // collected. When it fails, nothing is kept and nothing is run.
+  [[nodiscard]] absl::Status Commit();
+  void Rollback();
+  bool in_transaction() const { return in_transaction_; }
+
+  // AfterCommit runs `action` once the changes so far are kept: at once outside of a transaction,
+  // and never when that is rolled back. For what the world must not see before the disk does.
+  void AfterCommit(std::function<void()> action);
+
+  // AddAccessKey: AlreadyExists when the id is taken, as for the other Add functions.
+  virtual absl::Status AddAccessKey(const AccessKey& key) = 0;
+  virtual absl::StatusOr<AccessKey> FindAccessKey(std::string_view id) = 0;
+
+  virtual absl::Status AddNode(const Node& node) = 0;
+  virtual absl::StatusOr<Node> FindNode(std::string_view id) = 0;
+  // ListNodes returns nodes in the order of their ids, those after `after_id` (empty: from the
+  // start).
+  virtual absl::StatusOr<std::vector<Node>> ListNodes(std::string_view after_id,
+                                                      size_t count_max) = 0;
+  // UpdateNode replaces name, platform, agent_version, source_ip and last_seen. NotFound.
+  virtual absl::Status UpdateNode(const Node& node) = 0;
+  virtual absl::Status TouchNode(std::string_view id, int64_t last_seen_unix_ms) = 0;
+
+  virtual absl::Status AddActivation(const Activation& activation) = 0;
+  virtual absl::StatusOr<Activation> FindActivation(std::string_view id) = 0;
+  // CountRegistration takes one registration. ResourceExhausted: the limit is reached.
+  virtual absl::Status CountRegistration(std::string_view activation_id) = 0;
+
+  virtual absl::Status AddSession(const Session& session) = 0;
+  virtual absl::StatusOr<Session> FindSession(std::string_view id) = 0;
+  virtual absl::StatusOr<std::vector<Session>> ListSessions(const SessionQuery& query) = 0;
+  virtual absl::Status SetSessionConnected(std::string_view id) = 0;
+  // EndSession sets the end of a session that is not over, and leaves one that is as it was.
+  virtual absl::Status EndSession(const SessionEnd& end) = 0;
+  virtual absl::Status SetSessionBytes(std::string_view id, uint64_t bytes_in,
+                                       uint64_t bytes_out) = 0;
+
+  virtual absl::Status AppendAudit(const AuditEvent& event) = 0;
+  // ListAudit returns events in order, those with a greater sequence than `after`.
+  virtual absl::StatusOr<std::vector<AuditEvent>> ListAudit(uint64_t after, size_t count_max) = 0;
+
+ protected:
+  virtual absl::Status DoBegin() = 0;
+  virtual absl::Status DoCommit() = 0;
+  virtual void DoRollback() = 0;
+
+ private:
+  bool in_transaction_ = false;
+  std::vector<std::function<void()>> after_commit_;
+};
+
+}  // namespace relay
