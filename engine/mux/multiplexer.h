@@ -29,9 +29,16 @@
 namespace engine {
 
 enum class Side : uint8_t { kConnected, kAccepted };
-enum class Priority : uint8_t { kInteractive, kBulk };
 enum class Channel : uint8_t { kMain, kStderr };
 
+inline constexpr uint32_t kControlQueueMax = 64;  // Control messages that wait: a stream, the link.
+
+// A window is never granted smaller than this: one full frame.
+inline constexpr uint64_t kWindowBytesFloor = 16 * 1024;
+
+// MultiplexerOptions are the maxima. A new stream gets window_bytes_min of credit, or less when
+// what is left of window_bytes_sum_max must serve the streams that may still come, or is refused
+// with kTooMany when not even kWindowBytesFloor is left.
 struct MultiplexerOptions {
   uint32_t streams_max = 1024;                        // Open at once, both sides' together.
   uint64_t window_bytes_min = 256 * 1024;             // Credit granted to a new stream.
@@ -43,12 +50,15 @@ struct MultiplexerOptions {
 };
 
 // StreamEvents is what a stream tells its owner. Calls come only from inside Receive,
-// HandleDeadline, RecordTaken or Disconnected. A handler may call the multiplexer back; it may
-// destroy itself only in OnRejected and OnClosed, which are the last call, exactly one of them.
+// HandleDeadline, RecordTaken or Disconnected. A handler may call the multiplexer back (not those
+// four, nor GatherRecord); it may destroy itself only in OnRejected and OnClosed, which are the
+// last call, exactly one of them unless the owner calls Reset or Reject.
 class StreamEvents {
  public:
   virtual ~StreamEvents() = default;
-  virtual void OnAccepted() {}  // To the opener: data may flow (it may be written before, too).
+  // To the opener: data may flow. (It may be written before, too, and waits for this.)
+  virtual void OnAccepted() {}
+  // To the opener: the peer said no, or reset the stream before it said yes.
   virtual void OnRejected(CloseCode, std::string_view /*text*/) {}
   // `payload` shares the block that was received into. Call Consume once it is passed on.
   virtual void OnData(Channel channel, BufferRef payload) = 0;
@@ -56,7 +66,8 @@ class StreamEvents {
   virtual void OnWritable() {}    // Write took less than asked; now it may take more.
   virtual void OnFinished() = 0;  // The peer sends no more data. We still may.
   // Both halves finished and everything was handed over (kNormal), or the stream was reset by the
-  // peer, or the link ended. Not called for our own Reset.
+  // peer, or the link ended. What was not consumed yet stays the owner's, who bounds it. Not called
+  // for our own Reset.
   virtual void OnClosed(CloseCode code, std::string_view text) = 0;
 };
 
@@ -64,9 +75,12 @@ class StreamEvents {
 class LinkEvents {
  public:
   virtual ~LinkEvents() = default;
-  // The peer opens a stream: answer with Accept or Reject, now or later. `request` is JSON.
+  // The peer opens a stream: answer with Accept or Reject, now or later. `request` is JSON, not yet
+  // looked at. Views are valid during the call.
   virtual void OnOpen(StreamId id, Priority priority, ByteView request) = 0;
-  virtual void OnControl(ByteView message) = 0;  // On stream 0; the first one is the hello.
+  // On stream 0. The first one should be the hello: who cannot decode it or cannot agree on a
+  // version calls Goaway and lets the carrier close after output.
+  virtual void OnControl(ByteView message) = 0;
   virtual void OnGoaway(CloseCode code, std::string_view text) = 0;
   // The peer broke the protocol or went silent. All streams were closed; a goaway is queued and
   // the carrier was told to close after it.
@@ -93,12 +107,14 @@ class Multiplexer final : public RecordProtocol {
   // Disconnected ends every stream with OnClosed(code): the connection is gone.
   void Disconnected(CloseCode code, std::string_view text);
 
-  // Open starts a stream; `events` hears of it until OnRejected or OnClosed. Returns kLinkStream
-  // when streams_max is reached, or after a goaway. Requires: request.size() <= 8 KiB.
+  // Open starts a stream; `events` hears of it until OnRejected or OnClosed. Returns kLinkStream,
+  // and keeps no reference to `events`, when a maximum is reached (streams_max, windows, link
+  // frames that wait), after a goaway of either side, or when the link is over. Requires: our hello
+  // was sent; request.size() is 1 to kOpenRequestMax.
   StreamId Open(Priority priority, ByteView request, StreamEvents& events);
 
-  // Accept and Reject answer an OnOpen. An id that closed meanwhile is ignored by Reject; Accept
-  // then returns false and keeps no reference to `events`.
+  // Accept and Reject answer an OnOpen, once. An id that closed meanwhile is ignored by Reject;
+  // Accept then returns false and keeps no reference to `events`.
   bool Accept(StreamId id, StreamEvents& events);
   void Reject(StreamId id, CloseCode code, std::string_view text);
 
@@ -106,20 +122,27 @@ class Multiplexer final : public RecordProtocol {
 
   // Write queues, by reference, as much of `payload` as the queue's maximum allows, and returns how
   // many bytes that was. A short count means: wait for OnWritable. (Credit holds data in the queue;
-  // it is not the caller's concern.)
+  // it is not the caller's concern.) Payloads smaller than an eighth of a block are copied together
+  // when they have to wait behind others, so that they do not pin a block each. On a closed stream
+  // everything is taken and dropped. Requires: Finish was not called.
   size_t Write(StreamId id, Channel channel, BufferRef payload);
 
-  // Writable is how many bytes Write would take now.
+  // Writable is how many bytes Write would take now; 0 on a closed stream.
   size_t Writable(StreamId id) const;
 
-  // Consume returns credit for `size` bytes of OnData.
+  // Consume returns credit for `size` bytes of OnData. Requires: they were not consumed before.
   void Consume(StreamId id, size_t size);
 
-  // SendControl queues one control message: on a stream in order with its data, on kLinkStream
-  // before all streams. False when kControlQueueMax messages wait already.
-  bool SendControl(StreamId id, std::string_view json);
+  // SendControl queues one control message: on a stream in order with its data (also after Finish),
+  // on kLinkStream before all streams. False when kControlQueueMax messages wait already. The first
+  // one on kLinkStream must be our hello. Requires: json.size() is 1 to kControlSizeMax.
+  [[nodiscard]] bool SendControl(StreamId id, std::string_view json);
 
-  void Finish(StreamId id);  // Half-close: we send no more data; what is queued still goes.
+  // Finish half-closes: we send no more data; what is queued still goes. A second one is ignored.
+  void Finish(StreamId id);
+
+  // Reset ends both directions now and drops what is queued; `events` is not called any more. For a
+  // stream that was not answered yet it is Reject.
   void Reset(StreamId id, CloseCode code, std::string_view text = {});
 
   // Goaway tells the peer that no stream opens any more and refuses its opens with kShuttingDown.
@@ -129,6 +152,8 @@ class Multiplexer final : public RecordProtocol {
   size_t stream_count() const;
   uint64_t received_bytes() const;  // Payload of data frames, both counts for audit and tests.
   uint64_t sent_bytes() const;
+  uint64_t window_bytes_sum() const;  // Credit granted to all streams together.
+  Duration round_trip() const;        // The least recently measured; zero before the first.
 
  private:
   struct State;

@@ -68,6 +68,9 @@ inline constexpr uint8_t kFlagInteractive = 0x01;  // kOpen: keystrokes, not bul
 inline constexpr uint8_t kFlagStderr = 0x01;       // kData: the second channel of a command.
 inline constexpr uint8_t kFlagAnswer = 0x01;       // kPing: an echo of the other side's ping.
 
+// Priority is how an opener wants a stream scheduled; kFlagInteractive says it to the other side.
+enum class Priority : uint8_t { kInteractive, kBulk };
+
 struct FrameHeader {
   FrameType type;
   uint8_t flags;

@@ -1,0 +1,73 @@
+// Is the other side still there, and how far away is it?
+
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "engine/base/time.h"
+
+namespace engine {
+
+// Liveness decides when to ping and when to give a link up, and measures the round trip.
+//
+// A link that was silent for `ping_interval` is pinged, again after each further interval, and
+// given up after `silence_max`. Any byte counts as life, and the answer to a ping is a byte: an
+// idle link costs one ping and one answer an interval, of one side, since the other then heard
+// something.
+//
+// While data arrives, probes go out at most once in kProbeInterval, so that credit knows the round
+// trip. The round trip is the least of the last kSamples: what is added by queues on the way must
+// not make windows grow, or the queues would grow with them.
+class Liveness {
+ public:
+  static constexpr Duration kProbeInterval = std::chrono::seconds(1);
+  static constexpr size_t kSamples = 8;
+
+  enum class Due : uint8_t { kNothing, kPing, kSilent };
+
+  // Requires: 2 * ping_interval <= silence_max.
+  Liveness(Duration ping_interval, Duration silence_max, Instant now);
+
+  // Heard says that bytes arrived.
+  void Heard(Instant now) {
+    heard_ = now;
+    unheard_since_.reset();
+  }
+
+  // Check says what is to be done now. For kPing call Ping and send its number.
+  //
+  // A process that was stopped (a laptop's sleep, a debugger) finds the deadline long past; the
+  // link is given up only after a ping had `ping_interval` for its answer.
+  Due Check(Instant now) const;
+
+  // IsProbeDue is true when data arrives and the round trip should be measured.
+  bool IsProbeDue(Instant now) const;
+
+  // Ping starts a measurement and returns the number that the ping carries.
+  uint64_t Ping(Instant now);
+
+  // Answered takes the number of an answer; one that answers no ping of ours is ignored.
+  void Answered(uint64_t number, Instant now);
+
+  // NextDeadline is when Check next says something else than kNothing, if nothing is heard.
+  Instant NextDeadline() const;
+
+  // round_trip is the least recent measurement; nothing before the first.
+  std::optional<Duration> round_trip() const { return round_trip_; }
+
+ private:
+  const Duration ping_interval_;
+  const Duration silence_max_;
+  Instant heard_;
+  std::optional<Instant> pinged_;         // When the last ping went out.
+  std::optional<Instant> unheard_since_;  // The first ping since anything was heard.
+  bool is_answered_ = true;               // The last ping was.
+  uint64_t number_ = 0;                   // Of the last ping.
+  std::array<Duration, kSamples> samples_{};
+  size_t sample_count_ = 0;
+  std::optional<Duration> round_trip_;
+};
+
+}  // namespace engine

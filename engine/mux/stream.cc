@@ -1,0 +1,54 @@
+#include "engine/mux/stream.h"
+
+namespace engine {
+
+PeerError Stream::AllowsAnswer() const {
+  if (opener == Opener::kPeer) return PeerError::Protocol("an answer to the sender's own open");
+  if (is_accepted()) return PeerError::Protocol("a second answer to one open");
+  return {};
+}
+
+PeerError Stream::AllowsControl() const {
+  if (!is_accepted()) return PeerError::Protocol("a control message before the stream's accept");
+  return {};
+}
+
+PeerError Stream::AllowsCredit() const {
+  if (!is_accepted()) return PeerError::Protocol("credit before the stream's accept");
+  return {};
+}
+
+PeerError Stream::ReceiveData(size_t size) {
+  if (receive_half == Half::kWaiting) return PeerError::Protocol("data before the stream's accept");
+  if (receive_half == Half::kFinished) return PeerError::Protocol("data after the stream's finish");
+  if (!receive.Receive(size)) return {CloseCode::kFlowControl, "data beyond the stream's limit"};
+  return {};
+}
+
+PeerError Stream::ReceiveFinish(uint64_t offset) {
+  if (receive_half == Half::kWaiting)
+    return PeerError::Protocol("a finish before the stream's accept");
+  if (receive_half == Half::kFinished) return PeerError::Protocol("a second finish");
+  if (offset != receive.received())
+    return PeerError::Protocol("a finish whose offset is not the bytes sent");
+  receive_half = Half::kFinished;
+  return {};
+}
+
+std::string_view CreditErrorText(CreditError error) {
+  switch (error) {
+    case CreditError::kNone:
+      return "no error";
+    case CreditError::kReceivedBeyondSent:
+      return "credit for bytes that were never sent";
+    case CreditError::kReceivedWentBack:
+      return "credit whose received offset went back";
+    case CreditError::kLimitWentBack:
+      return "credit whose limit went back";
+    case CreditError::kLimitBelowReceived:
+      return "credit whose limit is below its received offset";
+  }
+  return "unknown credit error";
+}
+
+}  // namespace engine
