@@ -128,14 +128,11 @@ void GiveRecord(Header* header) {
   GiveToHeap(header);
 }
 
-// Forget overwrites what BoringSSL asks to be forgotten. The barrier keeps the compiler from
-// leaving out a write to memory that is freed next.
-void Forget(void* memory, size_t size) {
-  std::memset(memory, 0, size);
-#if defined(__GNUC__)
-  __asm__ __volatile__("" : : "r"(memory) : "memory");
-#endif
-}
+// Forget overwrites what BoringSSL asks to be forgotten, by a call that the compiler cannot see
+// through, or it would leave out a write to memory that is freed next.
+void* (*volatile overwrite)(void*, int, size_t) = std::memset;
+
+void Forget(void* memory, size_t size) { overwrite(memory, 0, size); }
 
 }  // namespace
 
@@ -164,7 +161,7 @@ void OPENSSL_memory_free(void* memory) {
 size_t OPENSSL_memory_get_size(void* memory) { return engine::HeaderOf(memory)->size; }
 
 // Our build of BoringSSL takes its record buffers from here
-// (tools/cmake/boringssl/record_memory.h). As with its own malloc for them, they are not
+// (tools/cmake/boringssl/record_memory.inc). As with its own malloc for them, they are not
 // overwritten.
 void* adit_record_alloc(size_t size) { return engine::TakeRecord(size); }
 

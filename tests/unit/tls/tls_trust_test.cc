@@ -220,8 +220,8 @@ TEST_F(TlsTrustTest, ThePublicAuthoritiesDoNotKnowOurs) {
   options.trust = TlsTrust::System();
   const absl::StatusOr<std::unique_ptr<TlsContext>> client = TlsContext::Client(options);
   if (!client.ok()) {
-    EXPECT_EQ(client.status().code(), absl::StatusCode::kNotFound);
-    GTEST_SKIP() << client.status();
+    EXPECT_EQ(client.status().code(), absl::StatusCode::kNotFound) << "a machine without a list";
+    return;
   }
   const std::unique_ptr<TlsContext> server = Must(TlsContext::Server(ServerOptions()));
   EXPECT_EQ(Meet(*server, **client).client, TlsError::kOtherAuthority);
