@@ -3,11 +3,13 @@
 //     kernel -> Loop::Receive -> TlsChannel -> RecordProtocol::Receive
 //     kernel <- Loop::Send    <- TlsChannel <- RecordProtocol::GatherRecord
 //
-// States, in order; every way out passes through kClosing, which is a join: each operation in
-// flight is cancelled and its final completion awaited, then the socket is closed, then the owner
-// hears OnClosed.
+//     kIdle --> kResolving --> kConnecting --> kHandshaking --> kOpen --> kDraining --> kClosing
+//                                                                                       --> kClosed
 //
-//     kConnecting --> kHandshaking --> kOpen --> kDraining --> kClosing --> kClosed
+// Every way out passes through kClosing, which is a join: each op in flight is cancelled and its
+// final completion awaited, then the socket is closed, then the owner hears OnClosed. kDraining
+// sends what is left (a goaway, an alert, close_notify) and reads the peer's end, so that a reset
+// does not overtake our last words.
 
 #pragma once
 
@@ -19,8 +21,10 @@
 
 #include "engine/base/time.h"
 #include "engine/buffer/record_protocol.h"
+#include "engine/loop/address.h"
 #include "engine/loop/loop.h"
-#include "engine/wire/frame.h"
+#include "engine/loop/op.h"
+#include "engine/net/resolver.h"
 
 namespace engine {
 
@@ -30,12 +34,12 @@ class TlsChannel;
 struct ConnectionEnd {
   enum class Kind : uint8_t {
     kClosedByUs,       // Close or CloseAfterOutput.
-    kClosedByPeer,     // An orderly end (close_notify, or end of stream between records).
-    kCut,              // Reset, or the end of stream without close_notify.
+    kClosedByPeer,     // An orderly end: close_notify.
+    kCut,              // A reset, or an end without close_notify.
     kUnreachable,      // Refused, no route, timed out: it never was connected.
     kHandshakeFailed,  // TLS: another CA, no common protocol, not TLS at all, too slow.
     kPeerError,        // Bytes that are no valid TLS records.
-    kExhausted,        // No buffers, or the kernel is out of something.
+    kExhausted,        // The kernel or the pool is out of something.
   };
   Kind kind = Kind::kClosedByUs;
   std::string text;
@@ -43,30 +47,42 @@ struct ConnectionEnd {
 
 class SecureConnection final : public RecordCarrier {
  public:
-  // Events is the owner's side. OnClosed is the last call; the owner may destroy the connection
-  // in it, and at no time before.
+  // Events is the owner's side.
   class Events {
    public:
     virtual ~Events() = default;
-    // The handshake is done: look at channel() for ALPN and certificate, then call SetProtocol, or
-    // Close.
+    // The handshake is done: look at channel() for protocol and certificate, then call SetProtocol,
+    // or Close.
     virtual void OnSecured(SecureConnection& connection) = 0;
+    // The last call, never from inside a call of the owner's. The owner may destroy the connection
+    // in it, and at no time before.
     virtual void OnClosed(SecureConnection& connection, const ConnectionEnd& end) = 0;
   };
 
-  static constexpr Duration kHandshakeMax = std::chrono::seconds(10);  // Slow drip ends here.
-  static constexpr Duration kDrainMax = std::chrono::seconds(5);
-  // Ciphertext queued at most for the kernel: what a keystroke may wait behind in our own queue.
+  static constexpr Duration kConnectMax = std::chrono::seconds(10);
+  // From the first byte to the end of the handshake: a slow drip ends here.
+  static constexpr Duration kHandshakeMax = std::chrono::seconds(10);
+  // How long last words may take, and the peer's end after them.
+  static constexpr Duration kDrainMax = std::chrono::seconds(3);
+  // Ciphertext that waits for the kernel: what a keystroke may stand behind in our own queue. Eight
+  // full records: enough to keep the kernel busy while the next are sealed.
   static constexpr size_t kSealedAheadMax = 128 * 1024;
+  // How long to wait for blocks when the pool has run dry.
+  static constexpr Duration kNoBuffersPause = std::chrono::milliseconds(2);
 
   SecureConnection(Loop& loop, Events& events);
-  ~SecureConnection();  // Requires: state is kClosed, or nothing was ever started.
+  ~SecureConnection();  // Requires: nothing was started yet, or OnClosed was called.
+  SecureConnection(const SecureConnection&) = delete;
+  SecureConnection& operator=(const SecureConnection&) = delete;
 
-  // Connect dials `peer` and shakes hands through `channel`.
-  void Connect(const Address& peer, std::unique_ptr<TlsChannel> channel, Duration connect_max);
+  // Dial resolves `host`, connects to the first of its addresses that answers, all within
+  // `connect_max`, and shakes hands as a client. `resolver` must live until OnClosed.
+  void Dial(Resolver& resolver, std::string_view host, uint16_t port,
+            std::unique_ptr<TlsChannel> channel, Duration connect_max = kConnectMax);
 
-  // Adopt takes an accepted socket; `first_bytes` were already read from it.
-  void Adopt(Socket socket, std::unique_ptr<TlsChannel> channel, ByteView first_bytes);
+  // Adopt shakes hands as a server on an accepted socket of this loop, which it owns from now on.
+  // `first_bytes` were read from it already and are given by reference.
+  void Adopt(Socket socket, std::unique_ptr<TlsChannel> channel, BufferRef first_bytes);
 
   // SetProtocol names who speaks from now on. `protocol` must live until OnClosed.
   void SetProtocol(RecordProtocol& protocol);
@@ -77,13 +93,75 @@ class SecureConnection final : public RecordCarrier {
   // Close ends it now: what is not sent is dropped. OnClosed follows in a later iteration.
   void Close();
 
-  TlsChannel& channel();
-  Socket socket() const;
-  Loop& loop();
+  TlsChannel& channel() { return *channel_; }
+  Loop& loop() { return loop_; }
+  Socket socket() const { return socket_; }
+  bool open() const { return phase_ == Phase::kOpen; }
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  enum class Phase : uint8_t {
+    kIdle,
+    kResolving,
+    kConnecting,
+    kHandshaking,
+    kOpen,
+    kDraining,
+    kClosing,
+    kClosed,
+  };
+
+  void OnResolved(Resolved outcome);
+  void OnConnected(Connected outcome);
+  void OnReceived(Received outcome);
+  void OnSent(Sent outcome);
+  void OnPump(Fired outcome);
+  void OnDeadline(Fired outcome);
+  void OnSocketClosed(Closed outcome);
+
+  void TryNextAddress();
+  void StartReceive();
+  void StartSend();
+  void SchedulePump(Duration delay);
+  void ArmDeadline();
+  Instant EarliestDeadline() const;
+
+  // Each returns false when the connection left the phase in which bytes flow.
+  bool PumpInput();
+  bool PumpOutput();
+  void Pump();
+
+  // Drain says the last words and then closes; Join ends everything at once.
+  void Drain(ConnectionEnd end);
+  void Join(ConnectionEnd end);
+  void FinishDrain();
+  void FinishJoin();
+  bool flowing() const { return phase_ == Phase::kHandshaking || phase_ == Phase::kOpen; }
+
+  Loop& loop_;
+  Events& events_;
+  Phase phase_ = Phase::kIdle;
+  Socket socket_;
+  std::unique_ptr<TlsChannel> channel_;
+  RecordProtocol* protocol_ = nullptr;
+  Resolver* resolver_ = nullptr;
+  std::vector<Address> addresses_;  // To try, the last one first.
+  ConnectionEnd end_;
+  Instant phase_deadline_ = Instant::max();  // Of connecting, the handshake, or draining.
+  Instant armed_deadline_ = Instant::max();  // What deadline_op_ waits for.
+  BufferRef held_input_;                     // Received, but the channel's queue was full.
+  bool secured_ = false;                     // OnSecured was called.
+  bool close_requested_ = false;             // CloseAfterOutput was called.
+  bool peer_finished_ = false;               // Draining: the peer's end was read.
+  bool sent_last_ = false;                   // Draining: our end was sent.
+  bool pumping_ = false;                     // Guards against re-entry from protocol handlers.
+
+  ResolveOp resolve_op_;
+  ConnectOp connect_op_;
+  ReceiveOp receive_op_;
+  SendOp send_op_;
+  TimerOp pump_op_;
+  TimerOp deadline_op_;
+  CloseOp close_op_;
 };
 
 }  // namespace engine

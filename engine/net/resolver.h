@@ -1,0 +1,98 @@
+// Names to addresses without blocking a loop.
+//
+//   loop's thread                         worker thread
+//   Resolve(op) --> [bounded queue] ----> getaddrinfo(3)
+//   handler     <-- Deliver() <---------- result, and Loop::Wake()
+
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "engine/loop/address.h"
+#include "engine/loop/loop.h"
+#include "engine/loop/op.h"
+
+namespace engine {
+
+enum class ResolveError : uint8_t {
+  kNone,
+  kCanceled,
+  kNotFound,   // No such name, or no address of a kind this machine can use.
+  kTemporary,  // The name servers did not answer.
+  kBusy,       // Resolver::kQueueMax questions wait already.
+};
+
+// Resolved is what a handler is told; `addresses` is in the order in which to try them.
+struct Resolved {
+  ResolveError error = ResolveError::kNone;
+  std::vector<Address> addresses;
+};
+
+class Resolver;
+
+// ResolveOp is one question of its owner, who keeps it at one address from Resolve until its
+// handler is called; then it may be used again or destroyed.
+class ResolveOp {
+ public:
+  explicit ResolveOp(Handler<Resolved> handler) : handler_(handler) {}
+  ~ResolveOp() { CHECK(!in_flight()); }
+  ResolveOp(const ResolveOp&) = delete;
+  ResolveOp& operator=(const ResolveOp&) = delete;
+  bool in_flight() const { return question_ != nullptr; }
+
+ private:
+  friend class Resolver;
+  struct Question;
+  Handler<Resolved> handler_;
+  std::shared_ptr<Question> question_;
+};
+
+// Resolver belongs to one loop's thread, and has threads of its own that only call getaddrinfo.
+class Resolver {
+ public:
+  static constexpr size_t kQueueMax = 256;
+  static constexpr size_t kAddressesMax = 8;
+  // Two, so that one name whose servers are dead does not hold up all others.
+  static constexpr size_t kThreads = 2;
+
+  // Wakes `loop`, which must outlive the resolver, when there is an answer to deliver.
+  explicit Resolver(Loop& loop);
+  // Waits for the threads, hence at most for the system's own time-out of a look-up under way.
+  ~Resolver();
+  Resolver(const Resolver&) = delete;
+  Resolver& operator=(const Resolver&) = delete;
+
+  // Resolve asks for the addresses of `host`; numeric addresses are answered without a thread. The
+  // handler is called from Deliver, never inside this call.
+  void Resolve(ResolveOp& op, std::string_view host, uint16_t port);
+
+  // Cancel completes the op with kCanceled, unless its answer is on its way already.
+  void Cancel(ResolveOp& op);
+
+  // Deliver calls the handlers of the questions that were answered; after every RunOnce.
+  void Deliver();
+  bool has_answers() const;
+
+ private:
+  using Question = ResolveOp::Question;
+  void Work();
+  void Answer(std::shared_ptr<Question> question);
+
+  Loop& loop_;
+  std::vector<std::thread> threads_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::shared_ptr<Question>> queue_;  // From here on under mutex_.
+  std::vector<std::shared_ptr<Question>> answers_;
+  bool ending_ = false;
+};
+
+}  // namespace engine

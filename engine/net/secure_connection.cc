@@ -1,0 +1,389 @@
+#include "engine/net/secure_connection.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "engine/loop/socket_options.h"
+#include "engine/tls/tls_channel.h"
+
+namespace engine {
+namespace {
+
+using Kind = ConnectionEnd::Kind;
+
+std::string_view IoErrorReason(IoError error) {
+  switch (error) {
+    case IoError::kRefused:
+      return "nobody listens there (connection refused)";
+    case IoError::kUnreachable:
+      return "there is no route to it";
+    case IoError::kTimedOut:
+      return "it did not answer in time";
+    case IoError::kReset:
+      return "the connection was reset";
+    case IoError::kExhausted:
+      return "this machine is out of descriptors or memory";
+    case IoError::kDenied:
+      return "this machine does not permit it (firewall or sandbox)";
+    default:
+      return "the connection failed";
+  }
+}
+
+}  // namespace
+
+SecureConnection::SecureConnection(Loop& loop, Events& events)
+    : loop_(loop),
+      events_(events),
+      resolve_op_(Handler<Resolved>::To<&SecureConnection::OnResolved>(this)),
+      connect_op_(Handler<Connected>::To<&SecureConnection::OnConnected>(this)),
+      receive_op_(Handler<Received>::To<&SecureConnection::OnReceived>(this)),
+      send_op_(Handler<Sent>::To<&SecureConnection::OnSent>(this)),
+      pump_op_(Handler<Fired>::To<&SecureConnection::OnPump>(this)),
+      deadline_op_(Handler<Fired>::To<&SecureConnection::OnDeadline>(this)),
+      close_op_(Handler<Closed>::To<&SecureConnection::OnSocketClosed>(this)) {}
+
+SecureConnection::~SecureConnection() { CHECK(phase_ == Phase::kIdle || phase_ == Phase::kClosed); }
+
+void SecureConnection::Dial(Resolver& resolver, std::string_view host, uint16_t port,
+                            std::unique_ptr<TlsChannel> channel, Duration connect_max) {
+  CHECK(phase_ == Phase::kIdle);
+  channel_ = std::move(channel);
+  resolver_ = &resolver;
+  phase_ = Phase::kResolving;
+  phase_deadline_ = loop_.Now() + connect_max;
+  resolver.Resolve(resolve_op_, host, port);
+  ArmDeadline();
+}
+
+void SecureConnection::Adopt(Socket socket, std::unique_ptr<TlsChannel> channel,
+                             BufferRef first_bytes) {
+  CHECK(phase_ == Phase::kIdle);
+  channel_ = std::move(channel);
+  socket_ = socket;
+  loop_.SetOptions(socket_, {.no_delay = true});
+  phase_ = Phase::kHandshaking;
+  phase_deadline_ = loop_.Now() + kHandshakeMax;
+  held_input_ = std::move(first_bytes);
+  ArmDeadline();
+  SchedulePump(Duration::zero());
+}
+
+void SecureConnection::SetProtocol(RecordProtocol& protocol) {
+  CHECK(protocol_ == nullptr);
+  protocol_ = &protocol;
+}
+
+void SecureConnection::OutputReady() {
+  // A send in flight pumps when it completes, and a pump on the stack goes on until all is said.
+  if (phase_ != Phase::kOpen && phase_ != Phase::kDraining) return;
+  if (pumping_ || send_op_.in_flight()) return;
+  SchedulePump(Duration::zero());
+}
+
+void SecureConnection::CloseAfterOutput() {
+  if (close_requested_) return;
+  close_requested_ = true;
+  if (flowing() && !pumping_) SchedulePump(Duration::zero());
+}
+
+void SecureConnection::Close() {
+  if (phase_ == Phase::kIdle || phase_ >= Phase::kClosing) return;
+  Join({Kind::kClosedByUs, "closed"});
+}
+
+// ---------------------------------------------------------------- completions
+
+void SecureConnection::OnResolved(Resolved outcome) {
+  if (phase_ == Phase::kClosing) return FinishJoin();
+  switch (outcome.error) {
+    case ResolveError::kNone:
+      addresses_ = std::move(outcome.addresses);
+      std::reverse(addresses_.begin(), addresses_.end());
+      phase_ = Phase::kConnecting;
+      return TryNextAddress();
+    case ResolveError::kTemporary:
+      return Join({Kind::kUnreachable, "the name servers do not answer"});
+    default:
+      return Join({Kind::kUnreachable, "its name cannot be resolved"});
+  }
+}
+
+void SecureConnection::TryNextAddress() {
+  const Address peer = addresses_.back();
+  addresses_.pop_back();
+  const Opened opened = loop_.OpenStream(peer.family());
+  if (opened.error != IoError::kNone) {
+    return Join({Kind::kUnreachable, std::string(IoErrorReason(opened.error))});
+  }
+  socket_ = opened.socket;
+  loop_.SetOptions(socket_, {.no_delay = true});
+  loop_.Connect(connect_op_, socket_, peer);
+}
+
+void SecureConnection::OnConnected(Connected outcome) {
+  if (phase_ == Phase::kClosing) return FinishJoin();
+  if (outcome.error != IoError::kNone) {
+    end_.text = IoErrorReason(outcome.error);
+    // The next address is tried when the socket of this one is closed.
+    if (!addresses_.empty()) return loop_.Close(close_op_, socket_);
+    return Join({Kind::kUnreachable, std::move(end_.text)});
+  }
+  phase_ = Phase::kHandshaking;
+  phase_deadline_ = loop_.Now() + kHandshakeMax;
+  Pump();  // The client's first flight.
+}
+
+void SecureConnection::OnReceived(Received outcome) {
+  if (phase_ == Phase::kClosing) return FinishJoin();
+  switch (outcome.error) {
+    case IoError::kNone:
+      if (phase_ == Phase::kDraining) return StartReceive();  // Nobody listens to it any more.
+      CHECK(held_input_.empty());
+      held_input_ = std::move(outcome.data);
+      return Pump();
+    case IoError::kNoBuffers:
+      return SchedulePump(kNoBuffersPause);
+    case IoError::kEndOfStream:
+      if (phase_ == Phase::kDraining) {
+        peer_finished_ = true;
+        return FinishDrain();
+      }
+      return Join({phase_ == Phase::kHandshaking ? Kind::kHandshakeFailed : Kind::kCut,
+                   phase_ == Phase::kHandshaking ? "the other side hung up before TLS was set up"
+                                                 : "the connection ended without a goodbye"});
+    default:
+      return Join({phase_ == Phase::kHandshaking ? Kind::kHandshakeFailed : Kind::kCut,
+                   std::string(IoErrorReason(outcome.error))});
+  }
+}
+
+void SecureConnection::OnSent(Sent outcome) {
+  if (phase_ == Phase::kClosing) {
+    if (!outcome.more) FinishJoin();
+    return;
+  }
+  if (outcome.error != IoError::kNone) {
+    return Join({Kind::kCut, std::string(IoErrorReason(outcome.error))});
+  }
+  channel_->OutputSent(outcome.size);
+  Pump();
+}
+
+void SecureConnection::OnPump(Fired) {
+  if (phase_ == Phase::kClosing) return FinishJoin();
+  Pump();
+}
+
+void SecureConnection::OnDeadline(Fired) {
+  armed_deadline_ = Instant::max();
+  if (phase_ == Phase::kClosing) return FinishJoin();
+  const Instant now = loop_.Now();
+  if (now >= phase_deadline_) {
+    switch (phase_) {
+      case Phase::kResolving:
+      case Phase::kConnecting:
+        return Join({Kind::kUnreachable, "it did not answer in time"});
+      case Phase::kHandshaking:
+        return Join({Kind::kHandshakeFailed, "TLS was not set up in time"});
+      case Phase::kDraining:
+        return Join(std::move(end_));
+      default:
+        break;
+    }
+  }
+  if (phase_ == Phase::kOpen && protocol_ != nullptr && now >= protocol_->NextDeadline()) {
+    protocol_->HandleDeadline(now);
+    if (phase_ == Phase::kOpen) return Pump();
+    return;
+  }
+  ArmDeadline();
+}
+
+void SecureConnection::OnSocketClosed(Closed) {
+  if (phase_ == Phase::kConnecting) {
+    socket_ = {};
+    return TryNextAddress();
+  }
+  if (phase_ == Phase::kClosing && socket_.valid()) {
+    socket_ = {};
+    return FinishJoin();
+  }
+  phase_ = Phase::kClosed;
+  events_.OnClosed(*this, end_);  // Last: it may destroy this.
+}
+
+// ------------------------------------------------------------------- pumping
+
+void SecureConnection::StartReceive() {
+  if (!receive_op_.in_flight()) loop_.Receive(receive_op_, socket_, ReceiveMode::kOnce);
+}
+
+void SecureConnection::StartSend() {
+  if (send_op_.in_flight() || channel_->output_size() == 0) return;
+  std::array<ByteView, kSendSlicesMax> slices;
+  const size_t count = channel_->Output(slices);
+  loop_.Send(send_op_, socket_, std::span(slices).first(count), SendMode::kCopy);
+}
+
+void SecureConnection::SchedulePump(Duration delay) {
+  if (!pump_op_.in_flight()) loop_.StartTimer(pump_op_, loop_.Now() + delay);
+}
+
+void SecureConnection::Pump() {
+  if (phase_ == Phase::kDraining) {
+    if (PumpOutput()) FinishDrain();
+    return;
+  }
+  if (!flowing()) return;
+  CHECK(!pumping_);
+  pumping_ = true;
+  const bool goes_on = PumpInput() && PumpOutput();
+  pumping_ = false;
+  if (!goes_on) return;
+  if (close_requested_) return Drain({Kind::kClosedByUs, "closed"});
+  if (held_input_.empty()) StartReceive();
+  ArmDeadline();
+}
+
+bool SecureConnection::PumpInput() {
+  while (true) {
+    if (!held_input_.empty() && channel_->Receive(std::move(held_input_))) held_input_ = {};
+    BufferRef plaintext;
+    const TlsChannel::Outcome outcome = channel_->Read(plaintext);
+    if (phase_ == Phase::kHandshaking && channel_->handshake_done()) {
+      phase_ = Phase::kOpen;
+      phase_deadline_ = Instant::max();
+      secured_ = true;
+      events_.OnSecured(*this);
+      if (phase_ != Phase::kOpen) return false;
+    }
+    switch (outcome) {
+      case TlsChannel::Outcome::kOk:
+        if (protocol_ != nullptr && !close_requested_) {
+          protocol_->Receive(std::move(plaintext), loop_.Now());
+          if (phase_ != Phase::kOpen) return false;
+        }
+        continue;
+      case TlsChannel::Outcome::kNeedMore:
+        if (held_input_.empty()) return true;
+        continue;  // The queue has room again.
+      case TlsChannel::Outcome::kOutputFull:
+        return true;
+      case TlsChannel::Outcome::kNoBuffers:
+        SchedulePump(kNoBuffersPause);
+        return true;
+      case TlsChannel::Outcome::kEndOfStream:
+        Drain({Kind::kClosedByPeer, "the other side closed the connection"});
+        return false;
+      case TlsChannel::Outcome::kError:
+        Drain({secured_ ? Kind::kPeerError : Kind::kHandshakeFailed, channel_->error_text()});
+        return false;
+    }
+  }
+}
+
+bool SecureConnection::PumpOutput() {
+  std::array<ByteView, kRecordSlicesMax> slices;
+  const bool may_write = phase_ == Phase::kOpen || !sent_last_;
+  while (protocol_ != nullptr && may_write && channel_->handshake_done() &&
+         channel_->error() == TlsError::kNone && channel_->output_size() < kSealedAheadMax) {
+    const size_t count = protocol_->GatherRecord(slices, loop_.Now());
+    if (count == 0) break;
+    const TlsChannel::Outcome outcome = channel_->Write(std::span(slices).first(count));
+    if (outcome == TlsChannel::Outcome::kOk) {
+      protocol_->RecordTaken();
+      if (phase_ != Phase::kOpen && phase_ != Phase::kDraining) return false;
+      continue;
+    }
+    if (outcome == TlsChannel::Outcome::kNoBuffers) SchedulePump(kNoBuffersPause);
+    if (outcome == TlsChannel::Outcome::kError) {
+      Join({Kind::kPeerError, channel_->error_text()});
+      return false;
+    }
+    break;
+  }
+  StartSend();
+  return true;
+}
+
+// ------------------------------------------------------------------- the end
+
+void SecureConnection::Drain(ConnectionEnd end) {
+  CHECK(flowing());
+  end_ = std::move(end);
+  phase_ = Phase::kDraining;
+  phase_deadline_ = loop_.Now() + kDrainMax;
+  held_input_ = {};
+  peer_finished_ = end_.kind == Kind::kClosedByPeer;
+  if (!peer_finished_) StartReceive();
+  ArmDeadline();
+  SchedulePump(Duration::zero());
+}
+
+void SecureConnection::FinishDrain() {
+  if (phase_ != Phase::kDraining) return;
+  if (send_op_.in_flight() || channel_->output_size() > 0) return;
+  if (!sent_last_) {
+    sent_last_ = true;
+    if (channel_->handshake_done() && channel_->error() == TlsError::kNone) {
+      static_cast<void>(channel_->Close());
+      StartSend();
+      if (send_op_.in_flight()) return;
+    }
+  }
+  loop_.Shutdown(socket_, ShutdownSide::kSend);
+  if (peer_finished_) Join(std::move(end_));
+}
+
+void SecureConnection::Join(ConnectionEnd end) {
+  CHECK(phase_ < Phase::kClosing);
+  end_ = std::move(end);
+  phase_ = Phase::kClosing;
+  held_input_ = {};
+  if (resolver_ != nullptr) resolver_->Cancel(resolve_op_);
+  loop_.Cancel(connect_op_);
+  loop_.Cancel(receive_op_);
+  loop_.Cancel(send_op_);
+  loop_.Cancel(deadline_op_);
+  // The pump carries on the join when nothing else is in flight, so that OnClosed never comes from
+  // inside a call of the owner's.
+  SchedulePump(Duration::zero());
+}
+
+void SecureConnection::FinishJoin() {
+  if (resolve_op_.in_flight() || connect_op_.in_flight() || receive_op_.in_flight() ||
+      send_op_.in_flight() || pump_op_.in_flight() || deadline_op_.in_flight() ||
+      close_op_.in_flight()) {
+    return;
+  }
+  if (socket_.valid()) return loop_.Close(close_op_, socket_);
+  OnSocketClosed({IoError::kNone});
+}
+
+// ----------------------------------------------------------------- deadlines
+
+Instant SecureConnection::EarliestDeadline() const {
+  Instant earliest = phase_deadline_;
+  if (phase_ == Phase::kOpen && protocol_ != nullptr) {
+    earliest = std::min(earliest, protocol_->NextDeadline());
+  }
+  return earliest;
+}
+
+// A timer that is armed for later than needed is cancelled and armed anew when it completes; one
+// that is armed for earlier just fires, finds nothing to do, and is armed anew. So the common case,
+// a deadline that moves away with every record, costs nothing.
+void SecureConnection::ArmDeadline() {
+  const Instant earliest = EarliestDeadline();
+  if (deadline_op_.in_flight()) {
+    if (earliest < armed_deadline_) loop_.Cancel(deadline_op_);
+    return;
+  }
+  if (earliest == Instant::max()) return;
+  armed_deadline_ = earliest;
+  loop_.StartTimer(deadline_op_, earliest);
+}
+
+}  // namespace engine
