@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "engine/platform/create_loop.h"
+
+namespace relay {
+
+// Config is what the command line and the environment say; `adit-relay --help` is its
+// documentation.
+struct Config {
+  std::string state_directory = "/var/lib/adit-relay";
+  std::string listen = "0.0.0.0:443";
+  std::string advertise;        // HOST:PORT for clients and agents; default: host name and port.
+  std::string tls_certificate;  // PEM file; empty: one made by the relay's own authority.
+  std::string tls_key;
+  std::string master_key_file;     // Empty: <state>/master.key, or systemd's credential.
+  uint32_t loops = 0;              // 0: one per core.
+  engine::LoopOptions loop;        // Backend, blocks.
+  bool rotate_master_key = false;  // Do that and exit.
+  std::string new_master_key_file;
+};
+
+// ParseOutcome: run with the config, or exit with the code (help was printed, or what is wrong).
+struct ParseOutcome {
+  bool run = false;
+  int exit_code = 0;
+};
+ParseOutcome ParseCommandLine(int argc, char** argv, Config& config);
+
+}  // namespace relay

@@ -1,0 +1,78 @@
+#include "relay/loop_directory.h"
+
+#include <utility>
+
+#include "engine/base/log.h"
+#include "relay/switchboard/switchboard.h"
+
+namespace relay {
+namespace {
+
+// PostOrLog hands a task to a loop. A mailbox that is full means a loop that does not run any more;
+// what was to be told is then worth a line in the log, and no more can be done.
+void PostOrLog(LoopThread& loop, std::function<void(Switchboard&)> task) {
+  if (loop.Post(std::move(task))) return;
+  engine::log::Write(engine::log::Level::kError, "loop_does_not_take_tasks");
+}
+
+}  // namespace
+
+bool LoopDirectory::NodeArrived(const std::string& node_id, uint32_t loop_index,
+                                uint64_t link_serial) {
+  const auto found = nodes_.find(node_id);
+  const bool replaces = found != nodes_.end();
+  if (replaces) {
+    PostOrLog(*loops_[found->second.loop_index],
+              [node_id, serial = found->second.serial](Switchboard& switchboard) {
+                switchboard.ReplaceNode(node_id, serial);
+              });
+  }
+  nodes_[node_id] = {loop_index, link_serial};
+  return replaces;
+}
+
+bool LoopDirectory::NodeLeft(const std::string& node_id, uint64_t link_serial) {
+  const auto found = nodes_.find(node_id);
+  if (found == nodes_.end() || found->second.serial != link_serial) return false;
+  nodes_.erase(found);
+  return true;
+}
+
+std::optional<uint32_t> LoopDirectory::Locate(const std::string& session_id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = sessions_.find(session_id);
+  if (found == sessions_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::optional<NodePlace> LoopDirectory::FindNode(std::string_view node_id) {
+  const auto found = nodes_.find(std::string(node_id));
+  if (found == nodes_.end()) return std::nullopt;
+  return NodePlace{found->second.loop_index};
+}
+
+void LoopDirectory::PrepareSession(const SessionGrant& grant) {
+  const auto found = nodes_.find(grant.node_id);
+  if (found == nodes_.end()) return;  // It left a moment ago: the client hears so when it joins.
+  const uint32_t loop_index = found->second.loop_index;
+  {
+    const std::lock_guard lock(mutex_);
+    sessions_[grant.session_id] = loop_index;
+  }
+  PostOrLog(*loops_[loop_index], [grant](Switchboard& switchboard) { switchboard.Prepare(grant); });
+}
+
+void LoopDirectory::EndSession(std::string_view session_id, std::string_view reason) {
+  uint32_t loop_index = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = sessions_.find(std::string(session_id));
+    if (found == sessions_.end()) return;
+    loop_index = found->second;
+    sessions_.erase(found);
+  }
+  PostOrLog(*loops_[loop_index], [id = std::string(session_id), why = std::string(reason)](
+                                     Switchboard& switchboard) { switchboard.End(id, why); });
+}
+
+}  // namespace relay

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "relay/broker/data_plane.h"
+#include "relay/loop_thread.h"
+
+namespace relay {
+
+// LoopDirectory knows on which loop each node and each session is, and passes the broker's wishes
+// on to that loop. Used on the control thread; Locate alone is for all.
+class LoopDirectory final : public DataPlane {
+ public:
+  // SetLoops names the loops once they run. Requires: nothing was asked before.
+  void SetLoops(std::vector<LoopThread*> loops) { loops_ = std::move(loops); }
+
+  // NodeArrived puts a link into the directory. Another one of the same node is closed: newest
+  // wins. Returns true when there was one.
+  bool NodeArrived(const std::string& node_id, uint32_t loop_index, uint64_t link_serial);
+
+  // NodeLeft removes a link. False when a newer one has taken its place already.
+  bool NodeLeft(const std::string& node_id, uint64_t link_serial);
+
+  std::optional<uint32_t> Locate(const std::string& session_id) const;
+
+  std::optional<NodePlace> FindNode(std::string_view node_id) override;
+  void PrepareSession(const SessionGrant& grant) override;
+  void EndSession(std::string_view session_id, std::string_view reason) override;
+
+ private:
+  struct NodeLink {
+    uint32_t loop_index;
+    uint64_t serial;
+  };
+  std::vector<LoopThread*> loops_;
+  absl::flat_hash_map<std::string, NodeLink> nodes_;
+  mutable std::mutex mutex_;  // Guards sessions_.
+  absl::flat_hash_map<std::string, uint32_t> sessions_;
+};
+
+}  // namespace relay

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <future>
+#include <memory>
+#include <thread>
+
+#include "absl/status/status.h"
+#include "engine/net/loop_driver.h"
+#include "engine/platform/create_loop.h"
+
+namespace relay {
+
+class Switchboard;
+
+// LoopThread runs one loop and the switchboard on it, on a thread of its own. Everything that hangs
+// on the loop is made, used and destroyed on that thread; others reach it by Post.
+class LoopThread {
+ public:
+  using MakeSwitchboard = std::function<std::unique_ptr<Switchboard>(engine::LoopDriver&)>;
+
+  // Start returns when the loop runs, or with the reason why it cannot.
+  static absl::StatusOr<std::unique_ptr<LoopThread>> Start(const engine::LoopOptions& options,
+                                                           MakeSwitchboard make);
+  ~LoopThread();  // Stop, if that was not done.
+  LoopThread(const LoopThread&) = delete;
+  LoopThread& operator=(const LoopThread&) = delete;
+
+  // Post runs `task` on the loop's thread, in order. False when the thread is stopping or its
+  // mailbox is full.
+  bool Post(std::function<void(Switchboard&)> task);
+
+  // Stop asks the switchboard to let its links say goodbye within `grace`, and waits for the end.
+  void Stop(engine::Duration grace);
+
+ private:
+  LoopThread() = default;
+  void Run(const engine::LoopOptions& options, const MakeSwitchboard& make,
+           std::promise<absl::Status>& started);
+  void RunTask(std::function<void(Switchboard&)> task);
+
+  std::unique_ptr<engine::LoopDriver> driver_;  // The thread's own, but for its mailbox.
+  std::unique_ptr<Switchboard> switchboard_;    // The thread's own.
+  std::thread thread_;
+};
+
+}  // namespace relay

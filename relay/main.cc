@@ -1,0 +1,48 @@
+// adit-relay: the command line, the signals, nothing else.
+
+#include <csignal>
+#include <cstdio>
+#include <string>
+
+#include "relay/config.h"
+#include "relay/relay.h"
+
+namespace {
+
+int Fail(const absl::Status& status) {
+  std::fprintf(stderr, "adit-relay: %s\n", std::string(status.message()).c_str());
+  return 1;
+}
+
+// Serve runs until SIGTERM or SIGINT. Signals are blocked in every thread and taken here.
+int Serve(const relay::Config& config) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  auto relay = relay::Relay::Start(config);
+  if (!relay.ok()) return Fail(relay.status());
+  while (true) {
+    int signal = 0;
+    if (::sigwait(&signals, &signal) != 0) continue;
+    if (signal != SIGHUP) break;
+    (*relay)->ReloadCertificate();
+  }
+  (*relay)->Stop();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  relay::Config config;
+  const relay::ParseOutcome outcome = relay::ParseCommandLine(argc, argv, config);
+  if (!outcome.run) return outcome.exit_code;
+  if (config.rotate_master_key) {
+    const absl::Status status = relay::RotateMasterKeyFile(config);
+    return status.ok() ? 0 : Fail(status);
+  }
+  return Serve(config);
+}

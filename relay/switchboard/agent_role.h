@@ -1,0 +1,53 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "engine/net/secure_connection.h"
+#include "relay/switchboard/role.h"
+#include "relay/switchboard/switch_port.h"
+
+namespace relay {
+
+class Switchboard;
+
+// AgentRole is an agent's link. Its node can be reached from the moment the control thread has
+// admitted it until the link ends or a newer one of the same node replaces it.
+class AgentRole final : public Role, private SwitchPort::Events {
+ public:
+  // A forward of 10,000 connections fits, and so does what many clients open at once.
+  static constexpr uint32_t kCircuitsMax = 16 * 1024;
+
+  // `node_id` is the name in the verified client certificate.
+  AgentRole(Switchboard& switchboard, engine::SecureConnection& connection, std::string node_id);
+  ~AgentRole() override;
+
+  const std::string& node_id() const { return node_id_; }
+  uint64_t serial() const { return serial_; }
+  SwitchPort& port() { return port_; }
+
+  // Replaced says goodbye because the node connected anew: newest wins.
+  void Replaced();
+
+  engine::RecordProtocol& protocol() override { return port_; }
+  void Disconnected(std::string_view text) override;
+  void Farewell() override;
+
+ private:
+  void OnHello(const engine::Hello& hello) override;
+  void OnControl(const engine::ControlMessage& message) override;
+  void OnOpen(engine::StreamId, engine::Priority, uint64_t, std::string_view) override;
+  void OnCircuitEnded(Circuit&, engine::CloseCode) override;
+  void OnFailed(engine::CloseCode code, std::string_view text) override;
+  void Admitted(const absl::Status& status);
+
+  Switchboard& switchboard_;
+  engine::SecureConnection& connection_;
+  const std::string node_id_;
+  const uint64_t serial_;
+  bool connected_ = false;  // The control thread was told.
+  SwitchPort port_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // For answers that come too late.
+};
+
+}  // namespace relay

@@ -1,0 +1,98 @@
+#include "relay/switchboard/client_role.h"
+
+#include <memory>
+#include <utility>
+
+#include "engine/base/log.h"
+#include "relay/switchboard/agent_role.h"
+#include "relay/switchboard/control_port.h"
+#include "relay/switchboard/open_check.h"
+#include "relay/switchboard/switchboard.h"
+
+namespace relay {
+
+using engine::CloseCode;
+
+ClientRole::ClientRole(Switchboard& switchboard, engine::SecureConnection& connection)
+    : switchboard_(switchboard),
+      connection_(connection),
+      port_({.peer_opens = true, .circuits_max = kCircuitsMax}, connection,
+            connection.loop().buffers(), *this, connection.loop().Now()) {}
+
+void ClientRole::OnHello(const engine::Hello& hello) {
+  if (hello.role != "client") {
+    return port_.Goaway(CloseCode::kProtocolError,
+                        "only clients come without a certificate; enrol the agent first");
+  }
+  if (engine::AgreedVersion(engine::Hello{}, hello) == 0) {
+    return port_.Goaway(CloseCode::kUnsupported,
+                        "no common protocol version; update the older side");
+  }
+  JoinOutcome outcome = switchboard_.Join(*this, hello.session_id, hello.session_token);
+  if (outcome.code != CloseCode::kNormal) return port_.Goaway(outcome.code, outcome.text);
+  grant_ = std::move(outcome.grant);
+  switchboard_.control().SessionJoined(
+      grant_->session_id, connection_.loop().PeerAddress(connection_.socket()).HostText());
+  engine::Hello answer;
+  answer.role = "relay";
+  answer.software = "adit-relay/" ADIT_VERSION;
+  port_.SendHello(answer);
+}
+
+void ClientRole::OnControl(const engine::ControlMessage&) {}  // None is known from clients yet.
+
+void ClientRole::OnOpen(engine::StreamId id, engine::Priority priority, uint64_t limit,
+                        std::string_view request) {
+  if (!grant_.has_value()) {
+    return port_.Reject(id, CloseCode::kDenied, "no session was joined on this link");
+  }
+  CheckedOpen checked = CheckOpen(*grant_, request);
+  if (checked.code != CloseCode::kNormal) return port_.Reject(id, checked.code, checked.text);
+  AgentRole* agent = switchboard_.FindAgent(grant_->node_id);
+  if (agent == nullptr) {
+    return port_.Reject(id, CloseCode::kNodeGone, "the node is not connected");
+  }
+  auto circuit =
+      std::make_unique<Circuit>(port_, id, agent->port(), agent->port().NextStreamId(), priority);
+  circuit->serial = switchboard_.NextStreamSerial();
+  const StreamReport report{grant_->session_id, circuit->serial, checked.what};
+  if (port_.Connect(std::move(circuit), limit, checked.request)) {
+    switchboard_.control().StreamOpened(report);
+  }
+}
+
+void ClientRole::OnCircuitEnded(Circuit& circuit, CloseCode code) {
+  const uint64_t to_node = circuit.client.flow.received();
+  const uint64_t to_client = circuit.node.flow.received();
+  to_node_bytes_ += to_node;
+  to_client_bytes_ += to_client;
+  switchboard_.control().StreamClosed({grant_->session_id, circuit.serial, {}},
+                                      std::string(engine::CloseCodeName(code)), to_node, to_client);
+}
+
+void ClientRole::OnFailed(CloseCode code, std::string_view text) {
+  end_reason_ = std::string(text);
+  engine::log::Write(
+      engine::log::Level::kWarning, "client_link_failed",
+      {{"session", grant_.has_value() ? std::string_view(grant_->session_id) : "none"},
+       {"code", engine::CloseCodeName(code)},
+       {"why", text}});
+}
+
+void ClientRole::End(CloseCode code, std::string_view reason) {
+  end_reason_ = std::string(reason);
+  port_.Goaway(code, reason);
+}
+
+void ClientRole::Farewell() { End(CloseCode::kShuttingDown, "the relay is stopping"); }
+
+void ClientRole::Disconnected(std::string_view text) {
+  port_.EndAll(CloseCode::kSessionEnded, "the client's connection ended");
+  if (!grant_.has_value()) return;
+  switchboard_.SessionLeft(*this, grant_->session_id);
+  switchboard_.control().SessionEnded(grant_->session_id,
+                                      end_reason_.empty() ? std::string(text) : end_reason_,
+                                      to_node_bytes_, to_client_bytes_);
+}
+
+}  // namespace relay

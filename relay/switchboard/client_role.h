@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "engine/net/secure_connection.h"
+#include "relay/broker/data_plane.h"
+#include "relay/switchboard/role.h"
+#include "relay/switchboard/switch_port.h"
+
+namespace relay {
+
+class Switchboard;
+
+// ClientRole is a client's link: it joins one session with its token, and then opens the streams
+// that the session's grant allows.
+class ClientRole final : public Role, private SwitchPort::Events {
+ public:
+  static constexpr uint32_t kCircuitsMax = 1024;
+
+  ClientRole(Switchboard& switchboard, engine::SecureConnection& connection);
+
+  // End says goodbye: the session was ended, for the reason given.
+  void End(engine::CloseCode code, std::string_view reason);
+
+  engine::RecordProtocol& protocol() override { return port_; }
+  void Disconnected(std::string_view text) override;
+  void Farewell() override;
+
+ private:
+  void OnHello(const engine::Hello& hello) override;
+  void OnControl(const engine::ControlMessage& message) override;
+  void OnOpen(engine::StreamId id, engine::Priority priority, uint64_t limit,
+              std::string_view request) override;
+  void OnCircuitEnded(Circuit& circuit, engine::CloseCode code) override;
+  void OnFailed(engine::CloseCode code, std::string_view text) override;
+
+  Switchboard& switchboard_;
+  engine::SecureConnection& connection_;
+  std::optional<SessionGrant> grant_;  // Joined.
+  std::string end_reason_;             // Known before the connection ended.
+  uint64_t to_node_bytes_ = 0;         // Of streams that ended.
+  uint64_t to_client_bytes_ = 0;
+  SwitchPort port_;
+};
+
+}  // namespace relay

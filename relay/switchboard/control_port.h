@@ -1,0 +1,55 @@
+// What the loops tell and ask the control thread. Calls return at once; answers come back as tasks
+// on the loop that asked.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "engine/http/http_message.h"
+
+namespace relay {
+
+// NodeArrival is an agent's link that proved its identity and said hello.
+struct NodeArrival {
+  std::string node_id;
+  std::string name;
+  std::string platform;
+  std::string software;
+  std::string source_address;
+  uint32_t loop_index = 0;
+  uint64_t link_serial = 0;  // Unique in the process: tells a new link from the one it replaces.
+};
+
+// StreamReport tells of one stream of a session, for the audit trail.
+struct StreamReport {
+  std::string session_id;
+  uint32_t stream_serial = 0;  // Unique within its loop.
+  std::string what;            // As relay::Describe says it.
+};
+
+class ControlPort {
+ public:
+  virtual ~ControlPort() = default;
+
+  virtual void HandleRequest(uint32_t loop_index, engine::HttpRequest request,
+                             std::string source_address,
+                             std::function<void(engine::HttpResponse)> reply) = 0;
+
+  // `admitted` gets an error when the node is not registered (any more).
+  virtual void NodeConnected(NodeArrival arrival, std::function<void(absl::Status)> admitted) = 0;
+  virtual void NodeDisconnected(std::string node_id, uint64_t link_serial) = 0;
+  virtual void RenewCertificate(uint32_t loop_index, std::string node_id, std::string request_pem,
+                                std::function<void(absl::StatusOr<std::string>)> reply) = 0;
+
+  virtual void SessionJoined(std::string session_id, std::string source_address) = 0;
+  virtual void SessionEnded(std::string session_id, std::string reason, uint64_t to_node_bytes,
+                            uint64_t to_client_bytes) = 0;
+  virtual void StreamOpened(StreamReport report) = 0;
+  virtual void StreamClosed(StreamReport report, std::string reason, uint64_t to_node_bytes,
+                            uint64_t to_client_bytes) = 0;
+};
+
+}  // namespace relay

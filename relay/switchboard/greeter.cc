@@ -1,0 +1,217 @@
+#include "relay/switchboard/greeter.h"
+
+#include <charconv>
+#include <utility>
+
+#include "engine/base/log.h"
+#include "engine/tls/client_hello.h"
+
+namespace relay {
+
+using engine::BufferRef;
+using engine::ClientHello;
+using engine::Handler;
+using engine::IoError;
+
+namespace {
+
+constexpr std::string_view kPlacementPrefix = "adit-loop/";
+// Out of descriptors: others must close first, so trying again at once would only burn the CPU.
+constexpr engine::Duration kAcceptPause = std::chrono::milliseconds(100);
+
+}  // namespace
+
+std::optional<uint32_t> PlacementHint(const std::vector<std::string>& protocols) {
+  for (const std::string& name : protocols) {
+    if (!std::string_view(name).starts_with(kPlacementPrefix)) continue;
+    uint32_t index = 0;
+    const char* end = name.data() + name.size();
+    const auto [rest, error] = std::from_chars(name.data() + kPlacementPrefix.size(), end, index);
+    if (error == std::errc{} && rest == end) return index;
+  }
+  return std::nullopt;
+}
+
+// Guest is one connection before its hello is whole. The bytes are gathered in one block.
+class Greeter::Guest {
+ public:
+  explicit Guest(Greeter& greeter)
+      : greeter_(greeter),
+        receive_op_(Handler<engine::Received>::To<&Guest::OnReceived>(this)),
+        deadline_op_(Handler<engine::Fired>::To<&Guest::OnDeadline>(this)),
+        close_op_(Handler<engine::Closed>::To<&Guest::OnClosed>(this)) {}
+
+  void Welcome(engine::Socket socket) {
+    socket_ = socket;
+    ending_ = false;
+    gathered_ = 0;
+    greeter_.loop_.StartTimer(deadline_op_, greeter_.loop_.Now() + kHelloMax);
+    greeter_.loop_.Receive(receive_op_, socket_, engine::ReceiveMode::kOnce);
+  }
+
+  void End() {
+    if (!socket_.valid() || ending_) return;
+    ending_ = true;
+    greeter_.loop_.Cancel(receive_op_);
+    greeter_.loop_.Cancel(deadline_op_);
+    Continue();
+  }
+
+ private:
+  void OnReceived(engine::Received outcome) {
+    if (ending_) return Continue();
+    if (outcome.error == IoError::kNoBuffers) return End();
+    if (outcome.error != IoError::kNone || !Gather(std::move(outcome.data))) return End();
+    const ClientHello hello = engine::PeekClientHello(bytes_.bytes().first(gathered_));
+    if (hello.state == ClientHello::State::kNeedMore) {
+      greeter_.loop_.Receive(receive_op_, socket_, engine::ReceiveMode::kOnce);
+      return;
+    }
+    // Bytes that are no TLS go on as well: the channel answers with an alert and the right words.
+    loop_index_ = PlacementHint(hello.protocols);
+    greeted_ = true;
+    ending_ = true;
+    greeter_.loop_.Cancel(deadline_op_);
+    Continue();
+  }
+
+  void OnDeadline(engine::Fired outcome) {
+    if (ending_) return Continue();
+    if (outcome.error == IoError::kNone) End();
+  }
+
+  void OnClosed(engine::Closed) { Leave(); }
+
+  // Gather appends to one block; a hello that comes in one piece, as nearly all do, is not copied.
+  bool Gather(BufferRef data) {
+    if (gathered_ == 0) {
+      bytes_ = std::move(data);
+      gathered_ = bytes_.size();
+      return true;
+    }
+    if (gathered_ + data.size() > engine::kClientHelloSizeMax) return false;
+    if (!owned_) {
+      BufferRef block = greeter_.loop_.buffers().Take();
+      if (block.empty() || block.size() < engine::kClientHelloSizeMax) return false;
+      std::copy(bytes_.bytes().begin(), bytes_.bytes().end(), block.bytes().begin());
+      bytes_ = std::move(block);
+      owned_ = true;
+    }
+    std::copy(data.bytes().begin(), data.bytes().end(),
+              bytes_.bytes().begin() + ptrdiff_t(gathered_));
+    gathered_ += data.size();
+    return true;
+  }
+
+  // Continue is the join: when no op is in flight, the socket is closed or handed over.
+  void Continue() {
+    if (receive_op_.in_flight() || deadline_op_.in_flight() || close_op_.in_flight()) return;
+    if (!greeted_) {
+      greeter_.loop_.Close(close_op_, socket_);
+      return;
+    }
+    Greeting greeting{socket_, bytes_.Share(0, gathered_), loop_index_};
+    if (greeter_.stopping_) {
+      greeting.first_bytes = {};
+      greeted_ = false;
+      greeter_.loop_.Close(close_op_, socket_);
+      return;
+    }
+    const auto greeted = greeter_.greeted_;
+    Leave();
+    greeted(std::move(greeting));
+  }
+
+  void Leave() {
+    socket_ = {};
+    bytes_ = {};
+    owned_ = false;
+    greeted_ = false;
+    loop_index_.reset();
+    greeter_.Left(*this);
+  }
+
+  Greeter& greeter_;
+  engine::Socket socket_;
+  BufferRef bytes_;
+  size_t gathered_ = 0;
+  bool owned_ = false;    // bytes_ is a block of our own to append to.
+  bool greeted_ = false;  // Hand over, do not close.
+  bool ending_ = false;
+  std::optional<uint32_t> loop_index_;
+  engine::ReceiveOp receive_op_;
+  engine::TimerOp deadline_op_;
+  engine::CloseOp close_op_;
+};
+
+Greeter::Greeter(engine::Loop& loop, engine::Socket listener, std::function<void(Greeting)> greeted)
+    : loop_(loop),
+      listener_(listener),
+      greeted_(std::move(greeted)),
+      accept_op_(Handler<engine::Accepted>::To<&Greeter::OnAccepted>(this)),
+      retry_op_(Handler<engine::Fired>::To<&Greeter::OnRetry>(this)),
+      close_op_(Handler<engine::Closed>::To<&Greeter::OnListenerClosed>(this)) {
+  StartAccept();
+}
+
+Greeter::~Greeter() { CHECK(stopped()); }
+
+void Greeter::StartAccept() {
+  if (stopping_ || accept_op_.in_flight() || retry_op_.in_flight()) return;
+  loop_.Accept(accept_op_, listener_);
+}
+
+void Greeter::OnAccepted(engine::Accepted outcome) {
+  if (outcome.error == IoError::kNone) {
+    Guest* guest = nullptr;
+    if (!free_.empty()) {
+      guest = free_.back();
+      free_.pop_back();
+    } else {
+      guest = guests_.emplace_back(std::make_unique<Guest>(*this)).get();
+    }
+    guest->Welcome(outcome.socket);
+    if (stopping_) guest->End();
+    const size_t greeting_count = guests_.size() - free_.size();
+    if (greeting_count >= kGreetingsMax && outcome.more) loop_.Cancel(accept_op_);
+  }
+  if (outcome.more) return;
+  if (stopping_) {
+    if (!retry_op_.in_flight() && !close_op_.in_flight() && !listener_closed_) {
+      loop_.Close(close_op_, listener_);
+    }
+    return;
+  }
+  if (guests_.size() - free_.size() >= kGreetingsMax) return;  // Left() starts it again.
+  if (outcome.error == IoError::kNone || outcome.error == IoError::kCanceled) return StartAccept();
+  engine::log::Write(engine::log::Level::kWarning, "accept_paused",
+                     {{"reason", "out of descriptors or memory; see ulimit -n"}});
+  loop_.StartTimer(retry_op_, loop_.Now() + kAcceptPause);
+}
+
+void Greeter::OnRetry(engine::Fired) {
+  if (!stopping_) return StartAccept();
+  if (!accept_op_.in_flight() && !close_op_.in_flight() && !listener_closed_) {
+    loop_.Close(close_op_, listener_);
+  }
+}
+
+void Greeter::OnListenerClosed(engine::Closed) { listener_closed_ = true; }
+
+void Greeter::Left(Guest& guest) {
+  free_.push_back(&guest);
+  StartAccept();
+}
+
+void Greeter::Stop() {
+  if (stopping_) return;
+  stopping_ = true;
+  loop_.Cancel(accept_op_);
+  loop_.Cancel(retry_op_);
+  if (!accept_op_.in_flight() && !retry_op_.in_flight()) loop_.Close(close_op_, listener_);
+  for (const auto& guest : guests_) guest->End();
+}
+
+bool Greeter::stopped() const { return listener_closed_ && free_.size() == guests_.size(); }
+
+}  // namespace relay

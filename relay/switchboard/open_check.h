@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "engine/wire/frame.h"
+#include "relay/broker/data_plane.h"
+
+namespace relay {
+
+// CheckedOpen is a client's open request held against its session's grant.
+struct CheckedOpen {
+  engine::CloseCode code = engine::CloseCode::kNormal;  // Else: reject with it ...
+  std::string text;                                     // ... and say why.
+  std::string request;  // What the agent is sent: the same, under the relay's own session,
+                        // principal and user.
+  std::string what;     // For the audit trail.
+};
+
+// CheckOpen allows what the grant says and nothing else: a shell in a shell session, exactly the
+// command, exactly the host and port. Foreign bytes; pure.
+CheckedOpen CheckOpen(const SessionGrant& grant, std::string_view request);
+
+}  // namespace relay

@@ -1,0 +1,424 @@
+#include "relay/switchboard/switch_port.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "engine/base/bytes.h"
+#include "engine/base/check.h"
+
+namespace relay {
+
+using engine::ByteReader;
+using engine::ByteView;
+using engine::CloseCode;
+using engine::FrameType;
+using engine::PeerError;
+using engine::StreamId;
+
+namespace {
+
+PeerError ToPeerError(Flow::Verdict verdict) {
+  switch (verdict) {
+    case Flow::Verdict::kOk:
+      return {};
+    case Flow::Verdict::kBeyondLimit:
+      return {CloseCode::kFlowControl, "data beyond the limit"};
+    case Flow::Verdict::kAfterFinish:
+      return PeerError::Protocol("data or finish after a finish");
+    case Flow::Verdict::kWrongFinish:
+      return PeerError::Protocol("finish at another offset");
+  }
+  CHECK(false);
+}
+
+PeerError ToPeerError(engine::CreditError error) {
+  switch (error) {
+    case engine::CreditError::kNone:
+      return {};
+    case engine::CreditError::kReceivedBeyondSent:
+      return PeerError::Protocol("credit for bytes that were never sent");
+    case engine::CreditError::kReceivedWentBack:
+    case engine::CreditError::kLimitWentBack:
+      return PeerError::Protocol("credit that takes back an earlier one");
+    case engine::CreditError::kLimitBelowReceived:
+      return PeerError::Protocol("credit with a limit below what was received");
+  }
+  CHECK(false);
+}
+
+// ReadClose splits the payload of a reject, reset or goaway.
+bool ReadClose(ByteView payload, CloseCode& code, std::string_view& text) {
+  ByteReader reader(payload);
+  uint16_t number = 0;
+  if (!reader.Read(number)) return false;
+  code = static_cast<CloseCode>(number);
+  text = engine::AsText(reader.rest());
+  return true;
+}
+
+std::array<std::byte, sizeof(uint64_t)> LimitBytes(uint64_t limit) {
+  std::array<std::byte, sizeof(uint64_t)> bytes;
+  engine::StoreBig(bytes.data(), limit);
+  return bytes;
+}
+
+uint32_t Number(StreamId id) { return static_cast<uint32_t>(id); }
+
+}  // namespace
+
+SwitchPort::SwitchPort(const Options& options, engine::RecordCarrier& carrier,
+                       engine::BufferPool& pool, Events& events, engine::Instant now)
+    : options_(options),
+      carrier_(carrier),
+      events_(events),
+      queue_({.chunks = engine::OutputQueue::Chunks::kWhole}, pool, *this),
+      liveness_(options.ping_interval, options.silence_max, now),
+      hello_deadline_(now + options.hello_max) {}
+
+SwitchPort::~SwitchPort() { CHECK(ends_.empty()); }
+
+// -------------------------------------------------------------- from the relay
+
+StreamId SwitchPort::NextStreamId() {
+  CHECK(!options_.peer_opens);
+  return StreamId{last_id_ += 2};  // Even: this side accepted the connection.
+}
+
+bool SwitchPort::Connect(std::unique_ptr<Circuit> circuit, uint64_t limit,
+                         std::string_view request) {
+  CircuitEnd& client = circuit->client;
+  CircuitEnd& node = circuit->node;
+  SwitchPort& node_port = node.port;
+  CHECK(&client.port == this);
+  if (over_ || node_port.over_) {
+    Reject(client.id(), CloseCode::kNodeGone, "the node is disconnecting");
+    return false;
+  }
+  if (ends_.size() >= options_.circuits_max ||
+      node_port.ends_.size() >= node_port.options_.circuits_max) {
+    Reject(client.id(), CloseCode::kTooMany, "too many streams are open on this link");
+    return false;
+  }
+  queue_.Open(client, limit);
+  const auto limit_bytes = LimitBytes(node.flow.Grant(client.window()).limit);
+  const uint8_t flags =
+      client.priority() == engine::Priority::kInteractive ? engine::kFlagInteractive : uint8_t{0};
+  ends_.emplace(client.id(), &client);
+  node_port.ends_.emplace(node.id(), &node);
+  circuits_.emplace(client.id(), std::move(circuit));
+  node_port.Push(FrameType::kOpen, flags, node.id(), {limit_bytes, engine::AsBytes(request)});
+  return true;
+}
+
+void SwitchPort::Reject(StreamId id, CloseCode code, std::string_view text) {
+  PushClose(FrameType::kReject, id, code, text);
+}
+
+void SwitchPort::SendHello(const engine::Hello& hello) { SendControl(hello); }
+
+void SwitchPort::SendControl(const engine::ControlMessage& message) {
+  Push(FrameType::kControl, 0, engine::kLinkStream, {engine::AsBytes(engine::Encode(message))});
+}
+
+void SwitchPort::Goaway(CloseCode code, std::string_view text) {
+  if (over_) return;
+  over_ = true;
+  queue_.ClearLink();
+  EndAll(code, text);
+  static_cast<void>(queue_.PushClose(FrameType::kGoaway, engine::kLinkStream, code, text));
+  carrier_.OutputReady();
+  carrier_.CloseAfterOutput();
+}
+
+void SwitchPort::EndAll(CloseCode code, std::string_view text) {
+  over_ = true;
+  while (!ends_.empty()) {
+    CircuitEnd& end = *ends_.begin()->second;
+    End(end.circuit, &end.other(), nullptr, code, text);
+  }
+}
+
+void SwitchPort::EndCircuits(CloseCode code, std::string_view text) {
+  while (!ends_.empty()) {
+    CircuitEnd& end = *ends_.begin()->second;
+    End(end.circuit, &end, &end.other(), code, text);
+  }
+}
+
+// -------------------------------------------------------------- from the peer
+
+void SwitchPort::Receive(engine::BufferRef plaintext, engine::Instant now) {
+  if (over_) return;
+  liveness_.Heard(now);
+  parser_.Feed(std::move(plaintext));
+  Frame frame;
+  while (!over_) {
+    switch (parser_.Next(frame)) {
+      case engine::FrameParser::Result::kHungry:
+        return;
+      case engine::FrameParser::Result::kBroken:
+        return Fail(CloseCode::kProtocolError, engine::FrameErrorText(parser_.error()));
+      case engine::FrameParser::Result::kFrame:
+        break;
+    }
+    const PeerError error = HandleFrame(frame, now);
+    if (!error.ok()) return Fail(error.code, error.text);
+  }
+  parser_.Drop();
+}
+
+PeerError SwitchPort::HandleFrame(const Frame& frame, engine::Instant now) {
+  if (!hello_seen_ && frame.header.type != FrameType::kControl) {
+    return PeerError::Protocol("the first frame is not a hello");
+  }
+  if (frame.header.stream == engine::kLinkStream) return HandleLinkFrame(frame, now);
+  if (frame.header.type == FrameType::kOpen) return HandleOpen(frame);
+  const auto found = ends_.find(frame.header.stream);
+  if (found != ends_.end()) return HandleStreamFrame(*found->second, frame);
+  // Frames that crossed with our reset are nobody's mistake.
+  if (WasClosed(frame.header.stream)) return {};
+  return PeerError::Protocol("a frame of a stream that was never opened");
+}
+
+PeerError SwitchPort::HandleLinkFrame(const Frame& frame, engine::Instant now) {
+  switch (frame.header.type) {
+    case FrameType::kPing:
+      if ((frame.header.flags & engine::kFlagAnswer) == 0) {
+        Push(FrameType::kPing, engine::kFlagAnswer, engine::kLinkStream, {frame.payload});
+      } else {
+        liveness_.Answered(engine::LoadBig<uint64_t>(frame.payload.data()), now);
+      }
+      return {};
+    case FrameType::kControl:
+      return HandleLinkControl(frame);
+    case FrameType::kGoaway:
+      return {};  // The end of the connection follows, and tells the rest.
+    default:
+      return PeerError::Protocol("a stream's frame on the link");
+  }
+}
+
+PeerError SwitchPort::HandleLinkControl(const Frame& frame) {
+  engine::ControlMessage message;
+  if (!engine::Decode(engine::AsText(frame.payload), message)) {
+    return PeerError::Protocol("a control message that cannot be read");
+  }
+  if (hello_seen_) {
+    events_.OnControl(message);
+    return {};
+  }
+  const auto* hello = std::get_if<engine::Hello>(&message);
+  if (hello == nullptr) return PeerError::Protocol("the first message is not a hello");
+  hello_seen_ = true;
+  events_.OnHello(*hello);
+  return {};
+}
+
+PeerError SwitchPort::HandleOpen(const Frame& frame) {
+  const uint32_t number = Number(frame.header.stream);
+  if (!options_.peer_opens) return PeerError::Protocol("an open that only the relay may send");
+  if (number % 2 == 0) return PeerError::Protocol("an open with the other side's stream id");
+  if (number <= last_id_) return PeerError::Protocol("an open with a used stream id");
+  last_id_ = number;
+  ByteReader reader(frame.payload);
+  uint64_t limit = 0;
+  if (!reader.Read(limit)) return PeerError::Protocol("an open without a limit");
+  const bool interactive = (frame.header.flags & engine::kFlagInteractive) != 0;
+  events_.OnOpen(frame.header.stream,
+                 interactive ? engine::Priority::kInteractive : engine::Priority::kBulk, limit,
+                 engine::AsText(reader.rest()));
+  return {};
+}
+
+PeerError SwitchPort::HandleStreamFrame(CircuitEnd& end, const Frame& frame) {
+  const FrameType type = frame.header.type;
+  const bool answers = type == FrameType::kAccept || type == FrameType::kReject;
+  if (!options_.peer_opens && !end.circuit.accepted && !answers && type != FrameType::kReset) {
+    return PeerError::Protocol("a frame of a stream that was not accepted yet");
+  }
+  switch (type) {
+    case FrameType::kAccept:
+      return HandleAccept(end, frame);
+    case FrameType::kReject:
+      if (options_.peer_opens || end.circuit.accepted) {
+        return PeerError::Protocol("a reject of a stream that is open");
+      }
+      return HandleClose(end, frame);
+    case FrameType::kReset:
+      return HandleClose(end, frame);
+    case FrameType::kData:
+      return HandleData(end, frame);
+    case FrameType::kFinish:
+      return HandleFinish(end, frame);
+    case FrameType::kCredit:
+      return HandleCredit(end, frame);
+    case FrameType::kControl:
+      if (!end.other().port.queue_.PushControl(end.other(), frame.payload)) {
+        End(end.circuit, &end, &end.other(), CloseCode::kTooMany, "too many control messages");
+        return {};
+      }
+      end.other().port.carrier_.OutputReady();
+      return {};
+    default:
+      return PeerError::Protocol("a link's frame on a stream");
+  }
+}
+
+PeerError SwitchPort::HandleAccept(CircuitEnd& end, const Frame& frame) {
+  if (options_.peer_opens || end.circuit.accepted) {
+    return PeerError::Protocol("an accept of a stream that is open");
+  }
+  end.circuit.accepted = true;
+  queue_.Open(end, engine::LoadBig<uint64_t>(frame.payload.data()));
+  CircuitEnd& client = end.other();
+  client.port.Push(FrameType::kAccept, 0, client.id(),
+                   {LimitBytes(client.flow.Grant(end.window()).limit)});
+  return {};
+}
+
+PeerError SwitchPort::HandleData(CircuitEnd& end, const Frame& frame) {
+  const PeerError error = ToPeerError(end.flow.Received(frame.data.size()));
+  if (!error.ok()) return error;
+  CircuitEnd& other = end.other();
+  if (!other.port.queue_.PushData(other, frame.header.flags,
+                                  frame.data.Share(0, frame.data.size()))) {
+    End(end.circuit, &end, &other, CloseCode::kTooMany, "too many small frames wait");
+    return {};
+  }
+  other.port.carrier_.OutputReady();
+  return {};
+}
+
+PeerError SwitchPort::HandleFinish(CircuitEnd& end, const Frame& frame) {
+  const auto offset = engine::LoadBig<uint64_t>(frame.payload.data());
+  const PeerError error = ToPeerError(end.flow.Finished(offset));
+  if (!error.ok()) return error;
+  CircuitEnd& other = end.other();
+  other.port.queue_.PushFinish(other);
+  other.port.carrier_.OutputReady();
+  return {};
+}
+
+PeerError SwitchPort::HandleCredit(CircuitEnd& end, const Frame& frame) {
+  const engine::Credit credit{engine::LoadBig<uint64_t>(frame.payload.data()),
+                              engine::LoadBig<uint64_t>(frame.payload.data() + sizeof(uint64_t))};
+  const PeerError error = ToPeerError(queue_.UpdateCredit(end, credit));
+  if (!error.ok()) return error;
+  CircuitEnd& other = end.other();
+  other.port.queue_.CreditDue(other);
+  other.port.carrier_.OutputReady();
+  carrier_.OutputReady();
+  return {};
+}
+
+PeerError SwitchPort::HandleClose(CircuitEnd& end, const Frame& frame) {
+  CloseCode code{};
+  std::string_view text;
+  if (!ReadClose(frame.payload, code, text)) return PeerError::Protocol("a close without a code");
+  End(end.circuit, &end.other(), nullptr, code, text);
+  return {};
+}
+
+bool SwitchPort::WasClosed(StreamId id) const {
+  const uint32_t number = Number(id);
+  return number <= last_id_ && (number % 2 == 1) == options_.peer_opens;
+}
+
+// ---------------------------------------------------------------- to the peer
+
+size_t SwitchPort::GatherRecord(std::span<ByteView> slices, engine::Instant) {
+  return queue_.Gather(slices);
+}
+
+void SwitchPort::RecordTaken() { queue_.Taken(); }
+
+void SwitchPort::OnOutputTaken(engine::StreamOutput& stream) {
+  auto& end = static_cast<CircuitEnd&>(stream);
+  CircuitEnd& other = end.other();
+  if (other.flow.finished() && end.is_drained()) {
+    end.finish_taken = true;
+    if (other.finish_taken) return End(end.circuit, nullptr, nullptr, CloseCode::kNormal, {});
+  }
+  if (!other.flow.finished() && other.flow.IsCreditDue(end.window())) {
+    other.port.queue_.CreditDue(other);
+    other.port.carrier_.OutputReady();
+  }
+}
+
+engine::Credit SwitchPort::GatherCredit(engine::StreamOutput& stream) {
+  auto& end = static_cast<CircuitEnd&>(stream);
+  return end.flow.Grant(end.other().window());
+}
+
+engine::Instant SwitchPort::NextDeadline() const {
+  if (over_) return engine::Instant::max();
+  return hello_seen_ ? liveness_.NextDeadline()
+                     : std::min(hello_deadline_, liveness_.NextDeadline());
+}
+
+void SwitchPort::HandleDeadline(engine::Instant now) {
+  if (over_) return;
+  if (!hello_seen_ && now >= hello_deadline_) {
+    return Fail(CloseCode::kTimedOut, "no hello came in time");
+  }
+  switch (liveness_.Check(now)) {
+    case engine::Liveness::Due::kNothing:
+      return;
+    case engine::Liveness::Due::kPing:
+      return Push(FrameType::kPing, 0, engine::kLinkStream, {LimitBytes(liveness_.Ping(now))});
+    case engine::Liveness::Due::kSilent:
+      return Fail(CloseCode::kSilent, "nothing was heard for too long");
+  }
+}
+
+void SwitchPort::Push(FrameType type, uint8_t flags, StreamId id,
+                      std::initializer_list<ByteView> parts) {
+  if (over_) return;
+  if (!queue_.PushLink(type, flags, id, parts)) {
+    return Fail(CloseCode::kTooMany, "too many answers wait to be read");
+  }
+  carrier_.OutputReady();
+}
+
+void SwitchPort::PushClose(FrameType type, StreamId id, CloseCode code, std::string_view text) {
+  if (over_) return;
+  if (!queue_.PushClose(type, id, code, text)) {
+    return Fail(CloseCode::kTooMany, "too many answers wait to be read");
+  }
+  carrier_.OutputReady();
+}
+
+// --------------------------------------------------------------------- the end
+
+void SwitchPort::Fail(CloseCode code, std::string_view text) {
+  if (over_) return;
+  Goaway(code, text);
+  parser_.Drop();
+  events_.OnFailed(code, text);
+}
+
+void SwitchPort::End(Circuit& circuit, CircuitEnd* tell, CircuitEnd* tell_too, CloseCode code,
+                     std::string_view text) {
+  Detach(circuit.client);
+  Detach(circuit.node);
+  SwitchPort& client_port = circuit.client.port;
+  client_port.events_.OnCircuitEnded(circuit, code);
+  const auto found = client_port.circuits_.find(circuit.client.id());
+  CHECK(found != client_port.circuits_.end());
+  const std::unique_ptr<Circuit> last = std::move(found->second);
+  client_port.circuits_.erase(found);
+  for (CircuitEnd* end : {tell, tell_too}) {
+    if (end == nullptr) continue;
+    const bool is_answer = end == &last->client && !last->accepted;
+    end->port.PushClose(is_answer ? FrameType::kReject : FrameType::kReset, end->id(), code, text);
+  }
+}
+
+void SwitchPort::Detach(CircuitEnd& end) {
+  end.port.queue_.Drop(end);
+  end.port.ends_.erase(end.id());
+}
+
+}  // namespace relay

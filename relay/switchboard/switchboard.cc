@@ -1,0 +1,196 @@
+#include "relay/switchboard/switchboard.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "engine/base/log.h"
+#include "engine/crypto/constant_time.h"
+#include "engine/crypto/digest.h"
+#include "engine/tls/tls_channel.h"
+#include "relay/switchboard/agent_role.h"
+#include "relay/switchboard/api_role.h"
+#include "relay/switchboard/client_role.h"
+#include "relay/switchboard/control_port.h"
+
+namespace relay {
+
+using engine::CloseCode;
+using engine::SecureConnection;
+using engine::log::Level;
+
+// Visitor is one connection and, once TLS is set up, its role.
+class Switchboard::Visitor final : private SecureConnection::Events {
+ public:
+  explicit Visitor(Switchboard& switchboard)
+      : switchboard_(switchboard), connection_(switchboard.driver_.loop(), *this) {}
+
+  void Adopt(engine::Socket socket, engine::BufferRef first_bytes) {
+    connection_.Adopt(
+        socket,
+        std::make_unique<engine::TlsChannel>(switchboard_.tls_, connection_.loop().buffers()),
+        std::move(first_bytes));
+  }
+  void Farewell() {
+    if (role_ != nullptr) return role_->Farewell();
+    connection_.Close();
+  }
+  void Close() { connection_.Close(); }
+
+ private:
+  void OnSecured(SecureConnection& connection) override {
+    role_ = switchboard_.MakeRole(connection);
+    if (role_ == nullptr) return connection.Close();
+    connection.SetProtocol(role_->protocol());
+  }
+  void OnClosed(SecureConnection&, const engine::ConnectionEnd& end) override {
+    if (role_ != nullptr) {
+      role_->Disconnected(end.text);
+    } else {
+      engine::log::Write(Level::kInfo, "handshake_failed", {{"why", end.text}});
+    }
+    switchboard_.Left(*this);  // Last: it destroys this.
+  }
+
+  Switchboard& switchboard_;
+  SecureConnection connection_;
+  std::unique_ptr<Role> role_;
+};
+
+Switchboard::Switchboard(const Options& options, engine::LoopDriver& driver,
+                         const engine::TlsContext& tls, ControlPort& control)
+    : options_(options),
+      driver_(driver),
+      tls_(tls),
+      control_(control),
+      grace_op_(engine::Handler<engine::Fired>::To<&Switchboard::OnGraceOver>(this)) {}
+
+Switchboard::~Switchboard() { CHECK(stopped()); }
+
+// ----------------------------------------------------------------- connections
+
+void Switchboard::Adopt(engine::Socket socket, engine::BufferRef first_bytes) {
+  auto visitor = std::make_unique<Visitor>(*this);
+  Visitor& adopted = *visitor;
+  visitors_.insert(std::move(visitor));
+  adopted.Adopt(socket, std::move(first_bytes));
+  if (stopping_ || visitors_.size() > options_.connections_max) adopted.Close();
+}
+
+void Switchboard::AdoptCopy(int descriptor, std::string_view first_bytes) {
+  const engine::Socket socket = driver_.loop().Adopt(descriptor);
+  engine::BufferRef block = driver_.loop().buffers().Take();
+  if (block.size() < first_bytes.size()) {
+    // The pool has run dry: without its first bytes the connection cannot go on.
+    auto visitor = std::make_unique<Visitor>(*this);
+    Visitor& adopted = *visitor;
+    visitors_.insert(std::move(visitor));
+    adopted.Adopt(socket, {});
+    return adopted.Close();
+  }
+  std::memcpy(block.bytes().data(), first_bytes.data(), first_bytes.size());
+  Adopt(socket, block.Share(0, first_bytes.size()));
+}
+
+std::unique_ptr<Role> Switchboard::MakeRole(SecureConnection& connection) {
+  const engine::TlsChannel& channel = connection.channel();
+  if (channel.protocol() != "adit/1") return std::make_unique<ApiRole>(*this, connection);
+  const auto certificate = channel.PeerCertificate();
+  if (!certificate.ok()) return std::make_unique<ClientRole>(*this, connection);
+  return std::make_unique<AgentRole>(*this, connection, certificate->common_name());
+}
+
+void Switchboard::Left(Visitor& visitor) {
+  const auto found = std::find_if(visitors_.begin(), visitors_.end(),
+                                  [&](const auto& owned) { return owned.get() == &visitor; });
+  CHECK(found != visitors_.end());
+  visitors_.erase(found);
+  if (stopping_ && visitors_.empty()) driver_.loop().Cancel(grace_op_);
+}
+
+void Switchboard::Stop(engine::Duration grace) {
+  if (stopping_) return;
+  stopping_ = true;
+  driver_.loop().StartTimer(grace_op_, driver_.loop().Now() + grace);
+  if (visitors_.empty()) return driver_.loop().Cancel(grace_op_);
+  std::vector<Visitor*> all;
+  for (const auto& visitor : visitors_) all.push_back(visitor.get());
+  for (Visitor* visitor : all) visitor->Farewell();
+}
+
+void Switchboard::OnGraceOver(engine::Fired outcome) {
+  if (outcome.error == engine::IoError::kCanceled) return;
+  for (const auto& visitor : visitors_) visitor->Close();
+}
+
+bool Switchboard::stopped() const {
+  return stopping_ && visitors_.empty() && !grace_op_.in_flight();
+}
+
+// ----------------------------------------------------------------------- nodes
+
+void Switchboard::NodeAdmitted(AgentRole& agent) {
+  AgentRole*& place = agents_[agent.node_id()];
+  AgentRole* before = std::exchange(place, &agent);
+  if (before != nullptr && before != &agent) before->Replaced();
+}
+
+void Switchboard::NodeLeft(AgentRole& agent) {
+  const auto found = agents_.find(agent.node_id());
+  if (found != agents_.end() && found->second == &agent) agents_.erase(found);
+}
+
+void Switchboard::ReplaceNode(const std::string& node_id, uint64_t link_serial) {
+  const auto found = agents_.find(node_id);
+  if (found == agents_.end() || found->second->serial() != link_serial) return;
+  AgentRole& agent = *found->second;
+  agents_.erase(found);
+  agent.Replaced();
+}
+
+AgentRole* Switchboard::FindAgent(const std::string& node_id) {
+  const auto found = agents_.find(node_id);
+  return found == agents_.end() ? nullptr : found->second;
+}
+
+// -------------------------------------------------------------------- sessions
+
+void Switchboard::Prepare(const SessionGrant& grant) {
+  sessions_.insert_or_assign(grant.session_id, Session{grant, nullptr});
+}
+
+void Switchboard::End(const std::string& session_id, std::string_view reason) {
+  const auto found = sessions_.find(session_id);
+  if (found == sessions_.end()) return;
+  ClientRole* client = found->second.client;
+  sessions_.erase(found);
+  if (client != nullptr) client->End(CloseCode::kSessionEnded, reason);
+}
+
+JoinOutcome Switchboard::Join(ClientRole& client, const std::string& session_id,
+                              std::string_view token) {
+  const JoinOutcome refused{
+      CloseCode::kBadToken, "the session is over, or was never here; start a new one", {}};
+  const auto found = sessions_.find(session_id);
+  if (found == sessions_.end()) {
+    const std::optional<uint32_t> elsewhere = options_.locate(session_id);
+    if (!elsewhere.has_value() || *elsewhere == options_.index) return refused;
+    return {CloseCode::kElsewhere, std::to_string(*elsewhere), {}};
+  }
+  Session& session = found->second;
+  const engine::crypto::Sha256Digest digest = engine::crypto::Sha256(engine::AsBytes(token));
+  if (!engine::crypto::ConstantTimeEqual(digest, session.grant.token_sha256)) return refused;
+  if (session.client != nullptr) {
+    return {CloseCode::kBadToken, "the session was joined already", {}};
+  }
+  session.client = &client;
+  return {CloseCode::kNormal, {}, session.grant};
+}
+
+void Switchboard::SessionLeft(ClientRole& client, const std::string& session_id) {
+  const auto found = sessions_.find(session_id);
+  if (found != sessions_.end() && found->second.client == &client) sessions_.erase(found);
+}
+
+}  // namespace relay

@@ -1,0 +1,108 @@
+// Everything that hangs on one loop of the relay: connections and what they turned out to be, the
+// nodes that are connected here, and the sessions that may be joined here.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "engine/net/loop_driver.h"
+#include "engine/net/secure_connection.h"
+#include "engine/wire/frame.h"
+#include "relay/broker/data_plane.h"
+#include "relay/switchboard/role.h"
+
+namespace engine {
+class TlsContext;
+}
+
+namespace relay {
+
+class AgentRole;
+class ClientRole;
+class ControlPort;
+
+// JoinOutcome is a grant, or why there is none.
+struct JoinOutcome {
+  engine::CloseCode code = engine::CloseCode::kNormal;
+  std::string text;
+  SessionGrant grant;
+};
+
+class Switchboard {
+ public:
+  struct Options {
+    uint32_t index = 0;
+    // Connections of this loop; what comes beyond is closed at once.
+    size_t connections_max = 20'000;
+    // Where a session that is not here may be joined; called from the loop's thread.
+    std::function<std::optional<uint32_t>(const std::string& session_id)> locate;
+  };
+
+  // `control` and `tls` are shared with other loops and outlive all of them.
+  Switchboard(const Options& options, engine::LoopDriver& driver, const engine::TlsContext& tls,
+              ControlPort& control);
+  ~Switchboard();  // Requires: stopped().
+  Switchboard(const Switchboard&) = delete;
+  Switchboard& operator=(const Switchboard&) = delete;
+
+  // Adopt takes a socket that was accepted, with the bytes that were read from it.
+  void Adopt(engine::Socket socket, engine::BufferRef first_bytes);
+
+  // AdoptCopy is Adopt for a socket from another loop's thread.
+  void AdoptCopy(int descriptor, std::string_view first_bytes);
+
+  // Prepare lets the session be joined here; End ends it, joined or not.
+  void Prepare(const SessionGrant& grant);
+  void End(const std::string& session_id, std::string_view reason);
+
+  // ReplaceNode closes the link of that serial, if it is here: the node connected anew.
+  void ReplaceNode(const std::string& node_id, uint64_t link_serial);
+
+  // Stop lets every link say goodbye; the loop may end when stopped() is true, at the latest
+  // `grace` later.
+  void Stop(engine::Duration grace);
+  bool stopped() const;
+
+  // For roles.
+  uint32_t index() const { return options_.index; }
+  ControlPort& control() { return control_; }
+  uint64_t NextLinkSerial() { return uint64_t{options_.index} << 48 | ++last_link_serial_; }
+  uint32_t NextStreamSerial() { return ++last_stream_serial_; }
+  void NodeAdmitted(AgentRole& agent);
+  void NodeLeft(AgentRole& agent);
+  AgentRole* FindAgent(const std::string& node_id);
+  JoinOutcome Join(ClientRole& client, const std::string& session_id, std::string_view token);
+  void SessionLeft(ClientRole& client, const std::string& session_id);
+
+ private:
+  class Visitor;
+  struct Session {
+    SessionGrant grant;
+    ClientRole* client = nullptr;  // Joined.
+  };
+
+  std::unique_ptr<Role> MakeRole(engine::SecureConnection& connection);
+  void Left(Visitor& visitor);
+  void OnGraceOver(engine::Fired outcome);
+
+  const Options options_;
+  engine::LoopDriver& driver_;
+  const engine::TlsContext& tls_;
+  ControlPort& control_;
+  absl::flat_hash_set<std::unique_ptr<Visitor>> visitors_;
+  absl::flat_hash_map<std::string, AgentRole*> agents_;
+  absl::flat_hash_map<std::string, Session> sessions_;
+  uint64_t last_link_serial_ = 0;
+  uint32_t last_stream_serial_ = 0;
+  bool stopping_ = false;
+  engine::TimerOp grace_op_;
+};
+
+}  // namespace relay

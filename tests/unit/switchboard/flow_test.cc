@@ -1,0 +1,82 @@
+// Goal: the relay's credit arithmetic never grants what it cannot hold, and never takes a grant back.
+// Method: the named cases one by one, then random walks against the invariant.
+
+#include "relay/switchboard/flow.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "engine/base/random.h"
+
+namespace relay {
+namespace {
+
+using engine::SendWindow;
+
+constexpr uint64_t kPlenty = uint64_t{1} << 40;
+
+TEST(FlowTest, GrantsNoMoreThanTheReceiverDoes) {
+  Flow flow;
+  EXPECT_EQ(flow.Grant(SendWindow(1000)).limit, 1000u);
+  EXPECT_EQ(flow.Received(1000), Flow::Verdict::kOk);
+  EXPECT_EQ(flow.Received(1), Flow::Verdict::kBeyondLimit);
+}
+
+TEST(FlowTest, GrantsNoMoreThanItHoldsAndSaysOnlyWhatTheReceiverHas) {
+  Flow flow;
+  SendWindow receiver(kPlenty);
+  EXPECT_EQ(flow.Grant(receiver).limit, Flow::kHeldMax);
+  EXPECT_EQ(flow.Received(Flow::kHeldMax), Flow::Verdict::kOk);
+  EXPECT_EQ(flow.Received(1), Flow::Verdict::kBeyondLimit);
+  receiver.Send(Flow::kGrantStep - 1);
+  EXPECT_FALSE(flow.IsCreditDue(receiver));
+  receiver.Send(1);
+  EXPECT_TRUE(flow.IsCreditDue(receiver));
+  const engine::Credit credit = flow.Grant(receiver);
+  EXPECT_EQ(credit.limit, Flow::kHeldMax + Flow::kGrantStep);
+  EXPECT_EQ(credit.received, 0u);
+  EXPECT_FALSE(flow.IsCreditDue(receiver)) << "once is enough";
+}
+
+TEST(FlowTest, NamesEachLie) {
+  Flow flow;
+  EXPECT_EQ(flow.Received(1), Flow::Verdict::kBeyondLimit) << "nothing was granted yet";
+  flow.Grant(SendWindow(1000));
+  EXPECT_EQ(flow.Received(100), Flow::Verdict::kOk);
+  EXPECT_EQ(flow.Finished(99), Flow::Verdict::kWrongFinish);
+  EXPECT_EQ(flow.Finished(100), Flow::Verdict::kOk);
+  EXPECT_EQ(flow.Finished(100), Flow::Verdict::kAfterFinish);
+  EXPECT_EQ(flow.Received(1), Flow::Verdict::kAfterFinish);
+}
+
+TEST(FlowTest, KeepsItsInvariantOnRandomWalks) {
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    engine::Random random(seed);
+    Flow flow;
+    SendWindow receiver(random.Range(0, 4 * Flow::kHeldMax));
+    uint64_t granted = flow.Grant(receiver).limit;
+    for (int step = 0; step < 500; ++step) {
+      if (flow.received() < granted) {
+        ASSERT_EQ(flow.Received(random.Range(1, granted - flow.received())), Flow::Verdict::kOk)
+            << "seed " << seed;
+      }
+      receiver.Send(random.Range(0, flow.received() - receiver.sent()));
+      if (random.Chance(50)) {
+        const uint64_t received = random.Range(receiver.received(), receiver.sent());
+        const uint64_t limit = receiver.limit() + random.Range(0, Flow::kHeldMax);
+        ASSERT_EQ(receiver.Update({received, limit}), engine::CreditError::kNone);
+      }
+      if (flow.IsCreditDue(receiver) || random.Chance(20)) {
+        const uint64_t limit = flow.Grant(receiver).limit;
+        ASSERT_GE(limit, granted) << "a grant was taken back, seed " << seed;
+        granted = limit;
+      }
+      ASSERT_LE(flow.received() - receiver.sent(), Flow::kHeldMax) << "seed " << seed;
+      ASSERT_LE(flow.received(), receiver.limit()) << "seed " << seed;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace relay
