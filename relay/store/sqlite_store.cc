@@ -165,6 +165,10 @@ absl::StatusOr<AccessKey> SqliteStore::FindAccessKey(std::string_view id) {
                    .created_unix_ms = row.IntegerAt(4)};
 }
 
+absl::StatusOr<bool> SqliteStore::HasAccessKeys() {
+  return database_->Prepare("SELECT 1 FROM access_keys LIMIT 1").Step();
+}
+
 absl::Status SqliteStore::AddNode(const Node& node) {
   return Done(database_
                   ->Prepare("INSERT INTO nodes(id, name, platform, agent_version, source_ip,"

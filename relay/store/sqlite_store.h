@@ -32,6 +32,7 @@ class SqliteStore final : public Store {
 
   absl::Status AddAccessKey(const AccessKey& key) override;
   absl::StatusOr<AccessKey> FindAccessKey(std::string_view id) override;
+  absl::StatusOr<bool> HasAccessKeys() override;
   absl::Status AddNode(const Node& node) override;
   absl::StatusOr<Node> FindNode(std::string_view id) override;
   absl::StatusOr<std::vector<Node>> ListNodes(std::string_view after_id, size_t count_max) override;

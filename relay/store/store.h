@@ -134,6 +134,7 @@ class Store {
   // AddAccessKey: AlreadyExists when the id is taken, as for the other Add functions.
   virtual absl::Status AddAccessKey(const AccessKey& key) = 0;
   virtual absl::StatusOr<AccessKey> FindAccessKey(std::string_view id) = 0;
+  virtual absl::StatusOr<bool> HasAccessKeys() = 0;
 
   virtual absl::Status AddNode(const Node& node) = 0;
   virtual absl::StatusOr<Node> FindNode(std::string_view id) = 0;
