@@ -82,6 +82,10 @@ void EpollLoop::HandleEvent(const epoll_event& event) {
     watch.maybe_writable = true;
     Notify(watch.writer);
   }
+  // The one shot of a file is over for the direction that did not become ready, too.
+  Op*& other = watch.reader != nullptr ? watch.reader : watch.writer;
+  if (other == nullptr || other->socket.kind != SocketKind::kFile) return;
+  if (ArmFile(other->socket) != 0) Notify(other);  // The call that follows says what is wrong.
 }
 
 void EpollLoop::Notify(Op*& waiting) {
@@ -138,23 +142,27 @@ void EpollLoop::AwaitFile(Op& op) {
   op.stage = OpStage::kWaiting;
   (reads ? watch.reader : watch.writer) = &op;
 
-  // One shot, for whoever waits. Whether the descriptor is registered is not remembered: the number
-  // of a file that was closed elsewhere may have been given to another.
-  epoll_event event{.events = EPOLLONESHOT,
-                    .data = {.u64 = static_cast<uint64_t>(op.socket.handle)}};
-  if (watch.reader != nullptr) event.events |= EPOLLIN;
-  if (watch.writer != nullptr) event.events |= EPOLLOUT;
-  if (::epoll_ctl(epoll_, EPOLL_CTL_MOD, Descriptor(op.socket), &event) == 0) return;
-  if (errno == ENOENT && ::epoll_ctl(epoll_, EPOLL_CTL_ADD, Descriptor(op.socket), &event) == 0) {
-    watch.registered = true;
-    return;
-  }
-  const int error_number = errno;
+  const int error_number = ArmFile(op.socket);
+  if (error_number == 0) return;
   (reads ? watch.reader : watch.writer) = nullptr;
   // EPERM: a file that epoll does not watch, because it is always ready. On any other error the
   // call that follows says what is wrong.
   const bool exhausted = error_number == ENOSPC || error_number == ENOMEM;
   exhausted ? FailLater(op, IoError::kExhausted) : FileIsReady(op);
+}
+
+int EpollLoop::ArmFile(Socket file) {
+  // One shot, for whoever waits. Whether the descriptor is registered is not remembered: the number
+  // of a file that was closed elsewhere may have been given to another.
+  Watch& watch = watches_[static_cast<size_t>(file.handle)];
+  epoll_event event{.events = EPOLLONESHOT, .data = {.u64 = static_cast<uint64_t>(file.handle)}};
+  if (watch.reader != nullptr) event.events |= EPOLLIN;
+  if (watch.writer != nullptr) event.events |= EPOLLOUT;
+  if (::epoll_ctl(epoll_, EPOLL_CTL_MOD, Descriptor(file), &event) == 0) return 0;
+  if (errno != ENOENT) return errno;
+  if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, Descriptor(file), &event) != 0) return errno;
+  watch.registered = true;
+  return 0;
 }
 
 void EpollLoop::StopWaiting(Op& op) {

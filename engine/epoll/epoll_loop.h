@@ -68,6 +68,8 @@ class EpollLoop final : public PosixLoop {
   void Start(Op& op);
   // Await puts `op` into the table until an edge of its direction comes.
   void Await(Op& op);
+  // ArmFile registers a file for one shot of the directions that are awaited. Returns an errno.
+  int ArmFile(Socket file);
   void HandleEvent(const epoll_event& event);
   void Notify(Op*& waiting);
 
