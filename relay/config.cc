@@ -2,6 +2,9 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <string>
+
+#include "engine/base/version.h"
 
 namespace relay {
 namespace {
@@ -22,7 +25,7 @@ constexpr const char* kExamples = R"(Examples:
 ParseOutcome ParseCommandLine(int argc, char** argv, Config& config) {
   CLI::App app{"adit-relay: the meeting point of clients and nodes", "adit-relay"};
   app.footer(kExamples);
-  app.set_version_flag("--version", "adit-relay " ADIT_VERSION);
+  app.set_version_flag("--version", std::string("adit-relay ") + engine::kVersion);
   std::string io;
   app.add_option("--state", config.state_directory, "Directory of the relay's state")
       ->capture_default_str();
@@ -56,11 +59,12 @@ ParseOutcome ParseCommandLine(int argc, char** argv, Config& config) {
     std::fprintf(stderr, "adit-relay: --tls-cert and --tls-key go together: give both or none\n");
     return {false, 2};
   }
-  const absl::Status status = engine::SetIo(io, config.loop);
-  if (!status.ok()) {
-    std::fprintf(stderr, "adit-relay: %s\n", std::string(status.message()).c_str());
+  const absl::StatusOr<engine::LoopIo> backend = engine::LoopIoFrom(io);
+  if (!backend.ok()) {
+    std::fprintf(stderr, "adit-relay: %s\n", std::string(backend.status().message()).c_str());
     return {false, 2};
   }
+  config.loop.io = *backend;
   config.rotate_master_key = rotate->parsed();
   return {true, 0};
 }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "engine/base/log.h"
+#include "engine/base/version.h"
 #include "relay/switchboard/control_port.h"
 #include "relay/switchboard/switchboard.h"
 
@@ -52,7 +53,7 @@ void AgentRole::Admitted(const absl::Status& status) {
   switchboard_.NodeAdmitted(*this);
   engine::Hello hello;
   hello.role = "relay";
-  hello.software = "adit-relay/" ADIT_VERSION;
+  hello.software = std::string("adit-relay/") + engine::kVersion;
   port_.SendHello(hello);
 }
 
@@ -64,8 +65,9 @@ void AgentRole::OnControl(const engine::ControlMessage& message) {
       [this, alive = alive_](absl::StatusOr<std::string> certificate) {
         if (!*alive) return;
         if (!certificate.ok()) {
-          engine::log::Write(Level::kWarning, "certificate_not_renewed",
-                             {{"node", node_id_}, {"why", certificate.status().message()}});
+          engine::log::Write(
+              Level::kWarning, "certificate_not_renewed",
+              {{"node", node_id_}, {"why", std::string(certificate.status().message())}});
           return;
         }
         port_.SendControl(engine::CertificateRenewed{*std::move(certificate)});

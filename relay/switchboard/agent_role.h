@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "engine/net/secure_connection.h"
 #include "relay/switchboard/role.h"
 #include "relay/switchboard/switch_port.h"

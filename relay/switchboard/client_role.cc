@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/base/log.h"
+#include "engine/base/version.h"
 #include "relay/switchboard/agent_role.h"
 #include "relay/switchboard/control_port.h"
 #include "relay/switchboard/open_check.h"
@@ -35,7 +36,7 @@ void ClientRole::OnHello(const engine::Hello& hello) {
       grant_->session_id, connection_.loop().PeerAddress(connection_.socket()).HostText());
   engine::Hello answer;
   answer.role = "relay";
-  answer.software = "adit-relay/" ADIT_VERSION;
+  answer.software = std::string("adit-relay/") + engine::kVersion;
   port_.SendHello(answer);
 }
 
