@@ -78,7 +78,6 @@ long_fuzz() {
 }
 
 long_e2e() {
-  [ -x tests/e2e/run ] || { echo "there are no end-to-end tests yet"; return 1; }
   tools/dependencies e2e
   configure_and_build release adit adit-agent adit-relay
   export ADIT_BIN=$PWD/build/release/bin

@@ -74,15 +74,16 @@ def check_dead_files(tree):
     for path in tree.sources():
         if not path.startswith(_REACHED_ROOTS):
             continue
+        near = [(folder, words) for folder, words in lists if path.startswith(folder + '/') or not folder]
         if path.endswith('.h'):
-            if path not in included:
+            # One may be given to the compiler instead of being included.
+            if path not in included and not any(_named_by(folder, words, path) for folder, words in near):
                 yield path, 1, 'no other file includes this header: delete it, or use it'
             continue
         if built is not None:
             if path not in built and path not in included:
                 yield path, 1, 'is compiled by no target of the configured build'
             continue
-        near = ((folder, words) for folder, words in lists if path.startswith(folder + '/') or not folder)
         if path not in included and not any(_named_by(folder, words, path) for folder, words in near):
             yield path, 1, 'no CMakeLists.txt or .cmake file names it: build it, or delete it'
 
