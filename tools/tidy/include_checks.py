@@ -83,6 +83,13 @@ def check_layers(tree):
                 yield path, line, f'{layer} may not include {name} (tools/tidy/layers.txt)'
 
 
+def check_guards(tree):
+    """Every header may be included twice."""
+    for path in tree.sources():
+        if path.endswith('.h') and '#pragma once' not in tree.text(path):
+            yield path, 1, 'has no #pragma once'
+
+
 def matches(path, patterns):
     """True when `path` is below one of the folders ("engine/") or matches one of the patterns."""
     return any(path.startswith(p) if p.endswith('/') else fnmatch.fnmatch(path, p) for p in patterns)

@@ -22,6 +22,7 @@ import tree_checks  # noqa: E402
 
 CHECKS = {
     'layers': include_checks.check_layers,
+    'guards': include_checks.check_guards,
     'size': tree_checks.check_size,
     'names': tree_checks.check_unique_names,
     'dead': tree_checks.check_dead_files,

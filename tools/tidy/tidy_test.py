@@ -98,6 +98,10 @@ class TidyTest(unittest.TestCase):
         self.append('engine/base/clock.cc', '// #include "engine/wire/frame.h"\n')
         self.assertEqual(self.found('layers'), [])
 
+    def test_a_header_without_a_guard_is_found(self):
+        self.write('engine/wire/frame.h', 'int FrameSize();\n')
+        self.assert_found('guards', 'engine/wire/frame.h', 1, '#pragma once')
+
     def test_a_file_of_more_than_600_lines_is_found(self):
         self.append('relay/main.cc', '\n' * 600)
         self.assert_found('size', 'relay/main.cc', 603, 'split it')

@@ -48,7 +48,7 @@ def _cmake_words(tree):
     for path in tree.files():
         if os.path.basename(path) == 'CMakeLists.txt' or path.endswith('.cmake'):
             text = re.sub(r'#[^\n]*', '', tree.text(path))
-            yield os.path.dirname(path), set(re.findall(r'[^\s"()]+', text))
+            yield os.path.dirname(path), set(re.findall(r'[^\s"();]+', text))
 
 
 def _named_by(folder, words, path):
