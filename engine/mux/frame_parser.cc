@@ -51,6 +51,7 @@ bool FrameParser::TakeHeader() {
 FrameParser::Result FrameParser::Next(Frame& out) {
   CHECK(error_ == FrameError::kNone);
   out.data = {};
+  out.payload = {};
   if (is_assembled_shown_) {
     assembled_.clear();
     is_assembled_shown_ = false;

@@ -1,0 +1,88 @@
+// Goal: pings, silence and the round trip follow the clock that is passed in.
+// Method: walk through hand-made times.
+
+#include "engine/mux/liveness.h"
+
+#include <gtest/gtest.h>
+
+namespace engine {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Due = Liveness::Due;
+
+const Instant kStart{};
+
+TEST(Liveness, PingsASilentLinkAndGivesItUpInTime) {
+  Liveness liveness(seconds(5), seconds(15), kStart);
+  EXPECT_EQ(liveness.NextDeadline(), kStart + seconds(5));
+  EXPECT_EQ(liveness.Check(kStart + milliseconds(4'999)), Due::kNothing);
+  ASSERT_EQ(liveness.Check(kStart + seconds(5)), Due::kPing);
+  liveness.Ping(kStart + seconds(5));
+  EXPECT_EQ(liveness.NextDeadline(), kStart + seconds(10));
+  ASSERT_EQ(liveness.Check(kStart + seconds(10)), Due::kPing);
+  liveness.Ping(kStart + seconds(10));
+  EXPECT_EQ(liveness.NextDeadline(), kStart + seconds(15));
+  EXPECT_EQ(liveness.Check(kStart + seconds(15)), Due::kSilent);
+}
+
+TEST(Liveness, AnyByteIsLife) {
+  Liveness liveness(seconds(5), seconds(15), kStart);
+  liveness.Ping(kStart + seconds(5));
+  liveness.Ping(kStart + seconds(10));
+  liveness.Heard(kStart + seconds(14));
+  EXPECT_EQ(liveness.Check(kStart + seconds(15)), Due::kNothing);
+  EXPECT_EQ(liveness.NextDeadline(), kStart + seconds(19));
+}
+
+TEST(Liveness, AProcessThatSleptGivesThePeerTimeToAnswer) {
+  Liveness liveness(seconds(5), seconds(15), kStart);
+  const Instant awake = kStart + std::chrono::hours(8);
+  ASSERT_EQ(liveness.Check(awake), Due::kPing);
+  liveness.Ping(awake);
+  EXPECT_EQ(liveness.Check(awake + seconds(4)), Due::kNothing);
+  EXPECT_EQ(liveness.Check(awake + seconds(5)), Due::kSilent);
+}
+
+TEST(Liveness, TakesTheLeastOfTheLastRoundTrips) {
+  Liveness liveness(seconds(5), seconds(15), kStart);
+  EXPECT_FALSE(liveness.round_trip().has_value());
+  Instant now = kStart;
+  const auto measure = [&](Duration duration) {
+    const uint64_t number = liveness.Ping(now);
+    now += duration;
+    liveness.Answered(number, now);
+    return *liveness.round_trip();
+  };
+  EXPECT_EQ(measure(milliseconds(30)), milliseconds(30));
+  EXPECT_EQ(measure(milliseconds(20)), milliseconds(20));
+  EXPECT_EQ(measure(milliseconds(90)), milliseconds(20));
+  for (size_t i = 0; i < Liveness::kSamples; ++i) measure(milliseconds(50));
+  EXPECT_EQ(*liveness.round_trip(), milliseconds(50));
+}
+
+TEST(Liveness, AnswersToNoPingAreIgnored) {
+  Liveness liveness(seconds(5), seconds(15), kStart);
+  liveness.Answered(1, kStart + seconds(1));
+  EXPECT_FALSE(liveness.round_trip().has_value());
+  const uint64_t number = liveness.Ping(kStart + seconds(1));
+  liveness.Answered(number + 1, kStart + seconds(2));
+  EXPECT_FALSE(liveness.round_trip().has_value());
+  liveness.Answered(number, kStart + seconds(3));
+  liveness.Answered(number, kStart + seconds(9));
+  EXPECT_EQ(*liveness.round_trip(), seconds(2));
+}
+
+TEST(Liveness, ProbesOnceAtATimeAndNotTooOften) {
+  Liveness liveness(seconds(5), seconds(15), kStart);
+  EXPECT_TRUE(liveness.IsProbeDue(kStart));
+  const uint64_t number = liveness.Ping(kStart);
+  EXPECT_FALSE(liveness.IsProbeDue(kStart + seconds(3)));  // Not answered yet.
+  liveness.Answered(number, kStart + milliseconds(10));
+  EXPECT_FALSE(liveness.IsProbeDue(kStart + milliseconds(20)));
+  EXPECT_TRUE(liveness.IsProbeDue(kStart + Liveness::kProbeInterval));
+}
+
+}  // namespace
+}  // namespace engine
