@@ -1,0 +1,148 @@
+# The tests: each makes records of what went through the tunnel that is up. Sourced by bench/macro/run.
+# shellcheck shell=bash
+# shellcheck disable=SC2154  # peer, seconds and others are set by the script that sources this one.
+
+# record TEST RESULT [FIGURES-BEFORE FIGURES-AFTER]: one line of the results, with the CPU seconds of
+# every role and of whatever else ran on the machine meanwhile (foreign_s).
+record() {
+  local nothing='{}'
+  jq -cn --arg peer "$peer" --arg test "$1" --argjson round "$round" --arg run "$run_name" \
+    --argjson result "${2:-null}" --argjson before "${3:-$nothing}" --argjson after "${4:-$nothing}" \
+    --arg wan "${WAN_MS:-}${WAN_MBIT:+/$WAN_MBIT}" '
+    def used($role): ($after[$role].cpu_s // 0) - ($before[$role].cpu_s // 0);
+    ($after | keys | map(select(. != "machine" and . != "server" and . != "wan"))) as $roles
+    | {run: $run, peer: $peer, test: $test, round: $round, result: $result,
+       cpu: ($roles | map({(.): used(.)}) | add // {}),
+       foreign_s: (if ($after | has("machine")) then
+           ($after.machine.busy_s - $before.machine.busy_s)
+           - ([$after | keys[] | select(. != "machine") | used(.)] | add // 0)
+           - ($result.loadgen_cpu_s // 0)
+         else null end)}
+    | if $wan != "" then . + {wan: $wan} else . end
+    | (.cpu | add // 0) as $sum | .cpu.total = $sum' >> "$out"
+}
+
+# measure TEST MODE OPTIONS...: one run of the load generator with the figures of all roles around it.
+measure() {
+  local test=$1 before after result
+  shift
+  before=$(figures)
+  result=$(timeout $((seconds + 45)) "$loadgen" "$@" --host "$local_host" --port "$local_port" \
+    < /dev/null 2>> "$base/errors") || true
+  after=$(figures)
+  record "$test" "${result:-{\"ok\":false\}}" "$before" "$after"
+}
+
+test_bulk() {
+  local direction streams
+  for streams in 1 32; do
+    for direction in up down; do
+      measure "bulk_${direction}_$streams" bulk --dir "$direction" --streams "$streams" --secs "$seconds"
+    done
+  done
+}
+
+test_ping() {
+  measure ping_1 pingpong --size 1 --secs "$seconds"
+  measure ping_1k pingpong --size 1024 --secs "$seconds"
+}
+
+# One-byte round trips while a bulk stream shares the tunnel.
+test_pingload() {
+  local direction bulk
+  for direction in up down; do
+    timeout 60 "$loadgen" bulk --dir "$direction" --secs $((seconds + 2)) --host "$local_host" \
+      --port "$local_port" < /dev/null > "$run_folder/bulk.json" 2>> "$base/errors" &
+    bulk=$!
+    sleep 0.7
+    measure "pingload_$direction" pingpong --size 1 --secs "$seconds"
+    wait "$bulk" || true
+    record "pingload_${direction}_bulk" "$(cat "$run_folder/bulk.json")"
+  done
+}
+
+test_conn() {
+  measure conn_1 connrate --conc 1 --secs "$seconds"
+  measure conn_64 connrate --conc 64 --secs "$seconds"
+}
+
+# Memory of each role per idle forwarded connection.
+test_mem() {
+  local count=${BENCH_IDLE:-1000} before after pid i hold=$run_folder/hold
+  mkfifo "$hold"
+  sleep 0.5
+  before=$(figures --mem 1)
+  timeout 120 "$loadgen" idle --host "$local_host" --port "$local_port" --conns "$count" --hold 90 \
+    < "$hold" > "$run_folder/idle.json" 2>> "$base/errors" &
+  pid=$!
+  exec 8> "$hold"
+  for ((i = 0; i < 900; i++)); do
+    if grep -q ready "$run_folder/idle.json" 2> /dev/null; then break; fi
+    sleep 0.1
+  done
+  sleep 1
+  after=$(figures --mem 1)
+  exec 8>&-
+  wait "$pid" || true
+  record "mem_$count" "$(jq -cn --argjson before "$before" --argjson after "$after" \
+    --slurpfile idle "$run_folder/idle.json" '
+    ($idle[0].conns // 0) as $conns
+    | {ok: (($idle[1].alive // 0) == $conns and $conns > 0 and ($idle[0].failed // 1) == 0),
+       conns: $conns, alive: ($idle[1].alive // 0), opened_in_s: ($idle[0].secs // null),
+       roles: ($after | to_entries | map(select(.key != "machine" and .key != "server") | .key as $role
+         | {($role): {pss0_kb: $before[$role].pss_kb, pss_kb: .value.pss_kb,
+                      procs: .value.procs, threads: .value.threads,
+                      pss_kb_per_conn: ((.value.pss_kb - $before[$role].pss_kb) / ([$conns, 1] | max))}})
+         | add // {})}')"
+}
+
+# Start of the client: until the first byte comes back through its port.
+test_startup() {
+  ((${#client_command[@]})) || return 0
+  end_role client
+  local i
+  for ((i = 0; i < ${BENCH_STARTS:-5}; i++)); do
+    record startup "$(timeout 30 "$loadgen" startup --host "$local_host" --port "$local_port" \
+      -- "${client_command[@]}" 2>> "$base/errors")"
+    sleep 0.2
+  done
+  start client "${client_command[@]}"
+  wait_listening "$local_port"
+  wait_echo
+}
+
+# A command on the node, and the echo of typed characters, by the peer's own way to a shell.
+test_shell() {
+  declare -F peer_shell > /dev/null || return 0
+  peer_shell
+  local i
+  for ((i = 0; i < ${BENCH_STARTS:-5}; i++)); do
+    record shell_login "$(timeout 30 "$loadgen" firstbyte -- "${exec_command[@]}" 'echo hi' 2>> "$base/errors")"
+  done
+  record shell_echo "$(timeout 60 "$loadgen" ptyecho --count "${BENCH_KEYS:-300}" \
+    -- "${terminal_command[@]}" 'echo READY; exec cat' 2>> "$base/errors")"
+}
+
+# pgbench -S; the client's port leads to PostgreSQL.
+test_pg() {
+  local before after output
+  before=$(figures)
+  output=$(timeout 60 pgbench -h "$local_host" -p "$local_port" -U bench -S -c "${BENCH_PG_CLIENTS:-8}" -j 2 \
+    -T "$seconds" postgres 2>> "$base/errors") || true
+  after=$(figures)
+  record pg_select "$(awk '/^tps =/ { tps = $3 } /latency average/ { latency = $4 }
+    END { printf "{\"ok\":%s,\"tps\":%.1f,\"lat_ms\":%.3f}", (tps > 0 ? "true" : "false"), tps, latency }' \
+    <<< "$output")" "$before" "$after"
+}
+
+# redis-benchmark; the client's port leads to Redis.
+test_redis() {
+  local before after output
+  before=$(figures)
+  output=$(timeout 90 redis-benchmark -h "$local_host" -p "$local_port" -P 16 -c 50 \
+    -n "${BENCH_REDIS_N:-200000}" -t set,get --csv 2>> "$base/errors") || true
+  after=$(figures)
+  record redis_p16 "$(awk -F'","|"' '$2 == "SET" { set = $3 } $2 == "GET" { get = $3 }
+    END { printf "{\"ok\":%s,\"set_rps\":%.0f,\"get_rps\":%.0f}", (get > 0 ? "true" : "false"), set, get }' \
+    <<< "$output")" "$before" "$after"
+}
