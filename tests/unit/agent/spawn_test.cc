@@ -68,8 +68,8 @@ TEST(SpawnTest, EnvironmentIsExactlyTheOneGiven) {
   EXPECT_EQ(RunToEnd(request).output, "A=1\nB=two words\n");
 }
 
-// No pipe and no glob in it: the shell would hold a descriptor for either while it is looked at. And
-// not the last command, for which the shell would make room.
+// No pipe and no glob in it: the shell would hold a descriptor for either while it is looked at.
+// And not the last command, for which the shell would make room.
 constexpr char kListDescriptors[] = "ls -1 /proc/$$/fd; true";
 
 TEST(SpawnTest, NoDescriptorIsInherited) {

@@ -1,5 +1,5 @@
-// Goal: the relay's credit arithmetic never grants what it cannot hold, and never takes a grant back.
-// Method: the named cases one by one, then random walks against the invariant.
+// Goal: the relay's credit arithmetic never grants what it cannot hold, and never takes a grant
+// back. Method: the named cases one by one, then random walks against the invariant.
 
 #include "relay/switchboard/flow.h"
 
