@@ -1,10 +1,15 @@
 #include "relay/config.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
+#include <optional>
 #include <string>
 
 #include "engine/base/version.h"
+#include "engine/wire/host_port.h"
 
 namespace relay {
 namespace {
@@ -16,11 +21,31 @@ constexpr const char* kExamples = R"(Examples:
       Serve everybody who can reach port 443, with a certificate of the relay's own authority.
   adit-relay --advertise relay.example.com:443 --tls-cert chain.pem --tls-key key.pem
       The same with your own certificate; send SIGHUP after renewing it.
-  adit-relay rotate-master-key --state ./state --new-master-key new.key
-      Encrypt the stored secrets under another key; the relay must not be running.
+  adit-relay rotate-master-key --state ./state
+      Encrypt the stored secrets under a new key, and keep that in the key's file. Stop the relay
+      first.
 )";
 
+std::string FromEnvironment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string() : value;
+}
+
 }  // namespace
+
+absl::StatusOr<engine::Address> ParseListen(const std::string& text) {
+  const size_t colon = text.rfind(':');
+  std::string host = colon == std::string::npos ? std::string() : text.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  }
+  const std::string port = colon == std::string::npos ? std::string() : text.substr(colon + 1);
+  const std::optional<uint16_t> number = port == "0" ? 0 : engine::ParsePort(port);
+  engine::Address address;
+  if (number.has_value() && engine::Address::Parse(host, *number, address)) return address;
+  return absl::InvalidArgumentError("--listen " + text +
+                                    " is no address and port; write 0.0.0.0:443 or [::]:443");
+}
 
 ParseOutcome ParseCommandLine(int argc, char** argv, Config& config) {
   CLI::App app{"adit-relay: the meeting point of clients and nodes", "adit-relay"};
@@ -42,14 +67,10 @@ ParseOutcome ParseCommandLine(int argc, char** argv, Config& config) {
   app.add_option("--loops", config.loops, "Event loops; 0 is one per core")->capture_default_str();
   app.add_option("--io", io, "auto, uring or epoll (default: $ADIT_IO, else auto)");
   CLI::App* rotate =
-      app.add_subcommand("rotate-master-key", "Encrypt the stored secrets under another key");
+      app.add_subcommand("rotate-master-key", "Encrypt the stored secrets under a new key");
   rotate->add_option("--state", config.state_directory, "Directory of the relay's state")
       ->capture_default_str();
-  rotate->add_option("--master-key", config.master_key_file, "The key in use");
-  rotate
-      ->add_option("--new-master-key", config.new_master_key_file,
-                   "File for the new key; made if it is not there")
-      ->required();
+  rotate->add_option("--master-key", config.master_key_file, "File of the key in use; replaced");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -66,6 +87,10 @@ ParseOutcome ParseCommandLine(int argc, char** argv, Config& config) {
   }
   config.loop.io = *backend;
   config.rotate_master_key = rotate->parsed();
+  config.credentials_directory = FromEnvironment("CREDENTIALS_DIRECTORY");
+  config.notify_socket = FromEnvironment("NOTIFY_SOCKET");
+  char host_name[256] = {};
+  if (::gethostname(host_name, sizeof host_name - 1) == 0) config.host_name = host_name;
   return {true, 0};
 }
 

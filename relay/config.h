@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/status/statusor.h"
+#include "engine/loop/address.h"
 #include "engine/platform/create_loop.h"
 
 namespace relay {
@@ -11,7 +13,7 @@ namespace relay {
 // documentation.
 struct Config {
   std::string state_directory = "/var/lib/adit-relay";
-  std::string listen = "0.0.0.0:443";
+  std::string listen = "0.0.0.0:443";  // Numeric; see ParseListen.
   std::string advertise;        // HOST:PORT for clients and agents; default: host name and port.
   std::string tls_certificate;  // PEM file; empty: one made by the relay's own authority.
   std::string tls_key;
@@ -19,7 +21,11 @@ struct Config {
   uint32_t loops = 0;              // 0: one per core.
   engine::LoopOptions loop;        // Backend, blocks.
   bool rotate_master_key = false;  // Do that and exit.
-  std::string new_master_key_file;
+
+  // From the environment and the machine.
+  std::string credentials_directory;  // $CREDENTIALS_DIRECTORY of systemd.
+  std::string notify_socket;          // $NOTIFY_SOCKET of systemd.
+  std::string host_name;
 };
 
 // ParseOutcome: run with the config, or exit with the code (help was printed, or what is wrong).
@@ -28,5 +34,8 @@ struct ParseOutcome {
   int exit_code = 0;
 };
 ParseOutcome ParseCommandLine(int argc, char** argv, Config& config);
+
+// ParseListen reads ADDRESS:PORT, where the port may be 0. The error says what to write.
+absl::StatusOr<engine::Address> ParseListen(const std::string& text);
 
 }  // namespace relay

@@ -38,6 +38,11 @@ bool LoopDirectory::NodeLeft(const std::string& node_id, uint64_t link_serial) {
   return true;
 }
 
+void LoopDirectory::Forget(const std::string& session_id) {
+  const std::lock_guard lock(mutex_);
+  sessions_.erase(session_id);
+}
+
 std::optional<uint32_t> LoopDirectory::Locate(const std::string& session_id) const {
   const std::lock_guard lock(mutex_);
   const auto found = sessions_.find(session_id);

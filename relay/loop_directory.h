@@ -28,6 +28,9 @@ class LoopDirectory final : public DataPlane {
   // NodeLeft removes a link. False when a newer one has taken its place already.
   bool NodeLeft(const std::string& node_id, uint64_t link_serial);
 
+  // Forget drops a session that is over.
+  void Forget(const std::string& session_id);
+
   std::optional<uint32_t> Locate(const std::string& session_id) const;
 
   std::optional<NodePlace> FindNode(std::string_view node_id) override;

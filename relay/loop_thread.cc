@@ -25,7 +25,10 @@ absl::StatusOr<std::unique_ptr<LoopThread>> LoopThread::Start(const engine::Loop
   return self;
 }
 
-LoopThread::~LoopThread() { Stop(engine::Duration::zero()); }
+LoopThread::~LoopThread() {
+  AskToStop(engine::Duration::zero());
+  Join();
+}
 
 void LoopThread::Run(const engine::LoopOptions& options, const MakeSwitchboard& make,
                      std::promise<absl::Status>& started) {
@@ -37,7 +40,11 @@ void LoopThread::Run(const engine::LoopOptions& options, const MakeSwitchboard& 
   driver_ = std::make_unique<engine::LoopDriver>(*std::move(loop));
   switchboard_ = make(*driver_);
   started.set_value(absl::OkStatus());  // From here on `options`, `make` and `started` are gone.
-  while (!switchboard_->stopped()) driver_->RunOnce(kWaitMax);
+  while (!switchboard_->stopped()) {
+    driver_->RunOnce(kWaitMax);
+    const int64_t grace = stop_grace_ns_.load(std::memory_order_relaxed);
+    if (grace >= 0) switchboard_->Stop(engine::Duration{grace});
+  }
   driver_->mailbox().Close();
   driver_->mailbox().Deliver();
   switchboard_.reset();
@@ -49,10 +56,13 @@ bool LoopThread::Post(std::function<void(Switchboard&)> task) {
 
 void LoopThread::RunTask(std::function<void(Switchboard&)> task) { task(*switchboard_); }
 
-void LoopThread::Stop(engine::Duration grace) {
-  if (!thread_.joinable()) return;
-  static_cast<void>(Post([grace](Switchboard& switchboard) { switchboard.Stop(grace); }));
-  thread_.join();
+void LoopThread::AskToStop(engine::Duration grace) {
+  stop_grace_ns_.store(grace.count());
+  if (driver_ != nullptr) driver_->loop().Wake();
+}
+
+void LoopThread::Join() {
+  if (thread_.joinable()) thread_.join();
 }
 
 }  // namespace relay

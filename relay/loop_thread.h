@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <future>
@@ -23,7 +24,7 @@ class LoopThread {
   // Start returns when the loop runs, or with the reason why it cannot.
   static absl::StatusOr<std::unique_ptr<LoopThread>> Start(const engine::LoopOptions& options,
                                                            MakeSwitchboard make);
-  ~LoopThread();  // Stop, if that was not done.
+  ~LoopThread();  // Stops at once, if that was not done.
   LoopThread(const LoopThread&) = delete;
   LoopThread& operator=(const LoopThread&) = delete;
 
@@ -31,8 +32,10 @@ class LoopThread {
   // mailbox is full.
   bool Post(std::function<void(Switchboard&)> task);
 
-  // Stop asks the switchboard to let its links say goodbye within `grace`, and waits for the end.
-  void Stop(engine::Duration grace);
+  // AskToStop lets the links say goodbye within `grace`; Join waits for the end. Nothing is taken
+  // by Post after that. The object must live until nobody posts any more.
+  void AskToStop(engine::Duration grace);
+  void Join();
 
  private:
   LoopThread() = default;
@@ -42,6 +45,7 @@ class LoopThread {
 
   std::unique_ptr<engine::LoopDriver> driver_;  // The thread's own, but for its mailbox.
   std::unique_ptr<Switchboard> switchboard_;    // The thread's own.
+  std::atomic<int64_t> stop_grace_ns_{-1};      // Negative: go on.
   std::thread thread_;
 };
 

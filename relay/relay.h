@@ -30,8 +30,8 @@ class Relay {
   std::unique_ptr<State> state_;
 };
 
-// RotateMasterKeyFile encrypts the stored secrets under --new-master-key, which is made if it is
-// not there. Requires: no relay runs on that state directory.
+// RotateMasterKeyFile encrypts the stored secrets under a new key, which takes the old one's place
+// in its file. Requires: no relay runs on that state directory.
 absl::Status RotateMasterKeyFile(const Config& config);
 
 }  // namespace relay

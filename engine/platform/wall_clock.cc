@@ -6,4 +6,10 @@ namespace engine {
 
 int64_t UnixNow() { return static_cast<int64_t>(std::time(nullptr)); }
 
+int64_t UnixNowMs() {
+  std::timespec now{};
+  std::timespec_get(&now, TIME_UTC);
+  return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
+
 }  // namespace engine

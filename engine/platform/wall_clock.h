@@ -8,4 +8,7 @@ namespace engine {
 // certificates, signatures and what people read. Everything that waits asks Loop::Now().
 int64_t UnixNow();
 
+// UnixNowMs is the same in milliseconds.
+int64_t UnixNowMs();
+
 }  // namespace engine

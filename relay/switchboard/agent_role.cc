@@ -87,10 +87,10 @@ void AgentRole::Replaced() { port_.Goaway(CloseCode::kReplaced, "this node conne
 
 void AgentRole::Farewell() { port_.Goaway(CloseCode::kShuttingDown, "the relay is stopping"); }
 
-void AgentRole::Disconnected(std::string_view) {
+void AgentRole::Disconnected(std::string_view text) {
   port_.EndAll(CloseCode::kNodeGone, "the connection to the node was lost");
   switchboard_.NodeLeft(*this);
-  if (connected_) switchboard_.control().NodeDisconnected(node_id_, serial_);
+  if (connected_) switchboard_.control().NodeDisconnected(node_id_, serial_, std::string(text));
 }
 
 }  // namespace relay

@@ -40,7 +40,7 @@ class ControlPort {
 
   // `admitted` gets an error when the node is not registered (any more).
   virtual void NodeConnected(NodeArrival arrival, std::function<void(absl::Status)> admitted) = 0;
-  virtual void NodeDisconnected(std::string node_id, uint64_t link_serial) = 0;
+  virtual void NodeDisconnected(std::string node_id, uint64_t link_serial, std::string reason) = 0;
   virtual void RenewCertificate(uint32_t loop_index, std::string node_id, std::string request_pem,
                                 std::function<void(absl::StatusOr<std::string>)> reply) = 0;
 

@@ -70,6 +70,11 @@ Switchboard::~Switchboard() { CHECK(stopped()); }
 
 // ----------------------------------------------------------------- connections
 
+void Switchboard::Listen(engine::Socket listener, std::function<void(Greeting)> place) {
+  CHECK(greeter_ == nullptr);
+  greeter_ = std::make_unique<Greeter>(driver_.loop(), listener, std::move(place));
+}
+
 void Switchboard::Adopt(engine::Socket socket, engine::BufferRef first_bytes) {
   auto visitor = std::make_unique<Visitor>(*this);
   Visitor& adopted = *visitor;
@@ -112,6 +117,7 @@ void Switchboard::Left(Visitor& visitor) {
 void Switchboard::Stop(engine::Duration grace) {
   if (stopping_) return;
   stopping_ = true;
+  if (greeter_ != nullptr) greeter_->Stop();
   driver_.loop().StartTimer(grace_op_, driver_.loop().Now() + grace);
   if (visitors_.empty()) return driver_.loop().Cancel(grace_op_);
   std::vector<Visitor*> all;
@@ -125,7 +131,8 @@ void Switchboard::OnGraceOver(engine::Fired outcome) {
 }
 
 bool Switchboard::stopped() const {
-  return stopping_ && visitors_.empty() && !grace_op_.in_flight();
+  return stopping_ && visitors_.empty() && !grace_op_.in_flight() &&
+         (greeter_ == nullptr || greeter_->stopped());
 }
 
 // ----------------------------------------------------------------------- nodes

@@ -16,6 +16,7 @@
 #include "engine/net/secure_connection.h"
 #include "engine/wire/frame.h"
 #include "relay/broker/data_plane.h"
+#include "relay/switchboard/greeter.h"
 #include "relay/switchboard/role.h"
 
 namespace engine {
@@ -52,6 +53,10 @@ class Switchboard {
   Switchboard(const Switchboard&) = delete;
   Switchboard& operator=(const Switchboard&) = delete;
 
+  // Listen accepts on `listener` until Stop. `place` decides, on this loop's thread, which loop
+  // takes each socket: this one by Adopt, or another by AdoptCopy.
+  void Listen(engine::Socket listener, std::function<void(Greeting)> place);
+
   // Adopt takes a socket that was accepted, with the bytes that were read from it.
   void Adopt(engine::Socket socket, engine::BufferRef first_bytes);
 
@@ -72,6 +77,7 @@ class Switchboard {
 
   // For roles.
   uint32_t index() const { return options_.index; }
+  engine::Loop& loop() { return driver_.loop(); }
   ControlPort& control() { return control_; }
   uint64_t NextLinkSerial() { return uint64_t{options_.index} << 48 | ++last_link_serial_; }
   uint32_t NextStreamSerial() { return ++last_stream_serial_; }
@@ -102,6 +108,7 @@ class Switchboard {
   uint64_t last_link_serial_ = 0;
   uint32_t last_stream_serial_ = 0;
   bool stopping_ = false;
+  std::unique_ptr<Greeter> greeter_;
   engine::TimerOp grace_op_;
 };
 

@@ -1,0 +1,126 @@
+#include "relay/control_desk.h"
+
+#include <utility>
+
+#include "engine/base/log.h"
+#include "engine/platform/wall_clock.h"
+#include "relay/switchboard/switchboard.h"
+
+namespace relay {
+
+using engine::UnixNowMs;
+
+ControlDesk::ControlDesk(std::unique_ptr<SqliteStore> store, engine::crypto::Issuer authority,
+                         std::string advertise, std::function<void()> tick)
+    : store_(std::move(store)),
+      certificates_(std::move(authority)),
+      broker_(*store_, directory_),
+      api_(*store_, broker_, certificates_, std::move(advertise)),
+      thread_(std::make_unique<ControlThread>([this, tick = std::move(tick)] {
+        broker_.Tick(UnixNowMs());
+        tick();
+      })) {}
+
+ControlDesk::~ControlDesk() {
+  thread_.reset();
+  broker_.Flush();
+}
+
+absl::Status ControlDesk::Open(std::vector<LoopThread*> loops) {
+  loops_ = loops;
+  directory_.SetLoops(std::move(loops));
+  return broker_.EndLeftovers(UnixNowMs());
+}
+
+void ControlDesk::Answer(uint32_t loop_index, std::function<void()> answer) {
+  static_cast<void>(
+      loops_[loop_index]->Post([answer = std::move(answer)](Switchboard&) { answer(); }));
+}
+
+void ControlDesk::HandleRequest(uint32_t loop_index, engine::HttpRequest request,
+                                std::string source_address,
+                                std::function<void(engine::HttpResponse)> reply) {
+  const bool taken = thread_->Ask(
+      [this, loop_index, request = std::move(request), source = std::move(source_address), reply] {
+        engine::HttpResponse response = api_.Handle(request, source, UnixNowMs());
+        Answer(loop_index, [reply, response = std::move(response)] { reply(response); });
+      });
+  if (taken) return;
+  engine::HttpResponse busy;
+  busy.status = 503;
+  busy.headers.Set("Content-Type", "application/x-amz-json-1.1");
+  busy.body = R"({"__type":"ThrottlingException","message":"Rate exceeded"})";
+  Answer(loop_index, [reply, busy = std::move(busy)] { reply(busy); });
+}
+
+void ControlDesk::NodeConnected(NodeArrival arrival, std::function<void(absl::Status)> admitted) {
+  thread_->Tell([this, arrival = std::move(arrival), admitted = std::move(admitted)] {
+    const bool replaces =
+        directory_.NodeArrived(arrival.node_id, arrival.loop_index, arrival.link_serial);
+    const absl::Status status = broker_.NodeConnected({.node_id = arrival.node_id,
+                                                       .name = arrival.name,
+                                                       .platform = arrival.platform,
+                                                       .agent_version = arrival.software,
+                                                       .source_ip = arrival.source_address},
+                                                      UnixNowMs());
+    if (!status.ok()) directory_.NodeLeft(arrival.node_id, arrival.link_serial);
+    engine::log::Write(engine::log::Level::kInfo, "node_connected",
+                       {{"node", arrival.node_id},
+                        {"name", arrival.name},
+                        {"from", arrival.source_address},
+                        {"replaces_a_link", replaces ? "yes" : "no"},
+                        {"admitted", status.ok() ? "yes" : "no"}});
+    Answer(arrival.loop_index, [admitted, status] { admitted(status); });
+  });
+}
+
+void ControlDesk::NodeDisconnected(std::string node_id, uint64_t link_serial, std::string reason) {
+  thread_->Tell([this, node_id = std::move(node_id), link_serial, reason = std::move(reason)] {
+    directory_.NodeLeft(node_id, link_serial);
+    broker_.NodeDisconnected(node_id, reason, UnixNowMs());
+    engine::log::Write(engine::log::Level::kInfo, "node_disconnected",
+                       {{"node", node_id}, {"why", reason}});
+  });
+}
+
+void ControlDesk::RenewCertificate(uint32_t loop_index, std::string node_id,
+                                   std::string request_pem,
+                                   std::function<void(absl::StatusOr<std::string>)> reply) {
+  thread_->Tell([this, loop_index, node_id = std::move(node_id), request = std::move(request_pem),
+                 reply = std::move(reply)] {
+    absl::StatusOr<std::string> certificate = api_.RenewCertificate(node_id, request, UnixNowMs());
+    Answer(loop_index, [reply, certificate = std::move(certificate)] { reply(certificate); });
+  });
+}
+
+void ControlDesk::SessionJoined(std::string session_id, std::string source_address) {
+  thread_->Tell([this, id = std::move(session_id), source = std::move(source_address)] {
+    broker_.SessionJoined(id, source, UnixNowMs());
+  });
+}
+
+void ControlDesk::SessionEnded(std::string session_id, std::string reason, uint64_t to_node_bytes,
+                               uint64_t to_client_bytes) {
+  thread_->Tell([this, id = std::move(session_id), reason = std::move(reason), to_node_bytes,
+                 to_client_bytes] {
+    directory_.Forget(id);
+    broker_.SessionEnded(id, reason, to_node_bytes, to_client_bytes, UnixNowMs());
+  });
+}
+
+void ControlDesk::StreamOpened(StreamReport report) {
+  thread_->Tell([this, report = std::move(report)] {
+    broker_.StreamOpened(report.session_id, report.stream_serial, report.what, UnixNowMs());
+  });
+}
+
+void ControlDesk::StreamClosed(StreamReport report, std::string reason, uint64_t to_node_bytes,
+                               uint64_t to_client_bytes) {
+  thread_->Tell([this, report = std::move(report), reason = std::move(reason), to_node_bytes,
+                 to_client_bytes] {
+    broker_.StreamClosed(report.session_id, report.stream_serial, reason, to_node_bytes,
+                         to_client_bytes, UnixNowMs());
+  });
+}
+
+}  // namespace relay

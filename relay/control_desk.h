@@ -1,0 +1,57 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "relay/api/api.h"
+#include "relay/broker/broker.h"
+#include "relay/control_thread.h"
+#include "relay/first_start.h"
+#include "relay/loop_directory.h"
+#include "relay/switchboard/control_port.h"
+
+namespace relay {
+
+// ControlDesk is the control thread with all that lives on it: store, broker and API. Its public
+// calls may come from any thread; each becomes a task of the control thread, and its answer a task
+// of the loop that asked.
+class ControlDesk final : public ControlPort {
+ public:
+  // `tick` runs on the control thread a few times a second, beside the desk's own work.
+  ControlDesk(std::unique_ptr<SqliteStore> store, engine::crypto::Issuer authority,
+              std::string advertise, std::function<void()> tick);
+  // Runs what was posted, then writes what waits. Requires: no loop runs any more.
+  ~ControlDesk() override;
+
+  // Open ends what an earlier process left open. Call it once, before the first loop runs.
+  absl::Status Open(std::vector<LoopThread*> loops);
+  const LoopDirectory& directory() const { return directory_; }
+
+  void HandleRequest(uint32_t loop_index, engine::HttpRequest request, std::string source_address,
+                     std::function<void(engine::HttpResponse)> reply) override;
+  void NodeConnected(NodeArrival arrival, std::function<void(absl::Status)> admitted) override;
+  void NodeDisconnected(std::string node_id, uint64_t link_serial, std::string reason) override;
+  void RenewCertificate(uint32_t loop_index, std::string node_id, std::string request_pem,
+                        std::function<void(absl::StatusOr<std::string>)> reply) override;
+  void SessionJoined(std::string session_id, std::string source_address) override;
+  void SessionEnded(std::string session_id, std::string reason, uint64_t to_node_bytes,
+                    uint64_t to_client_bytes) override;
+  void StreamOpened(StreamReport report) override;
+  void StreamClosed(StreamReport report, std::string reason, uint64_t to_node_bytes,
+                    uint64_t to_client_bytes) override;
+
+ private:
+  void Answer(uint32_t loop_index, std::function<void()> answer);
+
+  std::unique_ptr<SqliteStore> store_;
+  NodeCertificates certificates_;
+  LoopDirectory directory_;
+  Broker broker_;
+  Api api_;
+  std::vector<LoopThread*> loops_;
+  std::unique_ptr<ControlThread> thread_;  // Last: its tasks use the others.
+};
+
+}  // namespace relay
