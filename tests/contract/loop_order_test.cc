@@ -92,11 +92,10 @@ TEST_P(LoopOrder, ATimerEndsAWaitThatWouldBeLonger) {
   Timer timer(inside_);
   const Instant start = loop_->Now();
   loop_->StartTimer(timer.op, start + milliseconds(5));
-  ASSERT_TRUE(RunUntil([&] {
-    Run(seconds(60));
-    return timer.finals == 1;
-  }));
+  int iterations = 0;
+  for (; timer.finals == 0; ++iterations) Run(seconds(60));
   EXPECT_LT(loop_->Now() - start, seconds(5));
+  EXPECT_LE(iterations, 5);  // Nearly always one; a signal may end a wait early.
 }
 
 TEST_P(LoopOrder, RunOnceWithZeroDoesNotWait) {
@@ -250,7 +249,8 @@ TEST_P(LoopOrder, Rule1_NothingIsAllocatedAfterSetUp) {
   size_t round = 0;
   state.at_server.then = [&] {
     if (state.at_server.size == (round + 1) * bytes.size()) {
-      Send(state.back, to, bytes, SendMode::kZeroCopy);
+      // A zero-copy Send is released when the peer acknowledges, which may take it 40 ms.
+      Send(state.back, to, bytes, round % 20 == 15 ? SendMode::kZeroCopy : SendMode::kCopy);
     }
   };
   state.at_client.then = [&] {
