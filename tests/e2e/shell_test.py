@@ -188,7 +188,7 @@ def test_vim_under_tmux(t):
     path = _file(stack, 'vim')
     with Tmux(stack.folder, stack.environment()) as tmux:
         tmux.type(f'{stack.program("adit")} shell {stack.NODE}', 'Enter')
-        tmux.wait_for(r'[$#] ?$(?<!local> )', 20)
+        tmux.wait_for(r'[$#]$', 20)
         tmux.type(r"PS1='remote> '; clear; printf '\033[32mgreen\033[0m\n'", 'Enter')
         tmux.wait_for(r'^green\nremote>')
         check(re.search(r'\x1b\[[0-9;]*32m ?green', tmux.screen(escapes=True)), 'green is not green')

@@ -10,12 +10,12 @@ from support.processes import wait_until
 class Tmux:
     def __init__(self, folder, env, columns=80, rows=24):
         self._socket = os.path.join(folder, 'tmux-socket')
-        self._env = env | {'TERM': 'xterm-256color', 'PS1': 'local> '}
+        self._env = env | {'TERM': 'xterm-256color'}
         self._call('-f', '/dev/null', 'new-session', '-d', '-x', str(columns), '-y', str(rows),
-                   'exec bash --norc --noprofile')
+                   "exec env PS1='local> ' bash --norc --noprofile")
         # Without a client attached, the window has the size it is told.
         self._call('set-option', '-g', 'window-size', 'manual')
-        self.wait_for(r'local> $')
+        self.wait_for(r'local>$')
 
     def _call(self, *arguments):
         return subprocess.run(['tmux', '-S', self._socket, *arguments], env=self._env, timeout=10,
