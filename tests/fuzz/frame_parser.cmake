@@ -1,0 +1,1 @@
+adit_fuzz(frame_parser SOURCES frame_parser_fuzz.cc DEPS engine_mux)

@@ -1,0 +1,1 @@
+adit_fuzz(multiplexer SOURCES multiplexer_fuzz.cc DEPS engine_mux)
