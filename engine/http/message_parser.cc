@@ -19,6 +19,27 @@ bool IsDecimal(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
+// The library as distributions build it is lenient about characters: spaces in names ("Host :"),
+// and NUL in values, pass it.
+bool IsToken(std::string_view text) {
+  constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
+  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           kOthers.find(c) != std::string_view::npos;
+  });
+}
+
+bool IsFieldValue(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return c == '\t' || (static_cast<uint8_t>(c) >= 0x20 && c != 0x7F);
+  });
+}
+
+bool IsTarget(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return c > 0x20 && c < 0x7F && c != '#'; });
+}
+
 std::string_view Trim(std::string_view text) {
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
   return text;
@@ -168,40 +189,36 @@ void HttpMessageParser::Fail(HttpError error) {
   if (error_ == HttpError::kNone) error_ = error;
 }
 
-size_t HttpMessageParser::ScanHead(std::string_view bytes) {
-  size_t taken = 0;
-  for (const char c : bytes) {
-    ++taken;
-    if (++head_size_ > kHttpHeadSizeMax) {
-      Fail(HttpError::kHeadTooLarge);
-      return 0;
-    }
+HttpMessageParser::ScannedHead HttpMessageParser::ScanHead(std::string_view bytes) {
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    const char c = bytes[i];
+    if (head_size_ == kHttpHeadSizeMax) return {i, HttpError::kHeadTooLarge};
+    // http_parser takes any byte after CR for LF, and would see the head end where others do not.
+    if (last_ == '\r' && c != '\n') return {i, HttpError::kMalformed};
     if (c == '\n') {
-      if (last_ != '\r') Fail(HttpError::kMalformed);
+      if (last_ != '\r') return {i, HttpError::kMalformed};
       if (line_size_ == 0 && line_count_ > 0) head_ended_ = true;
       if (line_size_ > 0) ++line_count_;
       line_size_ = 0;
     } else if (c != '\r') {
       // A line that begins with a space continues the one before it: nobody reads that alike.
-      if (line_size_ == 0 && (c == ' ' || c == '\t')) Fail(HttpError::kMalformed);
+      if (line_size_ == 0 && (c == ' ' || c == '\t')) return {i, HttpError::kMalformed};
       ++line_size_;
     }
     last_ = c;
-    if (progress_ == Progress::kFailed) return 0;
-    if (head_ended_) break;
+    ++head_size_;
+    if (head_ended_) return {i + 1, HttpError::kNone};
   }
-  return taken;
+  return {bytes.size(), HttpError::kNone};
 }
 
-void HttpMessageParser::Execute(std::string_view bytes) {
+size_t HttpMessageParser::Execute(std::string_view bytes) {
+  if (bytes.empty()) return 0;  // To http_parser, that is the end of the connection.
   const size_t taken =
       http_parser_execute(&grammar_->parser, &grammar_->settings, bytes.data(), bytes.size());
-  if (progress_ == Progress::kFailed || progress_ == Progress::kDone) {
-    if (progress_ == Progress::kDone) body_wire_size_ = taken;
-    return;
-  }
+  if (progress_ == Progress::kFailed || progress_ == Progress::kDone) return taken;
   const enum http_errno code = HTTP_PARSER_ERRNO(&grammar_->parser);
-  if (code == HPE_OK && taken == bytes.size()) return;
+  if (code == HPE_OK && taken == bytes.size()) return taken;
   switch (code) {
     case HPE_INVALID_VERSION:
       Fail(HttpError::kUnsupportedVersion);
@@ -220,6 +237,7 @@ void HttpMessageParser::Execute(std::string_view bytes) {
       Fail(HttpError::kMalformed);
       break;
   }
+  return taken;
 }
 
 size_t HttpMessageParser::Consume(std::string_view bytes) {
@@ -228,12 +246,14 @@ size_t HttpMessageParser::Consume(std::string_view bytes) {
     const std::string_view rest = bytes.substr(consumed);
     if (progress_ == Progress::kIdle) progress_ = Progress::kHead;
     if (progress_ == Progress::kHead) {
-      const size_t size = ScanHead(rest);
-      if (progress_ == Progress::kFailed) return consumed;
-      Execute(rest.substr(0, size));
-      consumed += size;
+      // What comes before a bad byte is still read, so that the error does not depend on where
+      // the bytes were cut.
+      const ScannedHead scanned = ScanHead(rest);
+      const size_t taken = Execute(rest.substr(0, scanned.size));
+      consumed += scanned.size;
+      if (scanned.error != HttpError::kNone) Fail(scanned.error);
       if (progress_ == Progress::kFailed || progress_ == Progress::kDone) {
-        if (!head_ended_) Fail(HttpError::kMalformed);
+        if (!head_ended_ || taken != scanned.size) Fail(HttpError::kMalformed);
         return consumed;
       }
       // Both readers of the head must agree where it ends.
@@ -243,11 +263,10 @@ size_t HttpMessageParser::Consume(std::string_view bytes) {
       }
       if (headers_complete_) progress_ = Progress::kBody;
     } else if (progress_ == Progress::kBody) {
-      const uint64_t before = body_wire_size_;
-      Execute(rest);
+      const size_t taken = Execute(rest);
       if (progress_ == Progress::kFailed) return consumed;
-      if (progress_ == Progress::kDone) return consumed + static_cast<size_t>(body_wire_size_);
-      body_wire_size_ = before + rest.size();
+      if (progress_ == Progress::kDone) return consumed + taken;
+      body_wire_size_ += rest.size();
       if (body_wire_size_ > 2 * body_size_max_ + kFramingSizeMax) Fail(HttpError::kBodyTooLarge);
       return bytes.size();
     } else {
@@ -297,7 +316,13 @@ bool HttpMessageParser::CheckLengths() {
 
 void HttpMessageParser::FinishHead() {
   headers_complete_ = true;
-  for (HttpHeader& header : request_.headers.all_) header.value.resize(Trim(header.value).size());
+  for (HttpHeader& header : request_.headers.all_) {
+    header.value.resize(Trim(header.value).size());
+    if (!IsToken(header.name) || !IsFieldValue(header.value)) {
+      Fail(HttpError::kMalformed);
+      return;
+    }
+  }
   const http_parser& parser = grammar_->parser;
   if (parser.http_major != 1 || parser.http_minor > 1) {
     Fail(HttpError::kUnsupportedVersion);
@@ -313,10 +338,10 @@ void HttpMessageParser::FinishHead() {
   }
   request_.method = http_method_str(static_cast<enum http_method>(parser.method));
   const std::string& target = request_.target;
-  // Absolute and authority forms are for proxies, and a fragment is never sent.
+  // Absolute and authority forms are for proxies, and neither a fragment nor UTF-8 is ever sent.
   const bool known_form =
       target.starts_with('/') || (target == "*" && request_.method == "OPTIONS");
-  if (!known_form || target.find('#') != std::string::npos) {
+  if (!known_form || !IsTarget(target)) {
     Fail(HttpError::kMalformed);
     return;
   }

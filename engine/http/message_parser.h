@@ -73,9 +73,15 @@ class HttpMessageParser {
 
   void Reset();
   void Fail(HttpError error);
-  // ScanHead returns how many of the bytes belong to the head, and sets head_ended_ at its end.
-  size_t ScanHead(std::string_view bytes);
-  void Execute(std::string_view bytes);
+  // ScanHead returns how many of the bytes belong to the head and are good; it sets head_ended_ at
+  // the head's end. The error is that of the byte after them.
+  struct ScannedHead {
+    size_t size;
+    HttpError error;
+  };
+  ScannedHead ScanHead(std::string_view bytes);
+  // Execute returns how many of the bytes the grammar took.
+  size_t Execute(std::string_view bytes);
   void FinishHead();
   bool CheckLengths();
 

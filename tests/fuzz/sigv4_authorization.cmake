@@ -1,0 +1,1 @@
+adit_fuzz(sigv4_authorization SOURCES sigv4_authorization_fuzz.cc DEPS engine_http)
