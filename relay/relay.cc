@@ -60,8 +60,7 @@ struct Listener {
 absl::StatusOr<Listener> Listen(const Config& config) {
   const absl::StatusOr<engine::Address> address = ParseListen(config.listen);
   if (!address.ok()) return address.status();
-  engine::LoopOptions options;
-  options.io = engine::LoopIo::kEpoll;  // Only to make the socket; the first loop adopts it.
+  engine::LoopOptions options = config.loop;  // Only to make the socket; the first loop adopts it.
   options.block_count = 1;
   const absl::StatusOr<std::unique_ptr<engine::Loop>> loop = engine::CreateLoop(options);
   if (!loop.ok()) return loop.status();
