@@ -62,6 +62,7 @@ absl::StatusOr<Listener> Listen(const Config& config) {
   if (!address.ok()) return address.status();
   engine::LoopOptions options = config.loop;  // Only to make the socket; the first loop adopts it.
   options.block_count = 1;
+  options.is_logged = false;
   const absl::StatusOr<std::unique_ptr<engine::Loop>> loop = engine::CreateLoop(options);
   if (!loop.ok()) return loop.status();
   const engine::Opened opened = (*loop)->Listen(*address, kBacklog);

@@ -14,7 +14,8 @@ namespace {
 
 constexpr char kVariable[] = "ADIT_IO";
 
-void LogOnce(std::string_view backend, std::string_view why) {
+void LogOnce(const LoopOptions& options, std::string_view backend, std::string_view why) {
+  if (!options.is_logged) return;
   static std::atomic<bool> logged = false;
   if (logged.exchange(true)) return;
   log::Write(log::Level::kInfo, "loop", {{"io", backend}, {"why", why}});
@@ -45,7 +46,7 @@ absl::StatusOr<std::unique_ptr<Loop>> CreateLoop(const LoopOptions& options) {
     uring.block_count = options.block_count;
     uring.block_size = options.block_size;
     if (std::unique_ptr<Loop> loop = UringLoop::Create(uring, why); loop != nullptr) {
-      LogOnce("uring", options.io == LoopIo::kAuto ? "io_uring works here" : "asked for");
+      LogOnce(options, "uring", options.io == LoopIo::kAuto ? "io_uring works here" : "asked for");
       return loop;
     }
     if (options.io == LoopIo::kUring) {
@@ -53,7 +54,7 @@ absl::StatusOr<std::unique_ptr<Loop>> CreateLoop(const LoopOptions& options) {
                                     ". Or use --io=epoll.");
     }
   }
-  LogOnce("epoll", why);
+  LogOnce(options, "epoll", why);
   return std::unique_ptr<Loop>(
       std::make_unique<EpollLoop>(options.block_count, options.block_size));
 }

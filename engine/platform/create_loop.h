@@ -21,6 +21,9 @@ struct LoopOptions {
   // into. What a backend lends to the kernel comes on top.
   uint16_t block_count = 256;
   uint32_t block_size = 32 * 1024;
+
+  // Whether this loop is the one to log; false for one that only makes a socket.
+  bool is_logged = true;
 };
 
 // ParseLoopIo reads "auto", "uring" or "epoll". The error text names the three.
@@ -31,8 +34,8 @@ absl::StatusOr<LoopIo> ParseLoopIo(std::string_view text);
 absl::StatusOr<LoopIo> LoopIoFrom(std::string_view flag_text);
 
 // CreateLoop makes the loop of one thread. kAuto takes io_uring where it works and epoll where not;
-// the first call in a process logs one line that says which and why. kUring fails, with the reason,
-// where it does not work.
+// the first logged loop of a process leaves one line that says which and why. kUring fails, with the
+// reason, where it does not work.
 absl::StatusOr<std::unique_ptr<Loop>> CreateLoop(const LoopOptions& options);
 
 }  // namespace engine
