@@ -4,10 +4,11 @@
 
 #include <string>
 
+#include "absl/status/statusor.h"
+#include "engine/base/check.h"
 #include "engine/crypto/certificate.h"
 #include "engine/crypto/key.h"
 #include "engine/tls/tls_context.h"
-#include "gtest/gtest.h"
 
 namespace engine::test {
 
@@ -22,7 +23,7 @@ inline UnixClock TestClock() {
 // Must takes the value out of a StatusOr that cannot fail here.
 template <class Value>
 Value Must(absl::StatusOr<Value> value) {
-  if (!value.ok()) ADD_FAILURE() << value.status();
+  CHECK(value.ok());
   return *std::move(value);
 }
 

@@ -10,6 +10,7 @@
 #include "engine/buffer/buffer_pool.h"
 #include "engine/tls/tls_channel.h"
 #include "engine/tls/tls_context.h"
+#include "gtest/gtest.h"
 #include "tests/support/tls_credentials.h"
 
 namespace engine::test {
