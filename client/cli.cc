@@ -1,0 +1,355 @@
+#include "client/cli.h"
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <string_view>
+
+#include "CLI/CLI.hpp"
+#include "client/environment.h"
+#include "client/exec_command.h"
+#include "client/exit_code.h"
+#include "client/forward_command.h"
+#include "client/list_commands.h"
+#include "client/login_command.h"
+#include "client/say.h"
+#include "client/shell_command.h"
+#include "engine/base/log.h"
+#include "engine/base/version.h"
+
+namespace client {
+namespace {
+
+constexpr std::string_view kTopHelp =
+    "adit: a shell, a command or a port on a machine without an inbound port\n"
+    "\n"
+    "Examples:\n"
+    "  adit login                               paste the line that the relay printed\n"
+    "  adit nodes                               which machines there are\n"
+    "  adit shell web-1                         a shell\n"
+    "  adit exec web-1 -- journalctl -n 20      one command, with its exit code\n"
+    "  adit forward web-1 5432:db.internal:5432\n"
+    "                                           a port of yours to a port behind web-1\n"
+    "\n"
+    "Exit codes: the remote program's own; 128 + n when signal n ended it; 255 for a failure of\n"
+    "adit itself, with the cause on stderr.\n"
+    "\n"
+    "Environment: ADIT_RELAY (HOST:PORT), ADIT_CA (PEM file), ADIT_CONFIG_DIR, ADIT_IO, and\n"
+    "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE.\n";
+
+constexpr std::string_view kLoginHelp =
+    "adit login: keep a relay's address, its CA and your key\n"
+    "\n"
+    "Examples:\n"
+    "  adit login                   then paste the line that begins with adit-login\n"
+    "  adit login < invitation.txt\n"
+    "\n"
+    "The line is read from standard input, because every user can read a command line. A relay "
+    "with\n"
+    "another CA than the line says is refused before the key is used.\n";
+
+constexpr std::string_view kShellHelp =
+    "adit shell: a shell on a node\n"
+    "\n"
+    "Examples:\n"
+    "  adit shell web-1\n"
+    "  adit shell mi-0123           the beginning of a name or id is enough\n"
+    "  echo uptime | adit shell web-1\n"
+    "                               without a terminal here: 80x24 there, nothing raw here\n"
+    "\n"
+    "Escapes at the start of a line: ~. ends the session, ~^Z suspends adit, ~# shows the "
+    "session,\n"
+    "~? helps, ~~ is one ~.\n";
+
+constexpr std::string_view kExecHelp =
+    "adit exec: run one command on a node\n"
+    "\n"
+    "Examples:\n"
+    "  adit exec web-1 -- uptime\n"
+    "  adit exec web-1 -- sh -c 'exit 7'; echo $?\n"
+    "  tar c site | adit exec web-1 -- tar x -C /srv\n"
+    "  adit exec -t web-1 -- htop   with a terminal\n"
+    "\n"
+    "The command is not passed through a shell: arguments arrive as they were given. Standard "
+    "input,\n"
+    "output and error are the command's own, byte for byte.\n";
+
+constexpr std::string_view kForwardHelp =
+    "adit forward: a port here that leads to a port at or behind a node\n"
+    "\n"
+    "Examples:\n"
+    "  adit forward web-1 8080:80                  localhost:8080 to port 80 of web-1 itself\n"
+    "  adit forward web-1 5432:db.internal:5432    to a database that web-1 can reach\n"
+    "  adit forward web-1 0:5432                   any free port; it is printed\n"
+    "  adit forward web-1 8080:80 5432:db:5432     several at once\n"
+    "  adit forward -L '[::1]:8080:80' web-1       as ssh -L, IPv6 in brackets\n"
+    "  adit forward web-1 /tmp/db.sock:db:5432     a UNIX-domain socket here\n"
+    "\n"
+    "Form: [BIND:]LOCAL:[HOST:]PORT. Without BIND only this machine can connect; '*' lets "
+    "everybody.\n"
+    "Ends with Ctrl-C.\n";
+
+constexpr std::string_view kNodesHelp =
+    "adit nodes: the machines that the relay knows\n"
+    "\n"
+    "Examples:\n"
+    "  adit nodes\n"
+    "  adit nodes --json | jq -r 'select(.online) | .name'\n";
+
+constexpr std::string_view kSessionsHelp =
+    "adit sessions: who is where\n"
+    "\n"
+    "Examples:\n"
+    "  adit sessions                sessions that are open now\n"
+    "  adit sessions --history      those that have ended\n"
+    "  adit sessions --json\n";
+
+constexpr std::string_view kTerminateHelp =
+    "adit terminate: end a session\n"
+    "\n"
+    "Examples:\n"
+    "  adit terminate admin-2n7kq3v5x4m6t2h7d3c5b2a4ye    an id that `adit sessions` shows\n";
+
+struct Subcommand {
+  CLI::App* app;
+  std::string_view help;
+  std::string_view usage;  // What follows "adit [OPTIONS]".
+};
+
+// The parser and what it writes into; CLI11 keeps references to both.
+struct Parser {
+  CLI::App app;
+  CommonFlags common;
+  ShellOptions shell;
+  ExecOptions exec;
+  ForwardOptions forward;
+  NodesOptions nodes;
+  SessionsOptions sessions;
+  TerminateOptions terminate;
+  std::vector<std::string> node_and_forwards;
+  std::vector<std::string> dash_l;
+  bool json = false;
+  std::vector<Subcommand> subcommands;
+
+  CLI::App* Add(const char* name, const char* what, std::string_view help, std::string_view usage) {
+    CLI::App* sub = app.add_subcommand(name, what);
+    sub->fallthrough();
+    subcommands.push_back({sub, help, usage});
+    return sub;
+  }
+
+  void AddReason(CLI::App* sub, std::string& reason) {
+    sub->add_option("--reason", reason, "Why; kept with the session in the audit record");
+  }
+
+  Parser() {
+    app.name("adit");
+    app.require_subcommand(1);
+    app.set_version_flag("--version", std::string("adit ") + engine::kVersion);
+    app.add_option("--relay", common.config.relay, "The relay")->type_name("HOST:PORT");
+    app.add_option("--ca", common.config.ca_file, "File with the relay's CA (PEM)")
+        ->type_name("FILE");
+    app.add_option("--profile", common.profile, "Sign with this profile of the AWS files")
+        ->type_name("NAME");
+    app.add_option("--io", common.io, "How to talk to the kernel: auto, uring or epoll")
+        ->check(CLI::IsMember({"auto", "uring", "epoll"}));
+
+    Add("login", "Keep a relay's address, its CA and your key", kLoginHelp, "login");
+
+    CLI::App* sub = Add("shell", "A shell on a node", kShellHelp, "shell [OPTIONS] NODE");
+    sub->add_option("node", shell.node, "Name, id, or the beginning of either")
+        ->required()
+        ->type_name("NODE");
+    AddReason(sub, shell.reason);
+
+    sub = Add("exec", "Run one command on a node", kExecHelp,
+              "exec [OPTIONS] NODE [--] COMMAND [ARGUMENT ...]");
+    sub->add_flag("-t,--terminal", exec.with_terminal, "Give the command a terminal");
+    sub->add_option("node", exec.node, "Name, id, or the beginning of either")
+        ->required()
+        ->type_name("NODE");
+    AddReason(sub, exec.reason);
+
+    sub = Add("forward", "A port here that leads to a port at or behind a node", kForwardHelp,
+              "forward [OPTIONS] NODE [BIND:]LOCAL:[HOST:]PORT ...");
+    sub->add_option("node", node_and_forwards, "The node, then forwards: [BIND:]LOCAL:[HOST:]PORT")
+        ->required()
+        ->type_name("NODE FORWARD ...");
+    sub->add_option("-L", dash_l, "One more forward, as ssh has it")
+        ->type_name("FORWARD")
+        ->expected(1)
+        ->allow_extra_args(false)
+        ->take_all();
+    AddReason(sub, forward.reason);
+
+    sub = Add("nodes", "The machines that the relay knows", kNodesHelp, "nodes [OPTIONS]");
+    sub->add_flag("--json", json, "One JSON object a line");
+
+    sub = Add("sessions", "Who is where", kSessionsHelp, "sessions [OPTIONS]");
+    sub->add_flag("--history", sessions.history, "Those that have ended");
+    sub->add_flag("--json", json, "One JSON object a line");
+
+    sub = Add("terminate", "End a session", kTerminateHelp, "terminate SESSION");
+    sub->add_option("session", terminate.session, "An id that `adit sessions` shows")
+        ->required()
+        ->type_name("SESSION");
+  }
+
+  const Subcommand* Chosen() const {
+    for (const Subcommand& subcommand : subcommands) {
+      if (subcommand.app->parsed()) return &subcommand;
+    }
+    return nullptr;
+  }
+
+  // Help begins with the examples: they are what most people look for.
+  std::string Help() {
+    const Subcommand* chosen = Chosen();
+    if (chosen == nullptr) return std::string(kTopHelp) + "\n" + app.help();
+    chosen->app->description("");  // The first line of the help says it.
+    std::string options = chosen->app->help("adit");
+    const size_t begin = std::min(options.find("Usage:"), options.size());
+    options.replace(begin, options.find('\n', begin) - begin,
+                    "Usage: adit " + std::string(chosen->usage));
+    return std::string(chosen->help) + options;
+  }
+};
+
+absl::Status UsageError(const Parser& parser, const std::string& text) {
+  const Subcommand* chosen = parser.Chosen();
+  const std::string command = chosen == nullptr ? "" : " " + chosen->app->get_name();
+  return absl::InvalidArgumentError(text + "\nadit" + command + " --help shows how to call it");
+}
+
+// SplitRemoteCommand takes what follows NODE in `exec` off the arguments, so that no option of the
+// remote's is mistaken for one of ours.
+std::vector<std::string> SplitRemoteCommand(std::vector<std::string>& arguments) {
+  constexpr std::string_view kWithValue[] = {"--relay", "--ca", "--profile", "--io", "--reason"};
+  bool exec_seen = false;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    if (argument == "--") {
+      if (!exec_seen) return {};
+      std::vector<std::string> command(arguments.begin() + static_cast<ptrdiff_t>(i) + 1,
+                                       arguments.end());
+      arguments.resize(i);
+      return command;
+    }
+    if (argument.starts_with('-')) {
+      for (const std::string_view option : kWithValue) i += argument == option ? 1 : 0;
+    } else if (!exec_seen) {
+      if (argument != "exec") return {};
+      exec_seen = true;
+    } else {  // NODE.
+      size_t begin = i + 1;
+      if (begin < arguments.size() && arguments[begin] == "--") ++begin;
+      std::vector<std::string> command(
+          arguments.begin() + static_cast<ptrdiff_t>(std::min(begin, arguments.size())),
+          arguments.end());
+      arguments.resize(i + 1);
+      return command;
+    }
+  }
+  return {};
+}
+
+absl::StatusOr<CommandLine> Collect(Parser& parser) {
+  CommandLine line{.common = parser.common, .command = LoginOptions{}};
+  const std::string name = parser.Chosen()->app->get_name();
+  const OutputFormat format = parser.json ? OutputFormat::kJson : OutputFormat::kTable;
+  if (name == "shell") {
+    line.command = parser.shell;
+  } else if (name == "exec") {
+    if (parser.exec.command.empty()) {
+      return UsageError(parser, "exec needs a command, as in: adit exec " +
+                                    Printable(parser.exec.node) + " -- uptime");
+    }
+    line.command = parser.exec;
+  } else if (name == "forward") {
+    ForwardOptions options = parser.forward;
+    options.node = parser.node_and_forwards.front();
+    options.forwards = parser.dash_l;
+    options.forwards.insert(options.forwards.end(), parser.node_and_forwards.begin() + 1,
+                            parser.node_and_forwards.end());
+    if (options.forwards.empty()) {
+      return UsageError(parser, "forward needs a port, as in: adit forward " +
+                                    Printable(options.node) + " 5432:5432");
+    }
+    line.command = options;
+  } else if (name == "nodes") {
+    line.command = NodesOptions{.format = format};
+  } else if (name == "sessions") {
+    line.command = SessionsOptions{.format = format, .history = parser.sessions.history};
+  } else if (name == "terminate") {
+    line.command = parser.terminate;
+  }
+  return line;
+}
+
+struct RunVisitor {
+  const CommonFlags& common;
+  const Environment& environment;
+
+  int operator()(const HelpText& help) const {
+    std::fputs(help.text.c_str(), stdout);
+    return std::fflush(stdout) == 0 ? 0 : kOwnFailure;
+  }
+  int operator()(const LoginOptions&) const { return RunLogin(common, environment); }
+  int operator()(const ShellOptions& options) const {
+    return RunShell(common, environment, options);
+  }
+  int operator()(const ExecOptions& options) const { return RunExec(common, environment, options); }
+  int operator()(const ForwardOptions& options) const {
+    return RunForward(common, environment, options);
+  }
+  int operator()(const NodesOptions& options) const {
+    return RunNodes(common, environment, options);
+  }
+  int operator()(const SessionsOptions& options) const {
+    return RunSessions(common, environment, options);
+  }
+  int operator()(const TerminateOptions& options) const {
+    return RunTerminate(common, environment, options);
+  }
+};
+
+}  // namespace
+
+absl::StatusOr<CommandLine> ParseCommandLine(std::vector<std::string> arguments) {
+  Parser parser;
+  parser.exec.command = SplitRemoteCommand(arguments);
+  // For an error text: the word that should have been a command.
+  const auto word = std::ranges::find_if(arguments, [](const std::string& argument) {
+    return !argument.empty() && argument[0] != '-';
+  });
+  const std::string command = word == arguments.end() ? "" : *word;
+  std::reverse(arguments.begin(), arguments.end());  // As CLI11 wants it.
+  try {
+    parser.app.parse(arguments);
+  } catch (const CLI::CallForHelp&) {
+    return CommandLine{.common = {}, .command = HelpText{parser.Help()}};
+  } catch (const CLI::CallForVersion& version) {
+    return CommandLine{.common = {}, .command = HelpText{std::string(version.what()) + "\n"}};
+  } catch (const CLI::RequiredError& error) {
+    if (parser.Chosen() != nullptr) return UsageError(parser, Printable(error.what()));
+    return UsageError(parser, command.empty() ? "a command is missing"
+                                              : "there is no command '" + Printable(command) + "'");
+  } catch (const CLI::ParseError& error) {
+    return UsageError(parser, Printable(error.what()));
+  }
+  return Collect(parser);
+}
+
+int RunCli(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // A closed pipe is an error of one write, not the end of us.
+  engine::log::SetLevel(engine::log::Level::kWarning);  // People read this stderr.
+  absl::StatusOr<CommandLine> line = ParseCommandLine({argv + std::min(argc, 1), argv + argc});
+  if (!line.ok()) {
+    Say(std::string(line.status().message()));
+    return kOwnFailure;
+  }
+  const Environment environment = ProcessEnvironment();
+  return std::visit(RunVisitor{line->common, environment}, line->command);
+}
+
+}  // namespace client

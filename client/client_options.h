@@ -1,0 +1,60 @@
+// What the user asked for, as plain values. cli.cc fills it, the command files obey it.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "client/client_config.h"
+
+namespace client {
+
+// CommonFlags are taken by every command.
+struct CommonFlags {
+  ConfigFlags config;   // --relay, --ca
+  std::string profile;  // --profile
+  std::string io;       // --io: auto, uring or epoll; empty: ADIT_IO, else auto.
+};
+
+struct LoginOptions {};
+struct ShellOptions {
+  std::string node;
+  std::string reason;
+};
+struct ExecOptions {
+  std::string node;
+  std::vector<std::string> command;
+  bool with_terminal = false;
+  std::string reason;
+};
+struct ForwardOptions {
+  std::string node;
+  std::vector<std::string> forwards;
+  std::string reason;
+};
+enum class OutputFormat : uint8_t { kTable, kJson };
+struct NodesOptions {
+  OutputFormat format = OutputFormat::kTable;
+};
+struct SessionsOptions {
+  OutputFormat format = OutputFormat::kTable;
+  bool history = false;
+};
+struct TerminateOptions {
+  std::string session;
+};
+// HelpText is an answer to --help or --version: for stdout, and the end.
+struct HelpText {
+  std::string text;
+};
+
+struct CommandLine {
+  CommonFlags common;
+  std::variant<HelpText, LoginOptions, ShellOptions, ExecOptions, ForwardOptions, NodesOptions,
+               SessionsOptions, TerminateOptions>
+      command;
+};
+
+}  // namespace client

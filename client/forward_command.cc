@@ -1,0 +1,183 @@
+#include "client/forward_command.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "client/exit_code.h"
+#include "client/forward.h"
+#include "client/memory_plan.h"
+#include "client/relay_access.h"
+#include "client/relay_link.h"
+#include "client/say.h"
+#include "client/signal_source.h"
+
+namespace client {
+namespace {
+
+// How long the relay may take to hear that we leave.
+constexpr engine::Duration kGoodbyeMax = std::chrono::milliseconds(500);
+
+// LinkedForward is one forward with its session's link.
+class LinkedForward final : private RelayLink::Events {
+ public:
+  LinkedForward(RelayAccess& relay, ForwardSpec spec, size_t connections_max)
+      : relay_(relay), forward_(relay.driver().loop(), std::move(spec), connections_max, Say) {}
+
+  absl::Status Listen() { return forward_.Listen(); }
+
+  absl::Status StartSession(const NodeInfo& node, const std::string& reason, size_t forwards) {
+    const ForwardSpec& spec = forward_.spec();
+    SessionWish wish{.node_id = node.id,
+                     .document = "AWS-StartPortForwardingSession",
+                     .parameters = {{"portNumber", std::to_string(spec.port)}},
+                     .reason = reason};
+    if (spec.host != "localhost") {
+      wish.document = "AWS-StartPortForwardingSessionToRemoteHost";
+      wish.parameters["host"] = spec.host;
+    }
+    absl::StatusOr<LinkTarget> target = relay_.StartSession(node, wish);
+    if (!target.ok()) return target.status();
+    target->options = ForwardLinkOptions(forwards);
+    link_ = std::make_unique<RelayLink>(relay_.driver(), *std::move(target),
+                                        static_cast<RelayLink::Events&>(*this));
+    link_->Dial();
+    return absl::OkStatus();
+  }
+
+  void Stop() {
+    forward_.Stop();
+    if (link_ != nullptr) link_->Close();
+  }
+  void Abort() {
+    if (link_ != nullptr) link_->Abort();
+  }
+  bool joined() const { return forward_.joined() && (link_ == nullptr || over_); }
+  bool ready() const { return ready_; }
+  bool over() const { return over_; }
+  const std::string& end_text() const { return end_text_; }
+
+ private:
+  void OnLinkReady() override {
+    ready_ = true;
+    forward_.Start(link_->multiplexer(), Printable(link_->target().node_label));
+  }
+  void OnLinkEnded(const std::string& text) override {
+    over_ = true;
+    end_text_ = text;
+    forward_.Stop();
+  }
+
+  RelayAccess& relay_;
+  Forward forward_;
+  std::unique_ptr<RelayLink> link_;
+  bool ready_ = false;
+  bool over_ = false;
+  std::string end_text_;
+};
+
+class ForwardRun final : private SignalSource::Events {
+ public:
+  ForwardRun(RelayAccess& relay, SignalSource& signals) : relay_(relay), signals_(signals) {}
+
+  int Run(const ForwardOptions& options, std::vector<ForwardSpec> specs) {
+    signals_.Start(relay_.driver().loop(), *this);
+    const absl::Status status = Connect(options, std::move(specs));
+    if (!status.ok()) {
+      Say(TextOf(status));
+    } else {
+      running_ = true;
+      relay_.RunUntil([this] { return signal_ != 0 || FirstOver() != nullptr; }, "");
+      const LinkedForward* over = FirstOver();
+      if (signal_ == 0 && over != nullptr) Say(over->end_text());
+    }
+    Shut();
+    if (signal_ == SIGTERM) return 0;
+    return signal_ != 0 ? 128 + signal_ : kOwnFailure;
+  }
+
+ private:
+  absl::Status Connect(const ForwardOptions& options, std::vector<ForwardSpec> specs) {
+    const size_t count = specs.size();
+    // A port that is taken should not cost a session that the audit record then shows.
+    for (ForwardSpec& spec : specs) {
+      forwards_.push_back(
+          std::make_unique<LinkedForward>(relay_, std::move(spec), ConnectionsMax(count)));
+      if (absl::Status status = forwards_.back()->Listen(); !status.ok()) return status;
+    }
+    const absl::StatusOr<NodeInfo> node = relay_.FindNode(options.node);
+    if (!node.ok()) return node.status();
+    for (const auto& forward : forwards_) {
+      absl::Status status = forward->StartSession(*node, options.reason, count);
+      if (!status.ok()) return status;
+    }
+    relay_.RunUntil(
+        [this] {
+          return FirstOver() != nullptr ||
+                 std::ranges::all_of(forwards_, [](const auto& f) { return f->ready(); });
+        },
+        "connecting to " + Printable(node->Label()) + " ...");
+    return absl::OkStatus();
+  }
+
+  const LinkedForward* FirstOver() const {
+    for (const auto& forward : forwards_) {
+      if (forward->over()) return forward.get();
+    }
+    return nullptr;
+  }
+
+  void OnSignal(int number) override {
+    if (!running_ || signal_ != 0) DieBySignal(number);  // Nothing runs yet, or we were too slow.
+    signal_ = number;
+  }
+
+  void Shut() {
+    for (const auto& forward : forwards_) forward->Stop();
+    const auto joined = [this] {
+      return std::ranges::all_of(forwards_, [](const auto& f) { return f->joined(); });
+    };
+    if (!relay_.RunFor(kGoodbyeMax, joined)) {
+      for (const auto& forward : forwards_) forward->Abort();
+      relay_.RunUntil(joined, "");
+    }
+    signals_.Stop();
+    relay_.RunUntil([this] { return signals_.joined(); }, "");
+  }
+
+  RelayAccess& relay_;
+  SignalSource& signals_;
+  std::vector<std::unique_ptr<LinkedForward>> forwards_;
+  bool running_ = false;
+  int signal_ = 0;
+};
+
+}  // namespace
+
+int RunForward(const CommonFlags& flags, const Environment& environment,
+               const ForwardOptions& options) {
+  std::vector<ForwardSpec> specs(options.forwards.size());
+  if (specs.size() > kForwardsMax) {
+    Say("one command takes at most " + std::to_string(kForwardsMax) +
+        " forwards; start a second one for the rest");
+    return kOwnFailure;
+  }
+  for (size_t i = 0; i < specs.size(); ++i) {
+    std::string error;
+    if (!ParseForwardSpec(options.forwards[i], specs[i], error)) {
+      Say(error + "\nthe form is [BIND:]LOCAL:[HOST:]PORT");
+      return kOwnFailure;
+    }
+  }
+  SignalSource signals({SIGINT, SIGTERM, SIGHUP});
+  const absl::StatusOr<std::unique_ptr<RelayAccess>> relay = RelayAccess::Open(flags, environment);
+  if (!relay.ok()) {
+    Say(TextOf(relay.status()));
+    return kOwnFailure;
+  }
+  return ForwardRun(**relay, signals).Run(options, std::move(specs));
+}
+
+}  // namespace client

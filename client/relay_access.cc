@@ -1,0 +1,150 @@
+#include "client/relay_access.h"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "client/dial_error.h"
+#include "client/memory_plan.h"
+#include "client/say.h"
+#include "engine/net/https_call.h"
+#include "engine/platform/create_loop.h"
+
+namespace client {
+namespace {
+
+constexpr engine::Duration kPatience = std::chrono::milliseconds(500);
+constexpr engine::Duration kWaitMax = std::chrono::seconds(1);
+
+absl::StatusOr<std::unique_ptr<engine::Loop>> MakeLoop(const CommonFlags& flags) {
+  const auto io = engine::LoopIoFrom(flags.io);
+  if (!io.ok()) return io.status();
+  return engine::CreateLoop({.io = *io, .block_count = kPoolBlocks, .block_size = kPoolBlockSize});
+}
+
+absl::StatusOr<std::unique_ptr<engine::TlsContext>> MakeContext(engine::TlsTrust trust) {
+  return engine::TlsContext::Client({.trust = std::move(trust),
+                                     .identity = std::nullopt,
+                                     .protocols = {"http/1.1"},
+                                     .clock = {}});
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<RelayAccess>> RelayAccess::Open(const CommonFlags& flags,
+                                                               const Environment& environment) {
+  absl::StatusOr<ClientConfig> config = LoadConfig(environment, flags.config);
+  if (!config.ok()) return config.status();
+  if (config->relay.empty()) {
+    return absl::FailedPreconditionError(
+        "no relay is known: paste the line that begins with adit-login into `adit login`, or set "
+        "ADIT_RELAY to HOST:PORT");
+  }
+  absl::StatusOr<engine::HostPort> relay = engine::ParseHostPort(config->relay, kRelayPort);
+  if (!relay.ok()) return relay.status();
+  absl::StatusOr<Credentials> credentials = FindCredentials(environment, flags.profile, *config);
+  if (!credentials.ok()) return credentials.status();
+  auto context = MakeContext(config->ca_pem.empty() ? engine::TlsTrust::System()
+                                                    : engine::TlsTrust::Authority(config->ca_pem));
+  if (!context.ok()) {
+    return absl::FailedPreconditionError(
+        "cannot use the relay's CA (ADIT_CA, --ca, or what `adit login` kept): " +
+        std::string(context.status().message()));
+  }
+  auto loop = MakeLoop(flags);
+  if (!loop.ok()) return loop.status();
+  return std::unique_ptr<RelayAccess>(new RelayAccess(*std::move(loop), *std::move(context),
+                                                      *std::move(relay), config->ca_pem,
+                                                      *std::move(credentials)));
+}
+
+absl::StatusOr<std::unique_ptr<RelayAccess>> RelayAccess::OpenWith(const CommonFlags& flags,
+                                                                   const Environment&,
+                                                                   engine::HostPort relay,
+                                                                   engine::TlsTrust trust,
+                                                                   Credentials credentials) {
+  auto context = MakeContext(std::move(trust));
+  if (!context.ok()) return context.status();
+  auto loop = MakeLoop(flags);
+  if (!loop.ok()) return loop.status();
+  return std::unique_ptr<RelayAccess>(new RelayAccess(
+      *std::move(loop), *std::move(context), std::move(relay), "", std::move(credentials)));
+}
+
+RelayAccess::RelayAccess(std::unique_ptr<engine::Loop> loop,
+                         std::unique_ptr<engine::TlsContext> context, engine::HostPort relay,
+                         std::string ca_pem, Credentials credentials)
+    : driver_(std::move(loop)),
+      context_(std::move(context)),
+      relay_(std::move(relay)),
+      ca_pem_(std::move(ca_pem)),
+      api_([this](engine::HttpRequest request) { return Send(std::move(request)); },
+           engine::FormatHostPort(relay_), std::move(credentials), UnixNow) {}
+
+absl::StatusOr<engine::HttpResponse> RelayAccess::Send(engine::HttpRequest request) {
+  using Kind = engine::CallResult::Kind;
+  engine::CallResult result;
+  bool done = false;
+  engine::HttpsCall call(driver_, *context_, relay_, std::move(request),
+                         [&](engine::CallResult outcome) {
+                           result = std::move(outcome);
+                           done = true;
+                         });
+  RunUntil([&] { return done; }, "asking the relay " + engine::FormatHostPort(relay_) + " ...");
+  switch (result.kind) {
+    case Kind::kResponse:
+      anchor_pem_ = result.anchor_pem;
+      return std::move(result.response);
+    case Kind::kTls:
+      return absl::UnavailableError(DialErrorText(DialFailure::kHandshake, result.text, relay_));
+    case Kind::kUnreachable:
+      return absl::UnavailableError(DialErrorText(DialFailure::kUnreachable, result.text, relay_));
+    case Kind::kBadAnswer:
+      break;
+  }
+  return absl::UnavailableError(DialErrorText(DialFailure::kEnded, result.text, relay_));
+}
+
+absl::StatusOr<NodeInfo> RelayAccess::FindNode(std::string_view wanted) {
+  const absl::StatusOr<std::vector<NodeInfo>> nodes = api_.ListNodes();
+  if (!nodes.ok()) return nodes.status();
+  return ChooseNode(*nodes, wanted);
+}
+
+absl::StatusOr<LinkTarget> RelayAccess::StartSession(const NodeInfo& node,
+                                                     const SessionWish& wish) {
+  absl::StatusOr<StartedSession> session = api_.StartSession(wish);
+  if (session.ok()) {
+    return LinkTarget{.relay = relay_,
+                      .ca_pem = ca_pem_,
+                      .node_label = node.Label(),
+                      .session = *std::move(session),
+                      .options = {}};
+  }
+  if (!absl::IsUnavailable(session.status()) || node.online) return session.status();
+  return absl::UnavailableError(OfflineText(node, UnixNow()));
+}
+
+void RelayAccess::RunUntil(const std::function<bool()>& done, std::string_view what) {
+  bool told = what.empty() || ::isatty(STDERR_FILENO) == 0;
+  const engine::Instant begin = driver_.loop().Now();
+  while (!done()) {
+    driver_.RunOnce(told ? kWaitMax : kPatience);
+    if (!told && !done() && driver_.loop().Now() - begin >= kPatience) {
+      told = true;
+      Say(Printable(what));
+    }
+  }
+}
+
+bool RelayAccess::RunFor(engine::Duration limit, const std::function<bool()>& done) {
+  const engine::Instant end = driver_.loop().Now() + limit;
+  while (!done()) {
+    const engine::Instant now = driver_.loop().Now();
+    if (now >= end) return false;
+    driver_.RunOnce(end - now);
+  }
+  return true;
+}
+
+}  // namespace client

@@ -1,0 +1,228 @@
+#include "client/remote_command.h"
+
+#include <unistd.h>
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "client/exit_code.h"
+#include "client/memory_plan.h"
+#include "client/relay_access.h"
+#include "client/remote_process.h"
+#include "client/say.h"
+#include "client/session_end.h"
+#include "client/signal_source.h"
+#include "client/terminal/terminal_posix.h"
+
+namespace client {
+namespace {
+
+// As a shell reports a program that was ended by SIGPIPE.
+constexpr int kOutputClosedExit = 128 + SIGPIPE;
+// How long the relay may take to hear that we leave.
+constexpr engine::Duration kGoodbyeMax = std::chrono::milliseconds(500);
+
+bool TakesTerminal(const RemoteCommand& command) {
+  return command.with_terminal && ::isatty(STDIN_FILENO) != 0;
+}
+
+// RemoteRun joins link, program, terminal and signals.
+class RemoteRun final : private RelayLink::Events,
+                        private RemoteProcess::Events,
+                        private SignalSource::Events {
+ public:
+  RemoteRun(RelayAccess& relay, SignalSource& signals, RemoteCommand command)
+      : relay_(relay), signals_(signals), command_(std::move(command)) {}
+
+  int Run() {
+    signals_.Start(relay_.driver().loop(), *this);
+    const absl::Status status = Connect();
+    if (status.ok()) {
+      relay_.RunUntil([this] { return ended_; }, "");
+    } else {
+      failure_ = TextOf(status);
+    }
+    // The link's own reason is the cause of what its stream was told.
+    if (from_stream_ && !link_text_.empty()) failure_ = link_text_;
+    terminal_.reset();
+    if (!failure_.empty()) Say(failure_);
+    Shut();
+    return exit_code_;
+  }
+
+ private:
+  absl::Status Connect() {
+    absl::StatusOr<NodeInfo> node = relay_.FindNode(command_.node);
+    if (!node.ok()) return node.status();
+    node_ = Printable(node->Label());
+    command_.wish.node_id = node->id;
+    absl::StatusOr<LinkTarget> target = relay_.StartSession(*node, command_.wish);
+    if (!target.ok()) return target.status();
+    target->options = ProcessLinkOptions();
+    session_ = target->session.id;
+    link_ = std::make_unique<RelayLink>(relay_.driver(), *std::move(target),
+                                        static_cast<RelayLink::Events&>(*this));
+    link_->Dial();
+    relay_.RunUntil([this] { return process_ != nullptr || ended_; },
+                    "connecting to " + node_ + " ...");
+    return absl::OkStatus();
+  }
+
+  void OnLinkReady() override {
+    engine::Loop& loop = relay_.driver().loop();
+    const StandardStreams streams{.in = loop.Adopt(STDIN_FILENO),
+                                  .out = loop.Adopt(STDOUT_FILENO),
+                                  .error = loop.Adopt(STDERR_FILENO)};
+    if (TakesTerminal(command_)) {
+      terminal_ = std::make_unique<RawTerminal>(STDIN_FILENO);
+      SetSize(TerminalSizeOf(STDIN_FILENO));  // It may have changed while we connected.
+    }
+    const bool raw = terminal_ != nullptr && terminal_->active();
+    process_ =
+        std::make_unique<RemoteProcess>(loop, link_->multiplexer(), streams,
+                                        raw ? InputPump::Escapes::kOn : InputPump::Escapes::kOff,
+                                        static_cast<RemoteProcess::Events&>(*this));
+    if (!process_->Open(command_.request)) Fail("the relay takes no session on this link");
+  }
+
+  void OnLinkEnded(const std::string& text) override {
+    link_over_ = true;
+    link_text_ = text;
+    // What the program wrote before may still be on its way out; it ends after that by itself.
+    if (process_ == nullptr) Fail(text);
+  }
+
+  void OnProcessEnded(const ProcessEnd& end) override {
+    ended_ = true;
+    switch (end.kind) {
+      case ProcessEnd::Kind::kExited:
+        exit_code_ = ExitCodeOf(end.exit);
+        if (exit_code_ == kOwnFailure && !end.exit.signal.empty()) {
+          failure_ = "the program was ended by a signal that this machine does not know: " +
+                     Printable(end.exit.signal);
+        }
+        return;
+      case ProcessEnd::Kind::kOutputClosed:
+        exit_code_ = kOutputClosedExit;
+        return;
+      case ProcessEnd::Kind::kRejected:
+      case ProcessEnd::Kind::kReset:
+        from_stream_ = true;
+        failure_ = SessionEndText(end.code, end.text, node_);
+        return;
+    }
+  }
+
+  void OnProcessEscape(Escape escape) override {
+    switch (escape) {
+      case Escape::kDisconnect:
+        Fail("the session on " + node_ + " was ended with ~.");
+        return;
+      case Escape::kHelp:
+        Say(kEscapeHelp);
+        return;
+      case Escape::kSuspend:
+        terminal_->Suspend();
+        SendSize();
+        return;
+      case Escape::kStreams:
+        SayStreams();
+        return;
+      case Escape::kNone:
+        return;
+    }
+  }
+
+  void OnSignal(int number) override {
+    if (number == SIGWINCH) {
+      SendSize();
+    } else if (number == SIGCONT) {
+      if (terminal_ != nullptr) terminal_->Reenter();
+      SendSize();
+    } else if (process_ == nullptr || std::exchange(signaled_, true)) {
+      DieBySignal(number);  // Nothing runs yet, or it did not listen the first time.
+    } else {
+      process_->SendSignal(SignalName(number));
+    }
+  }
+
+  void SayStreams() const {
+    std::string text = "session " + Printable(session_) + " on " + node_;
+    if (!link_over_) {
+      const engine::Multiplexer& multiplexer = link_->multiplexer();
+      text += ": " + std::to_string(multiplexer.stream_count()) + " stream, " +
+              std::to_string(multiplexer.received_bytes()) + " bytes received, " +
+              std::to_string(multiplexer.sent_bytes()) + " bytes sent";
+    }
+    Say(text);
+  }
+
+  void SetSize(engine::TerminalSize size) {
+    if (auto* shell = std::get_if<engine::ShellRequest>(&command_.request)) shell->size = size;
+    if (auto* exec = std::get_if<engine::ExecRequest>(&command_.request)) exec->size = size;
+  }
+
+  void SendSize() {
+    if (process_ == nullptr || !command_.with_terminal) return;
+    const engine::TerminalSize size = TerminalSizeOf(STDIN_FILENO, {.columns = 0, .rows = 0});
+    if (size.columns != 0) process_->Resize(size);
+  }
+
+  void Fail(std::string text) {
+    failure_ = std::move(text);
+    exit_code_ = kOwnFailure;
+    ended_ = true;
+  }
+
+  // Shut cancels and awaits everything in flight; what is queued for the relay is sent, if it takes
+  // it soon.
+  void Shut() {
+    if (process_ != nullptr) process_->Stop();
+    if (link_ != nullptr) link_->Close();
+    signals_.Stop();
+    const auto joined = [this] {
+      return (link_ == nullptr || link_over_) && signals_.joined() &&
+             (process_ == nullptr || process_->joined());
+    };
+    if (!relay_.RunFor(kGoodbyeMax, joined)) {
+      link_->Abort();
+      relay_.RunUntil(joined, "");
+    }
+  }
+
+  RelayAccess& relay_;
+  SignalSource& signals_;
+  RemoteCommand command_;
+  std::string node_;  // For messages; printable.
+  std::string session_;
+  std::unique_ptr<RelayLink> link_;
+  std::unique_ptr<RawTerminal> terminal_;
+  std::unique_ptr<RemoteProcess> process_;
+  bool ended_ = false;
+  bool from_stream_ = false;
+  bool link_over_ = false;
+  bool signaled_ = false;
+  int exit_code_ = kOwnFailure;
+  std::string failure_;
+  std::string link_text_;
+};
+
+}  // namespace
+
+int RunRemote(const CommonFlags& flags, const Environment& environment, RemoteCommand command) {
+  // A raw terminal sends ^C as a byte, and RawTerminal answers the signals that end us. Without one
+  // they go to the program there.
+  const std::unique_ptr<SignalSource> signals =
+      TakesTerminal(command)
+          ? std::make_unique<SignalSource>(std::initializer_list<int>{SIGWINCH, SIGCONT})
+          : std::make_unique<SignalSource>(std::initializer_list<int>{SIGINT, SIGTERM, SIGQUIT});
+  const absl::StatusOr<std::unique_ptr<RelayAccess>> relay = RelayAccess::Open(flags, environment);
+  if (!relay.ok()) {
+    Say(TextOf(relay.status()));
+    return kOwnFailure;
+  }
+  return RemoteRun(**relay, *signals, std::move(command)).Run();
+}
+
+}  // namespace client

@@ -1,0 +1,95 @@
+#include "client/session_end.h"
+
+#include "client/say.h"
+
+namespace client {
+namespace {
+
+using engine::CloseCode;
+
+std::string WithDetail(std::string sentence, std::string_view text) {
+  if (!text.empty()) sentence += ": " + Printable(text);
+  return sentence;
+}
+
+}  // namespace
+
+std::string SessionEndText(CloseCode code, std::string_view text, std::string_view node) {
+  const std::string name = Printable(node);
+  switch (code) {
+    case CloseCode::kNormal:
+      return WithDetail("the session on " + name + " was closed", text);
+    case CloseCode::kDenied:
+      return WithDetail("access denied on " + name, text);
+    case CloseCode::kSilent:
+      return "nothing was heard from the relay for 15 s, so the connection is given up; look at "
+             "the "
+             "network between here and the relay, then start again";
+    case CloseCode::kTooMany:
+      return WithDetail("a maximum is reached for " + name, text) +
+             "; close something and try again";
+    case CloseCode::kSessionEnded:
+      return WithDetail("the session on " + name + " was ended by an administrator or its owner",
+                        text);
+    case CloseCode::kShuttingDown:
+      return WithDetail("the relay or the agent on " + name + " is restarting", text) +
+             "; try again in a moment";
+    case CloseCode::kReplaced:
+      return WithDetail("the agent on " + name + " connected anew, which ended its sessions",
+                        text) +
+             "; start again";
+    case CloseCode::kElsewhere:
+      return "the relay sent us in a circle; try again, and if it stays, report it to whoever runs "
+             "the relay";
+    case CloseCode::kUnsupported:
+      return WithDetail("the relay or the agent on " + name + " does not know this kind of session",
+                        text) +
+             "; it is probably older than this adit: update it";
+    case CloseCode::kNodeGone:
+      return name +
+             " lost its connection to the relay, and what ran in the session was ended; "
+             "`adit nodes` shows when it is back";
+    case CloseCode::kBadToken:
+      return "the relay did not accept the session's token, which works once and for a short time; "
+             "start again";
+    case CloseCode::kCannotStart:
+      return WithDetail(name + " could not start the program", text);
+    case CloseCode::kProtocolError:
+    case CloseCode::kFlowControl:
+      return WithDetail("the other side broke the protocol (" +
+                            std::string(engine::CloseCodeName(code)) + ")",
+                        text) +
+             "; adit, relay and agent may be of versions that do not fit";
+    default:
+      break;
+  }
+  return WithDetail(
+      "the session on " + name + " failed (" + std::string(engine::CloseCodeName(code)) + ")",
+      text);
+}
+
+std::string RefusedText(CloseCode code, std::string_view text, std::string_view node,
+                        std::string_view target) {
+  const std::string name = Printable(node);
+  const std::string aim = Printable(target);
+  switch (code) {
+    case CloseCode::kConnectionRefused:
+      return aim + " refused the connection of " + name + ": nobody listens there";
+    case CloseCode::kUnreachable:
+      return aim + " cannot be reached from " + name + ": no route, or a firewall";
+    case CloseCode::kTimedOut:
+      return aim + " did not answer " + name + " in time";
+    case CloseCode::kNameNotFound:
+      return name + " cannot resolve the name in " + aim;
+    case CloseCode::kDenied:
+      return WithDetail("access denied to " + aim + " from " + name, text);
+    case CloseCode::kTooMany:
+      return WithDetail("too many connections to " + aim + " at once", text);
+    default:
+      return WithDetail("no connection to " + aim + " from " + name + " (" +
+                            std::string(engine::CloseCodeName(code)) + ")",
+                        text);
+  }
+}
+
+}  // namespace client

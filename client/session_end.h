@@ -1,0 +1,20 @@
+// Why a session, a stream or the link of both ended, as one line for people: cause, and what to do.
+
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "engine/wire/frame.h"
+
+namespace client {
+
+// SessionEndText explains the end of a whole session on `node`. `text` is what the other side
+// wrote; it is shown with its control bytes made visible.
+std::string SessionEndText(engine::CloseCode code, std::string_view text, std::string_view node);
+
+// RefusedText explains why the node did not connect to `target` (HOST:PORT).
+std::string RefusedText(engine::CloseCode code, std::string_view text, std::string_view node,
+                        std::string_view target);
+
+}  // namespace client

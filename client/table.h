@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace client {
+
+// Table lays text out in columns for people: left-aligned, two spaces between, headings in
+// capitals. Cells are made printable; width is counted in code points.
+class Table {
+ public:
+  explicit Table(std::vector<std::string> headings);
+
+  // AddRow adds one line. Requires: as many cells as there are headings.
+  void AddRow(std::vector<std::string> cells);
+
+  // ToText returns all lines, each ended by a line feed.
+  std::string ToText() const;
+
+ private:
+  std::vector<std::vector<std::string>> rows_;
+};
+
+}  // namespace client
