@@ -1,0 +1,141 @@
+// Goal: calls are asked as the API wants them, answers of any form are survived, and lists are
+// whole. Method: a transport that remembers requests and plays answers.
+
+#include "client/api_client.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "client/say.h"
+
+namespace client {
+namespace {
+
+using Json = nlohmann::json;
+
+class ApiClientTest : public testing::Test {
+ protected:
+  ApiClientTest()
+      : api_(
+            [this](engine::HttpRequest request) -> absl::StatusOr<engine::HttpResponse> {
+              requests_.push_back(std::move(request));
+              engine::HttpResponse response = answers_.front();
+              answers_.pop_front();
+              return response;
+            },
+            "relay.example.net:8443",
+            {.access_key_id = "AKIAEXAMPLE",
+             .secret_access_key = "s",
+             .session_token = "tok",
+             .source = ""},
+            [] { return int64_t{1'800'000'000}; }) {}
+
+  void Answer(const std::string& body, int status = 200) {
+    engine::HttpResponse response;
+    response.status = status;
+    response.body = body;
+    answers_.push_back(response);
+  }
+  Json Body(size_t index) const { return Json::parse(requests_[index].body, nullptr, false); }
+
+  std::vector<engine::HttpRequest> requests_;
+  std::deque<engine::HttpResponse> answers_;
+  ApiClient api_;
+};
+
+TEST_F(ApiClientTest, RequestsAreSignedAndNameTheirHost) {
+  Answer("{}");
+  ASSERT_TRUE(api_.ListNodes().ok());
+  const engine::HttpRequest& request = requests_.at(0);
+  EXPECT_EQ(request.method, "POST");
+  EXPECT_EQ(request.headers.Get("Host"), "relay.example.net:8443");
+  EXPECT_EQ(request.headers.Get("X-Amz-Target"), "AmazonSSM.DescribeInstanceInformation");
+  EXPECT_EQ(request.headers.Get("X-Amz-Security-Token"), "tok");
+  const std::string authorization(request.headers.Get("Authorization"));
+  EXPECT_NE(authorization.find("Credential=AKIAEXAMPLE/20270115/adit/ssm/aws4_request"),
+            std::string::npos)
+      << authorization;
+}
+
+TEST_F(ApiClientTest, NodesOfAllPagesAreListed) {
+  Answer(R"({"InstanceInformationList":[{"InstanceId":"mi-1","Name":"a","PingStatus":"Online",
+             "LastPingDateTime":1700000000.5,"PlatformName":"Debian","PlatformVersion":"12",
+             "AgentVersion":"0.1.0"}],"NextToken":"more"})");
+  Answer(R"({"InstanceInformationList":[{"InstanceId":"mi-2","ComputerName":"b",
+             "PingStatus":"ConnectionLost"},{"Name":"no id"},7]})");
+  const auto nodes = api_.ListNodes();
+  ASSERT_TRUE(nodes.ok()) << TextOf(nodes.status());
+  ASSERT_EQ(nodes->size(), 2u);
+  EXPECT_EQ((*nodes)[0].name, "a");
+  EXPECT_TRUE((*nodes)[0].online);
+  EXPECT_EQ((*nodes)[0].last_seen, 1'700'000'000);
+  EXPECT_EQ((*nodes)[0].platform, "Debian 12");
+  EXPECT_EQ((*nodes)[1].name, "b");
+  EXPECT_FALSE((*nodes)[1].online);
+  EXPECT_EQ(Body(1)["NextToken"], "more");
+}
+
+TEST_F(ApiClientTest, StartSessionAsksForANativeOne) {
+  Answer(R"({"SessionId":"s-1","TokenValue":"t","StreamUrl":"wss://x","Adit":{"Loop":3}})");
+  const auto session = api_.StartSession({.node_id = "mi-1",
+                                          .document = "AWS-StartNonInteractiveCommand",
+                                          .parameters = {{"command", "ls -l"}},
+                                          .reason = "why"});
+  ASSERT_TRUE(session.ok()) << TextOf(session.status());
+  EXPECT_EQ(session->id, "s-1");
+  EXPECT_EQ(session->token, "t");
+  EXPECT_EQ(session->loop, 3u);
+  const Json body = Body(0);
+  EXPECT_EQ(body["Target"], "mi-1");
+  EXPECT_EQ(body["DocumentName"], "AWS-StartNonInteractiveCommand");
+  EXPECT_EQ(body["Parameters"]["command"], Json::array({"ls -l"}));
+  EXPECT_EQ(body["Adit"]["Version"], 1);
+  EXPECT_EQ(body["Reason"], "why");
+}
+
+TEST_F(ApiClientTest, AnAnswerWithoutTheNativeMemberIsNoAditRelay) {
+  Answer(R"({"SessionId":"s-1","TokenValue":"t","StreamUrl":"wss://x"})");
+  EXPECT_FALSE(
+      api_.StartSession({.node_id = "mi-1", .document = "", .parameters = {}, .reason = ""}).ok());
+}
+
+TEST_F(ApiClientTest, NonsenseIsAnErrorAndNoCrash) {
+  for (const char* body : {"", "[]", "7", "{\"SessionId\":", "{\"SessionId\":7}", "\xFF\xFE",
+                           R"({"SessionId":"a","TokenValue":"b","Adit":7})",
+                           R"({"SessionId":"a","TokenValue":null,"Adit":{}})"}) {
+    Answer(body);
+    EXPECT_FALSE(
+        api_.StartSession({.node_id = "m", .document = "", .parameters = {}, .reason = ""}).ok())
+        << body;
+  }
+  for (const char* body : {"", "[]", "null"}) {
+    Answer(body);
+    EXPECT_FALSE(api_.ListSessions(ApiClient::Which::kActive).ok()) << body;
+  }
+  Answer(R"({"Sessions":{"a":1}})");
+  EXPECT_TRUE(api_.ListSessions(ApiClient::Which::kActive)->empty());
+  Answer(R"({"Sessions":[{"SessionId":1,"StartDate":"x","EndDate":1e300}]})");
+  EXPECT_EQ(api_.ListSessions(ApiClient::Which::kEnded)->at(0).ended, 0);
+}
+
+TEST_F(ApiClientTest, ErrorsKeepTheirKind) {
+  Answer(R"({"__type":"AccessDeniedException","message":"no"})", 400);
+  EXPECT_TRUE(absl::IsPermissionDenied(api_.ListNodes().status()));
+  Answer(R"({"__type":"TargetNotConnected","message":"mi-1 is not connected."})", 400);
+  EXPECT_TRUE(absl::IsUnavailable(
+      api_.StartSession({.node_id = "mi-1", .document = "", .parameters = {}, .reason = ""})
+          .status()));
+}
+
+TEST_F(ApiClientTest, TerminateSendsTheId) {
+  Answer(R"({"SessionId":"s-1"})");
+  EXPECT_TRUE(api_.TerminateSession("s-1").ok());
+  EXPECT_EQ(Body(0), (Json{{"SessionId", "s-1"}}));
+}
+
+}  // namespace
+}  // namespace client

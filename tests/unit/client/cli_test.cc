@@ -1,0 +1,111 @@
+// Goal: command lines mean what their help says; above all, nothing of a remote command is ever
+// taken for an option of ours. Method: argument lists and the values they become.
+
+#include "client/cli.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "client/say.h"
+
+namespace client {
+namespace {
+
+using Words = std::vector<std::string>;
+
+template <class Options>
+Options Parsed(const Words& words) {
+  const auto line = ParseCommandLine(words);
+  EXPECT_TRUE(line.ok()) << TextOf(line.status());
+  if (!line.ok() || !std::holds_alternative<Options>(line->command)) {
+    ADD_FAILURE() << "another command";
+    return {};
+  }
+  return std::get<Options>(line->command);
+}
+
+std::string ErrorOf(const Words& words) {
+  const auto line = ParseCommandLine(words);
+  return line.ok() ? "" : TextOf(line.status());
+}
+
+TEST(CliTest, TheRemoteCommandKeepsItsOptions) {
+  const auto exec = Parsed<ExecOptions>({"exec", "web", "--", "sh", "-c", "exit 7"});
+  EXPECT_EQ(exec.node, "web");
+  EXPECT_EQ(exec.command, (Words{"sh", "-c", "exit 7"}));
+  EXPECT_FALSE(exec.with_terminal);
+  EXPECT_EQ(Parsed<ExecOptions>({"exec", "web", "ls", "-t", "--relay", "x", "--help"}).command,
+            (Words{"ls", "-t", "--relay", "x", "--help"}));
+  EXPECT_EQ(Parsed<ExecOptions>({"exec", "web", "--", "--", "a"}).command, (Words{"--", "a"}));
+  EXPECT_EQ(Parsed<ExecOptions>({"exec", "web", "--", "echo", "--", "é"}).command,
+            (Words{"echo", "--", "é"}));
+}
+
+TEST(CliTest, OptionsOfExecStandBeforeTheNode) {
+  const auto exec =
+      Parsed<ExecOptions>({"exec", "-t", "--reason", "fix the disk", "web", "--", "df", "-h"});
+  EXPECT_TRUE(exec.with_terminal);
+  EXPECT_EQ(exec.reason, "fix the disk");
+  EXPECT_EQ(exec.node, "web");
+  EXPECT_EQ(exec.command, (Words{"df", "-h"}));
+}
+
+TEST(CliTest, CommonOptionsMayStandOnBothSidesOfTheCommand) {
+  for (const Words& words :
+       {Words{"--relay", "r:1", "exec", "web", "ls"}, Words{"exec", "--relay", "r:1", "web", "ls"},
+        Words{"exec", "--relay=r:1", "web", "ls"}, Words{"shell", "web", "--relay", "r:1"}}) {
+    const auto line = ParseCommandLine(words);
+    ASSERT_TRUE(line.ok()) << TextOf(line.status());
+    EXPECT_EQ(line->common.config.relay, "r:1");
+  }
+}
+
+TEST(CliTest, ForwardsArePositionalOrAfterDashL) {
+  auto forward = Parsed<ForwardOptions>({"forward", "web", "1:2", "3:h:4"});
+  EXPECT_EQ(forward.node, "web");
+  EXPECT_EQ(forward.forwards, (Words{"1:2", "3:h:4"}));
+  forward = Parsed<ForwardOptions>({"forward", "-L", "1:2", "-L", "3:4", "web"});
+  EXPECT_EQ(forward.node, "web");
+  EXPECT_EQ(forward.forwards, (Words{"1:2", "3:4"}));
+  forward = Parsed<ForwardOptions>({"forward", "web", "-L", "1:2", "3:4"});
+  EXPECT_EQ(forward.forwards, (Words{"1:2", "3:4"}));
+  forward = Parsed<ForwardOptions>({"forward", "web", "[::1]:1:[fe80::1]:2"});
+  EXPECT_EQ(forward.forwards, (Words{"[::1]:1:[fe80::1]:2"}));
+}
+
+TEST(CliTest, ListsTakeJson) {
+  EXPECT_EQ(Parsed<NodesOptions>({"nodes"}).format, OutputFormat::kTable);
+  EXPECT_EQ(Parsed<NodesOptions>({"nodes", "--json"}).format, OutputFormat::kJson);
+  EXPECT_TRUE(Parsed<SessionsOptions>({"sessions", "--history", "--json"}).history);
+  EXPECT_EQ(Parsed<TerminateOptions>({"terminate", "s-1"}).session, "s-1");
+}
+
+TEST(CliTest, MistakesSayHowToGoOn) {
+  EXPECT_NE(ErrorOf({}).find("--help"), std::string::npos);
+  EXPECT_NE(ErrorOf({"shel", "web"}).find("'shel'"), std::string::npos);
+  EXPECT_NE(ErrorOf({"exec", "web"}).find("adit exec web -- uptime"), std::string::npos);
+  EXPECT_NE(ErrorOf({"forward", "web"}).find("5432:5432"), std::string::npos);
+  EXPECT_NE(ErrorOf({"shell"}).find("adit shell --help"), std::string::npos);
+  EXPECT_FALSE(ErrorOf({"shell", "a", "b"}).empty());
+  EXPECT_FALSE(ErrorOf({"nodes", "--bogus"}).empty());
+  EXPECT_FALSE(ErrorOf({"nodes", "--io", "kqueue"}).empty());
+}
+
+TEST(CliTest, HelpBeginsWithExamplesForEveryCommand) {
+  for (const char* command :
+       {"login", "shell", "exec", "forward", "nodes", "sessions", "terminate"}) {
+    const std::string help = Parsed<HelpText>({command, "--help"}).text;
+    const size_t examples = help.find("Examples:");
+    const size_t usage = help.find("Usage: adit " + std::string(command));
+    ASSERT_NE(examples, std::string::npos) << help;
+    ASSERT_NE(usage, std::string::npos) << help;
+    EXPECT_LT(examples, usage) << help;
+  }
+  EXPECT_NE(Parsed<HelpText>({"--help"}).text.find("Examples:"), std::string::npos);
+  EXPECT_EQ(Parsed<HelpText>({"--version"}).text.substr(0, 5), "adit ");
+}
+
+}  // namespace
+}  // namespace client
