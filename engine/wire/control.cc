@@ -140,9 +140,6 @@ std::string Dump(const Json& json) {
   return json.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
 }
 
-template <class>
-inline constexpr bool kAlwaysFalse = false;
-
 // Read functions: one per message, named members in the order of control.h.
 bool Read(const Json& json, Hello& out) {
   constexpr uint64_t kVersionMax = std::numeric_limits<uint32_t>::max();
@@ -286,7 +283,7 @@ std::string Encode(const ControlMessage& message) {
           json["type"] = "notice";
           json["text"] = m.text;
         } else {
-          static_assert(kAlwaysFalse<Message>);
+          static_assert(sizeof(Message) == 0, "a message without an encoding");
         }
       },
       message);
@@ -330,7 +327,7 @@ std::string EncodeOpen(const OpenRequest& request) {
           json["host"] = m.host;
           json["port"] = m.port;
         } else {
-          static_assert(kAlwaysFalse<Request>);
+          static_assert(sizeof(Request) == 0, "a request without an encoding");
         }
       },
       request);

@@ -1,0 +1,1 @@
+adit_bench(frame_bench SOURCES micro/frame_bench.cc DEPS engine_mux)
