@@ -73,7 +73,8 @@ void ChildProcess::Hangup() {
 
 void ChildProcess::SignalGroup(int signal) {
   CHECK(pid_ > 1);
-  ::kill(-pid_, signal);
+  // A child that was forked just now has no group yet; it gets the signal once it lets signals in.
+  if (::kill(-pid_, signal) != 0 && errno == ESRCH && !reaped_) ::kill(pid_, signal);
 }
 
 void ChildProcess::OnExited(const engine::Exit& exit) {

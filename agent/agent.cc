@@ -1,0 +1,237 @@
+#include "agent/agent.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "agent/certificate_renewal.h"
+#include "agent/host_facts.h"
+#include "engine/base/bytes.h"
+#include "engine/base/check.h"
+#include "engine/base/log.h"
+#include "engine/crypto/certificate.h"
+#include "engine/crypto/random_bytes.h"
+#include "engine/net/loop_driver.h"
+#include "engine/platform/wall_clock.h"
+#include "engine/tls/tls_context.h"
+
+namespace agent {
+namespace {
+
+using engine::log::Level;
+
+constexpr engine::Duration kWaitMax = std::chrono::minutes(1);
+
+// The wall clock may jump and a machine may sleep, so that the time of renewal is looked at again
+// and again, rather than waited for.
+constexpr engine::Duration kRenewalLook = std::chrono::minutes(10);
+
+engine::TlsClientOptions TlsOptions(const NodeState& state) {
+  engine::TlsClientOptions options;
+  options.trust = engine::TlsTrust::Authority(state.authority_pem);
+  options.identity = engine::TlsIdentity{state.certificate_pem, state.private_key_pem};
+  options.protocols = {"adit/1"};
+  return options;
+}
+
+uint64_t Seed() {
+  std::array<std::byte, sizeof(uint64_t)> bytes;
+  engine::crypto::FillRandom(bytes);
+  return engine::LoadBig<uint64_t>(bytes.data());
+}
+
+// NextStep says what a person can do about a link that does not come up, or does not stay.
+std::string NextStep(const LinkEnd& end) {
+  using Kind = engine::ConnectionEnd::Kind;
+  if (end.code == engine::CloseCode::kReplaced) {
+    return "another agent has connected with this node's identity; if the state folder was copied, "
+           "enrol one of the two machines anew";
+  }
+  if (end.code == engine::CloseCode::kDenied) {
+    return "the relay does not accept this node; ask its administrator, or enrol anew with "
+           "adit-agent enroll --replace";
+  }
+  if (end.kind == Kind::kHandshakeFailed) {
+    return "if it stays so: check this machine's clock; a node whose certificate has expired, or "
+           "whose relay was set up anew, must be enrolled again with adit-agent enroll --replace";
+  }
+  if (end.kind == Kind::kUnreachable) {
+    return "if it stays so: check that this machine may connect to the relay's host and port";
+  }
+  return "";
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Agent>> Agent::Create(engine::LoopDriver& driver, NodeState state,
+                                                     AgentOptions options) {
+  absl::StatusOr<std::unique_ptr<engine::TlsContext>> context =
+      engine::TlsContext::Client(TlsOptions(state));
+  if (!context.ok()) return context.status();
+  return std::unique_ptr<Agent>(
+      new Agent(driver, std::move(state), std::move(options), std::move(*context)));
+}
+
+Agent::Agent(engine::LoopDriver& driver, NodeState state, AgentOptions options,
+             std::unique_ptr<engine::TlsContext> context)
+    : driver_(driver),
+      state_(std::move(state)),
+      options_(std::move(options)),
+      context_(std::move(context)),
+      service_manager_(options_.notify_socket),
+      children_(driver.loop()),
+      signals_(driver.loop(), {SIGTERM, SIGINT}, *this),
+      target_context_{driver.loop(), driver.resolver(), children_, options_.uid,
+                      options_.inherited},
+      targets_(target_context_),
+      backoff_(Seed()),
+      retry_op_(engine::Handler<engine::Fired>::To<&Agent::OnRetry>(this)),
+      renewal_op_(engine::Handler<engine::Fired>::To<&Agent::OnRenewal>(this)),
+      stop_op_(engine::Handler<engine::Fired>::To<&Agent::OnStopDeadline>(this)) {}
+
+Agent::~Agent() = default;
+
+absl::Status Agent::Run() {
+  engine::log::Write(Level::kInfo, "agent_started",
+                     {{"version", options_.version},
+                      {"node", state_.node_id},
+                      {"name", state_.name},
+                      {"relay", engine::FormatHostPort(state_.relay)}});
+  driver_.loop().StartTimer(retry_op_, driver_.loop().Now() + backoff_.NextDelay());
+  driver_.loop().StartTimer(renewal_op_, driver_.loop().Now() + kRenewalLook);
+  while (!Stopped()) {
+    if (stop_overdue_) {
+      return absl::DeadlineExceededError("a session's program does not end, even when killed");
+    }
+    driver_.RunOnce(kWaitMax);
+    targets_.Sweep();
+    if (link_ != nullptr && link_->down()) link_.reset();
+    if (stopping_) StopOn();
+  }
+  engine::log::Write(Level::kInfo, "agent_stopped");
+  return absl::OkStatus();
+}
+
+// ------------------------------------------------------------------ the link
+
+void Agent::Dial() {
+  CHECK(link_ == nullptr);
+  engine::Hello hello;
+  hello.software = "adit-agent/" + options_.version;
+  hello.role = "agent";
+  hello.node_name = state_.name;
+  hello.platform = Platform();
+  link_ = std::make_unique<RelayLink>(driver_, *context_, state_.relay, std::move(hello), targets_,
+                                      static_cast<RelayLink::Events&>(*this));
+}
+
+void Agent::OnLinkUp(const engine::Hello& relay) {
+  up_since_ = driver_.loop().Now();
+  was_ever_up_ = true;
+  engine::log::Write(Level::kInfo, "relay_connected",
+                     {{"relay", engine::FormatHostPort(state_.relay)},
+                      {"software", relay.software},
+                      {"node", state_.node_id}});
+  service_manager_.Ready("connected to " + engine::FormatHostPort(state_.relay) + " as " +
+                         state_.node_id);
+  ScheduleRenewal();
+}
+
+void Agent::OnLinkDown(const LinkEnd& end) {
+  const engine::Instant now = driver_.loop().Now();
+  const std::string relay = engine::FormatHostPort(state_.relay);
+  if (stopping_) return;
+  // Two agents with one identity replace each other for ever: then there is no hurry.
+  const bool replaced = end.code == engine::CloseCode::kReplaced;
+  if (end.was_up && now - up_since_ >= kSteadyLink && !replaced) backoff_.Succeeded();
+  const engine::Duration delay = replaced ? engine::Backoff::kDelayMax : backoff_.NextDelay();
+  engine::log::Write(
+      Level::kWarning, end.was_up ? "relay_lost" : "relay_not_reached",
+      {{"relay", relay},
+       {"reason", end.text},
+       {"retry_in_ms", std::chrono::duration_cast<std::chrono::milliseconds>(delay).count()},
+       {"next_step", NextStep(end)}});
+  service_manager_.Status("not connected to " + relay + ": " + end.text);
+  driver_.loop().StartTimer(retry_op_, now + delay);
+}
+
+void Agent::OnRetry(engine::Fired) {
+  if (stopping_) return;
+  // The old link is swept before the next iteration; a retry at once may come before that.
+  if (link_ != nullptr) {
+    CHECK(link_->down());
+    link_.reset();
+  }
+  Dial();
+}
+
+// --------------------------------------------------------------- certificate
+
+void Agent::OnRenewal(engine::Fired) {
+  if (stopping_) return;
+  driver_.loop().StartTimer(renewal_op_, driver_.loop().Now() + kRenewalLook);
+  ScheduleRenewal();
+}
+
+void Agent::ScheduleRenewal() {
+  if (link_ == nullptr || !link_->up()) return;
+  if (!RenewalIsDue(state_.certificate_pem, engine::UnixNow())) return;
+  const absl::StatusOr<std::string> request = RenewalRequest(state_);
+  if (request.ok()) link_->RequestRenewal(*request);
+}
+
+void Agent::OnCertificateRenewed(const std::string& certificate_pem) {
+  absl::StatusOr<NodeState> renewed = WithCertificate(state_, certificate_pem);
+  absl::Status status = renewed.status();
+  if (status.ok()) status = SaveNodeState(options_.state_folder, *renewed);
+  if (status.ok()) status = context_->Reload(TlsOptions(*renewed));
+  if (!status.ok()) {
+    engine::log::Write(Level::kError, "certificate_not_renewed",
+                       {{"reason", std::string(status.message())}});
+    return;
+  }
+  state_ = std::move(*renewed);
+  engine::log::Write(Level::kInfo, "certificate_renewed", {{"node", state_.node_id}});
+}
+
+// ------------------------------------------------------------------ stopping
+
+void Agent::OnSignal(int) {
+  if (stopping_) return;
+  stopping_ = true;
+  engine::log::Write(Level::kInfo, "agent_stopping", {{"sessions", uint64_t{targets_.count()}}});
+  service_manager_.Stopping("ending sessions");
+  engine::Loop& loop = driver_.loop();
+  loop.Cancel(retry_op_);
+  loop.Cancel(renewal_op_);
+  loop.StartTimer(stop_op_, loop.Now() + kStopMax);
+  if (link_ != nullptr) {
+    link_->Goaway(engine::CloseCode::kShuttingDown, "the agent on this node stops");
+  }
+  targets_.EndAll(engine::CloseCode::kShuttingDown, "the agent on this node stopped");
+}
+
+// StopOn takes the next step once the one before is done: sessions, link, and what watches.
+void Agent::StopOn() {
+  if (targets_.count() > 0 && !stop_overdue_) return;
+  if (link_ != nullptr) return link_->CloseAfterOutput();
+  driver_.loop().Cancel(stop_op_);
+  signals_.Close();
+  children_.Close();
+}
+
+void Agent::OnStopDeadline(engine::Fired) {
+  if (Stopped() || signals_.closed()) return;
+  stop_overdue_ = targets_.count() > 0;
+  if (link_ != nullptr && !link_->down()) link_->Close();
+}
+
+bool Agent::Stopped() const {
+  return stopping_ && link_ == nullptr && targets_.count() == 0 && signals_.closed() &&
+         children_.closed() && !retry_op_.in_flight() && !renewal_op_.in_flight() &&
+         !stop_op_.in_flight();
+}
+
+}  // namespace agent

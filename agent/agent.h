@@ -1,0 +1,92 @@
+// The agent: one link to the relay at a time, for as long as the process runs.
+//
+//     dial --> link up --> link down --> wait (back-off) --> dial ...
+//                |
+//             SIGTERM --> goaway, sessions end --> last words sent --> Run returns
+
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/node_state.h"
+#include "agent/process/child_watcher.h"
+#include "agent/process/signal_receiver.h"
+#include "agent/relay_link.h"
+#include "agent/target/target_table.h"
+#include "engine/loop/op.h"
+#include "engine/net/backoff.h"
+#include "engine/platform/service_manager.h"
+
+namespace engine {
+class LoopDriver;
+class TlsContext;
+}  // namespace engine
+
+namespace agent {
+
+struct AgentOptions {
+  std::string state_folder;
+  std::string version;
+  std::string notify_socket;  // $NOTIFY_SOCKET, or empty.
+  uid_t uid = 0;              // As whom the agent runs.
+  InheritedEnvironment inherited;
+};
+
+class Agent final : private RelayLink::Events, private SignalReceiver::Events {
+ public:
+  // A signal to stop gives sessions this long. It is more than the grace of a child.
+  static constexpr engine::Duration kStopMax = std::chrono::seconds(8);
+  // A link that lasted this long was a success: the next dial comes at once.
+  static constexpr engine::Duration kSteadyLink = std::chrono::seconds(10);
+
+  // Create returns an error when the state's key or certificates cannot be used. Requires: SIGCHLD,
+  // SIGTERM and SIGINT are blocked. `driver` outlives the agent.
+  static absl::StatusOr<std::unique_ptr<Agent>> Create(engine::LoopDriver& driver, NodeState state,
+                                                       AgentOptions options);
+  ~Agent();  // Requires: Run has returned.
+
+  // Run returns after SIGTERM or SIGINT. DeadlineExceeded: something did not end within kStopMax;
+  // then only the process's own end helps.
+  absl::Status Run();
+
+ private:
+  Agent(engine::LoopDriver& driver, NodeState state, AgentOptions options,
+        std::unique_ptr<engine::TlsContext> context);
+
+  void OnLinkUp(const engine::Hello& relay) override;
+  void OnCertificateRenewed(const std::string& certificate_pem) override;
+  void OnLinkDown(const LinkEnd& end) override;
+  void OnSignal(int signal) override;
+  void OnRetry(engine::Fired outcome);
+  void OnRenewal(engine::Fired outcome);
+  void OnStopDeadline(engine::Fired outcome);
+
+  void Dial();
+  void ScheduleRenewal();
+  void StopOn();
+  bool Stopped() const;
+
+  engine::LoopDriver& driver_;
+  NodeState state_;
+  const AgentOptions options_;
+  std::unique_ptr<engine::TlsContext> context_;
+  engine::ServiceManager service_manager_;
+  ChildWatcher children_;
+  SignalReceiver signals_;
+  TargetContext target_context_;
+  TargetTable targets_;
+  std::unique_ptr<RelayLink> link_;
+  engine::Backoff backoff_;
+  engine::TimerOp retry_op_;
+  engine::TimerOp renewal_op_;
+  engine::TimerOp stop_op_;
+  engine::Instant up_since_{};
+  bool was_ever_up_ = false;
+  bool stopping_ = false;
+  bool stop_overdue_ = false;
+};
+
+}  // namespace agent

@@ -1,0 +1,143 @@
+#include "agent/agent_commands.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include "agent/agent.h"
+#include "agent/enrollment.h"
+#include "agent/host_facts.h"
+#include "agent/node_state.h"
+#include "agent/process/spawn.h"
+#include "engine/base/version.h"
+#include "engine/net/loop_driver.h"
+#include "engine/wire/invitation.h"
+
+namespace agent {
+namespace {
+
+// What sessions may pin at a time: windows, outputs, and what the link itself is receiving and
+// sending. It is address space; memory is used as far as data waits.
+constexpr uint16_t kBlocksMax = 8192;
+// Enrolment is one call.
+constexpr uint16_t kBlocksOfOneCall = 64;
+
+int Fail(const absl::Status& status) {
+  std::fprintf(stderr, "adit-agent: %s\n", std::string(status.message()).c_str());
+  return kExitFailed;
+}
+
+// ReadLine reads up to the first line end, or the end of the input. What is longer than an
+// invitation is cut, and found to be wrong by who parses it.
+std::string ReadLine(int input) {
+  std::string line;
+  char byte = 0;
+  while (line.size() <= engine::kInvitationSizeMax) {
+    const ssize_t size = ::read(input, &byte, 1);
+    if (size < 0 && errno == EINTR) continue;
+    if (size <= 0) break;
+    if (byte == '\n') {
+      if (line.find_first_not_of(" \t\r") != std::string::npos) break;
+      line.clear();  // An empty line before it.
+      continue;
+    }
+    line += byte;
+  }
+  return line;
+}
+
+absl::Status CheckNotEnrolled(const AgentConfig& config) {
+  if (config.replace) return absl::OkStatus();
+  const absl::StatusOr<NodeState> state = LoadNodeState(config.state_folder);
+  if (absl::IsNotFound(state.status())) return absl::OkStatus();
+  if (!state.ok()) return state.status();
+  return absl::AlreadyExistsError("this machine is already the node " + state->node_id + " (" +
+                                  state->name + ") of the relay " +
+                                  engine::FormatHostPort(state->relay) +
+                                  ". Start it with: adit-agent run --state " + config.state_folder +
+                                  "; or give that identity up and enrol anew with --replace");
+}
+
+absl::StatusOr<std::unique_ptr<engine::LoopDriver>> MakeDriver(const AgentConfig& config,
+                                                               uint16_t block_count) {
+  engine::LoopOptions options;
+  options.io = config.io;
+  options.block_count = block_count;
+  absl::StatusOr<std::unique_ptr<engine::Loop>> loop = engine::CreateLoop(options);
+  if (!loop.ok()) return loop.status();
+  return std::make_unique<engine::LoopDriver>(std::move(*loop));
+}
+
+}  // namespace
+
+int RunEnroll(const AgentConfig& config, int input) {
+  const absl::Status prepared = PrepareStateFolder(config.state_folder);
+  if (!prepared.ok()) return Fail(prepared);
+  const absl::StatusOr<Descriptor> lock = LockStateFolder(config.state_folder);
+  if (!lock.ok()) return Fail(lock.status());
+  const absl::Status not_enrolled = CheckNotEnrolled(config);
+  if (!not_enrolled.ok()) return Fail(not_enrolled);
+
+  if (::isatty(input) == 1) {
+    std::fputs("Paste the line that begins with adit-enroll, then press Enter:\n", stderr);
+  }
+  const absl::StatusOr<engine::EnrollInvitation> invitation =
+      engine::ParseEnrollInvitation(ReadLine(input));
+  if (!invitation.ok()) return Fail(invitation.status());
+  const absl::StatusOr<std::unique_ptr<engine::LoopDriver>> driver =
+      MakeDriver(config, kBlocksOfOneCall);
+  if (!driver.ok()) return Fail(driver.status());
+  const EnrollmentFacts facts{config.name.empty() ? HostName() : config.name, Platform(),
+                              engine::kVersion};
+  const absl::StatusOr<NodeState> state = Enroll(**driver, *invitation, facts);
+  if (!state.ok()) return Fail(state.status());
+  const absl::Status saved = SaveNodeState(config.state_folder, *state);
+  if (!saved.ok()) return Fail(saved);
+  std::printf(
+      "This machine is now the node %s (%s) of the relay %s.\n"
+      "Its key is in %s and never leaves this machine.\n"
+      "Next: start the agent with\n"
+      "  sudo systemctl enable --now adit-agent      or, without a service:\n"
+      "  adit-agent run --state %s\n",
+      state->node_id.c_str(), state->name.c_str(), engine::FormatHostPort(state->relay).c_str(),
+      config.state_folder.c_str(), config.state_folder.c_str());
+  return kExitDone;
+}
+
+int RunAgent(const AgentConfig& config, const InheritedEnvironment& inherited,
+             const std::string& notify_socket) {
+  absl::StatusOr<NodeState> state = LoadNodeState(config.state_folder);
+  if (absl::IsNotFound(state.status())) {
+    return Fail(absl::NotFoundError(
+        "this machine is not enrolled: there is no node.json in " + config.state_folder +
+        ". Ask the relay's administrator for an adit-enroll line, then run: adit-agent enroll "
+        "--state " +
+        config.state_folder));
+  }
+  if (!state.ok()) return Fail(state.status());
+  const absl::StatusOr<Descriptor> lock = LockStateFolder(config.state_folder);
+  if (!lock.ok()) return Fail(lock.status());
+  RaiseDescriptorLimit();
+  const absl::StatusOr<std::unique_ptr<engine::LoopDriver>> driver = MakeDriver(config, kBlocksMax);
+  if (!driver.ok()) return Fail(driver.status());
+  AgentOptions options;
+  options.state_folder = config.state_folder;
+  options.version = engine::kVersion;
+  options.notify_socket = notify_socket;
+  options.uid = ::geteuid();
+  options.inherited = inherited;
+  absl::StatusOr<std::unique_ptr<Agent>> agent =
+      Agent::Create(**driver, std::move(*state), std::move(options));
+  if (!agent.ok()) return Fail(agent.status());
+  const absl::Status ended = (*agent)->Run();
+  if (ended.ok()) return kExitDone;
+  // Something is still in flight: nothing may be destroyed any more, only the process can end.
+  std::fprintf(stderr, "adit-agent: stopped all the same: %s\n",
+               std::string(ended.message()).c_str());
+  ::_exit(kExitFailed);
+}
+
+}  // namespace agent

@@ -1,0 +1,22 @@
+// What the program does for each command. Each returns the exit code, and writes for people.
+
+#pragma once
+
+#include <string>
+
+#include "agent/agent_config.h"
+
+namespace agent {
+
+inline constexpr int kExitDone = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;
+
+// RunEnroll reads the invitation from `input`, a descriptor, and writes the node's state.
+int RunEnroll(const AgentConfig& config, int input);
+
+// RunAgent stays until a signal. Requires: SIGCHLD, SIGTERM and SIGINT are blocked.
+int RunAgent(const AgentConfig& config, const InheritedEnvironment& inherited,
+             const std::string& notify_socket);
+
+}  // namespace agent

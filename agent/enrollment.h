@@ -1,0 +1,47 @@
+// Enrolment: from the pasted line to a node's state.
+//
+//     key pair, made here --> TLS; the relay's chain must end in the certificate that the line
+//     names
+//                         --> only then: POST Adit.EnrollNode {activation, request}
+//                         <-- certificate, node id --> NodeState
+
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "agent/node_state.h"
+#include "engine/wire/invitation.h"
+
+namespace engine {
+class LoopDriver;
+struct HttpResponse;
+}  // namespace engine
+
+namespace agent {
+
+struct EnrollmentFacts {
+  std::string name;      // What the node wants to be called.
+  std::string platform;  // For people, see host_facts.h.
+  std::string version;   // Of the agent.
+};
+
+// Enroll runs the driver until the relay has answered or a deadline has passed. Nothing is written.
+// An error's text is for the person who pasted the line: what happened, why, what to do.
+absl::StatusOr<NodeState> Enroll(engine::LoopDriver& driver,
+                                 const engine::EnrollInvitation& invitation,
+                                 const EnrollmentFacts& facts);
+
+// EnrollmentAnswer is what the relay returns.
+struct EnrollmentAnswer {
+  std::string node_id;
+  std::string certificate_pem;
+  std::string authority_pem;
+};
+
+// ReadEnrollmentAnswer reads the relay's answer, foreign text. PermissionDenied: the relay refused;
+// the text has its reason and what to do next.
+absl::StatusOr<EnrollmentAnswer> ReadEnrollmentAnswer(int http_status, std::string_view body);
+
+}  // namespace agent

@@ -1,0 +1,180 @@
+#include "agent/node_state.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+
+namespace agent {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr char kFileName[] = "/node.json";
+constexpr char kNewFileName[] = "/node.json.new";
+constexpr size_t kFileSizeMax = 256 * 1024;
+
+absl::Status Failure(std::string_view what, const std::string& path, int error) {
+  const std::string text = absl::StrCat(absl::string_view(what.data(), what.size()), " ", path,
+                                        ": ", std::strerror(error));
+  if (error == ENOENT) return absl::NotFoundError(text);
+  if (error == EACCES || error == EPERM) {
+    return absl::PermissionDeniedError(
+        text +
+        ". Run it as the user to whom the folder belongs (often: with sudo), or name "
+        "another folder with --state");
+  }
+  return absl::UnavailableError(text);
+}
+
+absl::Status MakeParents(const std::string& folder) {
+  for (size_t i = 1; i < folder.size(); ++i) {
+    if (folder[i] != '/') continue;
+    const std::string parent = folder.substr(0, i);
+    if (::mkdir(parent.c_str(), 0755) != 0 && errno != EEXIST) {
+      return Failure("could not make the folder", parent, errno);
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::optional<std::string> Text(const Json& object, const char* name) {
+  const auto member = object.find(name);
+  if (member == object.end() || !member->is_string()) return std::nullopt;
+  return member->get<std::string>();
+}
+
+absl::StatusOr<std::string> ReadWhole(const std::string& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!file.valid()) return Failure("could not read", path, errno);
+  struct stat status {};
+  if (::fstat(file.value(), &status) != 0) return Failure("could not read", path, errno);
+  if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    return absl::PermissionDeniedError(absl::StrCat(
+        path,
+        " holds the node's private key and other users may read it. If nobody has, run: "
+        "chmod 600 ",
+        path, "; otherwise enrol the node anew"));
+  }
+  std::string text;
+  char block[8192];
+  while (text.size() <= kFileSizeMax) {
+    const ssize_t size = ::read(file.value(), block, sizeof block);
+    if (size == 0) return text;
+    if (size > 0) {
+      text.append(block, static_cast<size_t>(size));
+    } else if (errno != EINTR) {
+      return Failure("could not read", path, errno);
+    }
+  }
+  return absl::InvalidArgumentError(absl::StrCat(path, " is too large to be a node's state"));
+}
+
+absl::Status WriteWhole(const std::string& path, const std::string& text) {
+  ::unlink(path.c_str());  // What a crash left behind.
+  const Descriptor file(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file.valid()) return Failure("could not write", path, errno);
+  size_t written = 0;
+  while (written < text.size()) {
+    const ssize_t size = ::write(file.value(), text.data() + written, text.size() - written);
+    if (size > 0) {
+      written += static_cast<size_t>(size);
+    } else if (errno != EINTR) {
+      return Failure("could not write", path, errno);
+    }
+  }
+  if (::fsync(file.value()) != 0) return Failure("could not write", path, errno);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status PrepareStateFolder(const std::string& folder) {
+  const absl::Status parents = MakeParents(folder);
+  if (!parents.ok()) return parents;
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+    return Failure("could not make the folder", folder, errno);
+  }
+  struct stat status {};
+  if (::stat(folder.c_str(), &status) != 0) {
+    return Failure("could not look at the folder", folder, errno);
+  }
+  if (!S_ISDIR(status.st_mode)) return Failure("could not use", folder, ENOTDIR);
+  if ((status.st_mode & 07777) != 0700 && ::chmod(folder.c_str(), 0700) != 0) {
+    return Failure("could not take others' rights away from", folder, errno);
+  }
+  if (::access(folder.c_str(), W_OK | X_OK) != 0) {
+    return Failure("could not write to the folder", folder, errno);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<NodeState> LoadNodeState(const std::string& folder) {
+  const std::string path = folder + kFileName;
+  const absl::StatusOr<std::string> text = ReadWhole(path);
+  if (!text.ok()) return text.status();
+  const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  const absl::Status damaged = absl::InvalidArgumentError(
+      absl::StrCat(path,
+                   " was damaged. Enrol the node anew, with a new activation: adit-agent "
+                   "enroll --replace --state ",
+                   folder));
+  if (!json.is_object()) return damaged;
+  const std::optional<std::string> relay = Text(json, "relay");
+  const std::optional<std::string> node_id = Text(json, "node_id");
+  const std::optional<std::string> name = Text(json, "name");
+  const std::optional<std::string> key = Text(json, "private_key");
+  const std::optional<std::string> certificate = Text(json, "certificate");
+  const std::optional<std::string> authority = Text(json, "authority");
+  if (!relay || !node_id || !name || !key || !certificate || !authority) return damaged;
+  const absl::StatusOr<engine::HostPort> address = engine::ParseHostPort(*relay);
+  if (!address.ok()) return damaged;
+  return NodeState{*address, *node_id, *name, *key, *certificate, *authority};
+}
+
+absl::Status SaveNodeState(const std::string& folder, const NodeState& state) {
+  const Json json = {
+      {"relay", engine::FormatHostPort(state.relay)},
+      {"node_id", state.node_id},
+      {"name", state.name},
+      {"private_key", state.private_key_pem},
+      {"certificate", state.certificate_pem},
+      {"authority", state.authority_pem},
+  };
+  const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  const std::string path = folder + kFileName;
+  const std::string new_path = folder + kNewFileName;
+  const absl::Status written = WriteWhole(new_path, text);
+  if (!written.ok()) return written;
+  if (std::rename(new_path.c_str(), path.c_str()) != 0) {
+    return Failure("could not replace", path, errno);
+  }
+  const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.valid() || ::fsync(directory.value()) != 0) {
+    return Failure("could not make the change lasting in", folder, errno);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Descriptor> LockStateFolder(const std::string& folder) {
+  Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.valid()) return Failure("could not open the folder", folder, errno);
+  if (::flock(directory.value(), LOCK_EX | LOCK_NB) != 0) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("another adit-agent already runs with the state in ", folder,
+                     ". Stop it first, or give this one a folder of its own with --state"));
+  }
+  return directory;
+}
+
+}  // namespace agent

@@ -1,0 +1,143 @@
+#include "agent/relay_link.h"
+
+#include <utility>
+
+#include "engine/base/check.h"
+#include "engine/base/log.h"
+#include "engine/net/loop_driver.h"
+#include "engine/tls/tls_channel.h"
+
+namespace agent {
+namespace {
+
+// All streams together may leave this much with us that no program has read yet.
+constexpr uint64_t kWindowBytesSumMax = 64 * 1024 * 1024;
+
+engine::MultiplexerOptions LinkOptions() {
+  engine::MultiplexerOptions options;
+  options.streams_max = TargetTable::kTargetsMax;
+  options.window_bytes_sum_max = kWindowBytesSumMax;
+  options.output_bytes_per_stream_max = kStreamOutputMax;
+  return options;
+}
+
+}  // namespace
+
+RelayLink::RelayLink(engine::LoopDriver& driver, const engine::TlsContext& context,
+                     const engine::HostPort& relay, engine::Hello hello, TargetTable& targets,
+                     Events& events)
+    : driver_(driver),
+      hello_(std::move(hello)),
+      targets_(targets),
+      events_(events),
+      connection_(driver.loop(), *this),
+      hello_op_(engine::Handler<engine::Fired>::To<&RelayLink::OnHelloDeadline>(this)) {
+  connection_.Dial(
+      driver.resolver(), relay.host, relay.port,
+      std::make_unique<engine::TlsChannel>(context, driver.loop().buffers(), relay.host));
+}
+
+RelayLink::~RelayLink() { CHECK(down_); }
+
+void RelayLink::OnSecured(engine::SecureConnection& connection) {
+  engine::Loop& loop = driver_.loop();
+  engine::LinkEvents& events = *this;
+  multiplexer_ = std::make_unique<engine::Multiplexer>(engine::Side::kConnected, LinkOptions(),
+                                                       events, loop.buffers(), loop.Now());
+  multiplexer_->Attach(connection);
+  connection.SetProtocol(*multiplexer_);
+  CHECK(multiplexer_->SendControl(engine::kLinkStream, engine::Encode(hello_)));
+  loop.StartTimer(hello_op_, loop.Now() + kHelloMax);
+}
+
+void RelayLink::OnHelloDeadline(engine::Fired) {
+  if (closed_) return ReportDown();
+  if (up_) return;
+  reason_ = "the relay did not answer our hello in time";
+  connection_.Close();
+}
+
+void RelayLink::OnControl(engine::ByteView message) {
+  engine::ControlMessage decoded;
+  if (!engine::Decode(engine::AsText(message), decoded)) return;  // A newer relay's.
+  if (const auto* hello = std::get_if<engine::Hello>(&decoded)) {
+    OnHello(*hello);
+  } else if (const auto* renewed = std::get_if<engine::CertificateRenewed>(&decoded)) {
+    if (up_) events_.OnCertificateRenewed(renewed->certificate_pem);
+  } else if (const auto* notice = std::get_if<engine::Notice>(&decoded)) {
+    engine::log::Write(engine::log::Level::kInfo, "relay_says", {{"text", notice->text}});
+  }
+}
+
+void RelayLink::OnHello(const engine::Hello& hello) {
+  if (up_) return;
+  driver_.loop().Cancel(hello_op_);
+  if (hello.role != "relay" || engine::AgreedVersion(hello_, hello) == 0) {
+    reason_ = hello.role != "relay"
+                  ? "what answered is not a relay"
+                  : "the relay (" + hello.software +
+                        ") and this agent share no version of the protocol: update the older one";
+    multiplexer_->Goaway(engine::CloseCode::kUnsupported, reason_);
+    return connection_.CloseAfterOutput();
+  }
+  up_ = true;
+  events_.OnLinkUp(hello);
+}
+
+void RelayLink::OnOpen(engine::StreamId id, engine::Priority, engine::ByteView request) {
+  targets_.Open(*multiplexer_, id, request);
+}
+
+void RelayLink::OnGoaway(engine::CloseCode code, std::string_view text) {
+  end_.code = code;
+  reason_ = "the relay said goodbye (" + std::string(engine::CloseCodeName(code)) +
+            "): " + std::string(text);
+  engine::log::Write(engine::log::Level::kInfo, "relay_goaway",
+                     {{"code", engine::CloseCodeName(code)}, {"text", text}});
+}
+
+void RelayLink::OnFailed(engine::CloseCode code, std::string_view text) {
+  reason_ = code == engine::CloseCode::kSilent ? "nothing was heard from the relay"
+                                               : "the link failed: " + std::string(text);
+}
+
+void RelayLink::OnClosed(engine::SecureConnection&, const engine::ConnectionEnd& end) {
+  closed_ = true;
+  end_.was_up = up_;
+  end_.kind = end.kind;
+  end_.text = reason_.empty() ? end.text : reason_;
+  up_ = false;
+  if (multiplexer_ != nullptr) {
+    multiplexer_->Disconnected(engine::CloseCode::kNodeGone, "the link to the relay ended");
+    targets_.EndAll(engine::CloseCode::kNodeGone, "the link to the relay ended");
+  }
+  driver_.loop().Cancel(hello_op_);
+  ReportDown();
+}
+
+// ReportDown waits for the timer's completion, too.
+void RelayLink::ReportDown() {
+  if (hello_op_.in_flight() || down_) return;
+  down_ = true;
+  events_.OnLinkDown(end_);
+}
+
+void RelayLink::RequestRenewal(std::string request_pem) {
+  if (!up_) return;
+  const engine::RenewCertificate message{.request_pem = std::move(request_pem)};
+  // When control messages pile up, the next look at the certificate asks again.
+  static_cast<void>(multiplexer_->SendControl(engine::kLinkStream, engine::Encode(message)));
+}
+
+void RelayLink::Goaway(engine::CloseCode code, std::string_view text) {
+  if (multiplexer_ != nullptr && !closed_) multiplexer_->Goaway(code, text);
+}
+
+void RelayLink::CloseAfterOutput() {
+  if (multiplexer_ == nullptr) return Close();
+  connection_.CloseAfterOutput();
+}
+
+void RelayLink::Close() { connection_.Close(); }
+
+}  // namespace agent

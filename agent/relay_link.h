@@ -1,0 +1,95 @@
+// One link to the relay, from dialling to its end.
+//
+//     dial, TLS --> hello sent --> hello answered: up --> closed
+//                                  |  OnOpen --> TargetTable
+//                                  |  RenewCertificate --> CertificateRenewed
+
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "agent/target/target_table.h"
+#include "engine/loop/op.h"
+#include "engine/mux/multiplexer.h"
+#include "engine/net/secure_connection.h"
+#include "engine/wire/control.h"
+#include "engine/wire/host_port.h"
+
+namespace engine {
+class LoopDriver;
+class TlsContext;
+}  // namespace engine
+
+namespace agent {
+
+// LinkEnd says why a link is over.
+struct LinkEnd {
+  bool was_up = false;                                  // The hello was answered.
+  engine::CloseCode code = engine::CloseCode::kNormal;  // The relay's goaway, if it sent one.
+  engine::ConnectionEnd::Kind kind = engine::ConnectionEnd::Kind::kClosedByUs;
+  std::string text;  // For people.
+};
+
+class RelayLink final : private engine::SecureConnection::Events, private engine::LinkEvents {
+ public:
+  // How long the relay may take to answer our hello.
+  static constexpr engine::Duration kHelloMax = std::chrono::seconds(10);
+
+  class Events {
+   public:
+    virtual void OnLinkUp(const engine::Hello& relay) = 0;
+    virtual void OnCertificateRenewed(const std::string& certificate_pem) = 0;
+    // The last call, from the loop. The link may be destroyed once no call of it is on the stack.
+    virtual void OnLinkDown(const LinkEnd& end) = 0;
+
+   protected:
+    ~Events() = default;
+  };
+
+  // Dials at once. `hello` introduces this node. All references outlive the link; `context` need
+  // not.
+  RelayLink(engine::LoopDriver& driver, const engine::TlsContext& context,
+            const engine::HostPort& relay, engine::Hello hello, TargetTable& targets,
+            Events& events);
+  ~RelayLink() override;  // Requires: OnLinkDown was called.
+
+  // RequestRenewal asks for a new certificate; OnCertificateRenewed follows, if the relay agrees.
+  void RequestRenewal(std::string request_pem);
+
+  // Goaway tells the relay that no stream opens any more. CloseAfterOutput ends the link once what
+  // waits is sent, Close now; OnLinkDown follows.
+  void Goaway(engine::CloseCode code, std::string_view text);
+  void CloseAfterOutput();
+  void Close();
+
+  bool up() const { return up_; }
+  bool down() const { return down_; }
+
+ private:
+  void OnSecured(engine::SecureConnection& connection) override;
+  void OnClosed(engine::SecureConnection& connection, const engine::ConnectionEnd& end) override;
+  void OnOpen(engine::StreamId id, engine::Priority priority, engine::ByteView request) override;
+  void OnControl(engine::ByteView message) override;
+  void OnGoaway(engine::CloseCode code, std::string_view text) override;
+  void OnFailed(engine::CloseCode code, std::string_view text) override;
+  void OnHello(const engine::Hello& hello);
+  void OnHelloDeadline(engine::Fired outcome);
+  void ReportDown();
+
+  engine::LoopDriver& driver_;
+  const engine::Hello hello_;
+  TargetTable& targets_;
+  Events& events_;
+  engine::SecureConnection connection_;
+  std::unique_ptr<engine::Multiplexer> multiplexer_;
+  engine::TimerOp hello_op_;
+  LinkEnd end_;
+  std::string reason_;  // A better one than the connection's, when there is one.
+  bool up_ = false;
+  bool closed_ = false;
+  bool down_ = false;
+};
+
+}  // namespace agent

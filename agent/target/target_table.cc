@@ -1,0 +1,93 @@
+#include "agent/target/target_table.h"
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "agent/process/command_plan.h"
+#include "agent/process/run_as_user.h"
+#include "agent/target/process_target.h"
+#include "agent/target/tcp_target.h"
+#include "engine/base/check.h"
+#include "engine/base/log.h"
+#include "engine/wire/control.h"
+
+namespace agent {
+namespace {
+
+void LogOpen(std::string_view kind, const std::string& session, const std::string& principal,
+             std::string_view what) {
+  engine::log::Write(
+      engine::log::Level::kInfo, "stream_opened",
+      {{"kind", kind}, {"session", session}, {"principal", principal}, {"target", what}});
+}
+
+void RejectUser(StreamHandle& stream, const std::string& session, const absl::Status& status) {
+  const std::string_view text(status.message().data(), status.message().size());
+  engine::log::Write(engine::log::Level::kWarning, "user_refused",
+                     {{"session", session}, {"reason", text}});
+  stream.Reject(absl::IsPermissionDenied(status) ? engine::CloseCode::kDenied
+                                                 : engine::CloseCode::kCannotStart,
+                text);
+}
+
+}  // namespace
+
+TargetTable::TargetTable(const TargetContext& context, size_t targets_max)
+    : context_(context), targets_max_(targets_max) {
+  targets_.reserve(targets_max);
+}
+
+TargetTable::~TargetTable() { CHECK(targets_.empty()); }
+
+void TargetTable::Open(engine::Multiplexer& multiplexer, engine::StreamId id,
+                       engine::ByteView request) {
+  StreamHandle stream(multiplexer, id);
+  if (targets_.size() >= targets_max_) {
+    return stream.Reject(engine::CloseCode::kTooMany,
+                         "the node runs as many sessions as it may; end one and try again");
+  }
+  std::unique_ptr<Target> target = Make(stream, request);
+  if (target == nullptr) return;
+  targets_.push_back(std::move(target));
+  targets_.back()->Start();
+}
+
+std::unique_ptr<Target> TargetTable::Make(StreamHandle stream, engine::ByteView request) {
+  Target::Owner& owner = *this;
+  engine::OpenRequest decoded;
+  if (!engine::DecodeOpen(engine::AsText(request), decoded)) {
+    stream.Reject(engine::CloseCode::kUnsupported,
+                  "the agent on the node does not know this kind of request; update it");
+    return nullptr;
+  }
+  if (auto* tcp = std::get_if<engine::TcpRequest>(&decoded)) {
+    LogOpen("tcp", tcp->session_id, tcp->principal, tcp->host + ":" + std::to_string(tcp->port));
+    return std::make_unique<TcpTarget>(context_, owner, stream, std::move(*tcp));
+  }
+  auto* shell = std::get_if<engine::ShellRequest>(&decoded);
+  auto* exec = std::get_if<engine::ExecRequest>(&decoded);
+  const std::string& session = shell != nullptr ? shell->session_id : exec->session_id;
+  const std::string& principal = shell != nullptr ? shell->principal : exec->principal;
+  const absl::StatusOr<RunAsUser> user =
+      ChooseRunAsUser(shell != nullptr ? shell->run_as : exec->run_as, context_.agent_uid);
+  if (!user.ok()) {
+    RejectUser(stream, session, user.status());
+    return nullptr;
+  }
+  LogOpen(shell != nullptr ? "shell" : "exec", session, principal, user->name);
+  SpawnRequest plan = shell != nullptr ? PlanShell(*shell, *user, context_.inherited)
+                                       : PlanExec(*exec, *user, context_.inherited);
+  return std::make_unique<ProcessTarget>(context_, owner, stream, std::move(plan), session);
+}
+
+void TargetTable::EndAll(engine::CloseCode code, std::string_view text) {
+  for (const std::unique_ptr<Target>& target : targets_) target->End(code, text);
+}
+
+void TargetTable::Sweep() {
+  if (over_count_ == 0) return;
+  over_count_ = 0;
+  std::erase_if(targets_, [](const std::unique_ptr<Target>& target) { return target->over(); });
+}
+
+}  // namespace agent

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "agent/target/stream_handle.h"
+#include "agent/target/target.h"
+#include "engine/base/bytes.h"
+#include "engine/mux/multiplexer.h"
+
+namespace agent {
+
+// TargetTable owns every target of this process, from the open of its stream until nothing of it is
+// left, whatever became of the link.
+class TargetTable final : private Target::Owner {
+ public:
+  // Targets at once; more opens are rejected with kTooMany. Targets that still clean up count.
+  static constexpr size_t kTargetsMax = 1024;
+
+  // `context` outlives the table.
+  explicit TargetTable(const TargetContext& context, size_t targets_max = kTargetsMax);
+  // Requires: count() == 0.
+  ~TargetTable();
+
+  // Open decodes `request`, checks what this machine permits, and starts the target, which answers.
+  void Open(engine::Multiplexer& multiplexer, engine::StreamId id, engine::ByteView request);
+
+  // EndAll ends every target. The link may be gone: then call Disconnected on it first.
+  void EndAll(engine::CloseCode code, std::string_view text);
+
+  // Sweep destroys the targets that are over. Call it after every RunOnce, with no call of a
+  // target, loop or multiplexer on the stack.
+  void Sweep();
+
+  size_t count() const { return targets_.size(); }
+
+ private:
+  void OnTargetOver() override { ++over_count_; }
+  std::unique_ptr<Target> Make(StreamHandle stream, engine::ByteView request);
+
+  const TargetContext& context_;
+  const size_t targets_max_;
+  std::vector<std::unique_ptr<Target>> targets_;
+  size_t over_count_ = 0;
+};
+
+}  // namespace agent

@@ -1,0 +1,110 @@
+// Goal: what a relay answers is believed as far as it makes sense, and its refusals are readable.
+// Method: answers as text, and certificates made here.
+
+#include "agent/enrollment.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "agent/certificate_renewal.h"
+#include "agent/host_facts.h"
+#include "engine/crypto/certificate.h"
+#include "engine/crypto/key.h"
+
+namespace agent {
+namespace {
+
+using engine::crypto::Certificate;
+using engine::crypto::PrivateKey;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr char kNode[] = "mi-0123456789abcdef0";
+
+TEST(EnrollmentTest, CompleteAnswerIsRead) {
+  const absl::StatusOr<EnrollmentAnswer> answer = ReadEnrollmentAnswer(
+      200, R"({"NodeId":"mi-1","Certificate":"C","CertificateAuthority":"A","Extra":1})");
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->node_id, "mi-1");
+  EXPECT_EQ(answer->certificate_pem, "C");
+  EXPECT_EQ(answer->authority_pem, "A");
+}
+
+TEST(EnrollmentTest, RefusalHasTheRelaysReasonAndTheNextStep) {
+  const absl::Status status =
+      ReadEnrollmentAnswer(400,
+                           R"({"__type":"InvalidActivation","message":"It has\u001b expired."})")
+          .status();
+  EXPECT_TRUE(absl::IsPermissionDenied(status));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("It has  expired."));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("new activation"));
+}
+
+TEST(EnrollmentTest, RefusalWithoutAReasonHasItsStatus) {
+  EXPECT_THAT(std::string(ReadEnrollmentAnswer(502, "<html>").status().message()),
+              HasSubstr("HTTP status 502"));
+}
+
+TEST(EnrollmentTest, AnswersThatMakeNoSenseAreErrors) {
+  for (const char* body : {"", "[]", "{}", R"({"NodeId":1,"Certificate":[],"X":{}})", "{{{{"}) {
+    EXPECT_TRUE(absl::IsInternal(ReadEnrollmentAnswer(200, body).status())) << body;
+  }
+}
+
+class RenewalTest : public ::testing::Test {
+ protected:
+  static Certificate Issue(const PrivateKey& key, const std::string& name, int64_t from,
+                           int64_t to) {
+    const PrivateKey authority_key = PrivateKey::Generate();
+    const engine::crypto::Issuer issuer{
+        *engine::crypto::CreateAuthority(authority_key, "CA", {0, 4'000'000'000}), authority_key};
+    const std::string request = *engine::crypto::CreateSigningRequest(key, "x");
+    return *engine::crypto::IssueClient(issuer, request, name, {from, to});
+  }
+  RenewalTest() {
+    state_.node_id = kNode;
+    state_.private_key_pem = key_.Pem();
+  }
+
+  PrivateKey key_ = PrivateKey::Generate();
+  NodeState state_;
+};
+
+TEST_F(RenewalTest, IsDueInTheLastThirdOfTheLife) {
+  const std::string pem = Issue(key_, kNode, 1'000'000, 1'090'000).Pem();
+  EXPECT_FALSE(RenewalIsDue(pem, 1'000'000));
+  EXPECT_FALSE(RenewalIsDue(pem, 1'059'000));
+  EXPECT_TRUE(RenewalIsDue(pem, 1'060'001));
+  EXPECT_TRUE(RenewalIsDue(pem, 2'000'000));
+  EXPECT_TRUE(RenewalIsDue("nonsense", 1'000'000));
+}
+
+TEST_F(RenewalTest, CertificateForThisNodeAndKeyIsTaken) {
+  EXPECT_TRUE(RenewalRequest(state_).ok());
+  const absl::StatusOr<NodeState> renewed =
+      WithCertificate(state_, Issue(key_, kNode, 1'000, 2'000).Pem());
+  ASSERT_TRUE(renewed.ok()) << renewed.status();
+  EXPECT_EQ(renewed->private_key_pem, state_.private_key_pem);
+  EXPECT_THAT(renewed->certificate_pem, HasSubstr("BEGIN CERTIFICATE"));
+}
+
+TEST_F(RenewalTest, CertificateOfAnotherNodeOrKeyIsNot) {
+  EXPECT_FALSE(WithCertificate(state_, Issue(key_, "mi-other", 1'000, 2'000).Pem()).ok());
+  EXPECT_FALSE(
+      WithCertificate(state_, Issue(PrivateKey::Generate(), kNode, 1'000, 2'000).Pem()).ok());
+  EXPECT_FALSE(WithCertificate(state_, "nonsense").ok());
+}
+
+TEST(HostFactsTest, PlatformIsReadableText) {
+  EXPECT_EQ(PrettyNameOf("A=1\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nB=2\n"),
+            "Debian GNU/Linux 12 (bookworm)");
+  EXPECT_EQ(PrettyNameOf("PRETTY_NAME=Arch"), "Arch");
+  EXPECT_EQ(PrettyNameOf(""), "");
+  EXPECT_THAT(Platform(), HasSubstr("Linux"));
+  EXPECT_THAT(HostName(), Not(HasSubstr(".")));
+}
+
+}  // namespace
+}  // namespace agent

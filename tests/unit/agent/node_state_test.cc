@@ -1,0 +1,121 @@
+// Goal: a node's key is never readable by others, and never half replaced.
+// Method: a folder of its own; the file's modes and contents are looked at.
+
+#include "agent/node_state.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace agent {
+namespace {
+
+using ::testing::HasSubstr;
+
+class NodeStateTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = ::testing::TempDir() + "/node_state.XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    root_ = pattern;
+    folder_ = root_ + "/deep/state";
+  }
+  void TearDown() override { std::filesystem::remove_all(root_); }
+
+  static mode_t ModeOf(const std::string& path) {
+    struct stat status {};
+    EXPECT_EQ(::stat(path.c_str(), &status), 0) << path;
+    return status.st_mode & 07777;
+  }
+
+  static NodeState Example() {
+    return {{"relay.example.com", 443}, "mi-0123456789abcdef0", "db1", "KEY\nPEM\n", "CERT", "CA"};
+  }
+
+  std::string root_;
+  std::string folder_;
+};
+
+TEST_F(NodeStateTest, StateComesBackAsItWasSaved) {
+  ASSERT_TRUE(PrepareStateFolder(folder_).ok());
+  ASSERT_TRUE(SaveNodeState(folder_, Example()).ok());
+  const absl::StatusOr<NodeState> loaded = LoadNodeState(folder_);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->relay, Example().relay);
+  EXPECT_EQ(loaded->node_id, Example().node_id);
+  EXPECT_EQ(loaded->name, Example().name);
+  EXPECT_EQ(loaded->private_key_pem, Example().private_key_pem);
+  EXPECT_EQ(loaded->certificate_pem, Example().certificate_pem);
+  EXPECT_EQ(loaded->authority_pem, Example().authority_pem);
+}
+
+TEST_F(NodeStateTest, NobodyElseMayReadFolderOrFile) {
+  const mode_t before = ::umask(0);
+  ASSERT_TRUE(PrepareStateFolder(folder_).ok());
+  ASSERT_TRUE(SaveNodeState(folder_, Example()).ok());
+  ::umask(before);
+  EXPECT_EQ(ModeOf(folder_), 0700u);
+  EXPECT_EQ(ModeOf(folder_ + "/node.json"), 0600u);
+}
+
+TEST_F(NodeStateTest, FolderThatOthersMayEnterIsClosedToThem) {
+  std::filesystem::create_directories(folder_);
+  ASSERT_EQ(::chmod(folder_.c_str(), 0755), 0);
+  ASSERT_TRUE(PrepareStateFolder(folder_).ok());
+  EXPECT_EQ(ModeOf(folder_), 0700u);
+}
+
+TEST_F(NodeStateTest, ReplacingLeavesNothingBeside) {
+  ASSERT_TRUE(PrepareStateFolder(folder_).ok());
+  std::ofstream(folder_ + "/node.json.new") << "left by a crash";
+  ASSERT_TRUE(SaveNodeState(folder_, Example()).ok());
+  NodeState changed = Example();
+  changed.certificate_pem = "NEW";
+  ASSERT_TRUE(SaveNodeState(folder_, changed).ok());
+  EXPECT_EQ(LoadNodeState(folder_)->certificate_pem, "NEW");
+  size_t files = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder_)) ++files;
+  EXPECT_EQ(files, 1u);
+}
+
+TEST_F(NodeStateTest, MissingStateIsNotFound) {
+  EXPECT_TRUE(absl::IsNotFound(LoadNodeState(folder_).status()));
+}
+
+TEST_F(NodeStateTest, StateThatOthersMayReadIsNotUsed) {
+  ASSERT_TRUE(PrepareStateFolder(folder_).ok());
+  ASSERT_TRUE(SaveNodeState(folder_, Example()).ok());
+  ASSERT_EQ(::chmod((folder_ + "/node.json").c_str(), 0640), 0);
+  const absl::Status status = LoadNodeState(folder_).status();
+  EXPECT_TRUE(absl::IsPermissionDenied(status));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("chmod 600"));
+}
+
+TEST_F(NodeStateTest, DamagedStateSaysWhatToDo) {
+  ASSERT_TRUE(PrepareStateFolder(folder_).ok());
+  for (const char* text : {"", "{", "[]", "{\"relay\":1}", "{\"relay\":\"host:1\"}"}) {
+    std::ofstream(folder_ + "/node.json") << text;
+    ::chmod((folder_ + "/node.json").c_str(), 0600);
+    const absl::Status status = LoadNodeState(folder_).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << text;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("enroll --replace"));
+  }
+}
+
+TEST_F(NodeStateTest, OneAgentAtATimeWorksWithTheState) {
+  ASSERT_TRUE(PrepareStateFolder(folder_).ok());
+  absl::StatusOr<Descriptor> first = LockStateFolder(folder_);
+  ASSERT_TRUE(first.ok());
+  EXPECT_TRUE(absl::IsAlreadyExists(LockStateFolder(folder_).status()));
+  first->Reset();
+  EXPECT_TRUE(LockStateFolder(folder_).ok());
+}
+
+}  // namespace
+}  // namespace agent
