@@ -85,7 +85,7 @@ void AgentRole::OnFailed(CloseCode code, std::string_view text) {
 
 void AgentRole::Replaced() { port_.Goaway(CloseCode::kReplaced, "this node connected anew"); }
 
-void AgentRole::Farewell() { port_.Goaway(CloseCode::kShuttingDown, "the relay is stopping"); }
+void AgentRole::Farewell() { port_.Drain(CloseCode::kShuttingDown, "the relay is stopping"); }
 
 void AgentRole::Disconnected(std::string_view text) {
   port_.EndAll(CloseCode::kNodeGone, "the connection to the node was lost");

@@ -85,7 +85,10 @@ void ClientRole::End(CloseCode code, std::string_view reason) {
   port_.Goaway(code, reason);
 }
 
-void ClientRole::Farewell() { End(CloseCode::kShuttingDown, "the relay is stopping"); }
+void ClientRole::Farewell() {
+  end_reason_ = "the relay is stopping";
+  port_.Drain(CloseCode::kShuttingDown, end_reason_);
+}
 
 void ClientRole::Disconnected(std::string_view text) {
   port_.EndAll(CloseCode::kSessionEnded, "the client's connection ended");

@@ -16,7 +16,8 @@ class Role {
   // Disconnected is the last call: the connection is gone, `text` says why.
   virtual void Disconnected(std::string_view text) = 0;
 
-  // Farewell says goodbye because the relay stops; the connection is closed when that was sent.
+  // Farewell says goodbye because the relay stops; the connection is closed when what it carries
+  // has ended by itself.
   virtual void Farewell() = 0;
 };
 

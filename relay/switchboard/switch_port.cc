@@ -96,6 +96,10 @@ bool SwitchPort::Connect(std::unique_ptr<Circuit> circuit, uint64_t limit,
     Reject(client.id(), CloseCode::kNodeGone, "the node is disconnecting");
     return false;
   }
+  if (draining_ || node_port.draining_) {
+    Reject(client.id(), CloseCode::kShuttingDown, "the relay is stopping; try again soon");
+    return false;
+  }
   if (ends_.size() >= options_.circuits_max ||
       node_port.ends_.size() >= node_port.options_.circuits_max) {
     Reject(client.id(), CloseCode::kTooMany, "too many streams are open on this link");
@@ -129,6 +133,19 @@ void SwitchPort::Goaway(CloseCode code, std::string_view text) {
   EndAll(code, text);
   static_cast<void>(queue_.PushClose(FrameType::kGoaway, engine::kLinkStream, code, text));
   carrier_.OutputReady();
+  carrier_.CloseAfterOutput();
+}
+
+void SwitchPort::Drain(CloseCode code, std::string_view text) {
+  if (over_ || draining_) return;
+  PushClose(FrameType::kGoaway, engine::kLinkStream, code, text);
+  draining_ = true;
+  CloseIfDrained();
+}
+
+void SwitchPort::CloseIfDrained() {
+  if (!draining_ || over_ || !ends_.empty()) return;
+  over_ = true;
   carrier_.CloseAfterOutput();
 }
 
@@ -414,6 +431,8 @@ void SwitchPort::End(Circuit& circuit, CircuitEnd* tell, CircuitEnd* tell_too, C
     const bool is_answer = end == &last->client && !last->accepted;
     end->port.PushClose(is_answer ? FrameType::kReject : FrameType::kReset, end->id(), code, text);
   }
+  last->client.port.CloseIfDrained();
+  last->node.port.CloseIfDrained();
 }
 
 void SwitchPort::Detach(CircuitEnd& end) {

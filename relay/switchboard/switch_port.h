@@ -67,6 +67,9 @@ class SwitchPort final : public engine::RecordProtocol, private engine::OutputQu
   // Goaway says why, ends every circuit with `code`, and closes the link.
   void Goaway(engine::CloseCode code, std::string_view text);
 
+  // Drain says why, takes no new circuit, and closes the link when its last circuit has ended.
+  void Drain(engine::CloseCode code, std::string_view text);
+
   // EndAll resets every circuit at its other end: this link is gone.
   void EndAll(engine::CloseCode code, std::string_view text);
 
@@ -110,6 +113,7 @@ class SwitchPort final : public engine::RecordProtocol, private engine::OutputQu
   void End(Circuit& circuit, CircuitEnd* tell, CircuitEnd* tell_too, engine::CloseCode code,
            std::string_view text);
   void Detach(CircuitEnd& end);
+  void CloseIfDrained();
 
   const Options options_;
   engine::RecordCarrier& carrier_;
@@ -123,7 +127,8 @@ class SwitchPort final : public engine::RecordProtocol, private engine::OutputQu
   absl::flat_hash_map<engine::StreamId, std::unique_ptr<Circuit>> circuits_;
   uint32_t last_id_ = 0;  // The newest stream id of either side; ids are never used again.
   bool hello_seen_ = false;
-  bool over_ = false;  // Goaway was sent: nothing is received any more.
+  bool draining_ = false;  // Goaway was sent: what is open may end by itself.
+  bool over_ = false;      // Goaway was sent: nothing is received any more.
 };
 
 }  // namespace relay

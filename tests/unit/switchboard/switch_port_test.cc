@@ -258,6 +258,25 @@ TEST_F(SwitchPortTest, ResetsBothSidesWhenTheSessionEnds) {
   EXPECT_TRUE(stream.is_closed || client.is_goaway);
 }
 
+TEST_F(SwitchPortTest, DrainsByLettingWhatIsOpenEndByItself) {
+  FakeStream& stream = client.Open();
+  Pump();
+  FakeStream& other = *agent.streams.begin()->second;
+  agent_port.Drain(CloseCode::kShuttingDown, "stopping");
+  client_port.Drain(CloseCode::kShuttingDown, "stopping");
+  Pump();
+  EXPECT_FALSE(stream.is_closed);
+  EXPECT_FALSE(client_carrier.is_closing);
+  agent.Write(other.id, "the last words");
+  agent.mux.Finish(other.id);
+  client.mux.Finish(stream.id);
+  Pump();
+  EXPECT_EQ(stream.main, "the last words");
+  EXPECT_EQ(stream.code, CloseCode::kNormal);
+  EXPECT_TRUE(client_carrier.is_closing);
+  EXPECT_TRUE(agent_carrier.is_closing);
+}
+
 TEST_F(SwitchPortTest, IgnoresFramesThatCrossedWithAReset) {
   client.Open();
   Pump();
