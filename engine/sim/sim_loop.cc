@@ -140,7 +140,10 @@ IoError SimLoop::Shutdown(Socket socket, ShutdownSide side) {
 void SimLoop::SetOptions(Socket socket, const SocketOptions&) { CHECK(network_.IsOpen(socket)); }
 
 Instant SimLoop::ReadyAt(const Op& op) const {
-  if (CancelRequested(op)) return Instant::min();
+  return CancelRequested(op) ? Instant::min() : ProgressAt(op);
+}
+
+Instant SimLoop::ProgressAt(const Op& op) const {
   switch (op.kind) {
     case OpKind::kAccept:
       return network_.AcceptReadyAt(op.socket);
@@ -207,7 +210,7 @@ bool SimLoop::Step(Op& op) {
     return true;
   }
   if (canceled && op.kind != OpKind::kClose) {
-    const bool can_win = op.kind != OpKind::kTimer && ReadyAt(op) <= now_;
+    const bool can_win = op.kind != OpKind::kTimer && ProgressAt(op) <= now_;
     if (!can_win || !random_.Chance(faults_.cancel_loses)) return StepCanceled(op);
   }
   switch (op.kind) {

@@ -69,6 +69,8 @@ class SimLoop final : public Loop {
 
   void Activate(Op& op);
   void CheckFree(Socket socket, OpKind kind) const;
+  // ProgressAt says when an op may get on; ReadyAt, when it has to be stepped: also to be canceled.
+  Instant ProgressAt(const Op& op) const;
   Instant ReadyAt(const Op& op) const;
   void PassTime(Duration wait_max);
   // Each Step returns true when the op's final completion ran, after which it may be gone.
