@@ -12,6 +12,8 @@ import traceback
 from support.processes import Failure, adopt_orphans, kill_descendants
 from support.stack import Stack
 
+_LOG_LINES = 8  # Of each process, when a test fails.
+
 
 class Test:
     """What a test function gets: sizes, the shared stack of its file, stacks of its own."""
@@ -136,10 +138,11 @@ class Run:
         stacks = test._own + ([self._stack] if self._stack else [])
         for stack in stacks:
             for process in stack.processes:
-                text = (process.out() + process.err()).strip()
+                # Not standard output: the relay's has secrets.
+                text = process.err().strip()
                 state = 'running' if process.running() else f'ended {process.popen.returncode}'
                 print(f'       --- {process.name} ({state}), end of {process.err_path}')
-                for line in text.split('\n')[-15:]:
+                for line in text.split('\n')[-_LOG_LINES:]:
                     print('       ' + line[:300])
         sys.stdout.flush()
 
