@@ -23,9 +23,6 @@ SignalSource::SignalSource(std::initializer_list<int> signals)
 
 SignalSource::~SignalSource() {
   CHECK(!receive_op_.in_flight());
-  if (loop_ != nullptr && descriptor_ >= 0) {
-    loop_->Release({.handle = descriptor_, .kind = engine::SocketKind::kFile});
-  }
   if (descriptor_ >= 0) ::close(descriptor_);
   ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
@@ -39,11 +36,20 @@ void SignalSource::Start(engine::Loop& loop, Events& events) {
 
 void SignalSource::Stop() {
   stopped_ = true;
-  if (loop_ != nullptr) loop_->Cancel(receive_op_);
+  if (loop_ == nullptr) return;
+  if (receive_op_.in_flight()) return loop_->Cancel(receive_op_);
+  Leave();
+}
+
+// Leave is not left to the destructor: the loop may be gone by then.
+void SignalSource::Leave() {
+  if (loop_ == nullptr) return;
+  loop_->Release({.handle = descriptor_, .kind = engine::SocketKind::kFile});
+  loop_ = nullptr;
 }
 
 void SignalSource::OnReceived(engine::Received outcome) {
-  if (stopped_) return;
+  if (stopped_) return Leave();
   if (outcome.error != engine::IoError::kNone && outcome.error != engine::IoError::kNoBuffers)
     return;
   const std::span<std::byte> bytes = outcome.data.bytes();
@@ -53,7 +59,7 @@ void SignalSource::OnReceived(engine::Received outcome) {
     std::memcpy(&info, bytes.data() + offset, sizeof(info));
     events_->OnSignal(static_cast<int>(info.ssi_signo));
   }
-  if (stopped_) return;
+  if (stopped_) return Leave();
   loop_->Receive(receive_op_, {.handle = descriptor_, .kind = engine::SocketKind::kFile},
                  engine::ReceiveMode::kOnce);
 }

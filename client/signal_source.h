@@ -30,6 +30,7 @@ class SignalSource {
 
  private:
   void OnReceived(engine::Received outcome);
+  void Leave();
 
   int descriptor_ = -1;
   sigset_t before_;
