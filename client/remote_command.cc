@@ -109,6 +109,7 @@ class RemoteRun final : private RelayLink::Events,
       case ProcessEnd::Kind::kRejected:
       case ProcessEnd::Kind::kReset:
         from_stream_ = true;
+        if (end.code == engine::CloseCode::kCannotStart) exit_code_ = kCannotStartExit;
         failure_ = SessionEndText(end.code, end.text, node_);
         return;
     }

@@ -295,7 +295,9 @@ def test_connections_leave_nothing_behind(t):
         t.note('memory: ' + ', '.join(f'{p.name} {a >> 10} -> {b >> 10} KiB'
                                       for p, a, b in zip(processes, memory, after)))
         for process, a, b in zip(processes, memory, after):
-            check(b - a <= (1 << 20), f'{process.name} grew by {(b - a) >> 10} KiB')
+            # The relay's store may fill its page cache meanwhile, 2 MiB; nothing else may grow.
+            limit = (5 << 19) if process is t.stack.relay else (1 << 18)
+            check(b - a <= limit, f'{process.name} grew by {(b - a) >> 10} KiB')
         forward.stop()
 
 

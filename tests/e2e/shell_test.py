@@ -39,7 +39,7 @@ def test_prompt_user_and_environment(t):
             check_equal(terminal.run('id -un').strip(), 'adit', 'user')
             check_equal(terminal.run('pwd; echo $HOME').split()[:1], terminal.run('echo $HOME').split(),
                         'the working folder')
-        inherited = terminal.run('env | grep -c ^ADIT_').strip()
+        inherited = terminal.run('env | grep -cE "^(ADIT_IO|ADIT_CONFIG_DIR|ADIT_STEPS|TMPDIR)="').strip()
         check_equal(inherited, '0', 'variables of the agent that reach the shell')
 
 
@@ -131,12 +131,11 @@ def test_escape_help(t):
         terminal.send(b'\r')
         terminal.read_until(_PROMPT)
         terminal.send(b'~?')
-        terminal.read_until(rb'~\.[^\n]*\n')
+        terminal.read_until(rb'~\.[^\0]*~~[^\n]*\n')
         terminal.send(b'\r')
+        terminal.read_until(_PROMPT)
         check_equal(terminal.run('echo $((6*7))').strip(), '42', 'the session goes on')
-        terminal.send(b'echo ~~.\r')
-        terminal.read_until(rb'~~?\.\n')
-        check_equal(terminal.run('echo ok').strip(), 'ok', 'a tilde inside a line is no escape')
+        check_equal(terminal.run('echo x~.y').strip(), 'x~.y', 'a tilde inside a line is no escape')
 
 
 def test_escape_disconnect(t):

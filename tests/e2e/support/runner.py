@@ -71,7 +71,8 @@ class Run:
     def shared_stack(self, module, io):
         key = (module.__name__, io)
         if self._stack_key != key:
-            self.drop_stack()
+            if self._stack:
+                self.drop_stack()
             self._stack = Stack(self.bin, self.new_folder(), io)
             self._stack_key = key
         return self._stack
