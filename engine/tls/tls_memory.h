@@ -1,9 +1,12 @@
 // BoringSSL's memory: counted, and kept for the next record instead of going back to the heap.
 //
 // BoringSSL allocates one buffer for every record that it opens and one for every record that it
-// seals, and frees it afterwards. Its hooks (OPENSSL_memory_alloc, _free, _get_size) are defined
-// here: freed buffers stay in a small list per thread and size class, so that an established
-// connection allocates nothing. Every program that links engine/tls has these hooks.
+// seals, and frees it afterwards. Such buffers stay in a small list per thread and size class, so
+// that an established connection allocates nothing. All else that BoringSSL allocates comes through
+// its hooks (OPENSSL_memory_alloc, _free, _get_size), which are defined here and only count. Every
+// program that links engine/tls has both. A BoringSSL that was not built by tools/cmake/boringssl/
+// (an upstream tree) takes its record buffers from malloc directly: then they are neither kept nor
+// counted.
 
 #pragma once
 

@@ -15,6 +15,8 @@ namespace {
 
 #if defined(__SANITIZE_ADDRESS__)
 constexpr bool kRecycles = false;  // Every buffer goes back, so that the sanitizer sees its end.
+#elif !ADIT_RECORD_MEMORY
+constexpr bool kRecycles = false;  // A BoringSSL that does not ask us.
 #else
 constexpr bool kRecycles = true;
 #endif
@@ -58,7 +60,7 @@ TEST_F(TlsMemoryTest, RecordsOfEstablishedConnectionsTakeNothingFromTheHeap) {
     EXPECT_EQ(after.heap_allocations - before.heap_allocations, 0u);
     EXPECT_GE(TlsMemoryRecycled() - recycled_before, 4000u) << "two buffers a record";
   } else {
-    EXPECT_EQ(after.heap_allocations - before.heap_allocations, 4000u);
+    EXPECT_LE(after.heap_allocations - before.heap_allocations, 4000u);
   }
   EXPECT_EQ(after.heap_bytes, before.heap_bytes);
 }
