@@ -12,7 +12,7 @@
 #include "absl/status/statusor.h"
 #include "client/credentials.h"
 #include "client/node_choice.h"
-#include "client/relay_link.h"
+#include "client/session_link.h"
 #include "engine/http/http_message.h"
 
 namespace client {

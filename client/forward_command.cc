@@ -10,8 +10,8 @@
 #include "client/forward.h"
 #include "client/memory_plan.h"
 #include "client/relay_access.h"
-#include "client/relay_link.h"
 #include "client/say.h"
+#include "client/session_link.h"
 #include "client/signal_source.h"
 
 namespace client {
@@ -21,7 +21,7 @@ namespace {
 constexpr engine::Duration kGoodbyeMax = std::chrono::milliseconds(500);
 
 // LinkedForward is one forward with its session's link.
-class LinkedForward final : private RelayLink::Events {
+class LinkedForward final : private SessionLink::Events {
  public:
   LinkedForward(RelayAccess& relay, ForwardSpec spec, size_t connections_max)
       : relay_(relay), forward_(relay.driver().loop(), std::move(spec), connections_max, Say) {}
@@ -41,8 +41,8 @@ class LinkedForward final : private RelayLink::Events {
     absl::StatusOr<LinkTarget> target = relay_.StartSession(node, wish);
     if (!target.ok()) return target.status();
     target->options = ForwardLinkOptions(forwards);
-    link_ = std::make_unique<RelayLink>(relay_.driver(), *std::move(target),
-                                        static_cast<RelayLink::Events&>(*this));
+    link_ = std::make_unique<SessionLink>(relay_.driver(), *std::move(target),
+                                          static_cast<SessionLink::Events&>(*this));
     link_->Dial();
     return absl::OkStatus();
   }
@@ -72,7 +72,7 @@ class LinkedForward final : private RelayLink::Events {
 
   RelayAccess& relay_;
   Forward forward_;
-  std::unique_ptr<RelayLink> link_;
+  std::unique_ptr<SessionLink> link_;
   bool ready_ = false;
   bool over_ = false;
   std::string end_text_;

@@ -14,7 +14,7 @@
 #include "client/credentials.h"
 #include "client/environment.h"
 #include "client/node_choice.h"
-#include "client/relay_link.h"
+#include "client/session_link.h"
 #include "engine/net/loop_driver.h"
 #include "engine/tls/tls_context.h"
 #include "engine/wire/host_port.h"

@@ -28,7 +28,7 @@ bool TakesTerminal(const RemoteCommand& command) {
 }
 
 // RemoteRun joins link, program, terminal and signals.
-class RemoteRun final : private RelayLink::Events,
+class RemoteRun final : private SessionLink::Events,
                         private RemoteProcess::Events,
                         private SignalSource::Events {
  public:
@@ -61,8 +61,8 @@ class RemoteRun final : private RelayLink::Events,
     if (!target.ok()) return target.status();
     target->options = ProcessLinkOptions();
     session_ = target->session.id;
-    link_ = std::make_unique<RelayLink>(relay_.driver(), *std::move(target),
-                                        static_cast<RelayLink::Events&>(*this));
+    link_ = std::make_unique<SessionLink>(relay_.driver(), *std::move(target),
+                                          static_cast<SessionLink::Events&>(*this));
     link_->Dial();
     relay_.RunUntil([this] { return process_ != nullptr || ended_; },
                     "connecting to " + node_ + " ...");
@@ -197,7 +197,7 @@ class RemoteRun final : private RelayLink::Events,
   RemoteCommand command_;
   std::string node_;  // For messages; printable.
   std::string session_;
-  std::unique_ptr<RelayLink> link_;
+  std::unique_ptr<SessionLink> link_;
   std::unique_ptr<RawTerminal> terminal_;
   std::unique_ptr<RemoteProcess> process_;
   bool ended_ = false;

@@ -33,7 +33,7 @@ struct LinkTarget {
   engine::MultiplexerOptions options;
 };
 
-class RelayLink final : private engine::LinkEvents, private engine::SecureConnection::Events {
+class SessionLink final : private engine::LinkEvents, private engine::SecureConnection::Events {
  public:
   class Events {
    public:
@@ -47,10 +47,10 @@ class RelayLink final : private engine::LinkEvents, private engine::SecureConnec
   // A session moves at most once, from a stale hint; more is a relay that sends us in a circle.
   static constexpr int kDialsMax = 3;
 
-  RelayLink(engine::LoopDriver& driver, LinkTarget target, Events& events);
-  ~RelayLink() override;  // Requires: Dial was not called, or OnLinkEnded was.
-  RelayLink(const RelayLink&) = delete;
-  RelayLink& operator=(const RelayLink&) = delete;
+  SessionLink(engine::LoopDriver& driver, LinkTarget target, Events& events);
+  ~SessionLink() override;  // Requires: Dial was not called, or OnLinkEnded was.
+  SessionLink(const SessionLink&) = delete;
+  SessionLink& operator=(const SessionLink&) = delete;
 
   // Dial may call OnLinkEnded before it returns, when the relay's CA cannot be read.
   void Dial();

@@ -1,4 +1,4 @@
-#include "client/relay_link.h"
+#include "client/session_link.h"
 
 #include <charconv>
 #include <utility>
@@ -20,12 +20,12 @@ using engine::ConnectionEnd;
 
 }  // namespace
 
-RelayLink::RelayLink(engine::LoopDriver& driver, LinkTarget target, Events& events)
+SessionLink::SessionLink(engine::LoopDriver& driver, LinkTarget target, Events& events)
     : driver_(driver), target_(std::move(target)), events_(events) {}
 
-RelayLink::~RelayLink() { CHECK(connection_ == nullptr); }
+SessionLink::~SessionLink() { CHECK(connection_ == nullptr); }
 
-void RelayLink::Dial() {
+void SessionLink::Dial() {
   CHECK(connection_ == nullptr);
   ++dials_;
   redial_ = false;
@@ -48,7 +48,7 @@ void RelayLink::Dial() {
                                                          target_.relay.host));
 }
 
-void RelayLink::Close() {
+void SessionLink::Close() {
   if (closing_ || connection_ == nullptr) return;
   closing_ = true;
   if (multiplexer_ != nullptr) {
@@ -58,13 +58,13 @@ void RelayLink::Close() {
   }
 }
 
-void RelayLink::Abort() {
+void SessionLink::Abort() {
   if (connection_ == nullptr) return;
   closing_ = true;
   connection_->Close();
 }
 
-void RelayLink::OnSecured(engine::SecureConnection& connection) {
+void SessionLink::OnSecured(engine::SecureConnection& connection) {
   multiplexer_ = std::make_unique<engine::Multiplexer>(
       engine::Side::kConnected, target_.options, static_cast<engine::LinkEvents&>(*this),
       driver_.loop().buffers(), driver_.loop().Now());
@@ -78,11 +78,11 @@ void RelayLink::OnSecured(engine::SecureConnection& connection) {
   connection.OutputReady();
 }
 
-void RelayLink::OnOpen(engine::StreamId id, engine::Priority, engine::ByteView) {
+void SessionLink::OnOpen(engine::StreamId id, engine::Priority, engine::ByteView) {
   multiplexer_->Reject(id, CloseCode::kUnsupported, "a client opens streams, and takes none");
 }
 
-void RelayLink::OnControl(engine::ByteView message) {
+void SessionLink::OnControl(engine::ByteView message) {
   engine::ControlMessage control;
   if (!engine::Decode(engine::AsText(message), control)) return;
   if (const auto* notice = std::get_if<engine::Notice>(&control)) {
@@ -103,7 +103,7 @@ void RelayLink::OnControl(engine::ByteView message) {
   events_.OnLinkReady();
 }
 
-void RelayLink::OnGoaway(CloseCode code, std::string_view text) {
+void SessionLink::OnGoaway(CloseCode code, std::string_view text) {
   if (code == CloseCode::kElsewhere && !ready_ && dials_ < kDialsMax) {
     uint32_t loop = 0;
     const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), loop);
@@ -122,13 +122,13 @@ void RelayLink::OnGoaway(CloseCode code, std::string_view text) {
   if (!ready_) connection_->Close();
 }
 
-void RelayLink::OnFailed(CloseCode code, std::string_view text) {
+void SessionLink::OnFailed(CloseCode code, std::string_view text) {
   if (!end_text_.empty()) return;
   end_code_ = code;
   end_text_ = SessionEndText(code, text, target_.node_label);
 }
 
-void RelayLink::OnClosed(engine::SecureConnection&, const ConnectionEnd& end) {
+void SessionLink::OnClosed(engine::SecureConnection&, const ConnectionEnd& end) {
   if (redial_ && !closing_) {
     multiplexer_.reset();
     connection_.reset();
@@ -139,7 +139,7 @@ void RelayLink::OnClosed(engine::SecureConnection&, const ConnectionEnd& end) {
       end_text_.empty() ? EndText(end) : end_text_);
 }
 
-std::string RelayLink::EndText(const ConnectionEnd& end) const {
+std::string SessionLink::EndText(const ConnectionEnd& end) const {
   if (!ready_) {
     switch (end.kind) {
       case ConnectionEnd::Kind::kUnreachable:
@@ -158,7 +158,7 @@ std::string RelayLink::EndText(const ConnectionEnd& end) const {
   return text + "\nthe session on " + Printable(target_.node_label) + " is over; start it again";
 }
 
-void RelayLink::End(CloseCode code, const std::string& text) {
+void SessionLink::End(CloseCode code, const std::string& text) {
   if (multiplexer_ != nullptr) multiplexer_->Disconnected(code, text);
   multiplexer_.reset();
   connection_.reset();
