@@ -89,6 +89,7 @@ TEST_P(LoopFile, AFullPipeHoldsUpItsSendAndNothingElse) {
     Timer timer(inside_);
     loop_->StartTimer(timer.op, loop_->Now() + milliseconds(20));
     ASSERT_TRUE(RunUntil([&] { return timer.finals == 1; }));
+    Settle();
     EXPECT_EQ(sender.finals, 0);
     loop_->Cancel(sender.op);
     ASSERT_TRUE(RunUntil([&] { return sender.finals == 1; }));

@@ -110,7 +110,7 @@ bool LoopFixture::RunUntil(const std::function<bool()>& done) {
 
 void LoopFixture::Settle() {
   const Instant start = loop_->Now();
-  while (loop_->Now() - start < milliseconds(20)) Run(milliseconds(5));
+  for (int i = 0; i < 10 || loop_->Now() - start < milliseconds(20); ++i) Run(milliseconds(2));
 }
 
 Socket LoopFixture::ListenOnLoopback(int backlog) {
