@@ -1,0 +1,256 @@
+// Goal: a session lives as long as it may and no longer, and the store and the audit trail say so.
+// Method: a fake data plane, a real store, and times that the test gives.
+
+#include "relay/broker/broker.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "engine/crypto/digest.h"
+#include "relay/store/sqlite_store.h"
+#include "tests/support/fake_data_plane.h"
+#include "tests/support/temporary_folder.h"
+
+namespace relay {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Pair;
+
+constexpr int64_t kNow = 1'700'000'000'000;
+
+class BrokerTest : public testing::Test {
+ protected:
+  BrokerTest() : store(OpenStore()), broker(*store, plane) {
+    EXPECT_TRUE(store->AddNode({.id = "mi-1", .name = "web"}).ok());
+    plane.nodes["mi-1"] = 3;
+  }
+  std::unique_ptr<SqliteStore> OpenStore() {
+    auto opened = SqliteStore::Open({.path = folder / "adit.db"}, engine::crypto::MasterKey{});
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    return *std::move(opened);
+  }
+  static StartRequest Wish() {
+    StartRequest request;
+    request.user_name = "alice";
+    request.principal = "arn:alice";
+    request.node_id = "mi-1";
+    return request;
+  }
+  StartedSession Start() {
+    auto result = broker.StartSession(Wish(), kNow);
+    EXPECT_TRUE(std::holds_alternative<StartedSession>(result));
+    return std::get<StartedSession>(result);
+  }
+  StartFailure::Kind FailureOf(const StartRequest& request) {
+    const auto result = broker.StartSession(request, kNow);
+    EXPECT_TRUE(std::holds_alternative<StartFailure>(result));
+    return std::get<StartFailure>(result).kind;
+  }
+  std::vector<std::string> Events() {
+    std::vector<std::string> names;
+    const auto events = store->ListAudit(0, 10'000);
+    for (const AuditEvent& event : *events) names.push_back(event.name);
+    return names;
+  }
+  std::string LastRecord() { return store->ListAudit(0, 10'000)->back().record; }
+
+  TemporaryFolder folder;
+  FakeDataPlane plane;
+  std::unique_ptr<SqliteStore> store;
+  Broker broker;
+};
+
+TEST_F(BrokerTest, ASessionIsPreparedWithWhatItMayDoAndTheHashOfItsToken) {
+  StartRequest wish = Wish();
+  wish.document = "AWS-StartPortForwardingSession";
+  wish.parameters = {{"portNumber", {"5432"}}};
+  const auto result = broker.StartSession(wish, kNow);
+  const auto& started = std::get<StartedSession>(result);
+  EXPECT_EQ(started.loop, 3u);
+  EXPECT_TRUE(started.session_id.starts_with("alice-"));
+  ASSERT_EQ(plane.grants.size(), 1u);
+  const SessionGrant& grant = plane.grants[0];
+  EXPECT_EQ(grant.session_id, started.session_id);
+  EXPECT_EQ(grant.principal, "arn:alice");
+  EXPECT_EQ(grant.plan.host, "localhost");
+  EXPECT_EQ(grant.plan.port, 5432);
+  EXPECT_EQ(grant.join_max, std::chrono::seconds(60));
+  EXPECT_EQ(grant.token_sha256, engine::crypto::Sha256(engine::AsBytes(started.token)));
+  const auto session = store->FindSession(started.session_id);
+  EXPECT_EQ(session->status, SessionStatus::kConnecting);
+  EXPECT_EQ(session->what, "tcp localhost:5432");
+  EXPECT_EQ(session->token_sha256, grant.token_sha256);
+}
+
+TEST_F(BrokerTest, TheDataPlaneHearsOfASessionOnlyWhenItIsCommitted) {
+  ASSERT_TRUE(store->Begin().ok());
+  Start();
+  EXPECT_TRUE(plane.grants.empty());
+  store->Rollback();
+  EXPECT_TRUE(plane.grants.empty());
+  EXPECT_EQ(broker.live_count(), 0u);
+  ASSERT_TRUE(store->Begin().ok());
+  Start();
+  ASSERT_TRUE(store->Commit().ok());
+  EXPECT_EQ(plane.grants.size(), 1u);
+  EXPECT_EQ(broker.live_count(), 1u);
+}
+
+TEST_F(BrokerTest, WhatCannotBeStartedIsNamed) {
+  using Kind = StartFailure::Kind;
+  StartRequest wish = Wish();
+  wish.node_id = "mi-2";
+  EXPECT_EQ(FailureOf(wish), Kind::kNotConnected);
+  wish = Wish();
+  wish.document = "Nothing";
+  EXPECT_EQ(FailureOf(wish), Kind::kInvalidDocument);
+  wish = Wish();
+  wish.parameters = {{"x", {"y"}}};
+  EXPECT_EQ(FailureOf(wish), Kind::kInvalidParameters);
+  EXPECT_TRUE(plane.grants.empty());
+}
+
+TEST_F(BrokerTest, ASessionThatNobodyJoinsFailsAfterAMinute) {
+  const StartedSession session = Start();
+  broker.Tick(kNow + 59'999);
+  EXPECT_TRUE(plane.ended.empty());
+  broker.Tick(kNow + 60'000);
+  EXPECT_THAT(plane.ended,
+              ElementsAre(Pair(session.session_id, "The client did not connect in time.")));
+  EXPECT_EQ(store->FindSession(session.session_id)->status, SessionStatus::kFailed);
+  EXPECT_EQ(broker.live_count(), 0u);
+  EXPECT_THAT(Events(), ElementsAre("SessionEnded"));
+}
+
+TEST_F(BrokerTest, AJoinedSessionEndsWithItsReasonAndItsBytes) {
+  const StartedSession session = Start();
+  broker.SessionJoined(session.session_id, "198.51.100.7", kNow + 5);
+  EXPECT_EQ(store->FindSession(session.session_id)->status, SessionStatus::kConnected);
+  broker.Tick(kNow + 3'600'000);
+  broker.SessionEnded(session.session_id, "The client left.", 10, 20, kNow + 3'600'001);
+  const auto found = store->FindSession(session.session_id);
+  EXPECT_EQ(found->status, SessionStatus::kTerminated);
+  EXPECT_EQ(found->details, "The client left.");
+  EXPECT_EQ(found->ended_unix_ms, kNow + 3'600'001);
+  EXPECT_EQ(found->bytes_in, 10u);
+  EXPECT_EQ(found->bytes_out, 20u);
+  EXPECT_THAT(Events(), ElementsAre("SessionConnected", "SessionEnded"));
+  EXPECT_THAT(LastRecord(), HasSubstr(R"("bytesFromNode":"20")"));
+  EXPECT_THAT(LastRecord(), HasSubstr("arn:alice"));
+  EXPECT_EQ(broker.live_count(), 0u);
+}
+
+TEST_F(BrokerTest, ASessionIsEndedAtItsMaximumDuration) {
+  const StartedSession session = Start();
+  broker.SessionJoined(session.session_id, "", kNow);
+  broker.Tick(kNow + 24 * 3'600'000 - 1);
+  EXPECT_TRUE(plane.ended.empty());
+  broker.Tick(kNow + 24 * 3'600'000);
+  ASSERT_EQ(plane.ended.size(), 1u);
+  broker.Tick(kNow + 24 * 3'600'000 + 1);
+  EXPECT_EQ(plane.ended.size(), 1u) << "it is told once";
+  broker.SessionEnded(session.session_id, "cut", 1, 2, kNow + 24 * 3'600'000 + 2);
+  EXPECT_THAT(store->FindSession(session.session_id)->details, HasSubstr("maximum duration"));
+  EXPECT_EQ(store->FindSession(session.session_id)->bytes_out, 2u);
+}
+
+TEST_F(BrokerTest, TerminationCutsTheSessionAndKeepsWhoDidIt) {
+  const StartedSession session = Start();
+  broker.SessionJoined(session.session_id, "", kNow);
+  ASSERT_TRUE(broker.TerminateSession(session.session_id, "Terminated by arn:bob.", kNow + 9).ok());
+  EXPECT_THAT(plane.ended, ElementsAre(Pair(session.session_id, "Terminated by arn:bob.")));
+  ASSERT_TRUE(broker.TerminateSession(session.session_id, "again", kNow + 9).ok());
+  EXPECT_EQ(plane.ended.size(), 1u);
+  broker.SessionEnded(session.session_id, "link closed", 1, 2, kNow + 10);
+  EXPECT_EQ(store->FindSession(session.session_id)->details, "Terminated by arn:bob.");
+  EXPECT_THAT(LastRecord(), HasSubstr("Terminated by arn:bob."));
+  EXPECT_EQ(broker.live_count(), 0u);
+}
+
+TEST_F(BrokerTest, AnEndThatTheDataPlaneNeverReportsIsWrittenAllTheSame) {
+  const StartedSession session = Start();
+  broker.SessionJoined(session.session_id, "", kNow);
+  ASSERT_TRUE(broker.TerminateSession(session.session_id, "why", kNow).ok());
+  EXPECT_EQ(broker.live_count(), 1u);
+  broker.Tick(kNow + 30'000);
+  EXPECT_EQ(broker.live_count(), 0u);
+  EXPECT_THAT(Events(), ElementsAre("SessionConnected", "SessionEnded"));
+}
+
+TEST_F(BrokerTest, TerminatingAnUnknownSessionIsNoError) {
+  EXPECT_TRUE(broker.TerminateSession("nobody-x", "why", kNow).ok());
+  EXPECT_TRUE(plane.ended.empty());
+}
+
+TEST_F(BrokerTest, AfterARestartWhatWasOpenIsTerminated) {
+  const StartedSession first = Start();
+  const StartedSession second = Start();
+  broker.SessionJoined(second.session_id, "", kNow);
+  Broker next(*store, plane);
+  ASSERT_TRUE(next.EndLeftovers(kNow + 1000).ok());
+  for (const std::string& id : {first.session_id, second.session_id}) {
+    EXPECT_EQ(store->FindSession(id)->status, SessionStatus::kTerminated);
+    EXPECT_EQ(store->FindSession(id)->details, "The relay was restarted.");
+  }
+  EXPECT_EQ(store->ListSessions({.over = false})->size(), 0u);
+  ASSERT_TRUE(next.EndLeftovers(kNow + 2000).ok());
+  EXPECT_EQ(Events().size(), 3u);
+}
+
+TEST_F(BrokerTest, ANodeThatConnectsIsKeptUpToDateAndAStrangerIsRefused) {
+  NodeConnection connection{.node_id = "mi-1", .platform = "Linux x", .source_ip = "192.0.2.1"};
+  ASSERT_TRUE(broker.NodeConnected(connection, kNow).ok());
+  const auto node = store->FindNode("mi-1");
+  EXPECT_EQ(node->name, "web");
+  EXPECT_EQ(node->platform, "Linux x");
+  EXPECT_EQ(node->source_ip, "192.0.2.1");
+  connection.node_id = "mi-stranger";
+  EXPECT_TRUE(absl::IsNotFound(broker.NodeConnected(connection, kNow)));
+  EXPECT_THAT(Events(), ElementsAre("NodeConnected"));
+}
+
+TEST_F(BrokerTest, ANodeThatLeavesIsToldFromOneWhoseLinkWasReplaced) {
+  broker.NodeDisconnected("mi-1", "newer link", kNow + 1);
+  EXPECT_TRUE(broker.IsConnected("mi-1"));
+  plane.nodes.clear();
+  broker.NodeDisconnected("mi-1", "gone", kNow + 2);
+  EXPECT_FALSE(broker.IsConnected("mi-1"));
+  EXPECT_EQ(store->FindNode("mi-1")->last_seen_unix_ms, kNow + 2);
+  EXPECT_THAT(Events(), ElementsAre("NodeLinkReplaced", "NodeDisconnected"));
+}
+
+TEST_F(BrokerTest, RecordsOfStreamsAreWrittenTogetherAndBeforeTheSessionsEnd) {
+  const StartedSession session = Start();
+  broker.SessionJoined(session.session_id, "", kNow);
+  broker.StreamOpened(session.session_id, 1, "tcp db:5432", kNow + 10);
+  broker.StreamClosed(session.session_id, 1, "finished", 5, 6, kNow + 20);
+  EXPECT_EQ(Events().size(), 1u);
+  broker.Tick(kNow + 100);
+  EXPECT_EQ(Events().size(), 1u);
+  broker.Tick(kNow + 260);
+  EXPECT_THAT(Events(), ElementsAre("SessionConnected", "StreamOpened", "StreamClosed"));
+  EXPECT_THAT(LastRecord(), HasSubstr(R"("outcome":"finished")"));
+  broker.StreamOpened(session.session_id, 3, "tcp db:5432", kNow + 300);
+  broker.SessionEnded(session.session_id, "left", 0, 0, kNow + 301);
+  EXPECT_EQ(Events().back(), "SessionEnded");
+  EXPECT_EQ(Events().size(), 5u);
+}
+
+TEST_F(BrokerTest, ManyRecordsOfStreamsDoNotWaitForTheClock) {
+  const StartedSession session = Start();
+  for (size_t i = 0; i < Broker::kStreamRecordsMax; ++i) {
+    broker.StreamOpened(session.session_id, 1, "x", kNow);
+  }
+  EXPECT_EQ(Events().size(), Broker::kStreamRecordsMax);
+}
+
+TEST_F(BrokerTest, AReportAboutAnUnknownSessionChangesNothing) {
+  broker.SessionJoined("nobody-x", "", kNow);
+  broker.SessionEnded("nobody-x", "", 1, 2, kNow);
+  EXPECT_TRUE(Events().empty());
+}
+
+}  // namespace
+}  // namespace relay

@@ -1,0 +1,85 @@
+// Goal: a document allows exactly what its parameters say, and nothing else is a document.
+// Method: each built-in document with good and bad parameters.
+
+#include "relay/broker/documents.h"
+
+#include <gtest/gtest.h>
+
+namespace relay {
+namespace {
+
+absl::StatusCode CodeOf(std::string_view name, const DocumentParameters& parameters) {
+  return ResolveDocument(name, parameters).status().code();
+}
+constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+
+TEST(Documents, NoNameAndTheShellDocumentAreAShell) {
+  for (const char* name : {"", "SSM-SessionManagerRunShell",
+                           "arn:aws:ssm:adit:000000000000:document/SSM-SessionManagerRunShell"}) {
+    const auto plan = ResolveDocument(name, {});
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    EXPECT_EQ(Describe(*plan), "shell");
+  }
+  EXPECT_EQ(CodeOf("", {{"command", {"ls"}}}), kInvalid);
+}
+
+TEST(Documents, CommandsAreTakenAsTheyAreWithAndWithoutTerminal) {
+  const std::string command = "printf '%s\n' 'a b' \"$x\"";
+  const auto plain = ResolveDocument("AWS-StartNonInteractiveCommand", {{"command", {command}}});
+  ASSERT_TRUE(plain.ok());
+  EXPECT_EQ(plain->kind, SessionKind::kExec);
+  EXPECT_EQ(plain->command, command);
+  EXPECT_FALSE(plain->with_terminal);
+  const auto terminal = ResolveDocument("AWS-StartInteractiveCommand", {{"command", {"top"}}});
+  EXPECT_TRUE(terminal->with_terminal);
+  EXPECT_EQ(Describe(*terminal), "exec -t top");
+}
+
+TEST(Documents, APortIsForwardedOnTheNodeOrToAHostBehindIt) {
+  const auto local = ResolveDocument("AWS-StartPortForwardingSession",
+                                     {{"portNumber", {"5432"}}, {"localPortNumber", {"0"}}});
+  ASSERT_TRUE(local.ok()) << local.status();
+  EXPECT_EQ(Describe(*local), "tcp localhost:5432");
+  const auto remote = ResolveDocument("AWS-StartPortForwardingSessionToRemoteHost",
+                                      {{"host", {"db.internal"}}, {"portNumber", {"65535"}}});
+  ASSERT_TRUE(remote.ok()) << remote.status();
+  EXPECT_EQ(Describe(*remote), "tcp db.internal:65535");
+  EXPECT_EQ(ResolveDocument("AWS-StartPortForwardingSession", {})->port, 80);
+}
+
+TEST(Documents, UnknownNamesAreNotFound) {
+  for (const char* name : {"Nothing", "AWS-RunShellScript", "ssm-sessionmanagerrunshell",
+                           "arn:aws:ssm:adit:0:parameter/SSM-SessionManagerRunShell"}) {
+    const auto plan = ResolveDocument(name, {});
+    EXPECT_TRUE(absl::IsNotFound(plan.status())) << name;
+    EXPECT_EQ(plan.status().message(),
+              absl::string_view("Document with name " + std::string(name) + " does not exist."));
+  }
+}
+
+TEST(Documents, ParametersOutsideTheirLimitsAreInvalid) {
+  const char* forward = "AWS-StartPortForwardingSession";
+  for (const char* port : {"", "0", "65536", "99999", "080", "-1", "80 ", "http", "8 0", "0x50"}) {
+    EXPECT_EQ(CodeOf(forward, {{"portNumber", {port}}}), kInvalid) << port;
+  }
+  EXPECT_EQ(CodeOf(forward, {{"portNumber", {"80", "81"}}}), kInvalid);
+  EXPECT_EQ(CodeOf(forward, {{"portNumber", {}}}), kInvalid);
+  EXPECT_EQ(CodeOf(forward, {{"host", {"db"}}}), kInvalid);
+  EXPECT_EQ(CodeOf(forward, {{"localPortNumber", {"70000"}}}), kInvalid);
+  const char* remote = "AWS-StartPortForwardingSessionToRemoteHost";
+  EXPECT_EQ(CodeOf(remote, {{"portNumber", {"80"}}}), kInvalid);
+  for (const std::string& host : {std::string(), std::string("a b"), std::string("a;b"),
+                                  std::string("-a"), std::string("a\nb"), std::string(254, 'a')}) {
+    EXPECT_EQ(CodeOf(remote, {{"host", {host}}}), kInvalid) << host;
+  }
+  EXPECT_EQ(CodeOf(remote, {{"host", {"::1"}}, {"portNumber", {"22"}}}), absl::StatusCode::kOk);
+  const char* command = "AWS-StartNonInteractiveCommand";
+  EXPECT_EQ(CodeOf(command, {}), kInvalid);
+  EXPECT_EQ(CodeOf(command, {{"command", {""}}}), kInvalid);
+  EXPECT_EQ(CodeOf(command, {{"command", {std::string("a\0b", 3)}}}), kInvalid);
+  EXPECT_EQ(CodeOf(command, {{"command", {std::string(8 * 1024, 'c')}}}), absl::StatusCode::kOk);
+  EXPECT_EQ(CodeOf(command, {{"command", {std::string(8 * 1024 + 1, 'c')}}}), kInvalid);
+}
+
+}  // namespace
+}  // namespace relay
