@@ -1,0 +1,356 @@
+// Goal: what was committed is there after a restart, secrets are not in the file, and a disk that
+// does not work is an error and never a crash.
+// Method: a store in a folder of its own; its bytes are searched, its schema set back, its limit
+// hit.
+
+#include "relay/store/sqlite_store.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "relay/store/master_key.h"
+#include "relay/store/schema.h"
+#include "tests/support/temporary_folder.h"
+
+namespace relay {
+namespace {
+
+using engine::crypto::MasterKey;
+
+MasterKey Key(uint8_t fill) {
+  MasterKey key;
+  key.fill(std::byte{fill});
+  return key;
+}
+
+class SqliteStoreTest : public testing::Test {
+ protected:
+  std::string path() const { return folder / "adit.db"; }
+  std::unique_ptr<SqliteStore> Open(uint8_t key = 1, uint64_t size_max = uint64_t{1} << 30) {
+    auto store = SqliteStore::Open({.path = path(), .size_max_bytes = size_max}, Key(key));
+    EXPECT_TRUE(store.ok()) << store.status();
+    return store.ok() ? *std::move(store) : nullptr;
+  }
+  std::string FileBytes() const {
+    std::string bytes;
+    for (const char* suffix : {"", "-wal"}) {
+      std::ifstream file(path() + suffix, std::ios::binary);
+      bytes.append(std::istreambuf_iterator<char>(file), {});
+    }
+    return bytes;
+  }
+  static AccessKey Admin() {
+    return {.id = "AKIATEST",
+            .user_name = "admin",
+            .principal = "arn:aws:iam::000000000000:user/admin",
+            .secret = "a-very-secret-secret",
+            .created_unix_ms = 5};
+  }
+  static Session SessionAt(const std::string& id, int64_t started) {
+    Session session;
+    session.id = id;
+    session.node_id = "mi-1";
+    session.principal = "arn:me";
+    session.started_unix_ms = started;
+    return session;
+  }
+
+  TemporaryFolder folder;
+};
+
+TEST_F(SqliteStoreTest, EverythingIsThereAfterARestart) {
+  Activation activation{.id = "act", .description = "d", .registration_limit = 3};
+  activation.code_sha256[0] = std::byte{7};
+  Session session = SessionAt("s-1", 100);
+  session.what = "shell";
+  session.token_sha256[31] = std::byte{9};
+  {
+    const auto store = Open();
+    EXPECT_EQ(store->HasAccessKeys().value(), false);
+    EXPECT_TRUE(store->AddAccessKey(Admin()).ok());
+    EXPECT_TRUE(store->AddNode({.id = "mi-1", .name = "web", .registered_unix_ms = 4}).ok());
+    EXPECT_TRUE(store->AddActivation(activation).ok());
+    EXPECT_TRUE(store->AddSession(session).ok());
+    EXPECT_TRUE(store->SetSessionBytes("s-1", 10, uint64_t{1} << 40).ok());
+    EXPECT_TRUE(store->AppendAudit({.id = "e-1", .name = "X", .record = "{}"}).ok());
+  }
+  const auto store = Open();
+  EXPECT_EQ(store->HasAccessKeys().value(), true);
+  const auto key = store->FindAccessKey("AKIATEST");
+  ASSERT_TRUE(key.ok()) << key.status();
+  EXPECT_EQ(key->secret, "a-very-secret-secret");
+  EXPECT_TRUE(key->active);
+  EXPECT_EQ(store->FindNode("mi-1")->name, "web");
+  EXPECT_EQ(store->FindActivation("act")->code_sha256, activation.code_sha256);
+  const auto found = store->FindSession("s-1");
+  EXPECT_EQ(found->what, "shell");
+  EXPECT_EQ(found->token_sha256, session.token_sha256);
+  EXPECT_EQ(found->bytes_out, uint64_t{1} << 40);
+  EXPECT_EQ(store->ListAudit(0, 10)->at(0).sequence, 1u);
+}
+
+TEST_F(SqliteStoreTest, WhatIsNotThereIsNotFoundAndWhatIsThereIsNotAddedTwice) {
+  const auto store = Open();
+  EXPECT_TRUE(absl::IsNotFound(store->FindAccessKey("x").status()));
+  EXPECT_TRUE(absl::IsNotFound(store->FindNode("x").status()));
+  EXPECT_TRUE(absl::IsNotFound(store->FindActivation("x").status()));
+  EXPECT_TRUE(absl::IsNotFound(store->FindSession("x").status()));
+  EXPECT_TRUE(absl::IsNotFound(store->TouchNode("x", 1)));
+  EXPECT_TRUE(absl::IsNotFound(store->UpdateNode({.id = "x"})));
+  EXPECT_TRUE(store->AddAccessKey(Admin()).ok());
+  EXPECT_TRUE(absl::IsAlreadyExists(store->AddAccessKey(Admin())));
+}
+
+TEST_F(SqliteStoreTest, TheFileHoldsNoSecretAndNobodyElseMayReadIt) {
+  const auto store = Open();
+  ASSERT_TRUE(store->AddAccessKey(Admin()).ok());
+  const std::string bytes = FileBytes();
+  EXPECT_NE(bytes.find("AKIATEST"), std::string::npos);
+  EXPECT_EQ(bytes.find("a-very-secret-secret"), std::string::npos);
+  for (const char* suffix : {"", "-wal"}) {
+    struct stat facts;
+    ASSERT_EQ(stat((path() + suffix).c_str(), &facts), 0);
+    EXPECT_EQ(facts.st_mode & 0777, 0600u) << suffix;
+  }
+}
+
+TEST_F(SqliteStoreTest, ATransactionIsKeptWholeOrNotAtAll) {
+  const auto store = Open();
+  int done = 0;
+  ASSERT_TRUE(store->Begin().ok());
+  ASSERT_TRUE(store->AddNode({.id = "mi-1"}).ok());
+  store->AfterCommit([&] { ++done; });
+  store->Rollback();
+  EXPECT_TRUE(absl::IsNotFound(store->FindNode("mi-1").status()));
+  EXPECT_EQ(done, 0);
+
+  ASSERT_TRUE(store->Begin().ok());
+  ASSERT_TRUE(store->AddNode({.id = "mi-1"}).ok());
+  store->AfterCommit([&] { ++done; });
+  EXPECT_EQ(done, 0);
+  ASSERT_TRUE(store->Commit().ok());
+  EXPECT_EQ(done, 1);
+  EXPECT_TRUE(store->FindNode("mi-1").ok());
+  store->AfterCommit([&] { ++done; });
+  EXPECT_EQ(done, 2);
+}
+
+TEST_F(SqliteStoreTest, AStoreUnderAnotherMasterKeyIsRefusedByName) {
+  Open(1).reset();
+  const auto other = SqliteStore::Open({.path = path()}, Key(2));
+  EXPECT_TRUE(absl::IsPermissionDenied(other.status()));
+  EXPECT_NE(other.status().ToString().find("another master key"), std::string::npos);
+  EXPECT_NE(Open(1), nullptr);
+}
+
+TEST_F(SqliteStoreTest, RotationMovesEverySecretUnderTheNewKey) {
+  {
+    const auto store = Open(1);
+    for (int i = 0; i < 20; ++i) {
+      AccessKey key = Admin();
+      key.id += std::to_string(i);
+      key.secret += std::to_string(i);
+      ASSERT_TRUE(store->AddAccessKey(key).ok());
+    }
+    EXPECT_TRUE(absl::IsPermissionDenied(store->RotateMasterKey(Key(9), Key(2))));
+    ASSERT_TRUE(store->RotateMasterKey(Key(1), Key(2)).ok());
+    EXPECT_EQ(store->FindAccessKey("AKIATEST7")->secret, "a-very-secret-secret7");
+  }
+  EXPECT_FALSE(SqliteStore::Open({.path = path()}, Key(1)).ok());
+  const auto store = Open(2);
+  EXPECT_EQ(store->FindAccessKey("AKIATEST19")->secret, "a-very-secret-secret19");
+}
+
+TEST_F(SqliteStoreTest, ASecretMovedToAnotherRowDoesNotOpen) {
+  {
+    const auto store = Open();
+    AccessKey other = Admin();
+    other.id = "AKIAOTHER";
+    ASSERT_TRUE(store->AddAccessKey(Admin()).ok());
+    ASSERT_TRUE(store->AddAccessKey(other).ok());
+  }
+  {
+    const auto database = SqliteDatabase::Open({.path = path()});
+    ASSERT_TRUE((*database)
+                    ->Execute("UPDATE access_keys SET sealed_secret = (SELECT sealed_secret FROM"
+                              " access_keys WHERE id = 'AKIAOTHER') WHERE id = 'AKIATEST'")
+                    .ok());
+  }
+  const auto store = Open();
+  EXPECT_EQ(store->FindAccessKey("AKIATEST").status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_TRUE(store->FindAccessKey("AKIAOTHER").ok());
+}
+
+TEST_F(SqliteStoreTest, AVersion1FileIsUpgradedAndKeepsItsRows) {
+  {
+    const auto database = SqliteDatabase::Open({.path = path()});
+    ASSERT_TRUE(database.ok());
+    ASSERT_TRUE((*database)->Execute(Migrations()[0]).ok());
+    ASSERT_TRUE((*database)
+                    ->Execute("CREATE TABLE schema_version(version INTEGER NOT NULL) STRICT;"
+                              "INSERT INTO schema_version VALUES(1);"
+                              "INSERT INTO nodes VALUES('mi-1', 'old', '', '', '', '', 1, 2);"
+                              "INSERT INTO sessions VALUES('s-1', 'mi-1', 'arn:me', '', '', '', '',"
+                              " 1, x'00', 50, 0, '')")
+                    .ok());
+  }
+  const auto store = Open();
+  EXPECT_EQ(store->FindNode("mi-1")->name, "old");
+  const auto session = store->FindSession("s-1");
+  ASSERT_TRUE(session.ok()) << session.status();
+  EXPECT_EQ(session->started_unix_ms, 50);
+  EXPECT_EQ(session->bytes_in, 0u);
+  EXPECT_TRUE(store->SetSessionBytes("s-1", 1, 2).ok());
+}
+
+TEST_F(SqliteStoreTest, AFileOfANewerVersionIsRefused) {
+  Open().reset();
+  {
+    const auto database = SqliteDatabase::Open({.path = path()});
+    ASSERT_TRUE((*database)->Execute("UPDATE schema_version SET version = 99").ok());
+  }
+  const auto store = SqliteStore::Open({.path = path()}, Key(1));
+  EXPECT_TRUE(absl::IsFailedPrecondition(store.status()));
+  EXPECT_NE(store.status().ToString().find("newer adit-relay"), std::string::npos);
+}
+
+TEST_F(SqliteStoreTest, AMigrationThatFailsChangesNothing) {
+  {
+    const auto database = SqliteDatabase::Open({.path = path()});
+    // A table that version 1 would make.
+    ASSERT_TRUE((*database)->Execute("CREATE TABLE audit(x)").ok());
+  }
+  EXPECT_FALSE(SqliteStore::Open({.path = path()}, Key(1)).ok());
+  const auto database = SqliteDatabase::Open({.path = path()});
+  EXPECT_TRUE((*database)->Execute("CREATE TABLE nodes(x)").ok()) << "nothing was left behind";
+}
+
+TEST_F(SqliteStoreTest, AFullDiskIsAnErrorAndTheStoreGoesOn) {
+  const auto store = Open(1, 256 * 1024);
+  absl::Status status;
+  int written = 0;
+  for (; written < 1000 && status.ok(); ++written) {
+    status = store->AppendAudit(
+        {.id = std::to_string(written), .name = "X", .record = std::string(1000, 'r')});
+  }
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+  EXPECT_GT(written, 50);
+  // Inside a transaction SQLite may have rolled back by itself.
+  ASSERT_TRUE(store->Begin().ok());
+  EXPECT_FALSE(store->AppendAudit({.id = "big", .record = std::string(500'000, 'r')}).ok());
+  store->Rollback();
+  EXPECT_TRUE(store->ListAudit(0, 10).ok());
+  EXPECT_EQ(store->ListAudit(0, 1000)->size(), static_cast<size_t>(written - 1));
+}
+
+TEST_F(SqliteStoreTest, AStoreThatCannotBeWrittenIsAnErrorThatSaysWhatToDo) {
+  const auto missing = SqliteStore::Open({.path = folder / "none/adit.db"}, Key(1));
+  EXPECT_NE(missing.status().ToString().find("check that the state directory"), std::string::npos);
+  Open().reset();
+  ASSERT_EQ(chmod(path().c_str(), 0400), 0);
+  ASSERT_EQ(chmod(folder.path().c_str(), 0500), 0);
+  const bool is_root = geteuid() == 0;
+  if (is_root) {
+    ASSERT_EQ(seteuid(65534), 0);  // Root may write everywhere.
+  }
+  const auto store = SqliteStore::Open({.path = path()}, Key(1));
+  if (is_root) {
+    ASSERT_EQ(seteuid(0), 0);
+  }
+  chmod(folder.path().c_str(), 0700);
+  EXPECT_TRUE(absl::IsPermissionDenied(store.status())) << store.status();
+}
+
+TEST_F(SqliteStoreTest, WhatIsNoDatabaseIsRefused) {
+  std::ofstream(path()) << std::string(10'000, 'x');
+  const auto store = SqliteStore::Open({.path = path()}, Key(1));
+  EXPECT_EQ(store.status().code(), absl::StatusCode::kDataLoss) << store.status();
+}
+
+TEST_F(SqliteStoreTest, ASecondRelayOnTheSameStoreIsRefused) {
+  const auto store = Open();
+  const auto second = SqliteStore::Open({.path = path()}, Key(1));
+  EXPECT_NE(second.status().ToString().find("another process has it open"), std::string::npos)
+      << second.status();
+}
+
+TEST_F(SqliteStoreTest, RegistrationsAreCountedUpToTheLimit) {
+  const auto store = Open();
+  ASSERT_TRUE(store->AddActivation({.id = "act", .registration_limit = 2}).ok());
+  EXPECT_TRUE(store->CountRegistration("act").ok());
+  EXPECT_TRUE(store->CountRegistration("act").ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(store->CountRegistration("act")));
+  EXPECT_EQ(store->FindActivation("act")->registration_count, 2u);
+}
+
+TEST_F(SqliteStoreTest, ASessionEndsOnceAndKeepsItsFirstReason) {
+  const auto store = Open();
+  ASSERT_TRUE(store->AddSession(SessionAt("s", 10)).ok());
+  ASSERT_TRUE(store->SetSessionConnected("s").ok());
+  EXPECT_EQ(store->FindSession("s")->status, SessionStatus::kConnected);
+  ASSERT_TRUE(store->EndSession({.id = "s", .details = "first", .ended_unix_ms = 20}).ok());
+  ASSERT_TRUE(store->EndSession({.id = "s", .details = "second", .ended_unix_ms = 30}).ok());
+  ASSERT_TRUE(store->SetSessionConnected("s").ok());
+  EXPECT_EQ(store->FindSession("s")->details, "first");
+  EXPECT_EQ(store->FindSession("s")->ended_unix_ms, 20);
+  EXPECT_EQ(store->FindSession("s")->status, SessionStatus::kTerminated);
+}
+
+TEST_F(SqliteStoreTest, SessionsAreListedNewestFirstInPagesWithoutGapOrRepetition) {
+  const auto store = Open();
+  for (int i = 0; i < 25; ++i) {  // Several with the same time.
+    ASSERT_TRUE(store->AddSession(SessionAt("s-" + std::to_string(100 + i), i / 4)).ok());
+  }
+  SessionQuery query{.count_max = 4};
+  std::vector<std::string> seen;
+  for (;;) {
+    const auto page = store->ListSessions(query);
+    ASSERT_TRUE(page.ok()) << page.status();
+    if (page->empty()) break;
+    for (const Session& session : *page) seen.push_back(session.id);
+    query.after = SessionQuery::Position{page->back().started_unix_ms, page->back().id};
+  }
+  ASSERT_EQ(seen.size(), 25u);
+  EXPECT_EQ(seen.front(), "s-124");
+  EXPECT_EQ(seen.back(), "s-100");
+  EXPECT_TRUE(std::is_sorted(seen.rbegin(), seen.rend()));
+}
+
+TEST_F(SqliteStoreTest, EachFilterNarrowsTheList) {
+  const auto store = Open();
+  Session other = SessionAt("other", 200);
+  other.node_id = "mi-2";
+  other.principal = "arn:you";
+  ASSERT_TRUE(store->AddSession(SessionAt("mine", 100)).ok());
+  ASSERT_TRUE(store->AddSession(other).ok());
+  ASSERT_TRUE(store->AddSession(SessionAt("over", 50)).ok());
+  ASSERT_TRUE(store->EndSession({.id = "over", .ended_unix_ms = 60}).ok());
+  const auto ids = [&](const SessionQuery& query) {
+    std::string text;
+    const auto found = store->ListSessions(query);
+    for (const Session& session : *found) text += session.id + " ";
+    return text;
+  };
+  EXPECT_EQ(ids({}), "other mine ");
+  EXPECT_EQ(ids({.over = true}), "over ");
+  EXPECT_EQ(ids({.node_id = "mi-2"}), "other ");
+  EXPECT_EQ(ids({.principal = "arn:me"}), "mine ");
+  EXPECT_EQ(ids({.id = "mine"}), "mine ");
+  EXPECT_EQ(ids({.status = SessionStatus::kConnected}), "");
+  EXPECT_EQ(ids({.started_from = 150}), "other ");
+  EXPECT_EQ(ids({.started_to = 150}), "mine ");
+}
+
+TEST_F(SqliteStoreTest, TextFromOutsideIsDataAndNeverSql) {
+  const auto store = Open();
+  const std::string evil = "x'); DROP TABLE nodes; --";
+  ASSERT_TRUE(store->AddNode({.id = evil, .name = std::string("a\0b", 3)}).ok());
+  EXPECT_EQ(store->FindNode(evil)->name, std::string("a\0b", 3));
+}
+
+}  // namespace
+}  // namespace relay
