@@ -1,5 +1,6 @@
 #include "relay/loop_thread.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "relay/switchboard/switchboard.h"
@@ -12,6 +13,8 @@ namespace {
 constexpr engine::Duration kWaitMax = std::chrono::seconds(1);
 
 }  // namespace
+
+uint32_t LoopThread::CountOfCores() { return std::max(1u, std::thread::hardware_concurrency()); }
 
 absl::StatusOr<std::unique_ptr<LoopThread>> LoopThread::Start(const engine::LoopOptions& options,
                                                               MakeSwitchboard make) {

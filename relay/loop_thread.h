@@ -21,6 +21,9 @@ class LoopThread {
  public:
   using MakeSwitchboard = std::function<std::unique_ptr<Switchboard>(engine::LoopDriver&)>;
 
+  // CountOfCores is how many such threads this machine can run at the same time; at least 1.
+  static uint32_t CountOfCores();
+
   // Start returns when the loop runs, or with the reason why it cannot.
   static absl::StatusOr<std::unique_ptr<LoopThread>> Start(const engine::LoopOptions& options,
                                                            MakeSwitchboard make);

@@ -5,7 +5,6 @@
 #include <iterator>
 #include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -120,8 +119,7 @@ struct Relay::State {
 };
 
 absl::Status Relay::State::StartLoops(int listener) {
-  const uint32_t count =
-      config.loops != 0 ? config.loops : std::max(1u, std::thread::hardware_concurrency());
+  const uint32_t count = config.loops != 0 ? config.loops : LoopThread::CountOfCores();
   config.loop.block_count = kBlocksPerLoop;
   std::vector<LoopThread*> threads;
   for (uint32_t index = 0; index < count; ++index) {

@@ -229,7 +229,8 @@ TEST_P(ProcessTargetTest, TwoHundredSessionsLeaveNoDescriptorAndNoChild) {
   for (int round = 0; round < 10; ++round) {
     std::vector<PeerStream*> streams;
     for (int i = 0; i < 20; ++i) {
-      streams.push_back(i % 2 == 0 ? &Script("echo x; exec cat") : &TerminalScript("echo x; exec cat"));
+      streams.push_back(i % 2 == 0 ? &Script("echo x; exec cat")
+                                   : &TerminalScript("echo x; exec cat"));
     }
     RunUntil([&] {
       return std::all_of(streams.begin(), streams.end(),

@@ -15,7 +15,7 @@ void TargetFixture::SetUp() {
   options.io = GetParam();
   options.block_count = 1024;
   absl::StatusOr<std::unique_ptr<engine::Loop>> loop = engine::CreateLoop(options);
-  if (!loop.ok()) GTEST_SKIP() << loop.status();
+  if (!loop.ok()) GTEST_SKIP() << "needs this kernel to give the loop: " << loop.status();
   driver_ = std::make_unique<engine::LoopDriver>(std::move(*loop));
   children_ = std::make_unique<ChildWatcher>(driver_->loop());
   // Sessions run as whoever runs the test; where that is root, as a user that every Debian has.
