@@ -28,6 +28,9 @@ namespace {
 // is where the sum ends.
 constexpr uint16_t kBlocksPerLoop = 32 * 1024;
 constexpr int kBacklog = 4096;
+// A relay that was killed may leave its port taken for a moment, until the kernel has let go.
+constexpr int kListenTries = 10;
+constexpr engine::Duration kListenPause = std::chrono::milliseconds(300);
 constexpr engine::Duration kStopGrace = std::chrono::seconds(5);
 constexpr int64_t kIdentityCheckSeconds = 24 * 3600;
 
@@ -64,7 +67,11 @@ absl::StatusOr<Listener> Listen(const Config& config) {
   options.is_logged = false;
   const absl::StatusOr<std::unique_ptr<engine::Loop>> loop = engine::CreateLoop(options);
   if (!loop.ok()) return loop.status();
-  const engine::Opened opened = (*loop)->Listen(*address, kBacklog);
+  engine::Opened opened = (*loop)->Listen(*address, kBacklog);
+  for (int i = 1; i < kListenTries && opened.error == engine::IoError::kInUse; ++i) {
+    (*loop)->RunOnce(kListenPause);  // Nothing is in flight: it only waits.
+    opened = (*loop)->Listen(*address, kBacklog);
+  }
   if (opened.error == engine::IoError::kInUse) {
     return absl::AlreadyExistsError("another process listens on " + config.listen +
                                     "; stop it or choose another --listen");

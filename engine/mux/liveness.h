@@ -10,6 +10,11 @@
 
 namespace engine {
 
+// How long a link may be silent before it is pinged, and before it is given up. With the last words
+// that the connection then tries to say, a dead peer is noticed within 15 s.
+inline constexpr Duration kPingInterval = std::chrono::seconds(4);
+inline constexpr Duration kSilenceMax = std::chrono::seconds(11);
+
 // Liveness decides when to ping and when to give a link up, and measures the round trip.
 //
 // A link that was silent for `ping_interval` is pinged, again after each further interval, and

@@ -24,6 +24,7 @@
 #include "engine/base/time.h"
 #include "engine/buffer/buffer_pool.h"
 #include "engine/buffer/record_protocol.h"
+#include "engine/mux/liveness.h"
 #include "engine/wire/frame.h"
 
 namespace engine {
@@ -45,8 +46,8 @@ struct MultiplexerOptions {
   uint64_t window_bytes_max = 8 * 1024 * 1024;        // To what auto-tuning may grow it.
   uint64_t window_bytes_sum_max = 128 * 1024 * 1024;  // All streams together: bounds what we hold.
   uint32_t output_bytes_per_stream_max = 256 * 1024;  // Write takes nothing beyond this.
-  Duration ping_interval = std::chrono::seconds(5);   // When nothing was heard for this long.
-  Duration silence_max = std::chrono::seconds(15);    // Then the link is given up: kSilent.
+  Duration ping_interval = kPingInterval;             // When nothing was heard for this long.
+  Duration silence_max = kSilenceMax;                 // Then the link is given up: kSilent.
 };
 
 // StreamEvents is what a stream tells its owner. Calls come only from inside Receive,

@@ -18,8 +18,8 @@ AgentRole::AgentRole(Switchboard& switchboard, engine::SecureConnection& connect
       connection_(connection),
       node_id_(std::move(node_id)),
       serial_(switchboard.NextLinkSerial()),
-      port_({.peer_opens = false, .circuits_max = kCircuitsMax}, connection,
-            connection.loop().buffers(), *this, connection.loop().Now()) {}
+      port_({.peer_opens = false, .circuits_max = kCircuitsMax, .link_bytes_max = kLinkBytesMax},
+            connection, connection.loop().buffers(), *this, connection.loop().Now()) {}
 
 AgentRole::~AgentRole() { *alive_ = false; }
 
@@ -47,6 +47,7 @@ void AgentRole::OnHello(const engine::Hello& hello) {
 }
 
 void AgentRole::Admitted(const absl::Status& status) {
+  if (!connected_) return;  // It failed meanwhile.
   if (!status.ok()) {
     return port_.Goaway(CloseCode::kDenied, std::string(status.message()));
   }
@@ -81,6 +82,7 @@ void AgentRole::OnCircuitEnded(Circuit&, CloseCode) {}
 void AgentRole::OnFailed(CloseCode code, std::string_view text) {
   engine::log::Write(Level::kWarning, "agent_link_failed",
                      {{"node", node_id_}, {"code", engine::CloseCodeName(code)}, {"why", text}});
+  Leave(text);
 }
 
 void AgentRole::Replaced() { port_.Goaway(CloseCode::kReplaced, "this node connected anew"); }
@@ -89,8 +91,14 @@ void AgentRole::Farewell() { port_.Drain(CloseCode::kShuttingDown, "the relay is
 
 void AgentRole::Disconnected(std::string_view text) {
   port_.EndAll(CloseCode::kNodeGone, "the connection to the node was lost");
+  Leave(text);
+}
+
+void AgentRole::Leave(std::string_view why) {
   switchboard_.NodeLeft(*this);
-  if (connected_) switchboard_.control().NodeDisconnected(node_id_, serial_, std::string(text));
+  if (!connected_) return;
+  connected_ = false;
+  switchboard_.control().NodeDisconnected(node_id_, serial_, std::string(why));
 }
 
 }  // namespace relay

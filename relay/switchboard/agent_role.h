@@ -18,6 +18,9 @@ class AgentRole final : public Role, private SwitchPort::Events {
  public:
   // A forward of 10,000 connections fits, and so does what many clients open at once.
   static constexpr uint32_t kCircuitsMax = 16 * 1024;
+  // Opens and resets that wait for the agent to read: about 3,000 opens, and a reset of each
+  // stream.
+  static constexpr size_t kLinkBytesMax = 2 * 1024 * 1024;
 
   // `node_id` is the name in the verified client certificate.
   AgentRole(Switchboard& switchboard, engine::SecureConnection& connection, std::string node_id);
@@ -41,12 +44,14 @@ class AgentRole final : public Role, private SwitchPort::Events {
   void OnCircuitEnded(Circuit&, engine::CloseCode) override;
   void OnFailed(engine::CloseCode code, std::string_view text) override;
   void Admitted(const absl::Status& status);
+  // Leave makes the node unreachable through this link, once; its connection may end later.
+  void Leave(std::string_view why);
 
   Switchboard& switchboard_;
   engine::SecureConnection& connection_;
   const std::string node_id_;
   const uint64_t serial_;
-  bool connected_ = false;  // The control thread was told.
+  bool connected_ = false;  // The control thread was told, and not yet that it is over.
   SwitchPort port_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // For answers that come too late.
 };

@@ -17,6 +17,7 @@ using engine::CloseCode;
 ClientRole::ClientRole(Switchboard& switchboard, engine::SecureConnection& connection)
     : switchboard_(switchboard),
       connection_(connection),
+      open_rate_(connection.loop().Now()),
       port_({.peer_opens = true, .circuits_max = kCircuitsMax}, connection,
             connection.loop().buffers(), *this, connection.loop().Now()) {}
 
@@ -46,6 +47,9 @@ void ClientRole::OnOpen(engine::StreamId id, engine::Priority priority, uint64_t
                         std::string_view request) {
   if (!grant_.has_value()) {
     return port_.Reject(id, CloseCode::kDenied, "no session was joined on this link");
+  }
+  if (!open_rate_.Take(connection_.loop().Now())) {
+    return port_.Reject(id, CloseCode::kTooMany, "streams are opened too fast; try again soon");
   }
   CheckedOpen checked = CheckOpen(*grant_, request);
   if (checked.code != CloseCode::kNormal) return port_.Reject(id, checked.code, checked.text);

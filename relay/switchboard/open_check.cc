@@ -37,7 +37,10 @@ void Stamp(const SessionGrant&, engine::TcpRequest&) {}
 CheckedOpen CheckOpen(const SessionGrant& grant, std::string_view request) {
   engine::OpenRequest open;
   if (!engine::DecodeOpen(request, open)) {
-    return {CloseCode::kUnsupported, "the relay does not know this kind of stream", {}, {}};
+    return {CloseCode::kUnsupported,
+            "the relay cannot read what is to be opened; update the older side",
+            {},
+            {}};
   }
   return std::visit(
       [&grant](auto& wanted) -> CheckedOpen {

@@ -73,7 +73,9 @@ SwitchPort::SwitchPort(const Options& options, engine::RecordCarrier& carrier,
     : options_(options),
       carrier_(carrier),
       events_(events),
-      queue_({.chunks = engine::OutputQueue::Chunks::kWhole}, pool, *this),
+      queue_(
+          {.link_bytes_max = options.link_bytes_max, .chunks = engine::OutputQueue::Chunks::kWhole},
+          pool, *this),
       liveness_(options.ping_interval, options.silence_max, now),
       hello_deadline_(now + options.hello_max) {}
 
@@ -103,6 +105,11 @@ bool SwitchPort::Connect(std::unique_ptr<Circuit> circuit, uint64_t limit,
   if (ends_.size() >= options_.circuits_max ||
       node_port.ends_.size() >= node_port.options_.circuits_max) {
     Reject(client.id(), CloseCode::kTooMany, "too many streams are open on this link");
+    return false;
+  }
+  // The other half is for the resets of what is open: they must never be too many.
+  if (node_port.queue_.link_bytes() >= node_port.options_.link_bytes_max / 2) {
+    Reject(client.id(), CloseCode::kTooMany, "too many streams are being opened on this node");
     return false;
   }
   queue_.Open(client, limit);

@@ -44,9 +44,10 @@ class SwitchPort final : public engine::RecordProtocol, private engine::OutputQu
   struct Options {
     bool peer_opens = false;  // A client's link: the peer opens streams, with odd ids.
     uint32_t circuits_max = 1024;
+    size_t link_bytes_max = 64 * 1024;  // Frames of the link itself that wait for the peer to read.
     engine::Duration hello_max = std::chrono::seconds(10);
-    engine::Duration ping_interval = std::chrono::seconds(5);
-    engine::Duration silence_max = std::chrono::seconds(15);
+    engine::Duration ping_interval = engine::kPingInterval;
+    engine::Duration silence_max = engine::kSilenceMax;
   };
 
   SwitchPort(const Options& options, engine::RecordCarrier& carrier, engine::BufferPool& pool,
@@ -54,7 +55,8 @@ class SwitchPort final : public engine::RecordProtocol, private engine::OutputQu
   ~SwitchPort() override;  // Requires: no circuit is left; see EndAll.
 
   // Connect takes a new circuit whose client end is on this port, and passes the request on to its
-  // node end. False, with the stream rejected: one of the ports has circuits_max, or is over.
+  // node end. False, with the stream rejected: one of the ports has circuits_max or is over, or the
+  // node's has half of link_bytes_max waiting.
   bool Connect(std::unique_ptr<Circuit> circuit, uint64_t limit, std::string_view request);
   void Reject(engine::StreamId id, engine::CloseCode code, std::string_view text);
 

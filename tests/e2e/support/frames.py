@@ -15,7 +15,7 @@ NAMES = ['?', 'OPEN', 'ACCEPT', 'REJECT', 'DATA', 'FINISH', 'RESET', 'CREDIT', '
 
 # Close codes by name, as in PROTOCOL.md.
 PROTOCOL_ERROR, FLOW_CONTROL, DENIED, SILENT = 1, 2, 3, 4
-TOO_MANY, SESSION_ENDED, REPLACED, BAD_TOKEN = 11, 12, 14, 18
+TOO_MANY, SESSION_ENDED, REPLACED, UNSUPPORTED, BAD_TOKEN = 11, 12, 14, 16, 18
 
 PAYLOAD_MAX = 16384 - 8
 
@@ -81,6 +81,29 @@ class Link:
             got = self.receive(max(0.01, end - time.monotonic()))
             if got is None or (got.type in kinds and stream in (None, got.stream)):
                 return got
+
+    def send_and_hear(self, data, heard):
+        """Sends raw bytes and counts the frames that come meanwhile; False when the link has ended."""
+        self.connection.settimeout(5)
+        try:
+            self.connection.sendall(data)
+        except (OSError, ssl.SSLError):
+            return False
+        return self.hear(0.001, heard)
+
+    def hear(self, seconds, heard):
+        """Counts frames, by type and close code, until none comes for so long; False at the end."""
+        while True:
+            try:
+                got = self.receive(seconds)
+            except Failure:
+                return True
+            if got is None:
+                return False
+            word = NAMES[got.type]
+            if got.type in (REJECT, RESET, GOAWAY):
+                word += f' {code_of(got)[0]}'
+            heard[word] += 1
 
     def close(self):
         self.connection.close()

@@ -1,5 +1,6 @@
 """A relay, an enrolled agent and a client that is logged in, in a folder of their own."""
 
+import json
 import os
 import re
 import shlex
@@ -111,10 +112,8 @@ class Stack:
         nodes = self.adit('nodes', '--json')
         if nodes.returncode != 0:
             return False
-        for line in nodes.stdout.decode().splitlines():
-            if (node or self.NODE) in line:
-                return re.search(r'"?(not.?connected|ConnectionLost|Inactive)', line, re.I) is None
-        return False
+        listed = map(json.loads, nodes.stdout.decode().splitlines())
+        return any(entry['online'] for entry in listed if entry['name'] == (node or self.NODE))
 
     def wait_connected(self, seconds=_START_SECONDS, agent=None, node=None):
         def step():

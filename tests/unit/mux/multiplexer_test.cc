@@ -351,13 +351,13 @@ TEST(Multiplexer, ASilentPeerIsPingedAndThenGivenUp) {
   MuxPair pair;
   FakeStream& stream = pair.client.Open();
   pair.Pump();
-  EXPECT_EQ(pair.client.mux.NextDeadline(), Instant{} + seconds(5));
-  pair.client.mux.HandleDeadline(Instant{} + seconds(5));
+  EXPECT_EQ(pair.client.mux.NextDeadline(), Instant{} + kPingInterval);
+  pair.client.mux.HandleDeadline(Instant{} + kPingInterval);
   EXPECT_THAT(FramesOf(pair.client.Gathered()), SizeIs(1));
-  pair.client.mux.HandleDeadline(Instant{} + seconds(10));
+  pair.client.mux.HandleDeadline(Instant{} + 2 * kPingInterval);
   EXPECT_FALSE(stream.is_closed);
-  EXPECT_EQ(pair.client.mux.NextDeadline(), Instant{} + seconds(15));
-  pair.client.mux.HandleDeadline(Instant{} + seconds(15));
+  EXPECT_EQ(pair.client.mux.NextDeadline(), Instant{} + kSilenceMax);
+  pair.client.mux.HandleDeadline(Instant{} + kSilenceMax);
   EXPECT_TRUE(stream.is_closed);
   EXPECT_EQ(stream.code, CloseCode::kSilent);
   EXPECT_TRUE(pair.client.is_failed);
@@ -367,7 +367,7 @@ TEST(Multiplexer, ASilentPeerIsPingedAndThenGivenUp) {
 
 TEST(Multiplexer, APingIsAnsweredAndMeasuresTheRoundTrip) {
   MuxPair pair;
-  pair.now = Instant{} + seconds(5);
+  pair.now = Instant{} + kPingInterval;
   pair.client.mux.HandleDeadline(pair.now);
   const std::vector<std::string> ping = pair.client.Gathered(pair.now);
   ASSERT_THAT(ping, SizeIs(1));

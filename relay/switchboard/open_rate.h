@@ -1,0 +1,37 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+
+#include "engine/base/time.h"
+
+namespace relay {
+
+// OpenRate bounds how fast one link may open streams: a token bucket. A browser behind a forward, a
+// pool of database connections and a load test stay far below; a client that opens and resets as
+// fast as it can send is answered `too-many`, and the node is not kept busy with it.
+class OpenRate {
+ public:
+  static constexpr int64_t kBurst = 4096;
+  static constexpr int64_t kPerSecond = 10'000;
+
+  explicit OpenRate(engine::Instant now) : since_(now) {}
+
+  // Take returns false when the link has to wait before it opens another stream.
+  [[nodiscard]] bool Take(engine::Instant now) {
+    constexpr engine::Duration kPerToken = std::chrono::nanoseconds(1'000'000'000 / kPerSecond);
+    const int64_t grown = (now - since_) / kPerToken;
+    since_ += grown * kPerToken;
+    tokens_ = std::min(kBurst, tokens_ + std::min(grown, kBurst));
+    if (tokens_ == 0) return false;
+    --tokens_;
+    return true;
+  }
+
+ private:
+  int64_t tokens_ = kBurst;
+  engine::Instant since_;  // When tokens_ was last brought up to date.
+};
+
+}  // namespace relay
