@@ -1,146 +1,17 @@
 #include "engine/wire/control.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
-#include <nlohmann/json.hpp>
-#include <type_traits>
+#include <span>
 #include <utility>
 
+#include "engine/wire/json_members.h"
+
 namespace engine {
-namespace {
+namespace json {
 
-using Json = nlohmann::json;
-
-// Maxima of single members, in bytes. The message as a whole is bounded by its frame; these keep
-// what is logged or stored per link small.
-constexpr size_t kNameMax = 256;  // Roles, names, ids, platforms.
-constexpr size_t kTokenMax = 4096;
-constexpr size_t kHostMax = 255;  // RFC 1035, section 2.3.4.
-constexpr size_t kTerminalMax = 64;
-constexpr size_t kSignalMax = 16;
-constexpr size_t kFeaturesMax = 64;
-constexpr size_t kAnyMax = kControlSizeMax;
-
-// IsShallow is true when no object or array is nested deeper than kJsonDepthMax. It runs before the
-// parser, so that foreign text cannot make the parser build a deep tree.
-bool IsShallow(std::string_view json) {
-  size_t depth = 0;
-  bool in_string = false;
-  for (size_t i = 0; i < json.size(); ++i) {
-    const char c = json[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-      continue;
-    }
-    if (c == '"') in_string = true;
-    if (c == '{' || c == '[') {
-      if (++depth > kJsonDepthMax) return false;
-    }
-    if ((c == '}' || c == ']') && depth > 0) --depth;
-  }
-  return true;
-}
-
-// Reader takes members out of one object and remembers whether all of them were legal. A member
-// that is absent keeps its default; Required says that it must be there.
-class Reader {
- public:
-  explicit Reader(const Json& object) : object_(object) {}
-
-  bool ok() const { return ok_; }
-
-  Reader& Required(const char* name) {
-    if (!object_.contains(name)) ok_ = false;
-    return *this;
-  }
-
-  Reader& Text(const char* name, std::string& out, size_t size_max = kNameMax) {
-    const Json* member = Find(name);
-    if (member == nullptr) return *this;
-    const std::string* text = member->get_ptr<const std::string*>();
-    if (!IsLegalText(text, size_max)) return Fail();
-    out = *text;
-    return *this;
-  }
-
-  Reader& Texts(const char* name, std::vector<std::string>& out, size_t count_max,
-                size_t size_max) {
-    const Json* member = Find(name);
-    if (member == nullptr) return *this;
-    if (!member->is_array() || member->size() > count_max) return Fail();
-    out.clear();
-    for (const Json& element : *member) {
-      const std::string* text = element.get_ptr<const std::string*>();
-      if (!IsLegalText(text, size_max)) return Fail();
-      out.push_back(*text);
-    }
-    return *this;
-  }
-
-  template <class Integer>
-  Reader& Number(const char* name, Integer& out, uint64_t min, uint64_t max) {
-    const Json* member = Find(name);
-    if (member == nullptr) return *this;
-    const uint64_t* number = member->get_ptr<const Json::number_unsigned_t*>();
-    if (number == nullptr || *number < min || *number > max) return Fail();
-    out = static_cast<Integer>(*number);
-    return *this;
-  }
-
-  Reader& Flag(const char* name, bool& out) {
-    const Json* member = Find(name);
-    if (member == nullptr) return *this;
-    const bool* flag = member->get_ptr<const bool*>();
-    if (flag == nullptr) return Fail();
-    out = *flag;
-    return *this;
-  }
-
-  Reader& Size(TerminalSize& out) {
-    Number("columns", out.columns, 0, kTerminalCellsMax);
-    return Number("rows", out.rows, 0, kTerminalCellsMax);
-  }
-
- private:
-  static bool IsLegalText(const std::string* text, size_t size_max) {
-    return text != nullptr && text->size() <= size_max && text->find('\0') == std::string::npos;
-  }
-  const Json* Find(const char* name) const {
-    const auto found = object_.find(name);
-    return found == object_.end() ? nullptr : &*found;
-  }
-  Reader& Fail() {
-    ok_ = false;
-    return *this;
-  }
-
-  const Json& object_;
-  bool ok_ = true;
-};
-
-// ParseObject returns a discarded value unless `json` is one object within its maxima.
-Json ParseObject(std::string_view json, size_t size_max) {
-  const Json discarded(Json::value_t::discarded);
-  if (json.size() > size_max || !IsShallow(json)) return discarded;
-  Json parsed = Json::parse(json.begin(), json.end(), nullptr, /*allow_exceptions=*/false);
-  return parsed.is_object() ? parsed : discarded;
-}
-
-// Put leaves empty texts out: absent and empty mean the same.
-void Put(Json& json, const char* name, const std::string& text) {
-  if (!text.empty()) json[name] = text;
-}
-void Put(Json& json, const TerminalSize& size) {
-  json["columns"] = size.columns;
-  json["rows"] = size.rows;
-}
-
-std::string Dump(const Json& json) {
-  return json.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
-}
-
-// Read functions: one per message, named members in the order of control.h.
+// Members in the order of control.h.
 bool Read(const Json& json, Hello& out) {
   constexpr uint64_t kVersionMax = std::numeric_limits<uint32_t>::max();
   return Reader(json)
@@ -224,23 +95,102 @@ bool Read(const Json& json, TcpRequest& out) {
          !out.host.empty();
 }
 
-// ReadAs moves a legal message into `out` and leaves `out` alone otherwise.
-template <class Message, class Variant>
-bool ReadAs(const Json& json, Variant& out) {
-  Message message;
-  if (!Read(json, message)) return false;
-  out = std::move(message);
-  return true;
+void Write(Json& json, const Hello& hello) {
+  json["version"] = hello.version;
+  json["version_min"] = hello.version_min;
+  if (!hello.features.empty()) json["features"] = hello.features;
+  Put(json, "software", hello.software);
+  json["role"] = hello.role;
+  Put(json, "session_id", hello.session_id);
+  Put(json, "session_token", hello.session_token);
+  Put(json, "node_name", hello.node_name);
+  Put(json, "platform", hello.platform);
 }
 
-// TypeOf returns the member "type", or an empty text, which is no type.
-std::string TypeOf(const Json& json) {
-  std::string type;
-  if (!json.is_object()) return type;
-  return Reader(json).Text("type", type).ok() ? type : std::string();
+void Write(Json& json, const Resize& resize) { Put(json, resize.size); }
+
+void Write(Json& json, const Signal& signal) { json["name"] = signal.name; }
+
+void Write(Json& json, const Exit& exit) {
+  json["status"] = exit.status;
+  Put(json, "signal", exit.signal);
+}
+
+void Write(Json& json, const RenewCertificate& message) {
+  json["request_pem"] = message.request_pem;
+}
+
+void Write(Json& json, const CertificateRenewed& message) {
+  json["certificate_pem"] = message.certificate_pem;
+}
+
+void Write(Json& json, const Notice& notice) { json["text"] = notice.text; }
+
+void Write(Json& json, const ShellRequest& request) {
+  Put(json, "run_as", request.run_as);
+  Put(json, request.size);
+  Put(json, "terminal", request.terminal);
+}
+
+void Write(Json& json, const ExecRequest& request) {
+  Put(json, "run_as", request.run_as);
+  json["arguments"] = request.arguments;
+  json["with_terminal"] = request.with_terminal;
+  Put(json, request.size);
+  Put(json, "terminal", request.terminal);
+}
+
+void Write(Json& json, const TcpRequest& request) {
+  json["host"] = request.host;
+  json["port"] = request.port;
+}
+
+namespace {
+
+// The member "type" of each message, in the order of the variants in control.h.
+constexpr std::string_view kControlTypes[] = {"hello",
+                                              "resize",
+                                              "signal",
+                                              "exit",
+                                              "renew-certificate",
+                                              "certificate-renewed",
+                                              "notice",
+                                              "session-offer",
+                                              "session-answer",
+                                              "lane-offer",
+                                              "session-stop",
+                                              "session-over",
+                                              "stream-news",
+                                              "join",
+                                              "joined"};
+constexpr std::string_view kOpenTypes[] = {"shell", "exec", "tcp"};
+static_assert(std::size(kControlTypes) == std::variant_size_v<ControlMessage>);
+static_assert(std::size(kOpenTypes) == std::variant_size_v<OpenRequest>);
+
+template <class Variant>
+void WriteAny(Json& json, const Variant& message) {
+  std::visit([&json](const auto& m) { Write(json, m); }, message);
+}
+
+// ReadType reads the message whose name stands at the place `index` of its variant.
+template <class Variant, size_t... kIndex>
+bool ReadType(size_t index, const Json& json, Variant& out, std::index_sequence<kIndex...>) {
+  return ((index == kIndex && ReadAs<std::variant_alternative_t<kIndex, Variant>>(json, out)) ||
+          ...);
+}
+
+template <class Variant>
+bool DecodeAs(std::string_view text, size_t size_max, std::span<const std::string_view> types,
+              Variant& out) {
+  const Json object = ParseObject(text, size_max);
+  const auto found = std::ranges::find(types, TypeOf(object));
+  if (found == types.end()) return false;
+  return ReadType(static_cast<size_t>(found - types.begin()), object, out,
+                  std::make_index_sequence<std::variant_size_v<Variant>>());
 }
 
 }  // namespace
+}  // namespace json
 
 uint32_t AgreedVersion(const Hello& ours, const Hello& theirs) {
   const uint32_t newest = std::min(ours.version, theirs.version);
@@ -248,99 +198,31 @@ uint32_t AgreedVersion(const Hello& ours, const Hello& theirs) {
 }
 
 std::string Encode(const ControlMessage& message) {
-  Json json = Json::object();
-  std::visit(
-      [&json](const auto& m) {
-        using Message = std::decay_t<decltype(m)>;
-        if constexpr (std::is_same_v<Message, Hello>) {
-          json["type"] = "hello";
-          json["version"] = m.version;
-          json["version_min"] = m.version_min;
-          if (!m.features.empty()) json["features"] = m.features;
-          Put(json, "software", m.software);
-          json["role"] = m.role;
-          Put(json, "session_id", m.session_id);
-          Put(json, "session_token", m.session_token);
-          Put(json, "node_name", m.node_name);
-          Put(json, "platform", m.platform);
-        } else if constexpr (std::is_same_v<Message, Resize>) {
-          json["type"] = "resize";
-          Put(json, m.size);
-        } else if constexpr (std::is_same_v<Message, Signal>) {
-          json["type"] = "signal";
-          json["name"] = m.name;
-        } else if constexpr (std::is_same_v<Message, Exit>) {
-          json["type"] = "exit";
-          json["status"] = m.status;
-          Put(json, "signal", m.signal);
-        } else if constexpr (std::is_same_v<Message, RenewCertificate>) {
-          json["type"] = "renew-certificate";
-          json["request_pem"] = m.request_pem;
-        } else if constexpr (std::is_same_v<Message, CertificateRenewed>) {
-          json["type"] = "certificate-renewed";
-          json["certificate_pem"] = m.certificate_pem;
-        } else if constexpr (std::is_same_v<Message, Notice>) {
-          json["type"] = "notice";
-          json["text"] = m.text;
-        } else {
-          static_assert(sizeof(Message) == 0, "a message without an encoding");
-        }
-      },
-      message);
-  return Dump(json);
+  json::Json object = json::Json::object();
+  object["type"] = json::kControlTypes[message.index()];
+  json::WriteAny(object, message);
+  return json::Dump(object);
 }
 
-bool Decode(std::string_view json, ControlMessage& out) {
-  const Json object = ParseObject(json, kControlSizeMax);
-  const std::string type = TypeOf(object);
-  if (type == "hello") return ReadAs<Hello>(object, out);
-  if (type == "resize") return ReadAs<Resize>(object, out);
-  if (type == "signal") return ReadAs<Signal>(object, out);
-  if (type == "exit") return ReadAs<Exit>(object, out);
-  if (type == "renew-certificate") return ReadAs<RenewCertificate>(object, out);
-  if (type == "certificate-renewed") return ReadAs<CertificateRenewed>(object, out);
-  if (type == "notice") return ReadAs<Notice>(object, out);
-  return false;
+bool Decode(std::string_view text, ControlMessage& out) {
+  return json::DecodeAs(text, kControlSizeMax, json::kControlTypes, out);
 }
 
 std::string EncodeOpen(const OpenRequest& request) {
-  Json json = Json::object();
+  json::Json object = json::Json::object();
+  object["type"] = json::kOpenTypes[request.index()];
   std::visit(
-      [&json](const auto& m) {
-        using Request = std::decay_t<decltype(m)>;
-        Put(json, "session_id", m.session_id);
-        Put(json, "principal", m.principal);
-        if constexpr (std::is_same_v<Request, ShellRequest>) {
-          json["type"] = "shell";
-          Put(json, "run_as", m.run_as);
-          Put(json, m.size);
-          Put(json, "terminal", m.terminal);
-        } else if constexpr (std::is_same_v<Request, ExecRequest>) {
-          json["type"] = "exec";
-          Put(json, "run_as", m.run_as);
-          json["arguments"] = m.arguments;
-          json["with_terminal"] = m.with_terminal;
-          Put(json, m.size);
-          Put(json, "terminal", m.terminal);
-        } else if constexpr (std::is_same_v<Request, TcpRequest>) {
-          json["type"] = "tcp";
-          json["host"] = m.host;
-          json["port"] = m.port;
-        } else {
-          static_assert(sizeof(Request) == 0, "a request without an encoding");
-        }
+      [&object](const auto& m) {
+        json::Put(object, "session_id", m.session_id);
+        json::Put(object, "principal", m.principal);
       },
       request);
-  return Dump(json);
+  json::WriteAny(object, request);
+  return json::Dump(object);
 }
 
-bool DecodeOpen(std::string_view json, OpenRequest& out) {
-  const Json object = ParseObject(json, kOpenRequestMax);
-  const std::string type = TypeOf(object);
-  if (type == "shell") return ReadAs<ShellRequest>(object, out);
-  if (type == "exec") return ReadAs<ExecRequest>(object, out);
-  if (type == "tcp") return ReadAs<TcpRequest>(object, out);
-  return false;
+bool DecodeOpen(std::string_view text, OpenRequest& out) {
+  return json::DecodeAs(text, kOpenRequestMax, json::kOpenTypes, out);
 }
 
 }  // namespace engine

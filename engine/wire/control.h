@@ -87,8 +87,69 @@ struct CertificateRenewed {
 struct Notice {
   std::string text;  // For the user's eyes, one line: who ended what and why.
 };
-using ControlMessage =
-    std::variant<Hello, Resize, Signal, Exit, RenewCertificate, CertificateRenewed, Notice>;
+
+// Messages of sealed sessions on stream 0 of the agent's link; PROTOCOL.md, section "Sealed
+// sessions". Only a peer that named the feature kFeatureSealed is sent any of them.
+inline constexpr std::string_view kFeatureSealed = "sealed";
+inline constexpr uint32_t kLanesMax = 16;
+
+// SessionOffer tells a node of a session that will come to it, and of all that it allows.
+struct SessionOffer {
+  std::string session_id, principal, run_as;
+  std::string client_key;         // 64 hex digits: the SHA-256 of the client's session key (SPKI).
+  std::string join_token;         // For the node's side of the first lane; works once.
+  uint32_t loop = 0;              // The relay's loop on which the lanes are joined.
+  std::string kind;               // "shell", "exec" or "tcp": the only streams that may be opened.
+  std::string command;            // exec: the arguments, joined as JoinCommand does.
+  bool with_terminal = false;     // exec.
+  std::string host;               // tcp.
+  uint16_t port = 0;              // tcp.
+  uint32_t idle_seconds_max = 0;  // Without a byte of the user's, the node ends it; 0: never.
+};
+// SessionAnswer is the node's consent, or the reason why there is none.
+struct SessionAnswer {
+  std::string session_id;
+  std::string session_key;  // 64 hex digits: the SHA-256 of the node's session key (SPKI).
+  std::string node_key;     // Base64: the node's identity, an Ed25519 public key.
+  std::string signature;    // Base64: see engine/wire/session_binding.h.
+  std::string error;        // For people; empty: consent.
+};
+// LaneOffer asks the node to dial one more lane of a session that it has.
+struct LaneOffer {
+  std::string session_id;
+  std::string join_token;
+  uint32_t loop = 0;
+};
+// SessionStop (relay to node) and SessionOver (node to relay) end a session.
+struct SessionStop {
+  std::string session_id;
+  std::string reason;  // For the user's eyes.
+};
+struct SessionOver {
+  std::string session_id;
+  std::string reason;
+};
+// StreamNews is what the node says of a stream that the relay cannot see.
+struct StreamNews {
+  std::string session_id;
+  uint32_t serial = 0;  // Of the stream, unique within the session.
+  bool is_closed = false;
+  std::string what;     // Opened: what to, as an audit record says it.
+  std::string outcome;  // Closed: the name of its close code.
+  uint64_t to_node_bytes = 0;
+  uint64_t from_node_bytes = 0;
+};
+
+// The two messages of a join connection: the only ones there.
+struct Join {
+  std::string token;
+  bool is_wrapped = false;  // This leg stays inside TLS: something in between ends it.
+};
+struct Joined {};
+
+using ControlMessage = std::variant<Hello, Resize, Signal, Exit, RenewCertificate,
+                                    CertificateRenewed, Notice, SessionOffer, SessionAnswer,
+                                    LaneOffer, SessionStop, SessionOver, StreamNews, Join, Joined>;
 
 // Encode and EncodeOpen return the JSON text. A string that is not UTF-8 is sent with U+FFFD in the
 // place of what is wrong. The result of a long enough request is larger than kControlSizeMax or

@@ -37,6 +37,75 @@ bool DecodesOpen(std::string_view json) {
   return DecodeOpen(json, out);
 }
 
+constexpr std::string_view kKey =
+    "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+TEST(Control, TheMessagesOfSealedSessionsComeBackAsTheyWereSent) {
+  const SessionOffer offer = RoundTrip(SessionOffer{.session_id = "s-1",
+                                                    .principal = "arn:x",
+                                                    .run_as = "adit",
+                                                    .client_key = std::string(kKey),
+                                                    .join_token = "t",
+                                                    .loop = 3,
+                                                    .kind = "tcp",
+                                                    .command = {},
+                                                    .host = "db",
+                                                    .port = 5432,
+                                                    .idle_seconds_max = 60});
+  EXPECT_EQ(offer.session_id, "s-1");
+  EXPECT_EQ(offer.principal, "arn:x");
+  EXPECT_EQ(offer.run_as, "adit");
+  EXPECT_EQ(offer.client_key, kKey);
+  EXPECT_EQ(offer.join_token, "t");
+  EXPECT_EQ(offer.loop, 3u);
+  EXPECT_EQ(offer.host, "db");
+  EXPECT_EQ(offer.port, 5432);
+  EXPECT_EQ(offer.idle_seconds_max, 60u);
+
+  const SessionAnswer answer =
+      RoundTrip(SessionAnswer{"s-1", std::string(kKey), "bm9kZQ==", "c2ln", {}});
+  EXPECT_EQ(answer.session_key, kKey);
+  EXPECT_EQ(answer.node_key, "bm9kZQ==");
+  EXPECT_EQ(answer.signature, "c2ln");
+  EXPECT_EQ(RoundTrip(SessionAnswer{"s-1", {}, {}, {}, "no"}).error, "no");
+
+  EXPECT_EQ(RoundTrip(LaneOffer{"s-1", "t", 7}).loop, 7u);
+  EXPECT_EQ(RoundTrip(SessionStop{"s-1", "why"}).reason, "why");
+  EXPECT_EQ(RoundTrip(SessionOver{"s-1", "why"}).reason, "why");
+  EXPECT_EQ(RoundTrip(Join{"t", false}).token, "t");
+  EXPECT_FALSE(RoundTrip(Join{"t", false}).is_wrapped);
+  EXPECT_TRUE(RoundTrip(Join{"t", true}).is_wrapped);
+  RoundTrip(Joined{});
+
+  const StreamNews news = RoundTrip(StreamNews{"s-1", 9, true, "db:5432", "normal", 1, 2});
+  EXPECT_EQ(news.serial, 9u);
+  EXPECT_TRUE(news.is_closed);
+  EXPECT_EQ(news.what, "db:5432");
+  EXPECT_EQ(news.outcome, "normal");
+  EXPECT_EQ(news.to_node_bytes, 1u);
+  EXPECT_EQ(news.from_node_bytes, 2u);
+}
+
+TEST(Control, AnOfferWithoutAllThatItNeedsIsRefused) {
+  const SessionOffer good{.session_id = "s-1",
+                          .client_key = std::string(kKey),
+                          .join_token = "t",
+                          .kind = "exec",
+                          .command = "id"};
+  EXPECT_TRUE(Decodes(Encode(good)));
+  for (auto damage :
+       {+[](SessionOffer& o) { o.session_id.clear(); },
+        +[](SessionOffer& o) { o.client_key.pop_back(); },
+        +[](SessionOffer& o) { o.client_key[0] = 'X'; },
+        +[](SessionOffer& o) { o.join_token.clear(); }, +[](SessionOffer& o) { o.kind = "udp"; },
+        +[](SessionOffer& o) { o.command.clear(); }, +[](SessionOffer& o) { o.kind = "tcp"; }}) {
+    SessionOffer bad = good;
+    damage(bad);
+    EXPECT_FALSE(Decodes(Encode(bad))) << Encode(bad);
+  }
+  EXPECT_FALSE(Decodes(Encode(SessionAnswer{"s-1", {}, {}, {}, {}})));
+}
+
 TEST(Control, EveryMessageComesBackAsItWasSent) {
   const Hello hello = RoundTrip(Hello{.version = 3,
                                       .version_min = 2,
