@@ -14,7 +14,9 @@
 namespace relay {
 namespace {
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kDescription = R"(adit-relay: the meeting point of clients and nodes
+
+Examples:
   adit-relay --state ./state --listen 127.0.0.1:8443 --advertise 127.0.0.1:8443
       Try it on one machine. The first start prints two lines: one to log in, one to enrol a node.
   adit-relay --advertise relay.example.com:443
@@ -24,7 +26,9 @@ constexpr const char* kExamples = R"(Examples:
   adit-relay rotate-master-key --state ./state
       Encrypt the stored secrets under a new key, and keep that in the key's file. Stop the relay
       first.
-)";
+
+Exit codes: 0 stopped by SIGTERM or SIGINT; 1 it failed, the reason is on the standard error; 2 wrong
+arguments.)";
 
 std::string FromEnvironment(const char* name) {
   const char* value = std::getenv(name);
@@ -48,8 +52,7 @@ absl::StatusOr<engine::Address> ParseListen(const std::string& text) {
 }
 
 ParseOutcome ParseCommandLine(int argc, char** argv, Config& config) {
-  CLI::App app{"adit-relay: the meeting point of clients and nodes", "adit-relay"};
-  app.footer(kExamples);
+  CLI::App app{kDescription, "adit-relay"};
   app.set_version_flag("--version", std::string("adit-relay ") + engine::kVersion);
   std::string io;
   app.add_option("--state", config.state_directory, "Directory of the relay's state")

@@ -33,3 +33,33 @@ def request(folder, name='node'):
              '-subj', '/CN=whatever', '-keyout', key, '-out', csr)
     with open(csr, encoding='ascii') as file:
         return file.read(), key
+
+
+class Authority:
+    """An organisation's own authority, which issues certificates for a server at 127.0.0.1."""
+
+    def __init__(self, folder):
+        os.makedirs(folder, exist_ok=True)
+        self._folder = folder
+        _openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
+                 '-days', '2', '-subj', '/CN=the organisation',
+                 '-keyout', self._path('ca.key'), '-out', self._path('ca.pem'))
+
+    def _path(self, name):
+        return os.path.join(self._folder, name)
+
+    def issue(self, common_name):
+        """A new certificate and key; returns the paths (chain with the authority, key), always the same."""
+        with open(self._path('names.cnf'), 'w', encoding='ascii') as file:
+            file.write('subjectAltName = IP:127.0.0.1, DNS:localhost\nextendedKeyUsage = serverAuth\n')
+        _openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
+                 '-subj', f'/CN={common_name}', '-keyout', self._path('server.key'),
+                 '-out', self._path('server.csr'))
+        _openssl('x509', '-req', '-days', '2', '-in', self._path('server.csr'), '-CA', self._path('ca.pem'),
+                 '-CAkey', self._path('ca.key'), '-CAcreateserial', '-extfile', self._path('names.cnf'),
+                 '-out', self._path('server.pem'))
+        with open(self._path('chain.pem'), 'w', encoding='ascii') as chain:
+            for name in ('server.pem', 'ca.pem'):
+                with open(self._path(name), encoding='ascii') as file:
+                    chain.write(file.read())
+        return self._path('chain.pem'), self._path('server.key')

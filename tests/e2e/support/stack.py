@@ -14,16 +14,18 @@ _START_SECONDS = 20
 
 
 class Stack:
-    """The three programs. `io` is uring, epoll or auto; `env` is added to relay and agent."""
+    """The three programs. `io` is uring, epoll or auto; `env` is added to relay and agent,
+    `relay_arguments` to the relay's."""
 
     NODE = 'node-1'
 
-    def __init__(self, bin_folder, folder, io, env=None, before_exec=None):
+    def __init__(self, bin_folder, folder, io, env=None, before_exec=None, relay_arguments=()):
         self.bin = bin_folder
         self.folder = folder
         self.io = io
         self.extra_env = env or {}
         self.before_exec = before_exec
+        self.relay_arguments = list(relay_arguments)
         self.port = free_port()
         self.processes = []
         self._names = {}
@@ -76,7 +78,8 @@ class Stack:
         self.relay = self.start(
             'relay',
             [self.program('adit-relay'), '--state', self.relay_state,
-             '--listen', f'127.0.0.1:{self.port}', '--advertise', f'127.0.0.1:{self.port}'],
+             '--listen', f'127.0.0.1:{self.port}', '--advertise', f'127.0.0.1:{self.port}',
+             *self.relay_arguments],
             self.environment() | self.extra_env, before_exec=self.before_exec)
         self.relay.wait_for(lambda: proc_facts.is_listening(self.port), _START_SECONDS,
                             'the relay listens')
