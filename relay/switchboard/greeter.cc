@@ -1,5 +1,6 @@
 #include "relay/switchboard/greeter.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -41,8 +42,9 @@ class Greeter::Guest {
         deadline_op_(Handler<engine::Fired>::To<&Guest::OnDeadline>(this)),
         close_op_(Handler<engine::Closed>::To<&Guest::OnClosed>(this)) {}
 
-  void Welcome(engine::Socket socket) {
+  void Welcome(engine::Socket socket, uint64_t arrival) {
     socket_ = socket;
+    arrival_ = arrival;
     ending_ = false;
     gathered_ = 0;
     greeter_.loop_.StartTimer(deadline_op_, greeter_.loop_.Now() + kHelloMax);
@@ -56,6 +58,9 @@ class Greeter::Guest {
     greeter_.loop_.Cancel(deadline_op_);
     Continue();
   }
+
+  // Its place in the order of arrival; the largest number while it is leaving.
+  uint64_t arrival() const { return ending_ ? UINT64_MAX : arrival_; }
 
  private:
   void OnReceived(engine::Received outcome) {
@@ -133,11 +138,12 @@ class Greeter::Guest {
 
   Greeter& greeter_;
   engine::Socket socket_;
+  uint64_t arrival_ = 0;
   BufferRef bytes_;
   size_t gathered_ = 0;
   bool owned_ = false;    // bytes_ is a block of our own to append to.
   bool greeted_ = false;  // Hand over, do not close.
-  bool ending_ = false;
+  bool ending_ = true;    // Or not there at all.
   std::optional<uint32_t> loop_index_;
   engine::ReceiveOp receive_op_;
   engine::TimerOp deadline_op_;
@@ -170,10 +176,13 @@ void Greeter::OnAccepted(engine::Accepted outcome) {
     } else {
       guest = guests_.emplace_back(std::make_unique<Guest>(*this)).get();
     }
-    guest->Welcome(outcome.socket);
+    guest->Welcome(outcome.socket, ++arrivals_);
     if (stopping_) guest->End();
-    const size_t greeting_count = guests_.size() - free_.size();
-    if (greeting_count >= kGreetingsMax && outcome.more) loop_.Cancel(accept_op_);
+    if (greeting_count() >= kGreetingsMax) {
+      // Under attack alone: a walk over all of them is cheaper than keeping them in order.
+      (*std::ranges::min_element(guests_, {}, &Guest::arrival))->End();
+      if (outcome.more) loop_.Cancel(accept_op_);
+    }
   }
   if (outcome.more) return;
   if (stopping_) {
@@ -182,7 +191,7 @@ void Greeter::OnAccepted(engine::Accepted outcome) {
     }
     return;
   }
-  if (guests_.size() - free_.size() >= kGreetingsMax) return;  // Left() starts it again.
+  if (greeting_count() >= kGreetingsMax) return;  // Left() starts it again.
   if (outcome.error == IoError::kNone || outcome.error == IoError::kCanceled) return StartAccept();
   engine::log::Write(engine::log::Level::kWarning, "accept_paused",
                      {{"reason", "out of descriptors or memory; see ulimit -n"}});

@@ -28,7 +28,8 @@ struct Greeting {
 };
 
 // Greeter accepts on one listener. It holds at most kGreetingsMax connections that have not said
-// hello yet; further ones wait in the kernel's backlog. Each has kHelloMax to say it.
+// hello yet; at the maximum the one that has been silent longest is cut for the next one, so that
+// connections that never speak keep nobody out. Each has kHelloMax to say hello.
 class Greeter {
  public:
   static constexpr size_t kGreetingsMax = 1024;
@@ -53,6 +54,7 @@ class Greeter {
   void OnListenerClosed(engine::Closed outcome);
   void StartAccept();
   void Left(Guest& guest);
+  size_t greeting_count() const { return guests_.size() - free_.size(); }
 
   engine::Loop& loop_;
   engine::Socket listener_;
@@ -62,6 +64,7 @@ class Greeter {
   engine::CloseOp close_op_;
   std::vector<std::unique_ptr<Guest>> guests_;  // All that were ever needed at once; reused.
   std::vector<Guest*> free_;
+  uint64_t arrivals_ = 0;
   bool stopping_ = false;
   bool listener_closed_ = false;
 };
