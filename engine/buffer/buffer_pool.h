@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -38,9 +39,44 @@ class BufferRef {
   // The number of the block, below the pool's block_count(). Requires: a reference to a block.
   uint16_t block_id() const { return block_id_; }
 
+  // DropFirst drops the first `size` bytes from the slice; where there is room they become room.
+  // Requires: size <= this->size().
+  void DropFirst(size_t size) {
+    CHECK(size <= bytes_.size());
+    bytes_ = bytes_.subspan(size);
+    if (room_before_ == 0) return;
+    room_before_ = static_cast<uint16_t>(std::min<size_t>(room_before_ + size, UINT16_MAX));
+  }
+
   // Share returns a second reference, to `size` bytes that start at `offset`. No byte is copied.
+  // Neither has any room afterwards, and what is shared must not be overwritten.
   // Requires: offset + size <= this->size().
   BufferRef Share(size_t offset, size_t size) const;
+
+  // Room is how many bytes right before and right after the slice are the holder's alone: it may
+  // overwrite them, and the slice as well. It moves with the reference. A reference has none, until
+  // somebody who knows grants it.
+  size_t room_before() const { return room_before_; }
+  size_t room_after() const { return room_after_; }
+
+  // GrantRoom says that nobody else has a reference to these bytes of the block, nor to the slice.
+  // Requires: they lie inside the block.
+  void GrantRoom(uint16_t before, uint16_t after);
+
+  bool SameBlock(const BufferRef& other) const {
+    return pool_ != nullptr && pool_ == other.pool_ && block_id_ == other.block_id_;
+  }
+
+  // Absorb makes this slice longer by `next`, and `next` empty, when that begins in the same block
+  // where this one ends. Otherwise it changes nothing and returns false.
+  bool Absorb(BufferRef& next) {
+    if (!SameBlock(next)) return false;
+    if (next.bytes_.data() != bytes_.data() + bytes_.size()) return false;
+    bytes_ = {bytes_.data(), bytes_.size() + next.bytes_.size()};
+    room_after_ = next.room_after_;
+    next = {};
+    return true;
+  }
 
  private:
   friend class BufferPool;
@@ -50,11 +86,16 @@ class BufferRef {
     std::swap(pool_, other.pool_);
     std::swap(bytes_, other.bytes_);
     std::swap(block_id_, other.block_id_);
+    std::swap(room_before_, other.room_before_);
+    std::swap(room_after_, other.room_after_);
   }
 
   BufferPool* pool_ = nullptr;
   std::span<std::byte> bytes_;
   uint16_t block_id_ = 0;
+  // What is shared has no room, and whoever shares keeps a const reference.
+  mutable uint16_t room_before_ = 0;
+  mutable uint16_t room_after_ = 0;
 };
 
 // BufferPool owns `block_count` blocks of `block_size` bytes, allocated once. On Linux the same
@@ -103,7 +144,18 @@ inline BufferRef::~BufferRef() {
 inline BufferRef BufferRef::Share(size_t offset, size_t size) const {
   CHECK(offset + size <= bytes_.size());
   if (pool_ != nullptr) pool_->Retain(block_id_);
+  room_before_ = 0;
+  room_after_ = 0;
   return BufferRef(pool_, block_id_, bytes_.subspan(offset, size));
+}
+
+inline void BufferRef::GrantRoom(uint16_t before, uint16_t after) {
+  CHECK(pool_ != nullptr);
+  const std::byte* block = pool_->memory_ + size_t{block_id_} * pool_->block_size_;
+  CHECK(bytes_.data() >= block + before);
+  CHECK(bytes_.data() + bytes_.size() + after <= block + pool_->block_size_);
+  room_before_ = before;
+  room_after_ = after;
 }
 
 }  // namespace engine
