@@ -4,9 +4,12 @@
 #include <openssl/x509.h>
 
 #include <array>
+#include <span>
+#include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "engine/base/bytes.h"
 #include "engine/base/check.h"
 #include "engine/crypto/certificate.h"
 #include "engine/crypto/key.h"
@@ -110,6 +113,22 @@ absl::StatusOr<bssl::UniquePtr<X509_STORE>> SystemStore() {
       "authority's certificate");
 }
 
+// KeepExporterSecret is told of every secret of a handshake, as a line for a debugger: its label,
+// the client's random and the secret in hexadecimal digits. All but one can be asked for later.
+void KeepExporterSecret(const SSL* ssl, const char* line) {
+  constexpr std::string_view kLabel = "EXPORTER_SECRET ";
+  const std::string_view text = line;
+  if (!text.starts_with(kLabel)) return;
+  const std::string_view digits = text.substr(text.rfind(' ') + 1);
+  std::array<std::byte, TlsSecret::kSizeMax> bytes;
+  const size_t size = digits.size() / 2;
+  CHECK(size <= bytes.size());
+  const std::span<std::byte> secret = std::span(bytes).first(size);
+  CHECK(FromHex(digits, secret));
+  static_cast<TlsVerdict*>(SSL_get_app_data(ssl))->exporter_secret.Set(secret);
+  OPENSSL_cleanse(bytes.data(), bytes.size());
+}
+
 bssl::UniquePtr<SSL_CTX> NewContext(TlsSettings& settings) {
   TlsMemory();  // Links BoringSSL's memory hooks into every program that uses TLS.
   bssl::UniquePtr<SSL_CTX> context(SSL_CTX_new(TLS_with_buffers_method()));
@@ -121,6 +140,9 @@ bssl::UniquePtr<SSL_CTX> NewContext(TlsSettings& settings) {
   SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_early_data_enabled(raw, 0);
   SSL_CTX_set_max_cert_list(raw, kPeerChainSizeMax);
+  if (settings.records == TlsRecords::kInPlace) {
+    SSL_CTX_set_keylog_callback(raw, KeepExporterSecret);
+  }
   if (settings.role == TlsRole::kServer) {
     if (!settings.protocols.empty()) SSL_CTX_set_alpn_select_cb(raw, SelectProtocol, &settings);
   } else {
@@ -155,6 +177,7 @@ void NameAuthorities(SSL_CTX* context, const std::vector<crypto::Certificate>& a
 absl::StatusOr<std::shared_ptr<const TlsSettings>> Build(const TlsServerOptions& options) {
   auto settings = std::make_shared<TlsSettings>(TlsRole::kServer);
   settings->clock = options.clock;
+  settings->records = options.records;
   if (absl::Status status = SetProtocols(*settings, options.protocols); !status.ok()) return status;
   settings->context = NewContext(*settings);
   SSL_CTX* context = settings->context.get();
@@ -175,6 +198,7 @@ absl::StatusOr<std::shared_ptr<const TlsSettings>> Build(const TlsServerOptions&
 absl::StatusOr<std::shared_ptr<const TlsSettings>> Build(const TlsClientOptions& options) {
   auto settings = std::make_shared<TlsSettings>(TlsRole::kClient);
   settings->clock = options.clock;
+  settings->records = options.records;
   settings->trust = options.trust;
   if (absl::Status status = SetProtocols(*settings, options.protocols); !status.ok()) return status;
   settings->context = NewContext(*settings);

@@ -50,6 +50,10 @@ struct TlsTrust {
   }
 };
 
+// TlsRecords says who carries an established connection's records: our own record layer, which
+// opens and seals where bytes lie, or BoringSSL's, the reference that it is tested against.
+enum class TlsRecords : uint8_t { kInPlace, kBoringSsl };
+
 struct TlsServerOptions {
   TlsIdentity identity;
   // The authority whose client certificates are accepted (PEM). A client may come without one; a
@@ -60,6 +64,7 @@ struct TlsServerOptions {
   // with an empty TlsChannel::protocol(). Empty: ALPN is not looked at.
   std::vector<std::string> protocols;
   UnixClock clock;
+  TlsRecords records = TlsRecords::kInPlace;
 };
 
 struct TlsClientOptions {
@@ -69,6 +74,7 @@ struct TlsClientOptions {
   // ALPN, best first. A server that picks none is refused.
   std::vector<std::string> protocols;
   UnixClock clock;
+  TlsRecords records = TlsRecords::kInPlace;
 };
 
 class TlsSettings;  // Internal: one immutable generation of a context.

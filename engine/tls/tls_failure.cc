@@ -57,6 +57,13 @@ TlsFailure AlertFailure(int alert, TlsRole role) {
 
 }  // namespace
 
+TlsFailure FailureOfAlert(uint8_t alert, TlsRole role) { return AlertFailure(alert, role); }
+
+TlsFailure FailureOfRecord(TlsError error, std::string_view text, TlsRole role) {
+  if (error == TlsError::kBadRecord) return {error, std::string(text)};
+  return {error, PeerWord(role) + " broke the TLS protocol: " + std::string(text)};
+}
+
 TlsFailure FailureOf(uint32_t error, TlsRole role) {
   if (ERR_GET_LIB(error) != ERR_LIB_SSL) {
     return {TlsError::kProtocol, PeerWord(role) + " broke the TLS protocol"};

@@ -10,6 +10,7 @@
 
 #include "engine/tls/tls_context.h"
 #include "engine/tls/tls_error.h"
+#include "engine/tls/traffic_keys.h"
 
 namespace engine {
 
@@ -20,6 +21,7 @@ class TlsSettings {
   explicit TlsSettings(TlsRole role) : role(role) {}
 
   const TlsRole role;
+  TlsRecords records = TlsRecords::kInPlace;
   bssl::UniquePtr<SSL_CTX> context;
   // Client: whom to trust, and the parsed anchors of kAuthority and kSystem. Server: the anchors of
   // clients, or null when none is asked.
@@ -37,6 +39,8 @@ struct TlsVerdict {
   TlsError error = TlsError::kNone;
   std::string text;
   std::string anchor_pem;
+  // From which exporters come (RFC 8446, 7.5): what BoringSSL gives out only as it makes it.
+  TlsSecret exporter_secret;
 };
 
 }  // namespace engine

@@ -17,7 +17,7 @@ namespace engine::test {
 
 using Outcome = TlsChannel::Outcome;
 
-inline constexpr uint32_t kTestBlockSize = 16 * 1024;
+inline constexpr uint32_t kTestBlockSize = 32 * 1024;
 
 // TlsEnd is one side: its pool, its channel, and the plaintext that came.
 struct TlsEnd {
