@@ -1,5 +1,8 @@
 #include "client/cli.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
@@ -286,6 +289,17 @@ absl::StatusOr<CommandLine> Collect(Parser& parser) {
   return line;
 }
 
+// FillStandardStreams opens /dev/null where a standard stream is closed (`>&-`), as ssh does: the
+// next socket would take its number, and be read or written in its place.
+void FillStandardStreams() {
+  while (true) {
+    const int descriptor = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (descriptor >= 0 && descriptor <= STDERR_FILENO) continue;
+    if (descriptor >= 0) ::close(descriptor);
+    return;
+  }
+}
+
 struct RunVisitor {
   const CommonFlags& common;
   const Environment& environment;
@@ -341,6 +355,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(std::vector<std::string> arguments)
 }
 
 int RunCli(int argc, char** argv) {
+  FillStandardStreams();
   std::signal(SIGPIPE, SIG_IGN);  // A closed pipe is an error of one write, not the end of us.
   engine::log::SetLevel(engine::log::Level::kWarning);  // People read this stderr.
   absl::StatusOr<CommandLine> line = ParseCommandLine({argv + std::min(argc, 1), argv + argc});

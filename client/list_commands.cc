@@ -1,7 +1,9 @@
 #include "client/list_commands.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -22,7 +24,10 @@ int Print(const std::string& text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) {
     return 0;
   }
-  return kOwnFailure;  // Nobody reads it: as `| head` does, without a word.
+  // Nobody reads it, as in `| head`: without a word. A full disk is worth one.
+  if (errno != EPIPE)
+    Say("cannot write to the standard output: " + std::string(std::strerror(errno)));
+  return kOwnFailure;
 }
 
 int Fail(const absl::Status& status) {
@@ -96,7 +101,8 @@ absl::StatusOr<std::string> FullSessionId(ApiClient& api, const std::string& wan
   std::vector<std::string> found;
   for (const SessionInfo& session : *sessions) {
     if (session.id == wanted) return wanted;
-    if (session.id.starts_with(wanted)) found.push_back(session.id);
+    // An empty word, as an unset variable of a script gives, is the beginning of nothing.
+    if (!wanted.empty() && session.id.starts_with(wanted)) found.push_back(session.id);
   }
   if (found.size() == 1) return found.front();
   std::string text;

@@ -104,7 +104,8 @@ class RemoteRun final : private SessionLink::Events,
         }
         return;
       case ProcessEnd::Kind::kOutputClosed:
-        exit_code_ = kOutputClosedExit;
+        failure_ = end.text;
+        exit_code_ = end.text.empty() ? kOutputClosedExit : kOwnFailure;
         return;
       case ProcessEnd::Kind::kRejected:
       case ProcessEnd::Kind::kReset:
@@ -187,7 +188,7 @@ class RemoteRun final : private SessionLink::Events,
              (process_ == nullptr || process_->joined());
     };
     if (!relay_.RunFor(kGoodbyeMax, joined)) {
-      link_->Abort();
+      if (link_ != nullptr) link_->Abort();
       relay_.RunUntil(joined, "");
     }
   }

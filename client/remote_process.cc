@@ -108,7 +108,7 @@ void RemoteProcess::OnPumped(OutputPump&, size_t bytes) {
   EndIfDone();
 }
 
-void RemoteProcess::OnPumpFailed(OutputPump& pump, engine::IoError, size_t dropped_bytes) {
+void RemoteProcess::OnPumpFailed(OutputPump& pump, engine::IoError error, size_t dropped_bytes) {
   if (ended_) return;
   if (&pump == &error_) {
     // The program goes on, and its main output needs the credit.
@@ -119,7 +119,13 @@ void RemoteProcess::OnPumpFailed(OutputPump& pump, engine::IoError, size_t dropp
   if (std::exchange(stream_open_, false)) {
     multiplexer_.Reset(stream_, CloseCode::kConnectionReset, "the client's output was closed");
   }
-  End({.kind = ProcessEnd::Kind::kOutputClosed, .exit = {}, .text = {}});
+  // That nobody reads any more is an end like any other. Anything else has lost bytes.
+  const bool unread = error == engine::IoError::kReset;
+  End({.kind = ProcessEnd::Kind::kOutputClosed,
+       .exit = {},
+       .text = unread ? std::string()
+                      : "cannot write to the standard output; is the disk full, or the file "
+                        "larger than it may be?"});
 }
 
 void RemoteProcess::EndIfDone() {

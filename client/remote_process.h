@@ -31,7 +31,7 @@ struct ProcessEnd {
   Kind kind = Kind::kReset;
   engine::Exit exit;                                             // kExited.
   engine::CloseCode code = engine::CloseCode::kConnectionReset;  // kRejected, kReset.
-  std::string text;
+  std::string text;  // kOutputClosed: empty when it was a pipe that nobody reads any more.
 };
 
 class RemoteProcess final : private engine::StreamEvents,
