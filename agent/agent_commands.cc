@@ -12,6 +12,7 @@
 #include "agent/host_facts.h"
 #include "agent/node_state.h"
 #include "agent/process/spawn.h"
+#include "engine/base/log.h"
 #include "engine/base/version.h"
 #include "engine/net/loop_driver.h"
 #include "engine/wire/invitation.h"
@@ -74,6 +75,7 @@ absl::StatusOr<std::unique_ptr<engine::LoopDriver>> MakeDriver(const AgentConfig
 }  // namespace
 
 int RunEnroll(const AgentConfig& config, int input) {
+  engine::log::SetLevel(engine::log::Level::kWarning);  // A person reads this stderr.
   const absl::Status prepared = PrepareStateFolder(config.state_folder);
   if (!prepared.ok()) return Fail(prepared);
   const absl::StatusOr<Descriptor> lock = LockStateFolder(config.state_folder);

@@ -9,8 +9,10 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 
@@ -97,6 +99,14 @@ absl::Status WriteWhole(const std::string& path, const std::string& text) {
   return absl::OkStatus();
 }
 
+// BelongsToState says whether an existing folder holds nothing, or a node's state: only then may
+// others be locked out of it. As root, `--state /tmp` would otherwise take /tmp from everybody.
+bool BelongsToState(const std::string& folder) {
+  std::error_code error;
+  return std::filesystem::exists(folder + kFileName, error) ||
+         std::filesystem::is_empty(folder, error);
+}
+
 }  // namespace
 
 absl::Status PrepareStateFolder(const std::string& folder) {
@@ -110,6 +120,12 @@ absl::Status PrepareStateFolder(const std::string& folder) {
     return Failure("could not look at the folder", folder, errno);
   }
   if (!S_ISDIR(status.st_mode)) return Failure("could not use", folder, ENOTDIR);
+  if ((status.st_mode & 07777) != 0700 && !BelongsToState(folder)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        folder, " has files of others in it, and the state needs a folder that is closed to other ",
+        "users. Name one of its own with --state, such as ", folder,
+        folder.ends_with('/') ? "" : "/", "adit-agent"));
+  }
   if ((status.st_mode & 07777) != 0700 && ::chmod(folder.c_str(), 0700) != 0) {
     return Failure("could not take others' rights away from", folder, errno);
   }

@@ -23,7 +23,8 @@ struct NodeState {
 };
 
 // PrepareStateFolder makes the folder (and its parents) where it is missing, and takes every right
-// of others away. An error's text says what to do.
+// of others away. FailedPrecondition: the folder is open to others and has files that are not a
+// node's state; it is left as it is. An error's text says what to do.
 absl::Status PrepareStateFolder(const std::string& folder);
 
 // LoadNodeState reads the node's state. NotFound: the node is not enrolled. PermissionDenied: the

@@ -55,6 +55,15 @@ TEST_F(NodeStateTest, StateComesBackAsItWasSaved) {
   EXPECT_EQ(loaded->authority_pem, Example().authority_pem);
 }
 
+TEST_F(NodeStateTest, AFolderOfOthersIsLeftOpen) {
+  ASSERT_EQ(::chmod(root_.c_str(), 0755), 0);
+  std::ofstream(root_ + "/something") << "of others";
+  const absl::Status refused = PrepareStateFolder(root_);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition) << refused;
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("--state"));
+  EXPECT_EQ(ModeOf(root_), 0755u);
+}
+
 TEST_F(NodeStateTest, NobodyElseMayReadFolderOrFile) {
   const mode_t before = ::umask(0);
   ASSERT_TRUE(PrepareStateFolder(folder_).ok());
