@@ -125,7 +125,7 @@ def test_interrupt(t):
     text = _marker('interrupt')
     process = t.stack.popen('exec', t.stack.NODE, '--', 'sh', '-c', f'echo ready; sleep {text}')
     process.stdout.readline()
-    wait_until(lambda: proc_facts.processes_with('sleep ' + text), 5, 'sleep runs')
+    wait_until(lambda: proc_facts.processes_running('sleep ' + text), 5, 'sleep runs')
     process.send_signal(signal.SIGINT)
     code = process.wait(10)
     check(code in (130, 255, -signal.SIGINT), f'the client ended with {code}')
@@ -138,7 +138,7 @@ def test_killed_client_leaves_nothing(t):
     process = t.stack.popen('exec', t.stack.NODE, '--', 'sh', '-c',
                             f"trap '' HUP; echo ready; sleep {text}; sleep {text}")
     process.stdout.readline()
-    wait_until(lambda: proc_facts.processes_with('sleep ' + text), 5, 'sleep runs')
+    wait_until(lambda: proc_facts.processes_running('sleep ' + text), 5, 'sleep runs')
     process.kill()
     process.wait(5)
     wait_until(lambda: not proc_facts.processes_with(text), 10, 'the process group is gone')

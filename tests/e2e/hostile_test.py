@@ -88,7 +88,8 @@ def _undisturbed(t):
            f'relay memory {growth >> 10:+d} KiB')
     check(honest.slowest < _ECHO_SECONDS_MAX, f'an echo took {honest.slowest:.1f} s')
     check(growth < _MEMORY_GROWTH_MAX, f'the relay grew by {growth >> 10} KiB')
-    check_equal(stack.exec('echo', 'fine').stdout, b'fine\n', 'a session after the attack')
+    after = stack.exec('echo', 'fine')
+    check_equal(after.stdout, b'fine\n', f'a session after the attack ({after.stderr!r})')
 
 
 def _api(stack):

@@ -71,6 +71,11 @@ def processes_with(text):
     return [pid for pid in pids if pid != os.getpid() and text in command_line(pid)]
 
 
+def processes_running(text):
+    """The ids of the processes whose command line begins with `text`."""
+    return [pid for pid in processes_with(text) if command_line(pid).startswith(text)]
+
+
 def is_listening(port):
     """True when some process listens on this TCP port; nothing is connected for the question."""
     for table in ('/proc/net/tcp', '/proc/net/tcp6'):

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <regex>
 
 #include "engine/http/amz_date.h"
 #include "engine/http/sigv4.h"

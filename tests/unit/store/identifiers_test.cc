@@ -3,19 +3,21 @@
 
 #include "relay/store/identifiers.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <regex>
 #include <set>
 
 namespace relay {
 namespace {
 
+using testing::MatchesRegex;
+
 void ExpectForm(std::string (*make)(), const char* form) {
   std::set<std::string> seen;
   for (int i = 0; i < 200; ++i) {
     const std::string text = make();
-    EXPECT_TRUE(std::regex_match(text, std::regex(form))) << text;
+    EXPECT_THAT(text, MatchesRegex(form));
     EXPECT_TRUE(seen.insert(text).second);
   }
 }
@@ -29,9 +31,9 @@ TEST(Identifiers, HaveTheirPrescribedForms) {
 }
 
 TEST(Identifiers, ASessionIdIsMadeOfTheUserAndRandomness) {
-  EXPECT_TRUE(std::regex_match(NewSessionId("alice"), std::regex("alice-[a-z2-7]{26}")));
-  EXPECT_TRUE(std::regex_match(NewSessionId("a b/c%"), std::regex("a-b-c--[a-z2-7]{26}")));
-  EXPECT_TRUE(std::regex_match(NewSessionId(""), std::regex("user-[a-z2-7]{26}")));
+  EXPECT_THAT(NewSessionId("alice"), MatchesRegex("alice-[a-z2-7]{26}"));
+  EXPECT_THAT(NewSessionId("a b/c%"), MatchesRegex("a-b-c--[a-z2-7]{26}"));
+  EXPECT_THAT(NewSessionId(""), MatchesRegex("user-[a-z2-7]{26}"));
   EXPECT_LE(NewSessionId(std::string(300, 'u')).size(), 96u);
 }
 
