@@ -38,6 +38,7 @@ class ControlDesk final : public ControlPort {
   void SessionJoined(std::string session_id, std::string source_address) override;
   void SessionEnded(std::string session_id, std::string reason, uint64_t to_node_bytes,
                     uint64_t to_client_bytes) override;
+  bool IsBehind() const override { return thread_->IsBehind(); }
   void StreamOpened(StreamReport report) override;
   void StreamClosed(StreamReport report, std::string reason, uint64_t to_node_bytes,
                     uint64_t to_client_bytes) override;

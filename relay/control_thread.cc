@@ -19,8 +19,9 @@ ControlThread::~ControlThread() {
 bool ControlThread::Ask(std::function<void()> task) {
   {
     const std::lock_guard lock(mutex_);
-    if (tasks_.size() >= kRequestsMax) return false;
-    tasks_.push_back(std::move(task));
+    if (ask_count_ >= kRequestsMax) return false;
+    ++ask_count_;
+    tasks_.push_back({std::move(task), true});
   }
   changed_.notify_one();
   return true;
@@ -29,7 +30,8 @@ bool ControlThread::Ask(std::function<void()> task) {
 void ControlThread::Tell(std::function<void()> task) {
   {
     const std::lock_guard lock(mutex_);
-    tasks_.push_back(std::move(task));
+    tell_count_.fetch_add(1, std::memory_order_relaxed);
+    tasks_.push_back({std::move(task), false});
   }
   changed_.notify_one();
 }
@@ -37,7 +39,7 @@ void ControlThread::Tell(std::function<void()> task) {
 void ControlThread::Run() {
   auto next_tick = std::chrono::steady_clock::now() + kTickInterval;
   while (true) {
-    std::function<void()> task;
+    Task task;
     {
       std::unique_lock lock(mutex_);
       changed_.wait_until(lock, next_tick, [this] { return ending_ || !tasks_.empty(); });
@@ -45,9 +47,14 @@ void ControlThread::Run() {
       if (!tasks_.empty()) {
         task = std::move(tasks_.front());
         tasks_.pop_front();
+        if (task.is_asked) {
+          --ask_count_;
+        } else {
+          tell_count_.fetch_sub(1, std::memory_order_relaxed);
+        }
       }
     }
-    if (task) task();
+    if (task.run) task.run();
     if (std::chrono::steady_clock::now() < next_tick) continue;
     tick_();
     next_tick = std::chrono::steady_clock::now() + kTickInterval;

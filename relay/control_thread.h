@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -16,6 +17,7 @@ class ControlThread {
  public:
   // Requests beyond this are refused at the edge (the API answers ThrottlingException).
   static constexpr size_t kRequestsMax = 1024;
+  static constexpr size_t kTellsHigh = 4096;
   static constexpr std::chrono::milliseconds kTickInterval{200};
 
   // `tick` runs on the thread every kTickInterval, also while tasks are waiting.
@@ -28,18 +30,28 @@ class ControlThread {
   [[nodiscard]] bool Ask(std::function<void()> task);
 
   // Tell queues a task that must not be lost: the end of a session, a node's coming and going.
-  // Their number is bounded by the links and streams that cause them.
+  // Their number is bounded by the links and streams that cause them; see IsBehind.
   void Tell(std::function<void()> task);
 
+  // IsBehind is true while more than kTellsHigh wait: nobody may begin what will have to be told.
+  bool IsBehind() const { return tell_count_.load(std::memory_order_relaxed) > kTellsHigh; }
+
  private:
+  struct Task {
+    std::function<void()> run;
+    bool is_asked = false;
+  };
+
   void Run();
 
   const std::function<void()> tick_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::function<void()>> tasks_;  // From here on under mutex_.
+  std::deque<Task> tasks_;  // From here on under mutex_.
+  size_t ask_count_ = 0;
   bool ending_ = false;
-  std::thread thread_;  // Last: it uses the others.
+  std::atomic<size_t> tell_count_{0};  // Written under mutex_.
+  std::thread thread_;                 // Last: it uses the others.
 };
 
 }  // namespace relay

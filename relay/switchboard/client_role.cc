@@ -51,6 +51,9 @@ void ClientRole::OnOpen(engine::StreamId id, engine::Priority priority, uint64_t
   if (!open_rate_.Take(connection_.loop().Now())) {
     return port_.Reject(id, CloseCode::kTooMany, "streams are opened too fast; try again soon");
   }
+  if (switchboard_.control().IsBehind()) {
+    return port_.Reject(id, CloseCode::kTooMany, "the relay's audit is busy; try again soon");
+  }
   CheckedOpen checked = CheckOpen(*grant_, request);
   if (checked.code != CloseCode::kNormal) return port_.Reject(id, checked.code, checked.text);
   AgentRole* agent = switchboard_.FindAgent(grant_->node_id);

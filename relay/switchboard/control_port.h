@@ -47,6 +47,9 @@ class ControlPort {
   virtual void SessionJoined(std::string session_id, std::string source_address) = 0;
   virtual void SessionEnded(std::string session_id, std::string reason, uint64_t to_node_bytes,
                             uint64_t to_client_bytes) = 0;
+  // IsBehind is true while so many reports wait that no stream may be opened: each one's record has
+  // to be written.
+  virtual bool IsBehind() const = 0;
   virtual void StreamOpened(StreamReport report) = 0;
   virtual void StreamClosed(StreamReport report, std::string reason, uint64_t to_node_bytes,
                             uint64_t to_client_bytes) = 0;

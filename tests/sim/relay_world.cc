@@ -66,6 +66,7 @@ class Control final : public relay::ControlPort {
     to_node_bytes += to_node;
     to_client_bytes += to_client;
   }
+  bool IsBehind() const override { return false; }
   void StreamOpened(relay::StreamReport) override { ++streams_open; }
   void StreamClosed(relay::StreamReport, std::string, uint64_t, uint64_t) override {
     --streams_open;

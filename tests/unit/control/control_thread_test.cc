@@ -1,0 +1,71 @@
+// Goal: tasks run in order, on one thread; requests have a maximum of their own, and reports that
+// wait are seen by those who would cause more of them.
+// Method: the thread is held up by a task that waits for the test.
+
+#include "relay/control_thread.h"
+
+#include <gtest/gtest.h>
+
+#include <future>
+#include <vector>
+
+namespace relay {
+namespace {
+
+// HeldUp is a thread whose first task waits until Release.
+class HeldUp {
+ public:
+  HeldUp() {
+    std::promise<void> reached;
+    thread_.Tell([this, &reached] {
+      reached.set_value();
+      released_.get_future().wait();
+    });
+    reached.get_future().wait();
+  }
+  void Release() { released_.set_value(); }
+  ControlThread& thread() { return thread_; }
+
+ private:
+  std::promise<void> released_;
+  ControlThread thread_{[] {}};
+};
+
+TEST(ControlThread, TasksRunInOrderAndTheLastOnesBeforeTheEnd) {
+  std::vector<int> seen;
+  {
+    ControlThread thread([] {});
+    for (int i = 0; i < 100; i += 2) {
+      thread.Tell([&seen, i] { seen.push_back(i); });
+      EXPECT_TRUE(thread.Ask([&seen, i] { seen.push_back(i + 1); }));
+    }
+  }
+  ASSERT_EQ(seen.size(), 100u);
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(seen[static_cast<size_t>(i)], i);
+}
+
+TEST(ControlThread, RequestsBeyondTheirMaximumAreRefusedWhateverIsReported) {
+  HeldUp held;
+  for (size_t i = 0; i < 3 * ControlThread::kRequestsMax; ++i) held.thread().Tell([] {});
+  for (size_t i = 0; i < ControlThread::kRequestsMax; ++i) {
+    EXPECT_TRUE(held.thread().Ask([] {})) << i;
+  }
+  EXPECT_FALSE(held.thread().Ask([] {}));
+  held.Release();
+}
+
+TEST(ControlThread, ItIsBehindWhileTooManyReportsWait) {
+  HeldUp held;
+  for (size_t i = 0; i < ControlThread::kTellsHigh; ++i) held.thread().Tell([] {});
+  EXPECT_FALSE(held.thread().IsBehind());
+  held.thread().Tell([] {});
+  EXPECT_TRUE(held.thread().IsBehind());
+  std::promise<void> done;
+  held.thread().Tell([&done] { done.set_value(); });
+  held.Release();
+  done.get_future().wait();
+  EXPECT_FALSE(held.thread().IsBehind());
+}
+
+}  // namespace
+}  // namespace relay
