@@ -3,7 +3,9 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <csignal>
 #include <string>
 #include <utility>
 
@@ -15,25 +17,42 @@
 namespace client {
 namespace {
 
-// SilentTerminal hides what is typed or pasted, as for a password, while it lives.
+// What the handler of a signal needs to undo SilentTerminal.
+termios shown_settings;
+
+void ShowAgain(int number) {
+  ::tcsetattr(STDIN_FILENO, TCSANOW, &shown_settings);
+  ::raise(number);  // The handler was reset: the signal has its default effect after this.
+}
+
+// SilentTerminal hides what is typed or pasted, as for a password, while it lives, and not after
+// Ctrl-C either.
 class SilentTerminal {
  public:
   SilentTerminal() {
-    if (::tcgetattr(STDIN_FILENO, &before_) != 0) return;
-    termios silent = before_;
+    if (::tcgetattr(STDIN_FILENO, &shown_settings) != 0) return;
+    struct sigaction action {};
+    action.sa_handler = ShowAgain;
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    for (size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &action, &before_[i]);
+    termios silent = shown_settings;
     silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
     silent.c_lflag |= ECHONL;
-    changed_ = ::tcsetattr(STDIN_FILENO, TCSANOW, &silent) == 0;
+    ::tcsetattr(STDIN_FILENO, TCSANOW, &silent);
+    active_ = true;
   }
   ~SilentTerminal() {
-    if (changed_) ::tcsetattr(STDIN_FILENO, TCSANOW, &before_);
+    if (!active_) return;
+    ::tcsetattr(STDIN_FILENO, TCSANOW, &shown_settings);
+    for (size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
   }
   SilentTerminal(const SilentTerminal&) = delete;
   SilentTerminal& operator=(const SilentTerminal&) = delete;
 
  private:
-  termios before_{};
-  bool changed_ = false;
+  static constexpr std::array kSignals = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
+  std::array<struct sigaction, kSignals.size()> before_{};
+  bool active_ = false;
 };
 
 // ReadLine takes one line off stdin, byte by byte: what follows it is not ours.
