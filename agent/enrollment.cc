@@ -103,6 +103,7 @@ absl::StatusOr<EnrollmentAnswer> ReadEnrollmentAnswer(int http_status, std::stri
     std::string reason = Text(json, "message");
     if (reason.empty()) reason = Text(json, "__type");
     if (reason.empty()) reason = absl::StrCat("HTTP status ", http_status);
+    while (reason.ends_with('.')) reason.pop_back();  // Our sentence goes on.
     return absl::PermissionDeniedError(absl::StrCat(
         "the relay refused the activation: ", Printable(reason),
         ". Ask the relay's administrator for a new activation (each works as often and as long as "
