@@ -36,7 +36,7 @@ void VerifyExports(const BoringTls& boring, const EstablishedTls& established) {
 }  // namespace
 
 TlsChannel::TlsChannel(const TlsContext& context, BufferPool& pool, std::string_view host)
-    : pool_(pool), input_(pool), output_(pool) {
+    : input_(pool), output_(pool) {
   CHECK(pool.block_size() >= kBlockSizeMin);
   boring_ = std::make_unique<BoringTls>(context.settings(), host, input_, output_, pool);
 }

@@ -144,7 +144,6 @@ class TlsChannel {
   Outcome Fail(TlsError error, std::string text);
   void Verify() const;
 
-  BufferPool& pool_;
   TlsInput input_;
   TlsOutput output_;
   // One of the two: BoringSSL until the end of the handshake, or for good if it must be.
