@@ -68,37 +68,38 @@ class RecycledRing {
     std::unique_ptr<Ring> next;
   };
 
-  // The list of the thread. It may be gone before the last ring is, while the thread ends.
+  // The list of the thread, which may be gone before the last ring is, while the thread ends.
+  enum class KeptState : uint8_t { kFresh, kAlive, kGone };
   struct Kept {
-    Kept() { alive = true; }
+    Kept() { state = KeptState::kAlive; }
     ~Kept() {
-      alive = false;
+      state = KeptState::kGone;
       while (first != nullptr) first = std::move(first->next);
     }
     std::unique_ptr<Ring> first;
     size_t count = 0;
-    static thread_local bool alive;
+    static thread_local KeptState state;
   };
-  static Kept& List() {
+  static Kept* List() {
+    if (Kept::state == KeptState::kGone) return nullptr;
     static thread_local Kept kept;
-    return kept;
+    return &kept;
   }
 
   static std::unique_ptr<Ring> Take() {
-    Kept& kept = List();
-    if (kept.first == nullptr) return std::make_unique<Ring>();
-    std::unique_ptr<Ring> ring = std::move(kept.first);
-    kept.first = std::move(ring->next);
-    --kept.count;
+    Kept* kept = List();
+    if (kept == nullptr || kept->first == nullptr) return std::make_unique<Ring>();
+    std::unique_ptr<Ring> ring = std::move(kept->first);
+    kept->first = std::move(ring->next);
+    --kept->count;
     return ring;
   }
   static void Give(std::unique_ptr<Ring> ring) {
-    if (!Kept::alive) return;
-    Kept& kept = List();
-    if (kept.count == kKeptMax) return;
-    ring->next = std::move(kept.first);
-    kept.first = std::move(ring);
-    ++kept.count;
+    Kept* kept = List();
+    if (kept == nullptr || kept->count == kKeptMax) return;
+    ring->next = std::move(kept->first);
+    kept->first = std::move(ring);
+    ++kept->count;
   }
 
   std::unique_ptr<Ring> ring_;
@@ -107,6 +108,7 @@ class RecycledRing {
 };
 
 template <class Item, size_t kMax>
-thread_local bool RecycledRing<Item, kMax>::Kept::alive = false;
+thread_local typename RecycledRing<Item, kMax>::KeptState RecycledRing<Item, kMax>::Kept::state =
+    RecycledRing<Item, kMax>::KeptState::kFresh;
 
 }  // namespace engine
