@@ -45,6 +45,7 @@ int main(int argc, char** argv) {
     benchmark::RunSpecifiedBenchmarks();
     return 0;
   }
+  std::printf("Not a release build: no figures. For figures: cmake --preset release.\n");
   Silent silent;
   benchmark::RunSpecifiedBenchmarks(&silent);
   return silent.failed() ? 1 : 0;
