@@ -48,7 +48,15 @@ Outcome EstablishedTls::Read(BufferRef& plaintext, TlsFailure& failure) {
     }
     const size_t size = opener_.SizeOf(header);
     BufferRef record;
-    if (size > 0) {
+    std::span<std::byte> content;
+    RecordOpener::Result result = RecordOpener::Result::kFailed;
+    TlsInput::Parts parts;
+    if (size >= TrafficKeys::kApartMin && opener_.can_open_pieces() &&
+        input_.PeekParts(size, parts)) {
+      result = opener_.OpenPieces(parts.first, parts.second, parts.place, content);
+      record = input_.TakeParts(size);
+      counts_.opened_apart_bytes += content.size();
+    } else if (size > 0) {
       switch (input_.TakeRecord(size, record)) {
         case TlsInput::Outcome::kOk:
           break;
@@ -57,10 +65,8 @@ Outcome EstablishedTls::Read(BufferRef& plaintext, TlsFailure& failure) {
         case TlsInput::Outcome::kNoBuffers:
           return Outcome::kNoBuffers;
       }
+      result = opener_.Open(record.bytes(), content);
     }
-    std::span<std::byte> content;
-    const RecordOpener::Result result =
-        size > 0 ? opener_.Open(record.bytes(), content) : RecordOpener::Result::kFailed;
     switch (result) {
       case RecordOpener::Result::kData:
         plaintext = record.Share(kTlsRecordHeader, content.size());
@@ -117,10 +123,9 @@ Outcome EstablishedTls::Write(std::span<const ByteView> pieces) {
   std::span<std::byte> record;
   const TlsOutput::Room room = output_.Reserve(size + kTlsRecordOverhead, record);
   if (room != TlsOutput::Room::kOk) return OutcomeOf(room);
-  sealer_.SealPieces(ContentType::kApplicationData, pieces, record);
+  counts_.sealed_copied_bytes += sealer_.SealPieces(ContentType::kApplicationData, pieces, record);
   output_.Commit(record.size());
   counts_.sealed_bytes += size;
-  if (pieces.size() > 1) counts_.sealed_copied_bytes += size;
   return Outcome::kOk;
 }
 

@@ -44,13 +44,47 @@ RecordOpener::Result RecordOpener::Open(std::span<std::byte> record,
   CHECK(!has_failed());
   CHECK(record.size() >= kTlsRecordOverhead);
   CHECK(record.size() <= kTlsRecordSizeMax);
-  if (keys_.sequence() >= TrafficKeys::kSequenceMax) {  // 5.3.
-    return Fail(TlsError::kProtocol, TlsAlert::kInternalError,
-                "more records than one key may have");
-  }
+  if (keys_.sequence() >= TrafficKeys::kSequenceMax) return FailSpent();
   const std::span<std::byte> inner =
       record.subspan(kTlsRecordHeader, record.size() - kTlsRecordHeader - kTlsRecordTag);
-  if (!keys_.Open(record.first<kTlsRecordHeader>(), inner, record.last<kTlsRecordTag>())) {
+  const bool genuine =
+      keys_.Open(record.first<kTlsRecordHeader>(), inner, record.last<kTlsRecordTag>());
+  return Judge(genuine, inner, content);
+}
+
+RecordOpener::Result RecordOpener::OpenPieces(ByteView first, ByteView second,
+                                              std::span<std::byte> record,
+                                              std::span<std::byte>& content) {
+  CHECK(!has_failed());
+  CHECK(first.size() >= kTlsRecordHeader);
+  CHECK(first.size() + second.size() == record.size());
+  CHECK(record.size() >= kTlsRecordOverhead);
+  CHECK(record.size() <= kTlsRecordSizeMax);
+  if (keys_.sequence() >= TrafficKeys::kSequenceMax) return FailSpent();
+  const std::span<std::byte> inner =
+      record.subspan(kTlsRecordHeader, record.size() - kTlsRecordHeader - kTlsRecordTag);
+  // The tag may lie in both.
+  std::array<std::byte, kTlsRecordTag> tag;
+  const ByteView header = first.first(kTlsRecordHeader);
+  first = first.subspan(kTlsRecordHeader);
+  const size_t tag_in_second = std::min(second.size(), tag.size());
+  const size_t tag_in_first = tag.size() - tag_in_second;
+  std::copy(first.end() - static_cast<ptrdiff_t>(tag_in_first), first.end(), tag.begin());
+  std::copy(second.end() - static_cast<ptrdiff_t>(tag_in_second), second.end(),
+            tag.begin() + static_cast<ptrdiff_t>(tag_in_first));
+  const std::array<ByteView, 2> pieces = {first.first(first.size() - tag_in_first),
+                                          second.first(second.size() - tag_in_second)};
+  return Judge(keys_.OpenPieces(header, pieces, inner, tag), inner, content);
+}
+
+RecordOpener::Result RecordOpener::FailSpent() {
+  return Fail(TlsError::kProtocol, TlsAlert::kInternalError,
+              "more records than one key may have");  // 5.3.
+}
+
+RecordOpener::Result RecordOpener::Judge(bool genuine, std::span<std::byte> inner,
+                                         std::span<std::byte>& content) {
+  if (!genuine) {
     return Fail(TlsError::kBadRecord, TlsAlert::kBadRecordMac,
                 "a record was changed or forged on the way");  // 5.2.
   }

@@ -65,6 +65,12 @@ class RecordOpener {
   // least kTlsRecordTrailer from its end. Otherwise `content` is left alone. Requires: not failed.
   Result Open(std::span<std::byte> record, std::span<std::byte>& content);
 
+  // OpenPieces does that for a record in two parts, cut anywhere behind the header, and writes its
+  // content to where it would be in `record`, which overlaps neither. Requires: can_open_pieces().
+  Result OpenPieces(ByteView first, ByteView second, std::span<std::byte> record,
+                    std::span<std::byte>& content);
+  bool can_open_pieces() const { return keys_.can_open_pieces(); }
+
   // is_update_wanted says that the peer should be asked for new keys; AskedForUpdate, that it was.
   bool is_update_wanted() const {
     return !asked_for_update_ && keys_.suite() != TlsSuite::kChaCha20Poly1305Sha256 &&
@@ -76,9 +82,11 @@ class RecordOpener {
   bool has_failed() const { return failure_.error != TlsError::kNone; }
 
  private:
+  Result Judge(bool genuine, std::span<std::byte> inner, std::span<std::byte>& content);
   Result HandleAlert(ByteView content);
   Result HandleHandshake(ByteView content);
   Result HandleKeyUpdate(std::byte request);
+  Result FailSpent();
   Result Fail(TlsError error, TlsAlert alert, const char* text);
 
   TrafficKeys keys_;

@@ -33,17 +33,19 @@ class RecordSealer {
   // Requires: can_seal(); at most kTlsRecordPlaintextMax bytes of content.
   void SealInPlace(ContentType type, std::span<std::byte> record);
 
-  // SealPieces makes a record of the pieces, in order. One piece goes straight into the record;
-  // more are put together there first. Requires: as above; `record` has exactly kTlsRecordOverhead
-  // bytes more than the pieces and overlaps none of them.
-  void SealPieces(ContentType type, std::span<const ByteView> pieces, std::span<std::byte> record);
+  // SealPieces makes a record of the pieces, in order, and returns how many bytes it had to put
+  // together before they were sealed: none of one piece, and none of many if AES-GCM seals them.
+  // Requires: as above; `record` has exactly kTlsRecordOverhead bytes more than the pieces and
+  // overlaps none of them.
+  size_t SealPieces(ContentType type, std::span<const ByteView> pieces,
+                    std::span<std::byte> record);
 
   // SealKeyUpdate makes the record that says that the next one has other keys, and changes them
   // (4.6.3). Requires: can_seal(); record.size() == kKeyUpdateRecordSize.
   void SealKeyUpdate(KeyUpdateRequest request, std::span<std::byte> record);
 
  private:
-  void Seal(ContentType type, ByteView content, std::span<std::byte> record);
+  static void WriteHeader(std::span<std::byte> record);
 
   TrafficKeys keys_;
 };

@@ -42,7 +42,8 @@ class TlsContext;
 // that BoringSSL carries are not counted.
 struct TlsCounts {
   uint64_t opened_bytes = 0;
-  uint64_t opened_copied_bytes = 0;  // Of records, whole, that did not lie in one block.
+  uint64_t opened_apart_bytes = 0;   // Out of two blocks straight into a third.
+  uint64_t opened_copied_bytes = 0;  // Records that were put together before they were opened.
   uint64_t sealed_bytes = 0;
   uint64_t sealed_in_place_bytes = 0;
   uint64_t sealed_copied_bytes = 0;  // Put together before they were sealed.

@@ -80,6 +80,33 @@ TlsInput::Outcome TlsInput::TakeRecord(size_t size, BufferRef& record) {
   return Outcome::kOk;
 }
 
+bool TlsInput::PeekParts(size_t size, Parts& parts) {
+  if (joined_size_ > 0 || slices_.size() < 2) return false;
+  parts.first = slices_[0].bytes();
+  if (parts.first.size() < kTlsRecordHeader || parts.first.size() >= size) return false;
+  parts.second = slices_[1].bytes();
+  if (parts.first.size() + parts.second.size() < size) return false;
+  parts.second = parts.second.first(size - parts.first.size());
+  if (assembly_.size() < size) assembly_ = pool_.Take();
+  if (assembly_.empty()) return false;
+  CHECK(assembly_.size() >= size);
+  parts.place = assembly_.bytes().first(size);
+  return true;
+}
+
+BufferRef TlsInput::TakeParts(size_t size) {
+  const size_t in_second = size - slices_.front().size();
+  slices_.Pop();
+  if (in_second == slices_.front().size()) {
+    slices_.Pop();
+  } else {
+    slices_.front().DropFirst(in_second);
+  }
+  BufferRef record = assembly_.Share(0, size);
+  assembly_.DropFirst(size);
+  return record;
+}
+
 void TlsInput::Clear() {
   slices_.Clear();
   assembly_ = {};

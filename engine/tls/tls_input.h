@@ -44,6 +44,18 @@ class TlsInput {
   enum class Outcome : uint8_t { kOk, kNeedMore, kNoBuffers };
   Outcome TakeRecord(size_t size, BufferRef& record);
 
+  // PeekParts finds the next `size` bytes in two parts, one at the end of a slice and one at the
+  // beginning of the next, and a place of that size for what they hold. Nothing is taken until
+  // TakeParts. False: they do not lie so, or there is no block; then see TakeRecord.
+  struct Parts {
+    ByteView first;
+    ByteView second;
+    std::span<std::byte> place;
+  };
+  bool PeekParts(size_t size, Parts& parts);
+  // TakeParts takes the bytes, and returns the place. Requires: PeekParts was true for this size.
+  BufferRef TakeParts(size_t size);
+
   // How many bytes were copied together by TakeRecord.
   uint64_t copied_bytes() const { return copied_bytes_; }
 

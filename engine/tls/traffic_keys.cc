@@ -6,10 +6,12 @@
 #include <openssl/mem.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include "engine/base/check.h"
 #include "engine/crypto/openssl_text.h"
+#include "engine/tls/piece_cipher.h"
 
 namespace engine {
 namespace {
@@ -38,6 +40,9 @@ const EVP_AEAD* AeadOf(TlsSuite suite) {
   }
   CHECK(false);
 }
+
+// Every key has a number of its own, by which a thread knows whose it used last.
+std::atomic<uint64_t> last_key_number{0};
 
 // Hash returns the size of the suite's hash of `bytes`, which it writes to `out`.
 size_t Hash(TlsSuite suite, ByteView bytes, std::span<std::byte, EVP_MAX_MD_SIZE> out) {
@@ -113,17 +118,18 @@ TrafficKeys::~TrafficKeys() {
   EVP_AEAD_CTX_cleanup(&aead_);
   OPENSSL_cleanse(&aead_, sizeof(aead_));
   OPENSSL_cleanse(iv_.data(), iv_.size());
+  OPENSSL_cleanse(key_.data(), key_.size());
+  PieceCipher::Forget(key_number_);
 }
 
 void TrafficKeys::Derive() {
-  std::array<std::byte, EVP_AEAD_MAX_KEY_LENGTH> key;
-  const std::span<std::byte> used = std::span(key).first(EVP_AEAD_key_length(AeadOf(suite_)));
-  HkdfExpandLabel(suite_, secret_.bytes(), "key", {}, used);
+  const std::span<std::byte> key = std::span(key_).first(EVP_AEAD_key_length(AeadOf(suite_)));
+  HkdfExpandLabel(suite_, secret_.bytes(), "key", {}, key);
   HkdfExpandLabel(suite_, secret_.bytes(), "iv", {}, std::as_writable_bytes(std::span(iv_)));
   EVP_AEAD_CTX_cleanup(&aead_);
-  CHECK(
-      EVP_AEAD_CTX_init(&aead_, AeadOf(suite_), Octets(used), used.size(), kTlsRecordTag, nullptr));
-  OPENSSL_cleanse(key.data(), key.size());
+  CHECK(EVP_AEAD_CTX_init(&aead_, AeadOf(suite_), Octets(key), key.size(), kTlsRecordTag, nullptr));
+  if (key_number_ != 0) PieceCipher::Forget(key_number_);
+  key_number_ = last_key_number.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
 void TrafficKeys::Update() {
@@ -159,6 +165,66 @@ void TrafficKeys::Seal(ByteView header, ByteView content, ContentType type, std:
                                   Octets(content), content.size(), &sealed_type, 1, Octets(header),
                                   header.size()));
   CHECK(trailer_size == trailer.size());
+}
+
+size_t TrafficKeys::SealPieces(ByteView header, std::span<const ByteView> pieces, ContentType type,
+                               std::span<std::byte> out,
+                               std::span<std::byte, kTlsRecordTrailer> trailer) {
+  if (pieces.size() == 1) {
+    Seal(header, pieces.front(), type, out.data(), trailer);
+    return 0;
+  }
+  PieceCipher* cipher =
+      out.size() < kApartMin
+          ? nullptr
+          : PieceCipher::Of(
+                suite_, PieceCipher::Direction::kSeal,
+                {ByteView(key_).first(EVP_AEAD_key_length(AeadOf(suite_))), key_number_});
+  if (cipher != nullptr) {
+    CHECK(sequence_ < sequence_max());
+    cipher->Begin(NextNonce(), header);
+  }
+  size_t end = 0;
+  for (const ByteView piece : pieces) {
+    // An empty piece may be null, which memcpy does not take.
+    if (piece.empty()) continue;
+    CHECK(piece.size() <= out.size() - end);
+    if (cipher != nullptr) {
+      cipher->Take(piece, out.data() + end);
+    } else {
+      std::memcpy(out.data() + end, piece.data(), piece.size());
+    }
+    end += piece.size();
+  }
+  CHECK(end == out.size());
+  if (cipher == nullptr) {
+    Seal(header, out, type, out.data(), trailer);
+    return end;
+  }
+  const std::byte sealed_type = static_cast<std::byte>(type);
+  cipher->Take({&sealed_type, 1}, trailer.data());
+  cipher->FinishSeal(trailer.last<kTlsRecordTag>());
+  return 0;
+}
+
+bool TrafficKeys::OpenPieces(ByteView header, std::span<const ByteView> pieces,
+                             std::span<std::byte> out, ByteView tag) {
+  CHECK(sequence_ < kSequenceMax);
+  PieceCipher* cipher =
+      PieceCipher::Of(suite_, PieceCipher::Direction::kOpen,
+                      {ByteView(key_).first(EVP_AEAD_key_length(AeadOf(suite_))), key_number_});
+  CHECK(cipher != nullptr);
+  cipher->Begin(NextNonce(), header);
+  size_t end = 0;
+  for (const ByteView piece : pieces) {
+    CHECK(piece.size() <= out.size() - end);
+    cipher->Take(piece, out.data() + end);
+    end += piece.size();
+  }
+  CHECK(end == out.size());
+  if (cipher->FinishOpen(tag)) return true;
+  OPENSSL_cleanse(out.data(), out.size());
+  return false;
 }
 
 bool TrafficKeys::Open(ByteView header, std::span<std::byte> content,

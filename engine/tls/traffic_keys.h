@@ -63,6 +63,10 @@ void TlsExport(TlsSuite suite, ByteView exporter_secret, std::string_view label,
 // nothing, except that Update() lets BoringSSL's HMAC take and give back a few bytes.
 class TrafficKeys {
  public:
+  // From this size on, AES-GCM takes pieces one by one (PieceCipher); smaller ones are put
+  // together.
+  static constexpr size_t kApartMin = 2048;
+
   // How many records may be sealed under one AES-GCM key: 2^24.5 full ones (RFC 8446, 5.5), counted
   // whatever their size. ChaCha20-Poly1305 has no limit but that of the sequence number (5.3).
   static constexpr uint64_t kAesGcmRecordsMax = 23'726'566;
@@ -91,6 +95,17 @@ class TrafficKeys {
   void Seal(ByteView header, ByteView content, ContentType type, std::byte* out,
             std::span<std::byte, kTlsRecordTrailer> trailer);
 
+  // SealPieces is Seal for content in pieces, which `out` does not overlap. It returns how many
+  // bytes it put together first.
+  size_t SealPieces(ByteView header, std::span<const ByteView> pieces, ContentType type,
+                    std::span<std::byte> out, std::span<std::byte, kTlsRecordTrailer> trailer);
+
+  // OpenPieces is Open for content in pieces, which `out` does not overlap. False also means that
+  // `out` was overwritten. Requires: can_open_pieces().
+  [[nodiscard]] bool OpenPieces(ByteView header, std::span<const ByteView> pieces,
+                                std::span<std::byte> out, ByteView tag);
+  bool can_open_pieces() const { return suite_ != TlsSuite::kChaCha20Poly1305Sha256; }
+
   // Open decrypts where it lies. False: these bytes are not what the peer sealed as its next
   // record; what `content` holds then is not to be looked at.
   // Requires: sequence() < kSequenceMax.
@@ -106,6 +121,8 @@ class TrafficKeys {
 
   EVP_AEAD_CTX aead_;
   uint64_t sequence_;
+  uint64_t key_number_ = 0;  // For PieceCipher.
+  std::array<std::byte, 32> key_;
   TlsSecret secret_;
   Nonce iv_;
   const TlsSuite suite_;

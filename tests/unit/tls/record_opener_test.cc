@@ -4,6 +4,8 @@
 
 #include "engine/tls/record_opener.h"
 
+#include <array>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -149,6 +151,70 @@ TEST_P(RecordOpenerTest, EveryChangedBitIsRefused) {
     } else {
       EXPECT_TRUE(size == 0 || i >= 24) << "a wrong size waits for other bytes";
     }
+  }
+}
+
+TEST_P(RecordOpenerTest, ARecordInTwoPartsIsOpenedIntoAThirdPlaceWhereverItIsCut) {
+  if (!opener_.can_open_pieces()) return;
+  std::string text(2100, '\0');
+  Random random(5);
+  for (char& letter : text) letter = static_cast<char>(random.Next());
+  for (size_t cut = kTlsRecordHeader; cut <= text.size() + kTlsRecordOverhead; ++cut) {
+    const Record sealed = peer_.Seal(kData, text);
+    const Record first(sealed.begin(), sealed.begin() + static_cast<ptrdiff_t>(cut));
+    const Record second(sealed.begin() + static_cast<ptrdiff_t>(cut), sealed.end());
+    Record place(sealed.size());
+    std::span<std::byte> content;
+    ASSERT_EQ(opener_.OpenPieces(first, second, place, content), Result::kData) << "cut " << cut;
+    ASSERT_TRUE(AsText(content) == text) << "cut " << cut;
+    EXPECT_EQ(content.data(), place.data() + kTlsRecordHeader);
+  }
+}
+
+TEST_P(RecordOpenerTest, AChangedByteInEitherPartIsRefusedAndNothingIsLeftBehind) {
+  if (!opener_.can_open_pieces()) return;
+  const std::string text(300, 'p');
+  const Record sealed = peer_.Seal(kData, text);
+  for (size_t at = 0; at < sealed.size(); ++at) {
+    Record changed = sealed;
+    changed[at] ^= std::byte{1};
+    RecordOpener opener(GetParam(), SecretFor(GetParam()), 0, Tickets::kIgnored);
+    const ByteView all = changed;
+    Record place(sealed.size());
+    std::span<std::byte> content;
+    ASSERT_EQ(opener.OpenPieces(all.first(100), all.subspan(100), place, content), Result::kFailed);
+    EXPECT_EQ(opener.failure().alert, TlsAlert::kBadRecordMac);
+    EXPECT_EQ(AsText(place).find("pp"), std::string::npos);
+  }
+}
+
+TEST_P(RecordOpenerTest, ManyConnectionsShareAThreadsCiphers) {
+  // Each has its own keys, and they take turns; some go away in between.
+  constexpr size_t kCount = 6;
+  std::vector<std::unique_ptr<RecordSealer>> sealers(kCount);
+  std::vector<std::unique_ptr<RecordOpener>> openers(kCount);
+  Random random(9);
+  const std::string text(5000, 't');
+  for (int i = 0; i < 400; ++i) {
+    const size_t who = random.Range(0, kCount - 1);
+    if (sealers[who] == nullptr || random.Chance(5)) {
+      const auto secret = SecretFor(GetParam(), static_cast<uint8_t>(i % 250));
+      sealers[who] = std::make_unique<RecordSealer>(GetParam(), secret, 0);
+      openers[who] = std::make_unique<RecordOpener>(GetParam(), secret, 0, Tickets::kIgnored);
+    }
+    const std::array<ByteView, 2> pieces = {AsBytes(text).first(8), AsBytes(text).subspan(8)};
+    Record record(text.size() + kTlsRecordOverhead);
+    const size_t copied = sealers[who]->SealPieces(kData, pieces, record);
+    EXPECT_EQ(copied, openers[who]->can_open_pieces() ? 0u : text.size());
+    std::span<std::byte> content;
+    Record place(record.size());
+    const Result result =
+        openers[who]->can_open_pieces() && random.Chance(50)
+            ? openers[who]->OpenPieces(ByteView(record).first(3000), ByteView(record).subspan(3000),
+                                       place, content)
+            : openers[who]->Open(record, content);
+    ASSERT_EQ(result, Result::kData);
+    ASSERT_TRUE(AsText(content) == text);
   }
 }
 
