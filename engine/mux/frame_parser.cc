@@ -74,6 +74,14 @@ FrameParser::Result FrameParser::Next(Frame& out) {
   has_header_ = !out.is_last;
 
   if (header_.type == FrameType::kData) {
+    if (offset_ + size == chunk_.size()) {
+      // The last payload takes the chunk itself, with the room around it: a frame that was alone in
+      // its record can be sent on from where it lies.
+      out.data = std::move(chunk_);
+      out.data.DropFirst(offset_);
+      Drop();
+      return Result::kFrame;
+    }
     out.data = chunk_.Share(offset_, size);
     offset_ += size;
     return Result::kFrame;

@@ -106,6 +106,30 @@ TEST(FrameParser, HandsDataOnInAsManyPiecesAsItHasChunks) {
   EXPECT_EQ(two.text(), bytes);
 }
 
+TEST(FrameParser, AFrameAloneInItsChunkKeepsTheRoomAroundItAndItsHeader) {
+  for (const int count : {1, 2}) {
+    BufferPool pool(1, 1024);
+    std::string text;
+    for (int i = 0; i < count; ++i) text += FrameText(FrameType::kData, 0, 1, "payload");
+    BufferRef block = pool.Take();
+    std::copy_n(AsBytes(text).data(), text.size(), block.bytes().data() + 5);
+    BufferRef chunk = block.Share(5, text.size());
+    block = {};
+    chunk.GrantRoom(5, 17);
+    FrameParser parser;
+    parser.Feed(std::move(chunk));
+    FrameParser::Frame frame;
+    for (int i = 0; i < count; ++i) {
+      ASSERT_EQ(parser.Next(frame), Result::kFrame);
+      EXPECT_EQ(AsText(frame.data.bytes()), "payload");
+      EXPECT_EQ(frame.data.room_before(), count == 1 ? 5 + kFrameHeaderSize : 0u);
+      EXPECT_EQ(frame.data.room_after(), count == 1 ? 17u : 0u);
+    }
+    EXPECT_EQ(parser.Next(frame), Result::kHungry);
+    EXPECT_EQ(pool.free_count(), 1u);
+  }
+}
+
 TEST(FrameParser, AssemblesTheLargestControlMessage) {
   const std::string bytes = FrameText(FrameType::kControl, 0, 0, std::string(kControlSizeMax, 'x'));
   Chopper chopper;
