@@ -139,17 +139,4 @@ absl::StatusOr<SessionPlan> ResolveDocument(std::string_view name,
   return absl::NotFoundError("Document with name " + std::string(wanted) + " does not exist.");
 }
 
-std::string Describe(const SessionPlan& plan) {
-  switch (plan.kind) {
-    case SessionKind::kShell:
-      return "shell";
-    case SessionKind::kExec:
-      return (plan.with_terminal ? "exec -t " : "exec ") +
-             plan.command.substr(0, kDescriptionSizeMax);
-    case SessionKind::kTcp:
-      return "tcp " + plan.host + ":" + std::to_string(plan.port);
-  }
-  return "";
-}
-
 }  // namespace relay

@@ -2,7 +2,6 @@
 
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -10,19 +9,13 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "engine/wire/session_plan.h"
 
 namespace relay {
 
-enum class SessionKind : uint8_t { kShell, kExec, kTcp };
-
-// SessionPlan is a document with its parameters filled in.
-struct SessionPlan {
-  SessionKind kind = SessionKind::kShell;
-  std::string command;         // kExec: one line, as engine::JoinCommand writes it.
-  bool with_terminal = false;  // kExec: on a terminal.
-  std::string host;            // kTcp: as the node resolves it.
-  uint16_t port = 0;           // kTcp
-};
+// A document with its parameters filled in.
+using engine::SessionKind;
+using engine::SessionPlan;
 
 using DocumentParameters = std::map<std::string, std::vector<std::string>, std::less<>>;
 
@@ -33,8 +26,5 @@ inline constexpr std::string_view kShellDocument = "SSM-SessionManagerRunShell";
 // unknown or malformed; the text says which.
 absl::StatusOr<SessionPlan> ResolveDocument(std::string_view name,
                                             const DocumentParameters& parameters);
-
-// Describe says in a few words what the plan is: "shell", "exec uname -a", "tcp db:5432".
-std::string Describe(const SessionPlan& plan);
 
 }  // namespace relay

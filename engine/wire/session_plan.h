@@ -1,0 +1,50 @@
+// What a session allows to be opened, and how an open request is held against it. Whoever sees the
+// frames asks: the relay in inspected sessions, the node in sealed ones.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "engine/wire/control.h"
+#include "engine/wire/frame.h"
+
+namespace engine {
+
+enum class SessionKind : uint8_t { kShell, kExec, kTcp };
+
+// SessionPlan is the grant: the only streams that a session may open.
+struct SessionPlan {
+  SessionKind kind = SessionKind::kShell;
+  std::string command;         // kExec: one line, as JoinCommand writes it.
+  bool with_terminal = false;  // kExec: on a terminal.
+  std::string host;            // kTcp: as the node resolves it.
+  uint16_t port = 0;           // kTcp
+};
+
+// PlanOf returns what a relay's offer allows. Requires: Decode returned it.
+SessionPlan PlanOf(const SessionOffer& offer);
+
+// Describe says in a few words what the plan is: "shell", "exec uname -a", "tcp db:5432".
+std::string Describe(const SessionPlan& plan);
+
+// SessionNames are put over those of an open request: a client's own say nothing.
+struct SessionNames {
+  std::string session_id;
+  std::string principal;
+  std::string run_as;  // Empty: as the agent is configured.
+};
+
+// CheckedOpen is an open request held against a plan.
+struct CheckedOpen {
+  CloseCode code = CloseCode::kNormal;  // Else: reject with it ...
+  std::string text;                     // ... and say why.
+  OpenRequest request;                  // What was asked for, under the names given.
+};
+
+// CheckOpen allows what the plan says and nothing else: a shell in a shell session, exactly the
+// command, exactly the host and port. `request` is foreign bytes.
+CheckedOpen CheckOpen(const SessionPlan& plan, const SessionNames& names, std::string_view request);
+
+}  // namespace engine
