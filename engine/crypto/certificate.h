@@ -82,6 +82,10 @@ absl::StatusOr<std::string> CreateSigningRequest(const PrivateKey& key,
 absl::StatusOr<Certificate> CreateAuthority(const PrivateKey& key, std::string_view common_name,
                                             Validity validity);
 
+// CreateSessionCertificate returns a self-signed certificate of `key` for TLS between two ends that
+// know each other's key already (TlsTrust::PublicKey): it names nobody and vouches for nothing.
+absl::StatusOr<Certificate> CreateSessionCertificate(const PrivateKey& key, Validity validity);
+
 // Issuer is a CA: its certificate and the key that belongs to it.
 struct Issuer {
   Certificate certificate;

@@ -33,7 +33,7 @@ constexpr int kDigitalSignature = 0;
 constexpr int kKeyCertSign = 5;
 constexpr int kCrlSign = 6;
 
-enum class Kind : uint8_t { kAuthority, kServer, kClient };
+enum class Kind : uint8_t { kAuthority, kServer, kClient, kSession };
 
 struct Subject {
   std::string_view common_name;
@@ -164,7 +164,7 @@ absl::Status AddServerNames(X509* x509, const ServerNames& names) {
   return absl::OkStatus();
 }
 
-// `issuer` is null for an authority, which signs itself.
+// `issuer` is null for an authority and a session, which sign themselves.
 absl::StatusOr<Certificate> Issue(Kind kind, const Subject& subject, const Issuer* issuer,
                                   const PrivateKey& signer, Validity validity) {
   bssl::UniquePtr<X509> x509(X509_new());
@@ -192,7 +192,8 @@ absl::StatusOr<Certificate> Issue(Kind kind, const Subject& subject, const Issue
     AddKeyUsage(x509.get(), {kKeyCertSign, kCrlSign});
   } else {
     AddKeyUsage(x509.get(), {kDigitalSignature});
-    AddPurpose(x509.get(), kind == Kind::kServer ? NID_server_auth : NID_client_auth);
+    if (kind == Kind::kServer) AddPurpose(x509.get(), NID_server_auth);
+    if (kind == Kind::kClient) AddPurpose(x509.get(), NID_client_auth);
   }
   AddKeyIds(x509.get(), subject.key, signer.native());
   if (subject.names != nullptr) {
@@ -233,6 +234,10 @@ absl::StatusOr<std::string> CreateSigningRequest(const PrivateKey& key,
 absl::StatusOr<Certificate> CreateAuthority(const PrivateKey& key, std::string_view common_name,
                                             Validity validity) {
   return Issue(Kind::kAuthority, {common_name, key.native()}, nullptr, key, validity);
+}
+
+absl::StatusOr<Certificate> CreateSessionCertificate(const PrivateKey& key, Validity validity) {
+  return Issue(Kind::kSession, {"adit session", key.native()}, nullptr, key, validity);
 }
 
 absl::StatusOr<Certificate> IssueServer(const Issuer& issuer, const PrivateKey& key,

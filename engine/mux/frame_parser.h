@@ -46,6 +46,9 @@ class FrameParser {
 
   FrameError error() const { return error_; }
 
+  // True when no part of a frame has come yet. Requires: the last Next returned kHungry.
+  bool is_between_frames() const { return !has_header_ && header_size_ == 0; }
+
   // Drop gives back what is held: the link is over.
   void Drop();
 

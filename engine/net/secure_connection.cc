@@ -57,15 +57,24 @@ void SecureConnection::Dial(Resolver& resolver, std::string_view host, uint16_t 
   ArmDeadline();
 }
 
+void SecureConnection::Events::OnDetached(SecureConnection&, DetachedSocket) { CHECK(false); }
+
 void SecureConnection::Adopt(Socket socket, std::unique_ptr<TlsChannel> channel,
                              BufferRef first_bytes) {
+  std::vector<BufferRef> all;
+  if (!first_bytes.empty()) all.push_back(std::move(first_bytes));
+  Adopt(socket, std::move(channel), std::move(all));
+}
+
+void SecureConnection::Adopt(Socket socket, std::unique_ptr<TlsChannel> channel,
+                             std::vector<BufferRef> first_bytes) {
   CHECK(phase_ == Phase::kIdle);
   channel_ = std::move(channel);
   socket_ = socket;
   loop_.SetOptions(socket_, {.no_delay = true});
   phase_ = Phase::kHandshaking;
   phase_deadline_ = loop_.Now() + kHandshakeMax;
-  held_input_ = std::move(first_bytes);
+  for (BufferRef& slice : first_bytes) CHECK(channel_->Receive(std::move(slice)));
   ArmDeadline();
   SchedulePump(Duration::zero());
 }
@@ -75,9 +84,15 @@ void SecureConnection::SetProtocol(RecordProtocol& protocol) {
   protocol_ = &protocol;
 }
 
+void SecureConnection::ReplaceProtocol(RecordProtocol& protocol) {
+  CHECK(protocol_ != nullptr);
+  protocol_ = &protocol;
+}
+
 void SecureConnection::OutputReady() {
   // A send in flight pumps when it completes, and a pump on the stack goes on until all is said.
-  if (phase_ != Phase::kOpen && phase_ != Phase::kDraining) return;
+  const bool writes = phase_ == Phase::kOpen || phase_ == Phase::kDraining;
+  if (!writes && phase_ != Phase::kDetaching) return;
   if (pumping_ || send_op_.in_flight()) return;
   SchedulePump(Duration::zero());
 }
@@ -86,6 +101,14 @@ void SecureConnection::CloseAfterOutput() {
   if (close_requested_) return;
   close_requested_ = true;
   if (flowing() && !pumping_) SchedulePump(Duration::zero());
+}
+
+void SecureConnection::Detach() {
+  CHECK(phase_ == Phase::kOpen);
+  phase_ = Phase::kDetaching;
+  phase_deadline_ = loop_.Now() + kDrainMax;
+  ArmDeadline();
+  SchedulePump(Duration::zero());
 }
 
 void SecureConnection::Close() {
@@ -141,8 +164,12 @@ void SecureConnection::OnReceived(Received outcome) {
     case IoError::kNone:
       if (phase_ == Phase::kDraining) return StartReceive();  // Nobody listens to it any more.
       CHECK(held_input_.empty());
+      heard_peer_ = true;
       held_input_ = std::move(outcome.data);
       return Pump();
+    case IoError::kCanceled:
+      CHECK(phase_ == Phase::kDetaching);
+      return FinishDetach();
     case IoError::kNoBuffers:
       return SchedulePump(kNoBuffersPause);
     case IoError::kEndOfStream:
@@ -179,6 +206,7 @@ void SecureConnection::OnPump(Fired) {
 void SecureConnection::OnDeadline(Fired) {
   armed_deadline_ = Instant::max();
   if (phase_ == Phase::kClosing) return FinishJoin();
+  if (phase_ == Phase::kDetaching && io_is_over_) return FinishDetach();
   const Instant now = loop_.Now();
   if (now >= phase_deadline_) {
     switch (phase_) {
@@ -189,6 +217,8 @@ void SecureConnection::OnDeadline(Fired) {
         return Join({Kind::kHandshakeFailed, "TLS was not set up in time"});
       case Phase::kDraining:
         return Join(std::move(end_));
+      case Phase::kDetaching:
+        return Join({Kind::kCut, "the other side did not take our last words in time"});
       default:
         break;
     }
@@ -234,6 +264,10 @@ void SecureConnection::SchedulePump(Duration delay) {
 void SecureConnection::Pump() {
   if (phase_ == Phase::kDraining) {
     if (PumpOutput()) FinishDrain();
+    return;
+  }
+  if (phase_ == Phase::kDetaching) {
+    if (PumpOutput()) FinishDetach();
     return;
   }
   if (!flowing()) return;
@@ -294,7 +328,9 @@ bool SecureConnection::PumpOutput() {
     const TlsChannel::Outcome outcome = channel_->Write(std::span(slices).first(count));
     if (outcome == TlsChannel::Outcome::kOk) {
       protocol_->RecordTaken();
-      if (phase_ != Phase::kOpen && phase_ != Phase::kDraining) return false;
+      const bool writes_on =
+          phase_ == Phase::kOpen || phase_ == Phase::kDraining || phase_ == Phase::kDetaching;
+      if (!writes_on) return false;
       continue;
     }
     if (outcome == TlsChannel::Outcome::kNoBuffers) SchedulePump(kNoBuffersPause);
@@ -335,6 +371,21 @@ void SecureConnection::FinishDrain() {
   }
   loop_.Shutdown(socket_, ShutdownSide::kSend);
   if (peer_finished_) Join(std::move(end_));
+}
+
+// Output first, so that the last words are sent; then the receive, which may still bring bytes of
+// what comes next; then the timers.
+void SecureConnection::FinishDetach() {
+  if (phase_ != Phase::kDetaching) return;
+  if (send_op_.in_flight() || channel_->output_size() > 0) return;
+  if (receive_op_.in_flight()) return loop_.Cancel(receive_op_);
+  io_is_over_ = true;
+  loop_.Cancel(deadline_op_);
+  if (deadline_op_.in_flight() || pump_op_.in_flight()) return;
+  DetachedSocket detached{std::exchange(socket_, {}), channel_->TakeUnread()};
+  if (!held_input_.empty()) detached.unread.push_back(std::move(held_input_));
+  phase_ = Phase::kClosed;
+  events_.OnDetached(*this, std::move(detached));  // Last: it may destroy this.
 }
 
 void SecureConnection::Join(ConnectionEnd end) {

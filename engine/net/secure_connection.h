@@ -4,7 +4,8 @@
 //     kernel <- Loop::Send    <- TlsChannel <- RecordProtocol::GatherRecord
 //
 //     kIdle --> kResolving --> kConnecting --> kHandshaking --> kOpen --> kDraining --> kClosing
-//                                                                                       --> kClosed
+//                                                                |                      --> kClosed
+//                                                                +--> kDetaching --> kClosed
 //
 // Every way out passes through kClosing, which is a join: each op in flight is cancelled and its
 // final completion awaited, then the socket is closed, then the owner hears OnClosed. kDraining
@@ -45,6 +46,13 @@ struct ConnectionEnd {
   std::string text;
 };
 
+// DetachedSocket is a connected socket whose TLS was laid aside, and what came behind the last
+// record that was read: bytes of whatever is spoken next.
+struct DetachedSocket {
+  Socket socket;
+  std::vector<BufferRef> unread;
+};
+
 class SecureConnection final : public RecordCarrier {
  public:
   // Events is the owner's side.
@@ -54,6 +62,9 @@ class SecureConnection final : public RecordCarrier {
     // The handshake is done: look at channel() for protocol and certificate, then call SetProtocol,
     // or Close.
     virtual void OnSecured(SecureConnection& connection) = 0;
+    // Detach is done: the socket is the owner's, and the connection may be destroyed. OnClosed is
+    // not called. For owners that call Detach.
+    virtual void OnDetached(SecureConnection& connection, DetachedSocket detached);
     // The last call, never from inside a call of the owner's. The owner may destroy the connection
     // in it, and at no time before.
     virtual void OnClosed(SecureConnection& connection, const ConnectionEnd& end) = 0;
@@ -80,15 +91,28 @@ class SecureConnection final : public RecordCarrier {
   void Dial(Resolver& resolver, std::string_view host, uint16_t port,
             std::unique_ptr<TlsChannel> channel, Duration connect_max = kConnectMax);
 
-  // Adopt shakes hands as a server on an accepted socket of this loop, which it owns from now on.
-  // `first_bytes` were read from it already and are given by reference.
+  // Adopt shakes hands, as a server or a client as the channel is, on a connected socket of this
+  // loop, which it owns from now on. `first_bytes` were read from it already and are given by
+  // reference, at most kTlsInputSlicesMax of them.
   void Adopt(Socket socket, std::unique_ptr<TlsChannel> channel, BufferRef first_bytes);
+  void Adopt(Socket socket, std::unique_ptr<TlsChannel> channel,
+             std::vector<BufferRef> first_bytes);
 
   // SetProtocol names who speaks from now on. `protocol` must live until OnClosed.
   void SetProtocol(RecordProtocol& protocol);
 
+  // ReplaceProtocol names a successor, from inside a call of the one that speaks or from outside.
+  // The old one must live until that call has returned, and not be asked for output any more.
+  void ReplaceProtocol(RecordProtocol& protocol);
+
   void OutputReady() override;
   void CloseAfterOutput() override;
+
+  // Detach lays TLS aside: no further record is read, what GatherRecord has is sent, and then
+  // OnDetached hands over the socket, without any last word of TLS. When that fails, OnClosed
+  // follows as always. Call it from RecordProtocol::Receive, so that no byte behind that record is
+  // taken for another one, or when the peer sends nothing. Requires: open().
+  void Detach();
 
   // Close ends it now: what is not sent is dropped. OnClosed follows in a later iteration.
   void Close();
@@ -96,6 +120,8 @@ class SecureConnection final : public RecordCarrier {
   TlsChannel& channel() { return *channel_; }
   Loop& loop() { return loop_; }
   Socket socket() const { return socket_; }
+  // Whatever came from the socket, in this object's hands.
+  bool heard_peer() const { return heard_peer_; }
   bool open() const { return phase_ == Phase::kOpen; }
 
  private:
@@ -106,6 +132,7 @@ class SecureConnection final : public RecordCarrier {
     kHandshaking,
     kOpen,
     kDraining,
+    kDetaching,
     kClosing,
     kClosed,
   };
@@ -134,6 +161,7 @@ class SecureConnection final : public RecordCarrier {
   void Drain(ConnectionEnd end);
   void Join(ConnectionEnd end);
   void FinishDrain();
+  void FinishDetach();
   void FinishJoin();
   bool flowing() const { return phase_ == Phase::kHandshaking || phase_ == Phase::kOpen; }
 
@@ -153,7 +181,9 @@ class SecureConnection final : public RecordCarrier {
   bool close_requested_ = false;             // CloseAfterOutput was called.
   bool peer_finished_ = false;               // Draining: the peer's end was read.
   bool sent_last_ = false;                   // Draining: our end was sent.
-  bool pumping_ = false;                     // Guards against re-entry from protocol handlers.
+  bool io_is_over_ = false;                  // Detaching: only timers are in flight.
+  bool heard_peer_ = false;
+  bool pumping_ = false;  // Guards against re-entry from protocol handlers.
 
   ResolveOp resolve_op_;
   ConnectOp connect_op_;

@@ -22,6 +22,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "engine/base/bytes.h"
@@ -80,6 +81,10 @@ class TlsChannel {
   // `plaintext` changes with kOk only. (BoringSSL's records come without room, packed one after
   // another into a block, and in parts where the pool's blocks are smaller than a record.)
   [[nodiscard]] Outcome Read(BufferRef& plaintext);
+
+  // TakeUnread takes the ciphertext that was received and not read, in order: the peer has changed
+  // over to something else than TLS. Read() must not be called any more.
+  std::vector<BufferRef> TakeUnread() { return input_.TakeAll(); }
 
   // Write seals the pieces, in order, as exactly one record, which is added to the output. kOk: all
   // of it. kNeedMore: the handshake is not done. kNoBuffers, kOutputFull: nothing was taken.

@@ -192,6 +192,14 @@ absl::StatusOr<std::shared_ptr<const TlsSettings>> Build(const TlsServerOptions&
     NameAuthorities(context, *authorities);
     SSL_CTX_set_custom_verify(context, SSL_VERIFY_PEER, VerifyPeer);
   }
+  if (options.client_public_key.has_value()) {
+    if (!options.client_authority_pem.empty()) {
+      return absl::InvalidArgumentError("clients are known by an authority or by a key, not both");
+    }
+    settings->trust = TlsTrust::PublicKey(*options.client_public_key);
+    SSL_CTX_set_custom_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+                              VerifyPeer);
+  }
   return settings;
 }
 
@@ -208,6 +216,7 @@ absl::StatusOr<std::shared_ptr<const TlsSettings>> Build(const TlsClientOptions&
   }
   switch (options.trust.kind) {
     case TlsTrust::Kind::kFingerprint:
+    case TlsTrust::Kind::kPublicKey:
       break;
     case TlsTrust::Kind::kSystem: {
       absl::StatusOr<bssl::UniquePtr<X509_STORE>> store = SystemStore();

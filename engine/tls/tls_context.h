@@ -38,6 +38,8 @@ struct TlsTrust {
     kAuthority,    // Exactly the certificates in `authority_pem`: authorities, or one server's own.
     kFingerprint,  // First contact: the chain that the server sends must verify up to exactly the
                    // certificate with this SHA-256, which TlsChannel::anchor_pem() hands out.
+    kPublicKey,    // Whoever holds the key whose SubjectPublicKeyInfo has this SHA-256, whatever
+                   // else its certificate says: names, times and signers are not looked at.
   };
   Kind kind = Kind::kSystem;
   std::string authority_pem;
@@ -47,6 +49,9 @@ struct TlsTrust {
   static TlsTrust Authority(std::string pem) { return {Kind::kAuthority, std::move(pem), {}}; }
   static TlsTrust Fingerprint(const crypto::Sha256Digest& sha256) {
     return {Kind::kFingerprint, {}, sha256};
+  }
+  static TlsTrust PublicKey(const crypto::Sha256Digest& sha256) {
+    return {Kind::kPublicKey, {}, sha256};
   }
 };
 
@@ -60,6 +65,9 @@ struct TlsServerOptions {
   // certificate of another authority, expired, or of another purpose fails the handshake. Empty: no
   // client is asked.
   std::string client_authority_pem;
+  // Instead of that: the one client that is accepted, by the SHA-256 of its SubjectPublicKeyInfo.
+  // It must show a certificate of that key, whatever else the certificate says.
+  std::optional<crypto::Sha256Digest> client_public_key;
   // ALPN, best first. A client that offers only others is refused; one that offers none is served
   // with an empty TlsChannel::protocol(). Empty: ALPN is not looked at.
   std::vector<std::string> protocols;

@@ -16,6 +16,8 @@ std::string_view TlsErrorName(TlsError error) {
       return "other-authority";
     case TlsError::kFingerprintMismatch:
       return "fingerprint-mismatch";
+    case TlsError::kOtherKey:
+      return "other-key";
     case TlsError::kCertificateExpired:
       return "certificate-expired";
     case TlsError::kCertificateNotYetValid:

@@ -14,6 +14,7 @@ enum class TlsError : uint8_t {
   kNoCommonProtocol,        // ALPN: nothing that both speak.
   kOtherAuthority,          // The peer's certificate is signed by another authority.
   kFingerprintMismatch,     // First contact: the promised certificate is not in the chain.
+  kOtherKey,                // The peer holds another key than the one that was promised.
   kCertificateExpired,      // By our clock, which may be wrong.
   kCertificateNotYetValid,  // By our clock, which may be wrong.
   kWrongPurpose,            // A client's certificate where a server's must be, or the reverse.

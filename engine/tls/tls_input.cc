@@ -107,6 +107,14 @@ BufferRef TlsInput::TakeParts(size_t size) {
   return record;
 }
 
+std::vector<BufferRef> TlsInput::TakeAll() {
+  std::vector<BufferRef> all;
+  if (joined_size_ > 0) all.push_back(assembly_.Share(0, joined_size_));
+  for (; !slices_.empty(); slices_.Pop()) all.push_back(std::move(slices_.front()));
+  Clear();
+  return all;
+}
+
 void TlsInput::Clear() {
   slices_.Clear();
   assembly_ = {};

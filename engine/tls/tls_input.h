@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "engine/base/bytes.h"
 #include "engine/buffer/buffer_pool.h"
@@ -55,6 +56,9 @@ class TlsInput {
   bool PeekParts(size_t size, Parts& parts);
   // TakeParts takes the bytes, and returns the place. Requires: PeekParts was true for this size.
   BufferRef TakeParts(size_t size);
+
+  // TakeAll takes everything that waits, in order, as it came.
+  std::vector<BufferRef> TakeAll();
 
   // How many bytes were copied together by TakeRecord.
   uint64_t copied_bytes() const { return copied_bytes_; }

@@ -23,8 +23,8 @@ class TlsSettings {
   const TlsRole role;
   TlsRecords records = TlsRecords::kInPlace;
   bssl::UniquePtr<SSL_CTX> context;
-  // Client: whom to trust, and the parsed anchors of kAuthority and kSystem. Server: the anchors of
-  // clients, or null when none is asked.
+  // Client: whom to trust, and the parsed anchors of kAuthority and kSystem. Server: kPublicKey, or
+  // the anchors of clients, or null when none is asked.
   TlsTrust trust;
   bssl::UniquePtr<X509_STORE> anchors;
   // ALPN, each name with its size before it, as on the wire.

@@ -35,6 +35,7 @@ uint8_t AlertOf(TlsError error) {
   switch (error) {
     case TlsError::kOtherAuthority:
     case TlsError::kFingerprintMismatch:
+    case TlsError::kOtherKey:
       return SSL_AD_UNKNOWN_CA;
     case TlsError::kCertificateExpired:
     case TlsError::kCertificateNotYetValid:
@@ -180,6 +181,22 @@ bool HasHost(X509* leaf, const TlsVerdict& verdict) {
                          X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, nullptr) == 1;
 }
 
+// The handshake proves that the peer holds the key of the certificate it shows (RFC 8446, 4.4.3);
+// here that key is compared, and nothing else of the certificate means anything.
+ssl_verify_result_t VerifyPublicKey(const STACK_OF(CRYPTO_BUFFER) * buffers, TlsVerdict& verdict) {
+  const absl::StatusOr<crypto::Certificate> leaf =
+      crypto::Certificate::FromDer(BufferBytes(sk_CRYPTO_BUFFER_value(buffers, 0)));
+  if (!leaf.ok()) {
+    return Refuse(verdict, TlsError::kBadCertificate, "the peer's certificate is not well-formed");
+  }
+  if (!crypto::ConstantTimeEqual(leaf->key_fingerprint(), verdict.settings->trust.fingerprint)) {
+    return Refuse(verdict, TlsError::kOtherKey,
+                  "the other end holds another key than the one that was promised: somebody is in "
+                  "between");
+  }
+  return ssl_verify_ok;
+}
+
 ssl_verify_result_t Verify(const STACK_OF(CRYPTO_BUFFER) * buffers, TlsVerdict& verdict) {
   const TlsSettings& settings = *verdict.settings;
   const std::optional<Chain> chain = Parse(buffers);
@@ -187,6 +204,7 @@ ssl_verify_result_t Verify(const STACK_OF(CRYPTO_BUFFER) * buffers, TlsVerdict& 
     return Refuse(verdict, TlsError::kBadCertificate,
                   "the peer's certificates are not well-formed, or too many");
   }
+  if (settings.trust.kind == TlsTrust::Kind::kPublicKey) return VerifyPublicKey(buffers, verdict);
   bssl::UniquePtr<X509_STORE> found;
   X509_STORE* anchors = settings.anchors.get();
   if (settings.role == TlsRole::kClient && settings.trust.kind == TlsTrust::Kind::kFingerprint) {

@@ -227,6 +227,71 @@ TEST_F(TlsTrustTest, ThePublicAuthoritiesDoNotKnowOurs) {
   EXPECT_EQ(Meet(*server, **client).client, TlsError::kOtherAuthority);
 }
 
+// Two ends that were told each other's key: certificates without names, purposes or an authority.
+class TlsKeyTrustTest : public TlsTrustTest {
+ protected:
+  struct Side {
+    explicit Side(crypto::Validity validity = kTestYear)
+        : identity{Must(crypto::CreateSessionCertificate(key, validity)).Pem(), key.Pem()} {}
+    crypto::PrivateKey key = crypto::PrivateKey::Generate();
+    TlsIdentity identity;
+  };
+  static TlsServerOptions Server(const Side& own, const Side& client) {
+    return {.identity = own.identity,
+            .client_public_key = client.key.PublicFingerprint(),
+            .protocols = {"adit/1"},
+            .clock = TestClock()};
+  }
+  static TlsClientOptions Client(const Side& own, const Side& server) {
+    return {.trust = TlsTrust::PublicKey(server.key.PublicFingerprint()),
+            .identity = own.identity,
+            .protocols = {"adit/1"},
+            .clock = TestClock()};
+  }
+  const Side client_, server_, other_side_;
+};
+
+TEST_F(TlsKeyTrustTest, TheRightKeysMeetUnderAnyName) {
+  const Result result = Meet(Server(server_, client_), Client(client_, server_), "anybody.test");
+  EXPECT_EQ(result.client, TlsError::kNone) << result.client_text;
+  EXPECT_EQ(result.server, TlsError::kNone) << result.server_text;
+}
+
+TEST_F(TlsKeyTrustTest, TimesDoNotMatter) {
+  const Side old({kTestNow - 2 * kTestDay, kTestNow - kTestDay});
+  const Result result = Meet(Server(old, client_), Client(client_, old));
+  EXPECT_EQ(result.client, TlsError::kNone) << result.client_text;
+}
+
+TEST_F(TlsKeyTrustTest, AServerWithAnotherKeyIsRefused) {
+  const Result result = Meet(Server(server_, client_), Client(client_, other_side_));
+  EXPECT_EQ(result.client, TlsError::kOtherKey);
+  EXPECT_THAT(result.client_text, HasSubstr("another key"));
+}
+
+TEST_F(TlsKeyTrustTest, AClientWithAnotherKeyIsRefused) {
+  EXPECT_EQ(Meet(Server(server_, other_side_), Client(client_, server_)).server,
+            TlsError::kOtherKey);
+}
+
+TEST_F(TlsKeyTrustTest, AClientWithoutAKeyIsRefused) {
+  TlsClientOptions options = Client(client_, server_);
+  options.identity.reset();
+  EXPECT_NE(Meet(Server(server_, client_), options).server, TlsError::kNone);
+}
+
+TEST_F(TlsKeyTrustTest, AnothersCertificateWithoutItsKeyCannotBeShown) {
+  TlsServerOptions options = Server(server_, client_);
+  options.identity.certificate_chain_pem = other_side_.identity.certificate_chain_pem;
+  EXPECT_FALSE(TlsContext::Server(options).ok());
+}
+
+TEST_F(TlsKeyTrustTest, AnAuthorityAndAKeyTogetherAreAMistake) {
+  TlsServerOptions options = Server(server_, client_);
+  options.client_authority_pem = authority_.Pem();
+  EXPECT_EQ(TlsContext::Server(options).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST_F(TlsTrustTest, NoCommonProtocolIsNamedOnBothSides) {
   TlsClientOptions options = ClientOptions();
   options.protocols = {"adit/99"};

@@ -1,0 +1,1 @@
+adit_fuzz(join_exchange SOURCES join_exchange_fuzz.cc DEPS engine_mux)
