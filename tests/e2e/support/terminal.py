@@ -35,6 +35,8 @@ class Terminal:
 
         def own_the_terminal():
             fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+            # Whoever runs the tests by nohup ignores it, and children would, too.
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
         self.popen = subprocess.Popen(
             ['/bin/sh', '-c', _WRAPPER, 'sh', *argv], env=env, stdin=slave, stdout=slave,
@@ -89,12 +91,16 @@ class Terminal:
             self._pump(seconds)
 
     def run(self, line, seconds=10):
-        """Types a line into a shell; returns the text it prints before its next prompt."""
-        mark = f'<{time.monotonic_ns()}>'
+        """Types a line into a shell; returns the text it prints before its next prompt.
+
+        The shell puts the two marks around it together, so that no echo of the line contains one:
+        a line that is typed before the prompt is there is echoed twice. `$?` is as it was.
+        """
+        mark = f'{time.monotonic_ns()}'
         half = len(mark) // 2
-        # The mark is put together by the shell, so that the echo of the line does not contain it.
-        self.send(f"{line}; printf '%s%s\\n' '{mark[:half]}' '{mark[half:]}'\r".encode())
-        match = self.read_until(rb"\n(?P<text>[^\0]*?)" + re.escape(mark.encode()) + rb'\n', seconds)
+        first, last = (f"printf '%s%s%s\\n' '{sign}' '{mark[:half]}' '{mark[half:]}'" for sign in '<>')
+        self.send(f'(s=$?; {first}; exit $s); {line}; {last}\r'.encode())
+        match = self.read_until(f'<{mark}\n(?P<text>[^\0]*?)>{mark}\n'.encode(), seconds)
         return match['text'].decode(errors='replace')
 
     def wait_ended(self, seconds=10):
