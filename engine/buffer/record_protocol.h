@@ -52,6 +52,11 @@ class RecordProtocol {
   virtual size_t GatherRecord(std::span<ByteView> slices, Instant now) = 0;
   virtual void RecordTaken() = 0;
 
+  // GatheredPayload returns, between GatherRecord and RecordTaken, the payload behind the first of
+  // two slices when the protocol keeps nothing of it: the carrier may seal the record in that
+  // payload's own block, and take the reference. Null: there is nothing but the slices.
+  virtual BufferRef* GatheredPayload() { return nullptr; }
+
   // NextDeadline is when HandleDeadline must be called at the latest; Instant::max() for never.
   // The carrier asks after each of the calls above and below.
   virtual Instant NextDeadline() const = 0;

@@ -286,12 +286,25 @@ size_t OutputQueue::Gather(std::span<ByteView> slices) {
   GatherInteractive(record);
   GatherBulk(record);
   is_gathered_ = !record.empty();
+  NotePayload(slices.first(record.count()));
   return record.count();
+}
+
+// NotePayload looks whether the record is one frame around one whole payload. What may be cut to
+// fill frames belongs to an end point, which keeps it.
+void OutputQueue::NotePayload(std::span<const ByteView> slices) {
+  whole_payload_ = nullptr;
+  OutputItem* item = gathered_items_.front();
+  if (options_.chunks != Chunks::kWhole || item == nullptr || slices.size() != 2) return;
+  if (slices[0].size() != kFrameHeaderSize) return;
+  if (slices[1].data() != item->payload.bytes().data()) return;
+  if (slices[1].size() == item->payload.size()) whole_payload_ = &item->payload;
 }
 
 void OutputQueue::Taken() {
   CHECK(is_gathered_);
   is_gathered_ = false;
+  whole_payload_ = nullptr;
   link_.Pop(gathered_link_bytes_);
   gathered_link_bytes_ = 0;
   while (OutputItem* item = gathered_items_.PopFront()) item_slab_.Return(item);
@@ -300,6 +313,7 @@ void OutputQueue::Taken() {
 
 void OutputQueue::Abandon() {
   is_gathered_ = false;
+  whole_payload_ = nullptr;
   gathered_link_bytes_ = 0;
   while (OutputItem* item = gathered_items_.PopFront()) item_slab_.Return(item);
   while (touched_.PopFront() != nullptr) {

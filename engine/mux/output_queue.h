@@ -178,6 +178,10 @@ class OutputQueue {
   size_t Gather(std::span<ByteView> slices);
   void Taken();
 
+  // GatheredPayload is RecordProtocol's: only with Chunks::kWhole, and for a record that is one
+  // frame around one whole payload.
+  BufferRef* GatheredPayload() { return whole_payload_; }
+
   // Abandon forgets a record that was gathered and will not be taken: the connection is gone.
   void Abandon();
 
@@ -201,6 +205,7 @@ class OutputQueue {
   OutputItem* MakeItem(FrameType type, uint8_t flags);
   void Append(StreamOutput& stream, OutputItem& item);
 
+  void NotePayload(std::span<const ByteView> slices);
   void GatherLink(Record& record);
   void GatherCredits(Record& record);
   void GatherInteractive(Record& record);
@@ -222,6 +227,7 @@ class OutputQueue {
 
   // The record between Gather and Taken.
   bool is_gathered_ = false;
+  BufferRef* whole_payload_ = nullptr;
   size_t gathered_link_bytes_ = 0;
   IntrusiveList<OutputItem, &OutputItem::links> gathered_items_;
   IntrusiveList<StreamOutput, &StreamOutput::touched_links_> touched_;

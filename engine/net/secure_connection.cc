@@ -325,7 +325,10 @@ bool SecureConnection::PumpOutput() {
          channel_->error() == TlsError::kNone && channel_->output_size() < kSealedAheadMax) {
     const size_t count = protocol_->GatherRecord(slices, loop_.Now());
     if (count == 0) break;
-    const TlsChannel::Outcome outcome = channel_->Write(std::span(slices).first(count));
+    BufferRef* payload = protocol_->GatheredPayload();
+    const TlsChannel::Outcome outcome = payload != nullptr
+                                            ? channel_->WriteInPlace(slices[0], *payload)
+                                            : channel_->Write(std::span(slices).first(count));
     if (outcome == TlsChannel::Outcome::kOk) {
       protocol_->RecordTaken();
       const bool writes_on =

@@ -193,7 +193,7 @@ void SwitchPort::Receive(engine::BufferRef plaintext, engine::Instant now) {
   parser_.Drop();
 }
 
-PeerError SwitchPort::HandleFrame(const Frame& frame, engine::Instant now) {
+PeerError SwitchPort::HandleFrame(Frame& frame, engine::Instant now) {
   if (!hello_seen_ && frame.header.type != FrameType::kControl) {
     return PeerError::Protocol("the first frame is not a hello");
   }
@@ -256,7 +256,7 @@ PeerError SwitchPort::HandleOpen(const Frame& frame) {
   return {};
 }
 
-PeerError SwitchPort::HandleStreamFrame(CircuitEnd& end, const Frame& frame) {
+PeerError SwitchPort::HandleStreamFrame(CircuitEnd& end, Frame& frame) {
   const FrameType type = frame.header.type;
   const bool answers = type == FrameType::kAccept || type == FrameType::kReject;
   if (!options_.peer_opens && !end.circuit.accepted && !answers && type != FrameType::kReset) {
@@ -302,12 +302,12 @@ PeerError SwitchPort::HandleAccept(CircuitEnd& end, const Frame& frame) {
   return {};
 }
 
-PeerError SwitchPort::HandleData(CircuitEnd& end, const Frame& frame) {
+PeerError SwitchPort::HandleData(CircuitEnd& end, Frame& frame) {
   const PeerError error = ToPeerError(end.flow.Received(frame.data.size()));
   if (!error.ok()) return error;
   CircuitEnd& other = end.other();
-  if (!other.port.queue_.PushData(other, frame.header.flags,
-                                  frame.data.Share(0, frame.data.size()))) {
+  // The room around a frame that was alone in its record goes with it: it is sealed there again.
+  if (!other.port.queue_.PushData(other, frame.header.flags, std::move(frame.data))) {
     End(end.circuit, &end, &other, CloseCode::kTooMany, "too many small frames wait");
     return {};
   }

@@ -83,6 +83,7 @@ class SwitchPort final : public engine::RecordProtocol, private engine::OutputQu
   void Receive(engine::BufferRef plaintext, engine::Instant now) override;
   size_t GatherRecord(std::span<engine::ByteView> slices, engine::Instant now) override;
   void RecordTaken() override;
+  engine::BufferRef* GatheredPayload() override { return queue_.GatheredPayload(); }
   engine::Instant NextDeadline() const override;
   void HandleDeadline(engine::Instant now) override;
 
@@ -92,13 +93,13 @@ class SwitchPort final : public engine::RecordProtocol, private engine::OutputQu
   void OnOutputTaken(engine::StreamOutput& stream) override;
   engine::Credit GatherCredit(engine::StreamOutput& stream) override;
 
-  engine::PeerError HandleFrame(const Frame& frame, engine::Instant now);
+  engine::PeerError HandleFrame(Frame& frame, engine::Instant now);
   engine::PeerError HandleLinkFrame(const Frame& frame, engine::Instant now);
   engine::PeerError HandleLinkControl(const Frame& frame);
   engine::PeerError HandleOpen(const Frame& frame);
-  engine::PeerError HandleStreamFrame(CircuitEnd& end, const Frame& frame);
+  engine::PeerError HandleStreamFrame(CircuitEnd& end, Frame& frame);
   engine::PeerError HandleAccept(CircuitEnd& end, const Frame& frame);
-  engine::PeerError HandleData(CircuitEnd& end, const Frame& frame);
+  engine::PeerError HandleData(CircuitEnd& end, Frame& frame);
   engine::PeerError HandleFinish(CircuitEnd& end, const Frame& frame);
   engine::PeerError HandleCredit(CircuitEnd& end, const Frame& frame);
   engine::PeerError HandleClose(CircuitEnd& end, const Frame& frame);

@@ -359,5 +359,58 @@ TEST_F(OutputQueueTest, ARecordHasAtMostSixteenSlices) {
   for (auto& stream : streams) queue_.Drop(*stream);
 }
 
+// A forwarder's payloads may be sealed where they lie.
+class WholeChunksTest : public OutputQueueTest {
+ protected:
+  // Takes says whether the next record's payload may be taken, and takes it.
+  bool Takes(OutputQueue& queue) {
+    std::array<ByteView, kRecordSlicesMax> slices;
+    if (queue.Gather(slices) == 0) return false;
+    BufferRef* payload = queue.GatheredPayload();
+    if (payload != nullptr) {
+      EXPECT_EQ(slices[0].size(), kFrameHeaderSize);
+      EXPECT_EQ(slices[1].data(), payload->bytes().data());
+      EXPECT_EQ(slices[1].size(), payload->size());
+      *payload = {};
+    }
+    queue.Taken();
+    return payload != nullptr;
+  }
+  OutputQueue whole_{{.chunks = OutputQueue::Chunks::kWhole}, pool_, *this};
+};
+
+TEST_F(WholeChunksTest, OneFrameAloneMayBeTaken) {
+  StreamOutput stream(StreamId{1}, Priority::kBulk);
+  const Dropping dropping{whole_, stream};
+  whole_.Open(stream, kUnlimited);
+  ASSERT_TRUE(whole_.PushData(stream, 0, Block(kFramePayloadMax)));
+  ASSERT_TRUE(whole_.PushData(stream, 0, Block(OutputQueue::kSharedPayloadMax + 1)));
+  EXPECT_TRUE(Takes(whole_));
+  EXPECT_TRUE(Takes(whole_));
+  EXPECT_FALSE(whole_.HasOutput());
+  EXPECT_EQ(pool_.free_count(), pool_.block_count());
+}
+
+TEST_F(WholeChunksTest, FramesThatShareARecordMayNot) {
+  StreamOutput stream(StreamId{1}, Priority::kBulk);
+  const Dropping dropping{whole_, stream};
+  whole_.Open(stream, kUnlimited);
+  ASSERT_TRUE(whole_.PushData(stream, 0, Block(kFramePayloadMax)));
+  whole_.CreditDue(stream);
+  EXPECT_FALSE(Takes(whole_));  // The credit and then, with no room for it, ...
+  EXPECT_TRUE(Takes(whole_));   // ... the payload.
+  ASSERT_TRUE(whole_.PushData(stream, 0, Block(1000)));
+  ASSERT_TRUE(whole_.PushLink(FrameType::kPing, 0, kLinkStream, {AsBytes("12345678")}));
+  EXPECT_FALSE(Takes(whole_));
+}
+
+TEST_F(WholeChunksTest, AnEndPointKeepsItsPayloads) {
+  StreamOutput stream(StreamId{1}, Priority::kBulk);
+  const Dropping dropping{queue_, stream};
+  queue_.Open(stream, kUnlimited);
+  ASSERT_TRUE(queue_.PushData(stream, 0, Block(kFramePayloadMax)));
+  EXPECT_FALSE(Takes(queue_));
+}
+
 }  // namespace
 }  // namespace engine
