@@ -4,9 +4,9 @@
 #include <optional>
 #include <string>
 
+#include "engine/mux/open_rate.h"
 #include "engine/net/secure_connection.h"
 #include "relay/broker/data_plane.h"
-#include "relay/switchboard/open_rate.h"
 #include "relay/switchboard/role.h"
 #include "relay/switchboard/switch_port.h"
 
@@ -41,7 +41,7 @@ class ClientRole final : public Role, private SwitchPort::Events {
   engine::SecureConnection& connection_;
   std::optional<SessionGrant> grant_;  // Joined.
   std::string end_reason_;             // Known before the connection ended.
-  OpenRate open_rate_;
+  engine::OpenRate open_rate_;
   uint64_t to_node_bytes_ = 0;  // Of streams that ended.
   uint64_t to_client_bytes_ = 0;
   SwitchPort port_;

@@ -6,7 +6,7 @@
 
 #include "engine/base/time.h"
 
-namespace relay {
+namespace engine {
 
 // OpenRate bounds how fast one link may open streams: a token bucket. A browser behind a forward, a
 // pool of database connections and a load test stay far below; a client that opens and resets as
@@ -16,11 +16,11 @@ class OpenRate {
   static constexpr int64_t kBurst = 4096;
   static constexpr int64_t kPerSecond = 10'000;
 
-  explicit OpenRate(engine::Instant now) : since_(now) {}
+  explicit OpenRate(Instant now) : since_(now) {}
 
   // Take returns false when the link has to wait before it opens another stream.
-  [[nodiscard]] bool Take(engine::Instant now) {
-    constexpr engine::Duration kPerToken = std::chrono::nanoseconds(1'000'000'000 / kPerSecond);
+  [[nodiscard]] bool Take(Instant now) {
+    constexpr Duration kPerToken = std::chrono::nanoseconds(1'000'000'000 / kPerSecond);
     const int64_t grown = (now - since_) / kPerToken;
     since_ += grown * kPerToken;
     tokens_ = std::min(kBurst, tokens_ + std::min(grown, kBurst));
@@ -31,7 +31,7 @@ class OpenRate {
 
  private:
   int64_t tokens_ = kBurst;
-  engine::Instant since_;  // When tokens_ was last brought up to date.
+  Instant since_;  // When tokens_ was last brought up to date.
 };
 
-}  // namespace relay
+}  // namespace engine

@@ -1,31 +1,31 @@
 // Goal: a link may open streams in bursts and steadily, and no faster than OpenRate says.
 // Method: takes at chosen times; the clock is an argument.
 
-#include "relay/switchboard/open_rate.h"
+#include "engine/mux/open_rate.h"
 
 #include <gtest/gtest.h>
 
-namespace relay {
+namespace engine {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-int64_t TakeAll(OpenRate& rate, engine::Instant now) {
+int64_t TakeAll(OpenRate& rate, Instant now) {
   int64_t taken = 0;
   while (rate.Take(now)) ++taken;
   return taken;
 }
 
 TEST(OpenRate, ABurstIsAllowedAndThenNothing) {
-  const engine::Instant now{seconds(7)};
+  const Instant now{seconds(7)};
   OpenRate rate(now);
   EXPECT_EQ(TakeAll(rate, now), OpenRate::kBurst);
   EXPECT_FALSE(rate.Take(now));
 }
 
 TEST(OpenRate, ItGrowsAtItsRateWhateverTheSteps) {
-  engine::Instant now{seconds(7)};
+  Instant now{seconds(7)};
   OpenRate rate(now);
   TakeAll(rate, now);
   int64_t taken = 0;
@@ -37,7 +37,7 @@ TEST(OpenRate, ItGrowsAtItsRateWhateverTheSteps) {
 }
 
 TEST(OpenRate, WaitingLongGivesNoMoreThanOneBurst) {
-  engine::Instant now{seconds(7)};
+  Instant now{seconds(7)};
   OpenRate rate(now);
   TakeAll(rate, now);
   now += seconds(1'000'000);
@@ -45,4 +45,4 @@ TEST(OpenRate, WaitingLongGivesNoMoreThanOneBurst) {
 }
 
 }  // namespace
-}  // namespace relay
+}  // namespace engine
