@@ -13,7 +13,7 @@
 namespace engine {
 namespace {
 
-constexpr uint32_t kReadable = EPOLLIN | EPOLLRDHUP;
+constexpr uint32_t kReadable = EPOLLIN | EPOLLPRI | EPOLLRDHUP;
 constexpr uint32_t kWritable = EPOLLOUT;
 constexpr uint32_t kEnded = EPOLLHUP | EPOLLERR;
 constexpr uint64_t kWakeMark = UINT64_MAX;  // Events carry the descriptor, or this.
@@ -73,7 +73,7 @@ void EpollLoop::HandleEvent(const epoll_event& event) {
   }
   Watch& watch = watches_[event.data.u64];
   // The end and errors concern both directions: their next try learns which it was.
-  if ((event.events & (kEnded | EPOLLRDHUP)) != 0) watch.hung_up = true;
+  if ((event.events & (kEnded | EPOLLRDHUP | EPOLLPRI)) != 0) watch.more_than_bytes = true;
   if ((event.events & (kReadable | kEnded)) != 0) {
     watch.maybe_readable = true;
     Notify(watch.reader);
@@ -95,7 +95,8 @@ void EpollLoop::Notify(Op*& waiting) {
 }
 
 EpollLoop::Direction EpollLoop::DirectionOf(const Op& op) {
-  const bool reads = op.kind == OpKind::kReceive || op.kind == OpKind::kAccept;
+  bool reads = op.kind == OpKind::kReceive || op.kind == OpKind::kAccept;
+  if (op.kind == OpKind::kForward) reads = !static_cast<const ForwardOp&>(op).state.awaits_room;
   return reads ? Direction::kRead : Direction::kWrite;
 }
 
@@ -131,6 +132,20 @@ void EpollLoop::Await(Op& op) {
   (reads ? watch.reader : watch.writer) = nullptr;
   (reads ? watch.maybe_readable : watch.maybe_writable) = true;
   FailLater(op, IoError::kExhausted);
+}
+
+void EpollLoop::AwaitSocket(ForwardOp& op) {
+  if (op.socket.handle >= static_cast<intptr_t>(kDescriptorsMax))
+    return FailLater(op, IoError::kExhausted);
+  const Watch& watch = WatchOf(op);
+  CHECK((op.state.awaits_room ? watch.writer : watch.reader) == nullptr);
+  Await(op);
+}
+
+bool EpollLoop::MayAwait(Socket socket, bool drained) const {
+  if (socket.handle >= static_cast<intptr_t>(kDescriptorsMax)) return true;
+  const Watch& watch = watches_[static_cast<size_t>(socket.handle)];
+  return drained && watch.registered && !watch.more_than_bytes;
 }
 
 void EpollLoop::AwaitFile(Op& op) {

@@ -43,7 +43,8 @@ class EpollLoop final : public PosixLoop {
     bool registered;
     bool maybe_readable;  // An edge came, or nothing is known; cleared when a try would block.
     bool maybe_writable;
-    bool hung_up;  // The end or an error is there, so that a short read proves nothing.
+    bool more_than_bytes;  // An end, an error or an urgent byte, so that a short read proves
+                           // nothing.
   };
   struct FreeWatches {
     void operator()(Watch* watches) const;
@@ -52,6 +53,8 @@ class EpollLoop final : public PosixLoop {
 
   void TrySocket(Op& op) override;
   void AwaitFile(Op& op) override;
+  void AwaitSocket(ForwardOp& op) override;
+  bool MayAwait(Socket socket, bool drained) const override;
   void StopWaiting(Op& op) override;
   void Forget(Socket socket) override;
   void Welcome(Socket socket) override;

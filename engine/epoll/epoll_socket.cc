@@ -66,6 +66,7 @@ void EpollLoop::TrySocket(Op& op) {
       return Try(static_cast<ReceiveOp&>(op));
     case OpKind::kSend:
       return Try(static_cast<SendOp&>(op));
+    case OpKind::kForward:
     case OpKind::kTimer:
     case OpKind::kClose:
       break;
@@ -125,8 +126,9 @@ void EpollLoop::Try(ReceiveOp& op) {
       return Complete(op, Received{error, false, {}});
     }
     // A read that did not fill its block has emptied the socket, and the next bytes make an edge.
-    // Not so when the end is there, too, whose edge has come already.
-    const bool drained = !full && watch.registered && !watch.hung_up;
+    // Not so when the end is there, too, whose edge has come already, or an urgent byte, at which a
+    // read stops.
+    const bool drained = !full && watch.registered && !watch.more_than_bytes;
     if (!op.state.repeat) {
       if (drained) WatchOf(op).maybe_readable = false;
       return Complete(op, Received{IoError::kNone, false, std::move(block)});

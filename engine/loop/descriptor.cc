@@ -60,6 +60,25 @@ IoResult SendNow(Socket socket, std::span<const iovec> slices) {
   return ResultOf(::sendmsg(Descriptor(socket), &message, kFlags));
 }
 
+IoResult PeekNow(Socket socket, std::span<std::byte> block) {
+  return ResultOf(::recv(Descriptor(socket), block.data(), block.size(), MSG_DONTWAIT | MSG_PEEK));
+}
+
+IoResult DiscardNow(Socket socket, std::span<std::byte> block) {
+  // A TCP socket copies nothing with MSG_TRUNC; others ignore it.
+  return ResultOf(::recv(Descriptor(socket), block.data(), block.size(), MSG_DONTWAIT | MSG_TRUNC));
+}
+
+IoResult SpliceIn(Socket socket, int pipe_write, size_t size_max) {
+  constexpr unsigned kFlags = SPLICE_F_NONBLOCK | SPLICE_F_MOVE;
+  return ResultOf(::splice(Descriptor(socket), nullptr, pipe_write, nullptr, size_max, kFlags));
+}
+
+IoResult SpliceOut(int pipe_read, Socket socket, size_t size) {
+  constexpr unsigned kFlags = SPLICE_F_NONBLOCK | SPLICE_F_MOVE;
+  return ResultOf(::splice(pipe_read, nullptr, Descriptor(socket), nullptr, size, kFlags));
+}
+
 IoResult ReadFile(Socket file, std::span<std::byte> block) {
   return ResultOf(::read(Descriptor(file), block.data(), block.size()));
 }

@@ -24,6 +24,17 @@ struct IoResult {
 IoResult ReceiveNow(Socket socket, std::span<std::byte> block);
 IoResult SendNow(Socket socket, std::span<const iovec> slices);
 
+// PeekNow copies what a socket has to be read, at most a block, and leaves it there; DiscardNow
+// then takes out the first `size` bytes of it, for which it may use the block.
+IoResult PeekNow(Socket socket, std::span<std::byte> block);
+IoResult DiscardNow(Socket socket, std::span<std::byte> block);
+
+// SpliceIn moves bytes of a socket into a pipe, and SpliceOut from a pipe into a socket, as
+// references to the kernel's memory. Requires: the socket is in the non-blocking mode. To SpliceIn,
+// an urgent byte looks like the end of the stream or like nothing to be read: PeekNow() tells.
+IoResult SpliceIn(Socket socket, int pipe_write, size_t size_max);
+IoResult SpliceOut(int pipe_read, Socket socket, size_t size);
+
 // ReadFile and WriteFile do the same for a kFile. In the non-blocking mode they never wait; in the
 // blocking mode they do not wait when poll(2) has just said that the file is ready, because
 // WriteFile then takes no more than fits for sure.

@@ -95,6 +95,21 @@ class Loop {
   // Requires: 1 to kSendSlicesMax slices, none empty; the socket's previous Send was accepted.
   virtual void Send(SendOp& op, Socket socket, std::span<const ByteView> slices, SendMode mode) = 0;
 
+  // Forward moves bytes from one stream socket to another, as they are, until the end: the cheapest
+  // way that this kernel has, with no byte shown to the program. Completes once:
+  //   kEndOfStream  `from` has ended, and `to` has accepted every byte. Whether `to` ends, too, is
+  //                 the owner's to say, by Shutdown().
+  //   kCanceled     What was taken from `from` and not yet accepted by `to` is lost: at most
+  //                 kForwardHeldMax bytes. The owner closes both.
+  //   another one   One of them failed; `at_sender` says which. That `to` broke is learned by
+  //   moving
+  //                 bytes, that `from` did, once it is read again; who wants to know at once runs
+  //                 another ForwardOp the other way, which is allowed. The kernel tells an
+  //                 error once: the other flow may then end with kEndOfStream.
+  // While it is in flight it has the receiving direction of `from` and the sending one of `to`.
+  // A flow in which nothing moves holds neither memory nor a descriptor.
+  virtual void Forward(ForwardOp& op, Socket from, Socket to) = 0;
+
   // StartTimer fires once, at the first iteration with Now() >= deadline.
   virtual void StartTimer(TimerOp& op, Instant deadline) = 0;
 

@@ -14,6 +14,7 @@
 #include "engine/base/time.h"
 #include "engine/buffer/buffer_pool.h"
 #include "engine/loop/address.h"
+#include "engine/loop/pipe_cache.h"
 
 namespace engine {
 
@@ -35,7 +36,7 @@ struct Socket {
 enum class IoError : uint8_t {
   kNone,
   kCanceled,     // Cancel() won the race.
-  kEndOfStream,  // The peer finished sending. Receive only.
+  kEndOfStream,  // The peer finished sending. Receive and Forward only.
   kNoBuffers,    // The BufferPool is empty. Receive only; not fatal, start again later.
   kReset,        // The connection was dropped by the peer or on the way.
   kRefused,      // Nobody listens at that address.
@@ -49,6 +50,10 @@ enum class IoError : uint8_t {
 
 // The most slices one Send takes: one number for every backend, and all that POSIX promises.
 inline constexpr size_t kSendSlicesMax = 16;
+
+// The most that one Forward has taken from its sender and not yet passed on. It is also how much
+// one moves before others have their turn.
+inline constexpr uint32_t kForwardHeldMax = 1024 * 1024;
 
 // What a handler is told. `more` means that the op is still in flight and will complete again.
 struct Accepted {
@@ -68,6 +73,11 @@ struct Sent {
   IoError error;
   bool more;
   uint32_t size;
+};
+struct Forwarded {
+  IoError error;   // Never kNone: a flow goes on until it ends.
+  bool at_sender;  // The error is of the socket that bytes came from, and not of the other one.
+  uint64_t size;   // All that the receiving side's kernel has accepted.
 };
 struct Fired {
   IoError error;
@@ -95,7 +105,7 @@ class Handler {
   Call call_;
 };
 
-enum class OpKind : uint8_t { kAccept, kConnect, kReceive, kSend, kTimer, kClose };
+enum class OpKind : uint8_t { kAccept, kConnect, kReceive, kSend, kForward, kTimer, kClose };
 
 // OpStage says where an op is while its loop runs it.
 enum class OpStage : uint8_t {
@@ -155,6 +165,7 @@ using AcceptOp = OpOf<Accepted>;
 using ConnectOp = OpOf<Connected>;
 using ReceiveOp = OpOf<Received>;
 using SendOp = OpOf<Sent>;
+using ForwardOp = OpOf<Forwarded>;
 using TimerOp = OpOf<Fired>;
 using CloseOp = OpOf<Closed>;
 
@@ -199,6 +210,19 @@ struct OpState<Sent> {
   bool finished;      // Nothing but releases is awaited.
   uint16_t releases;  // Zero-copy pieces that the kernel still holds.
   IoError error;      // How it ended, while releases are awaited.
+};
+
+template <>
+struct OpState<Forwarded> {
+  static constexpr OpKind kKind = OpKind::kForward;
+  Socket from;
+  Socket to;
+  uint64_t moved = 0;        // So far. The owner may read it at any time, and nothing else here.
+  Pipe pipe;                 // While there is one: as a rule, during one turn only.
+  uint32_t held = 0;         // In the pipe: taken from `from`, and not yet accepted by `to`.
+  uint32_t taken = 0;        // When the pipe was last empty. For the simulator.
+  bool copies = false;       // One of the two sockets cannot be spliced.
+  bool awaits_room = false;  // Waits for `to` to take bytes, and not for `from` to have some.
 };
 
 template <>

@@ -1,6 +1,7 @@
 #include "engine/loop/posix_loop.h"
 
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -38,11 +39,16 @@ PosixLoop::PosixLoop(uint16_t block_count, uint32_t block_size)
   // have to pass 2^64.
   wake_descriptor_ = ::eventfd(0, EFD_CLOEXEC);
   CHECK(wake_descriptor_ >= 0);
+  void* memory = ::mmap(nullptr, kCopySpaceSize, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  CHECK(memory != MAP_FAILED);
+  copy_space_ = static_cast<std::byte*>(memory);
 }
 
 PosixLoop::~PosixLoop() {
   CHECK(in_flight_count() == 0);
   ::close(wake_descriptor_);
+  ::munmap(copy_space_, kCopySpaceSize);
 }
 
 void PosixLoop::Wake() noexcept {
@@ -86,6 +92,8 @@ void PosixLoop::Run(Op& op) {
     FailNow(op, op.failure);
   } else if (op.kind == OpKind::kTimer) {
     Complete(static_cast<TimerOp&>(op), Fired{IoError::kNone});
+  } else if (op.kind == OpKind::kForward) {
+    TryForward(static_cast<ForwardOp&>(op));
   } else if (op.socket.kind == SocketKind::kSocket) {
     TrySocket(op);
   } else if (op.kind == OpKind::kReceive) {
@@ -124,6 +132,11 @@ void PosixLoop::FailNow(Op& op, IoError error) {
     case OpKind::kSend: {
       auto& send = static_cast<SendOp&>(op);
       return Complete(send, Sent{error, false, send.state.sent});
+    }
+    case OpKind::kForward: {
+      auto& forward = static_cast<ForwardOp&>(op);
+      FinishForward(forward, error, !forward.state.awaits_room);
+      return;
     }
     case OpKind::kTimer:
       return Complete(static_cast<TimerOp&>(op), Fired{error});

@@ -6,13 +6,14 @@
 #include "engine/base/intrusive_queue.h"
 #include "engine/buffer/buffer_pool.h"
 #include "engine/loop/loop.h"
+#include "engine/loop/pipe_cache.h"
 #include "engine/loop/timer_queue.h"
 
 namespace engine {
 
 // PosixLoop is what the backends of POSIX kernels share: the queue of ops that are ready, timers,
-// kFiles, the calls that make and change sockets, the clock, and Wake(). A backend adds how to wait
-// for descriptors, and the ops of sockets.
+// kFiles, forwards, the calls that make and change sockets, the clock, and Wake(). A backend adds
+// how to wait for descriptors, and the ops of sockets.
 //
 // One iteration of a backend's RunOnce():
 //
@@ -26,6 +27,7 @@ class PosixLoop : public Loop {
  public:
   ~PosixLoop() override;
   Instant Now() const final { return now_; }
+  void Forward(ForwardOp& op, Socket from, Socket to) final;
   void StartTimer(TimerOp& op, Instant deadline) final;
   void Close(CloseOp& op, Socket socket, CloseMode mode) final;
   using Loop::Close;
@@ -41,6 +43,9 @@ class PosixLoop : public Loop {
   Address LocalAddress(Socket socket) const final;
   Address PeerAddress(Socket socket) const final;
 
+  // The pipes of this loop's forwards. Where none can be had, they copy.
+  PipeCache& pipes() { return pipes_; }
+
  protected:
   PosixLoop(uint16_t block_count, uint32_t block_size);
 
@@ -51,6 +56,13 @@ class PosixLoop : public Loop {
   virtual void TrySocket(Op& op) = 0;
   // AwaitFile waits until the kFile of `op` is ready for its direction, then calls FileIsReady().
   virtual void AwaitFile(Op& op) = 0;
+  // AwaitSocket waits until op.socket has something to be read, or room when op.state.awaits_room,
+  // and makes the op ready then. Both may be so already.
+  virtual void AwaitSocket(ForwardOp& op) = 0;
+  // MayAwait says whether AwaitSocket may follow a read that the socket was not asked to repeat
+  // until it would block. `drained`: that read has taken what there was, except for an end, an
+  // error or urgent data.
+  virtual bool MayAwait(Socket socket, bool drained) const = 0;
   // StopWaiting makes an op in the stage kWaiting or kInKernel end early: it is made ready, now or
   // when the kernel has let go of it.
   virtual void StopWaiting(Op& op) = 0;
@@ -77,15 +89,30 @@ class PosixLoop : public Loop {
   void WakeWasSeen() { wake_pending_.store(false); }  // After the eventfd was read.
 
  private:
+  // A piece this large costs half of the processor's time that one of 64 KiB does.
+  static constexpr uint32_t kCopySpaceSize = 256 * 1024;
+
   void Run(Op& op);
   void TryFile(ReceiveOp& op);
   void TryFile(SendOp& op);
   void CloseNow(CloseOp& op);
+  void TryForward(ForwardOp& op);
+  // These return how many bytes `to` has accepted; zero when the turn of this op is over, because
+  // it waits, or has ended and may be gone.
+  uint32_t SpliceOnce(ForwardOp& op, uint32_t size_max);
+  uint32_t CopyOnce(ForwardOp& op, uint32_t size_max);
+  uint32_t AwaitBytes(ForwardOp& op);
+  uint32_t AwaitRoom(ForwardOp& op);
+  uint32_t AskAgain(ForwardOp& op);  // After a signal.
+  void ReturnPipe(ForwardOp& op);
+  uint32_t FinishForward(ForwardOp& op, IoError error, bool at_sender);
 
   BufferPool buffers_;
   TimerQueue timers_;
   IntrusiveQueue<Op> ready_;
   IntrusiveQueue<Op> running_;  // Taken from ready_ for this iteration.
+  PipeCache pipes_;
+  std::byte* copy_space_ = nullptr;  // For forwards that copy. Zero pages until one does.
   Instant now_{};
   std::atomic<bool> wake_pending_ = false;
   int wake_descriptor_ = -1;

@@ -54,29 +54,50 @@ void SimLoop::Activate(Op& op) {
   active_.push_back(&op);
 }
 
-// CheckFree stops the run when an op of that kind already uses the socket.
-void SimLoop::CheckFree(Socket socket, OpKind kind) const {
+bool SimLoop::Uses(const Op& op, Socket socket, Use use) {
+  const auto matches = [use](Use other) { return use == Use::kAny || use == other; };
+  switch (op.kind) {
+    case OpKind::kAccept:
+      return op.socket == socket && matches(Use::kAccept);
+    case OpKind::kConnect:
+      return op.socket == socket && matches(Use::kConnect);
+    case OpKind::kReceive:
+      return op.socket == socket && matches(Use::kReceive);
+    case OpKind::kSend:
+      if (static_cast<const SendOp&>(op).state.finished) return false;
+      return op.socket == socket && matches(Use::kSend);
+    case OpKind::kForward: {
+      const auto& state = static_cast<const ForwardOp&>(op).state;
+      return (state.from == socket && matches(Use::kReceive)) ||
+             (state.to == socket && matches(Use::kSend));
+    }
+    case OpKind::kClose:
+      return op.socket == socket && use == Use::kAny;
+    case OpKind::kTimer:
+      return false;
+  }
+  CHECK(false);
+}
+
+// CheckFree stops the run when an op in flight already uses that much of the socket.
+void SimLoop::CheckFree(Socket socket, Use use) const {
   CHECK(network_.IsOpen(socket));
   const auto conflicts = [&](const Op* other) {
-    if (other == nullptr || !other->in_flight() || other->kind == OpKind::kTimer) return false;
-    if (other->socket != socket) return false;
-    const bool released =
-        other->kind == OpKind::kSend && static_cast<const SendOp*>(other)->state.finished;
-    return !released && (kind == OpKind::kClose || kind == other->kind);
+    return other != nullptr && other->in_flight() && Uses(*other, socket, use);
   };
   CHECK(std::none_of(active_.begin(), active_.end(), conflicts));
   CHECK(std::none_of(stepping_.begin(), stepping_.end(), conflicts));
 }
 
 void SimLoop::Accept(AcceptOp& op, Socket listener) {
-  CheckFree(listener, OpKind::kAccept);
+  CheckFree(listener, Use::kAccept);
   Begin(op);
   op.socket = listener;
   Activate(op);
 }
 
 void SimLoop::Connect(ConnectOp& op, Socket socket, const Address& peer) {
-  CheckFree(socket, OpKind::kConnect);
+  CheckFree(socket, Use::kConnect);
   Begin(op);
   op.socket = socket;
   op.state.peer = peer;
@@ -84,7 +105,7 @@ void SimLoop::Connect(ConnectOp& op, Socket socket, const Address& peer) {
 }
 
 void SimLoop::Receive(ReceiveOp& op, Socket socket, ReceiveMode mode) {
-  CheckFree(socket, OpKind::kReceive);
+  CheckFree(socket, Use::kReceive);
   Begin(op);
   op.socket = socket;
   op.state.repeat = mode == ReceiveMode::kRepeat;
@@ -92,11 +113,22 @@ void SimLoop::Receive(ReceiveOp& op, Socket socket, ReceiveMode mode) {
 }
 
 void SimLoop::Send(SendOp& op, Socket socket, std::span<const ByteView> slices, SendMode mode) {
-  CheckFree(socket, OpKind::kSend);
+  CheckFree(socket, Use::kSend);
   Begin(op);
   op.socket = socket;
   op.state.Start(slices, mode == SendMode::kZeroCopy);
   Borrow(op, slices);
+  Activate(op);
+}
+
+void SimLoop::Forward(ForwardOp& op, Socket from, Socket to) {
+  CheckFree(from, Use::kReceive);
+  CheckFree(to, Use::kSend);
+  Begin(op);
+  op.state = {};
+  op.socket = from;
+  op.state.from = from;
+  op.state.to = to;
   Activate(op);
 }
 
@@ -107,7 +139,7 @@ void SimLoop::StartTimer(TimerOp& op, Instant deadline) {
 }
 
 void SimLoop::Close(CloseOp& op, Socket socket, CloseMode mode) {
-  CheckFree(socket, OpKind::kClose);
+  CheckFree(socket, Use::kAny);
   Begin(op);
   op.socket = socket;
   op.state.reset = mode == CloseMode::kReset;
@@ -129,10 +161,10 @@ Socket SimLoop::Adopt(int descriptor) {
   return socket;
 }
 
-void SimLoop::Release(Socket socket) { CheckFree(socket, OpKind::kClose); }
+void SimLoop::Release(Socket socket) { CheckFree(socket, Use::kAny); }
 
 IoError SimLoop::Shutdown(Socket socket, ShutdownSide side) {
-  if (side != ShutdownSide::kReceive) CheckFree(socket, OpKind::kSend);
+  if (side != ShutdownSide::kReceive) CheckFree(socket, Use::kSend);
   network_.Shutdown(socket, side, now_);
   return IoError::kNone;
 }
@@ -154,6 +186,10 @@ Instant SimLoop::ProgressAt(const Op& op) const {
     case OpKind::kSend:
       if (static_cast<const SendOp&>(op).state.finished) return Instant::min();
       return network_.SendReadyAt(op.socket);
+    case OpKind::kForward: {
+      const auto& state = static_cast<const ForwardOp&>(op).state;
+      return state.held == 0 ? network_.ReceiveReadyAt(state.from) : network_.SendReadyAt(state.to);
+    }
     case OpKind::kTimer:
     case OpKind::kClose:
       return Instant::min();
@@ -222,6 +258,8 @@ bool SimLoop::Step(Op& op) {
       return StepReceive(static_cast<ReceiveOp&>(op));
     case OpKind::kSend:
       return StepSend(static_cast<SendOp&>(op));
+    case OpKind::kForward:
+      return StepForward(static_cast<ForwardOp&>(op));
     case OpKind::kClose: {
       auto& close = static_cast<CloseOp&>(op);
       const CloseMode mode = close.state.reset ? CloseMode::kReset : CloseMode::kOrderly;
@@ -250,6 +288,8 @@ bool SimLoop::StepCanceled(Op& op) {
       return true;
     case OpKind::kSend:
       return FinishSend(static_cast<SendOp&>(op), kError);
+    case OpKind::kForward:
+      return FinishForward(static_cast<ForwardOp&>(op), kError, false);
     case OpKind::kTimer:
       Complete(static_cast<TimerOp&>(op), Fired{kError});
       return true;
@@ -317,6 +357,31 @@ bool SimLoop::FinishSend(SendOp& op, IoError error) {
   }
   GiveBack(op);
   Complete(op, Sent{error, false, op.state.sent});
+  return true;
+}
+
+bool SimLoop::StepForward(ForwardOp& op) {
+  auto& state = op.state;
+  const std::span<std::byte> pipe = network_.PipeOf(state.from);
+  if (state.held == 0) {
+    const SimNetwork::Step step = network_.StepReceive(state.from, pipe, now_);
+    if (!step.done) return false;
+    if (step.error != IoError::kNone) return FinishForward(op, step.error, true);
+    state.held = static_cast<uint32_t>(step.size);
+    state.taken = state.held;
+  }
+  const SimNetwork::Step step =
+      network_.StepSend(state.to, pipe.subspan(state.taken - state.held, state.held), now_);
+  if (!step.done) return false;
+  if (step.error != IoError::kNone) return FinishForward(op, step.error, false);
+  state.held -= static_cast<uint32_t>(step.size);
+  state.moved += step.size;
+  return false;
+}
+
+bool SimLoop::FinishForward(ForwardOp& op, IoError error, bool at_sender) {
+  Trace(op.state.moved << 8 | 0x40 | static_cast<uint64_t>(error));
+  Complete(op, Forwarded{error, at_sender, op.state.moved});
   return true;
 }
 

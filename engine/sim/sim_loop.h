@@ -41,6 +41,7 @@ class SimLoop final : public Loop {
   void Connect(ConnectOp& op, Socket socket, const Address& peer) override;
   void Receive(ReceiveOp& op, Socket socket, ReceiveMode mode) override;
   void Send(SendOp& op, Socket socket, std::span<const ByteView> slices, SendMode mode) override;
+  void Forward(ForwardOp& op, Socket from, Socket to) override;
   void StartTimer(TimerOp& op, Instant deadline) override;
   void Close(CloseOp& op, Socket socket, CloseMode mode) override;
   using Loop::Close;
@@ -68,7 +69,10 @@ class SimLoop final : public Loop {
   };
 
   void Activate(Op& op);
-  void CheckFree(Socket socket, OpKind kind) const;
+  // Use is what an op occupies of a socket.
+  enum class Use : uint8_t { kAccept, kConnect, kReceive, kSend, kAny };
+  static bool Uses(const Op& op, Socket socket, Use use);
+  void CheckFree(Socket socket, Use use) const;
   // ProgressAt says when an op may get on; ReadyAt, when it has to be stepped: also to be canceled.
   Instant ProgressAt(const Op& op) const;
   Instant ReadyAt(const Op& op) const;
@@ -81,6 +85,8 @@ class SimLoop final : public Loop {
   bool StepReceive(ReceiveOp& op);
   bool StepSend(SendOp& op);
   bool FinishSend(SendOp& op, IoError error);
+  bool StepForward(ForwardOp& op);
+  bool FinishForward(ForwardOp& op, IoError error, bool at_sender);
   void Borrow(const SendOp& op, std::span<const ByteView> slices);
   void GiveBack(const SendOp& op);
   void Trace(uint64_t what) { trace_hash_ = (trace_hash_ ^ what) * 0x100000001B3u; }

@@ -11,6 +11,9 @@ namespace {
 
 constexpr Instant kNever = Instant::max();
 
+constexpr size_t kMemorySize =
+    SimNetwork::kSocketsMax * (SimNetwork::kInboxSize + SimNetwork::kPipeSize);
+
 bool IsAnyHost(const Address& address) {
   const std::string host = address.HostText();
   return host == "0.0.0.0" || host == "::";
@@ -22,13 +25,13 @@ SimNetwork::SimNetwork(Random& random, const Faults& faults)
     : random_(random), faults_(faults), endpoints_(kSocketsMax) {
   free_.reserve(kSocketsMax);
   for (size_t i = kSocketsMax; i > 0; --i) free_.push_back(static_cast<uint32_t>(i - 1));
-  void* memory = ::mmap(nullptr, kSocketsMax * kInboxSize, PROT_READ | PROT_WRITE,
+  void* memory = ::mmap(nullptr, kMemorySize, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   CHECK(memory != MAP_FAILED);
   inboxes_ = static_cast<std::byte*>(memory);
 }
 
-SimNetwork::~SimNetwork() { ::munmap(inboxes_, kSocketsMax * kInboxSize); }
+SimNetwork::~SimNetwork() { ::munmap(inboxes_, kMemorySize); }
 
 // A handle has the generation in its upper half, so that using a closed socket is found at once.
 Socket SimNetwork::SocketOf(size_t index) const {
@@ -257,6 +260,11 @@ SimNetwork::Step SimNetwork::StepReceive(Socket socket, std::span<std::byte> blo
   endpoint.size -= size;
   endpoint.arrived -= size;
   return {true, IoError::kNone, size};
+}
+
+std::span<std::byte> SimNetwork::PipeOf(Socket socket) const {
+  const size_t index = IndexOf(At(socket));
+  return {inboxes_ + kSocketsMax * kInboxSize + index * kPipeSize, kPipeSize};
 }
 
 Instant SimNetwork::SendReadyAt(Socket socket) const {

@@ -27,6 +27,7 @@ class SimNetwork {
  public:
   static constexpr size_t kSocketsMax = 4096;      // Beyond: kExhausted.
   static constexpr size_t kInboxSize = 64 * 1024;  // The kernel's socket buffer.
+  static constexpr size_t kPipeSize = 16 * 1024;   // What a forward takes at a time.
   static constexpr size_t kBacklogMax = 128;
 
   SimNetwork(Random& random, const Faults& faults);
@@ -61,6 +62,8 @@ class SimNetwork {
   Step StepReceive(Socket socket, std::span<std::byte> block, Instant now);
   // StepSend copies what fits; `size` may be less than the slice, and zero.
   Step StepSend(Socket socket, ByteView slice, Instant now);
+  // PipeOf is where a forward keeps what it took from the socket.
+  std::span<std::byte> PipeOf(Socket socket) const;
   // TakeAccepted returns a connection that waits at a listener, or an invalid socket.
   Socket TakeAccepted(Socket listener);
 
@@ -125,7 +128,7 @@ class SimNetwork {
   const Faults faults_;
   std::vector<Endpoint> endpoints_;
   std::vector<uint32_t> free_;
-  std::byte* inboxes_ = nullptr;
+  std::byte* inboxes_ = nullptr;  // Of all sockets, and then their pipes.
   size_t open_count_ = 0;
   uint16_t next_port_ = 49152;
 };

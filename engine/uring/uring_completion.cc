@@ -32,6 +32,7 @@ void UringLoop::Handle(const io_uring_cqe& completion) {
   if (op.stage == OpStage::kWaiting &&
       !released) {  // A poll. If it failed, the call that follows says why.
     if (CancelRequested(op)) return FailNow(op, IoError::kCanceled);
+    if (op.kind == OpKind::kForward) return MakeReady(op);
     return op.socket.kind == SocketKind::kFile ? FileIsReady(op) : Issue(op);
   }
   const bool more = (completion.flags & IORING_CQE_F_MORE) != 0;
@@ -44,6 +45,7 @@ void UringLoop::Handle(const io_uring_cqe& completion) {
       return OnReceive(static_cast<ReceiveOp&>(op), result, completion.flags);
     case OpKind::kSend:
       return OnSend(static_cast<SendOp&>(op), result, completion.flags);
+    case OpKind::kForward:
     case OpKind::kTimer:
     case OpKind::kClose:
       break;

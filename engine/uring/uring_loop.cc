@@ -150,6 +150,7 @@ void UringLoop::Issue(Op& op) {
       return IssueReceive(static_cast<ReceiveOp&>(op));
     case OpKind::kSend:
       return IssueSend(static_cast<SendOp&>(op));
+    case OpKind::kForward:
     case OpKind::kTimer:
     case OpKind::kClose:
       break;
@@ -216,7 +217,8 @@ void UringLoop::IssueSend(SendOp& op) {
 }
 
 void UringLoop::Poll(Op& op) {
-  const bool reads = op.kind == OpKind::kReceive || op.kind == OpKind::kAccept;
+  bool reads = op.kind == OpKind::kReceive || op.kind == OpKind::kAccept;
+  if (op.kind == OpKind::kForward) reads = !static_cast<ForwardOp&>(op).state.awaits_room;
   io_uring_sqe* entry = NextEntry();
   ::io_uring_prep_poll_add(entry, Descriptor(op), reads ? POLLIN : POLLOUT);
   ::io_uring_sqe_set_data64(entry, MarkOf(op));

@@ -55,6 +55,8 @@ class UringLoop final : public PosixLoop {
 
   void TrySocket(Op& op) override { Issue(op); }
   void AwaitFile(Op& op) override { Poll(op); }
+  void AwaitSocket(ForwardOp& op) override { Poll(op); }
+  bool MayAwait(Socket, bool) const override { return true; }  // A poll sees what is there already.
   void StopWaiting(Op& op) override;
   void Forget(Socket) override {}
   void Welcome(Socket) override {}

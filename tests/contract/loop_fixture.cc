@@ -24,17 +24,40 @@ std::vector<Backend> AllBackends() {
   return backends;
 }
 
+std::vector<Backend> RealForwardBackends() {
+  std::vector<Backend> backends = RealBackends();
+  for (Backend backend : RealBackends()) {
+    backend.name += "_copies";
+    backend.copies = true;
+    backends.push_back(backend);
+  }
+  return backends;
+}
+
+std::vector<Backend> ForwardBackends() {
+  std::vector<Backend> backends = AllBackends();
+  for (const Backend& backend : RealForwardBackends()) {
+    if (backend.copies) backends.push_back(backend);
+  }
+  return backends;
+}
+
 std::string BackendName(const testing::TestParamInfo<Backend>& info) { return info.param.name; }
 
 std::unique_ptr<Loop> MakeLoop(const Backend& backend, uint16_t block_count, uint32_t block_size) {
   if (!backend.real) {
     return std::make_unique<sim::SimLoop>(backend.seed, sim::Faults{}, block_count, block_size);
   }
-  if (backend.name == "epoll") return std::make_unique<EpollLoop>(block_count, block_size);
-  std::string why;
-  UringLoop::Options options{.block_count = block_count, .block_size = block_size, .lent_max = 4};
-  std::unique_ptr<Loop> loop = UringLoop::Create(options, why);
-  if (loop == nullptr) std::printf("io_uring: %s\n", why.c_str());
+  std::unique_ptr<PosixLoop> loop;
+  if (backend.name.starts_with("epoll")) {
+    loop = std::make_unique<EpollLoop>(block_count, block_size);
+  } else {
+    std::string why;
+    UringLoop::Options options{.block_count = block_count, .block_size = block_size, .lent_max = 4};
+    loop = UringLoop::Create(options, why);
+    if (loop == nullptr) std::printf("io_uring: %s\n", why.c_str());
+  }
+  if (loop != nullptr && backend.copies) loop->pipes().LimitTo(0);
   return loop;
 }
 
@@ -67,6 +90,16 @@ void Sender::On(Sent sent) {
   finals += sent.more ? 0 : 1;
   error = sent.error;
   size = sent.size;
+  if (then) then();
+}
+
+void Forwarder::On(Forwarded forwarded) {
+  Note();
+  ++finals;
+  error = forwarded.error;
+  at_sender = forwarded.at_sender;
+  size = forwarded.size;
+  EXPECT_NE(error, IoError::kNone);
   if (then) then();
 }
 

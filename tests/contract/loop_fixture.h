@@ -19,8 +19,9 @@ namespace engine {
 
 struct Backend {
   std::string name;
-  bool real;          // Runs on the kernel's descriptors.
-  uint64_t seed = 0;  // For the simulator.
+  bool real;            // Runs on the kernel's descriptors.
+  uint64_t seed = 0;    // For the simulator.
+  bool copies = false;  // Forwards have no pipes.
   friend void PrintTo(const Backend& backend, std::ostream* out) { *out << backend.name; }
 };
 
@@ -29,6 +30,9 @@ std::unique_ptr<Loop> MakeLoop(const Backend& backend, uint16_t block_count, uin
 
 std::vector<Backend> AllBackends();
 std::vector<Backend> RealBackends();
+// ForwardBackends and RealForwardBackends are the same once more, with and without pipes.
+std::vector<Backend> ForwardBackends();
+std::vector<Backend> RealForwardBackends();
 std::string BackendName(const testing::TestParamInfo<Backend>& info);
 
 // Bytes that differ at every offset that matters.
@@ -72,6 +76,17 @@ struct Sender : Recorder {
   uint32_t size = 0;
   std::function<void()> then;
   void On(Sent sent);
+};
+
+struct Forwarder : Recorder {
+  using Recorder::Recorder;
+  ForwardOp op{Handler<Forwarded>::To<&Forwarder::On>(this)};
+  int finals = 0;
+  IoError error = IoError::kNone;
+  bool at_sender = false;
+  uint64_t size = 0;
+  std::function<void()> then;
+  void On(Forwarded forwarded);
 };
 
 struct Acceptor : Recorder {
