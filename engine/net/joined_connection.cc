@@ -5,6 +5,7 @@
 #include "engine/base/check.h"
 #include "engine/tls/tls_channel.h"
 #include "engine/tls/tls_context.h"
+#include "engine/tls/tls_error.h"
 
 namespace engine {
 
@@ -121,7 +122,9 @@ void JoinedConnection::OnInnerEnded(const ConnectionEnd& end) {
 void JoinedConnection::OnClosed(SecureConnection& connection, const ConnectionEnd& end) {
   if (!end_is_known_) end_.end = end;
   if (&connection == inner_.get()) {
-    end_.heard_other_end = end_.heard_other_end || connection.heard_peer();
+    // What ends TLS on the way answers our raw ClientHello with an alert under its own keys.
+    end_.heard_other_end = (end_.heard_other_end || connection.heard_peer()) &&
+                           connection.channel().error() != TlsError::kNotTls;
   }
   events_.OnClosed(*this, end_);  // Last: it may destroy this.
 }

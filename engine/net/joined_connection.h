@@ -28,13 +28,13 @@ struct JoinEnd {
   enum class Stage : uint8_t {
     kDialing,  // The relay was not reached, or its TLS failed.
     kJoining,  // The relay refused, or the other side did not come.
-    kInner,    // TLS with the other end was not set up. When nothing at all came back, something
-               // in between ends TLS: join again, wrapped.
+    kInner,    // TLS with the other end was not set up. When it was not heard, something in between
+               // ends TLS, and was silent or answered under its own keys: join again, wrapped.
     kOpen,
   };
   Stage stage = Stage::kDialing;
   CloseCode code = CloseCode::kNormal;  // kJoining: the relay's goaway, if it sent one.
-  bool heard_other_end = false;         // kInner: a byte of it came.
+  bool heard_other_end = false;         // kInner: it answered, and in TLS.
   ConnectionEnd end;
 };
 

@@ -97,7 +97,7 @@ class Pipe {
 // TestRelay joins the first two that come; or does to them what a test says.
 class TestRelay {
  public:
-  enum class Manners { kJoin, kRefuse, kSwallow, kAnswerOddly };
+  enum class Manners { kJoin, kRefuse, kSwallow, kKeepTls, kAnswerOddly };
 
   TestRelay(LoopDriver& driver, const TlsContext& tls, Manners manners)
       : driver_(driver),
@@ -199,7 +199,7 @@ class TestRelay {
     if (legs_.size() < 2 || !legs_[0]->joined || !legs_[1]->joined) return;
     for (const auto& each : legs_) {
       each->exchange->Send(Joined{});
-      each->connection->Detach();
+      if (manners_ != Manners::kKeepTls) each->connection->Detach();
     }
   }
   void OnDetached() {
@@ -388,6 +388,14 @@ TEST_F(JoinedConnectionTest, WhereRawBytesDoNotPassNothingWasHeardOfTheOtherEnd)
   EXPECT_TRUE(world->Run([&] { return world->client->end.has_value(); }));
   EXPECT_EQ(world->client->end->stage, Stage::kInner);
   EXPECT_FALSE(world->client->end->heard_other_end);
+  world->Finish();
+}
+
+TEST_F(JoinedConnectionTest, AnAnswerOfWhatEndsTlsOnTheWayIsNotTheOtherEnds) {
+  const auto world = Make(4, Calm(), TestRelay::Manners::kKeepTls);
+  EXPECT_TRUE(world->Run([&] { return world->client->end.has_value(); }));
+  EXPECT_EQ(world->client->end->stage, Stage::kInner);
+  EXPECT_FALSE(world->client->end->heard_other_end) << world->client->end->end.text;
   world->Finish();
 }
 
