@@ -1,14 +1,12 @@
 #include "client/client_config.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <nlohmann/json.hpp>
-#include <system_error>
+
+#include "client/config_file.h"
 
 namespace client {
 namespace {
@@ -48,24 +46,6 @@ absl::StatusOr<ClientConfig> ReadConfig(const std::string& path) {
   return config;
 }
 
-// WriteWhole returns 0 or the errno of what failed; the file is synced.
-int WriteWhole(const std::string& path, std::string_view bytes) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (file < 0) return errno;
-  int failure = 0;
-  while (!bytes.empty() && failure == 0) {
-    const ssize_t written = ::write(file, bytes.data(), bytes.size());
-    if (written < 0) {
-      if (errno != EINTR) failure = errno;
-    } else {
-      bytes.remove_prefix(static_cast<size_t>(written));
-    }
-  }
-  if (failure == 0 && ::fsync(file) != 0) failure = errno;
-  if (::close(file) != 0 && failure == 0) failure = errno;
-  return failure;
-}
-
 }  // namespace
 
 std::string ConfigFolder(const Environment& environment) {
@@ -103,14 +83,8 @@ absl::StatusOr<std::string> SaveConfig(const Environment& environment, const Cli
   if (folder.empty()) {
     return Failure("no home folder to write the configuration to; set ADIT_CONFIG_DIR");
   }
-  std::error_code error;
-  const bool existed = std::filesystem::exists(folder, error);
-  std::filesystem::create_directories(folder, error);
-  if (error) return Failure("cannot create " + folder + ": " + error.message());
-  if (!existed) {
-    std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
-    if (error) return Failure("cannot protect " + folder + ": " + error.message());
-  }
+  absl::Status status = MakeConfigFolder(folder);
+  if (!status.ok()) return status;
   nlohmann::ordered_json json;
   json["relay"] = config.relay;
   json["access_key_id"] = config.access_key_id;
@@ -120,37 +94,9 @@ absl::StatusOr<std::string> SaveConfig(const Environment& environment, const Cli
   const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 
   const std::string path = FileOf(folder);
-  const std::string fresh = path + "." + std::to_string(::getpid());
-  ::unlink(fresh.c_str());  // Of a process that had our number and died while writing.
-  int failure = WriteWhole(fresh, text);
-  if (failure == 0 && ::rename(fresh.c_str(), path.c_str()) != 0) failure = errno;
-  if (failure != 0) {
-    ::unlink(fresh.c_str());
-    return Failure("cannot write " + path + ": " + ErrnoText(failure));
-  }
+  status = ReplaceFile(path, text);
+  if (!status.ok()) return status;
   return path;
-}
-
-absl::StatusOr<std::string> ReadSmallFile(const std::string& path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
-  if (file < 0) return Failure("cannot open " + path + ": " + ErrnoText(errno));
-  std::string bytes(kConfigSizeMax + 1, '\0');
-  size_t size = 0;
-  int failure = 0;
-  while (size < bytes.size()) {
-    const ssize_t count = ::read(file, bytes.data() + size, bytes.size() - size);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) failure = errno;
-    if (count <= 0) break;
-    size += static_cast<size_t>(count);
-  }
-  ::close(file);
-  if (failure != 0) return Failure("cannot read " + path + ": " + ErrnoText(failure));
-  if (size > kConfigSizeMax) {
-    return Failure(path + " is larger than " + std::to_string(kConfigSizeMax / 1024) + " KiB");
-  }
-  bytes.resize(size);
-  return bytes;
 }
 
 }  // namespace client

@@ -16,8 +16,7 @@
 
 namespace client {
 
-inline constexpr uint16_t kRelayPort = 443;           // When HOST stands alone.
-inline constexpr size_t kConfigSizeMax = 256 * 1024;  // Of any file we read whole.
+inline constexpr uint16_t kRelayPort = 443;  // When HOST stands alone.
 
 struct ClientConfig {
   std::string relay;          // HOST:PORT; empty when nothing names one.
@@ -38,11 +37,7 @@ struct ConfigFlags {
 };
 absl::StatusOr<ClientConfig> LoadConfig(const Environment& environment, const ConfigFlags& flags);
 
-// SaveConfig replaces the file in one step (written beside it, synced, renamed), creating the
-// folder. Returns the file's name.
+// SaveConfig replaces the file in one step, creating the folder. Returns the file's name.
 absl::StatusOr<std::string> SaveConfig(const Environment& environment, const ClientConfig& config);
-
-// ReadSmallFile returns a file's bytes, at most kConfigSizeMax; the error names file and cause.
-absl::StatusOr<std::string> ReadSmallFile(const std::string& path);
 
 }  // namespace client

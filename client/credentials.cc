@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "client/aws_profile.h"
+#include "client/config_file.h"
 #include "client/say.h"
 
 namespace client {
