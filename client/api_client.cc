@@ -38,6 +38,23 @@ std::string Dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+uint32_t Loop(const Json& object) {
+  const auto loop = object.find("Loop");
+  return loop != object.end() && loop->is_number_unsigned() ? loop->get<uint32_t>() : 0;
+}
+
+SessionInfo ReadSession(const Json& entry) {
+  return {.id = Text(entry, "SessionId"),
+          .node_id = Text(entry, "Target"),
+          .status = Text(entry, "Status"),
+          .document = Text(entry, "DocumentName"),
+          .owner = Text(entry, "Owner"),
+          .reason = Text(entry, "Reason"),
+          .details = Text(entry, "Details"),
+          .started = Time(entry, "StartDate"),
+          .ended = Time(entry, "EndDate")};
+}
+
 absl::Status NotOurs(std::string_view operation) {
   return absl::InternalError("the relay's answer to " + std::string(operation) +
                              " cannot be read; adit and relay may be of versions that do not fit");
@@ -46,6 +63,7 @@ absl::Status NotOurs(std::string_view operation) {
 absl::Status StatusOf(const ApiError& error, const std::string& text) {
   if (error.code == "AccessDeniedException") return absl::PermissionDeniedError(text);
   if (error.code == "TargetNotConnected") return absl::UnavailableError(text);
+  if (error.code == "SealedNotSupported") return absl::UnimplementedError(text);
   return absl::FailedPreconditionError(text);
 }
 
@@ -57,24 +75,33 @@ ApiClient::ApiClient(Transport transport, std::string host, Credentials credenti
       credentials_(std::move(credentials)),
       clock_(std::move(clock)) {}
 
-absl::StatusOr<std::string> ApiClient::Call(std::string_view operation, std::string body) {
+engine::HttpRequest ApiClient::Signed(std::string_view target, std::string body) const {
   engine::HttpRequest request;
   request.method = "POST";
   request.target = "/";
   request.headers.Add("Host", host_);
   request.headers.Add("Content-Type", "application/x-amz-json-1.1");
-  request.headers.Add("X-Amz-Target", "AmazonSSM." + std::string(operation));
+  request.headers.Add("X-Amz-Target", target);
   request.body = std::move(body);
   engine::Sign(request,
                {.access_key_id = credentials_.access_key_id,
                 .secret = credentials_.secret_access_key,
                 .session_token = credentials_.session_token},
                kRegion, "ssm", clock_());
-  absl::StatusOr<engine::HttpResponse> response = transport_(std::move(request));
-  if (!response.ok()) return response.status();
-  if (response->status == 200) return std::move(response->body);
-  const ApiError error = ParseApiError(*response, clock_());
+  return request;
+}
+
+absl::StatusOr<std::string> ApiClient::BodyOf(const engine::HttpResponse& response) const {
+  if (response.status == 200) return response.body;
+  const ApiError error = ParseApiError(response, clock_());
   return StatusOf(error, ApiErrorText(error, credentials_));
+}
+
+absl::StatusOr<std::string> ApiClient::Call(std::string_view operation, std::string body) {
+  absl::StatusOr<engine::HttpResponse> response =
+      transport_(Signed("AmazonSSM." + std::string(operation), std::move(body)));
+  if (!response.ok()) return response.status();
+  return BodyOf(*response);
 }
 
 absl::StatusOr<std::vector<NodeInfo>> ApiClient::ListNodes() {
@@ -115,16 +142,7 @@ absl::StatusOr<std::vector<SessionInfo>> ApiClient::ListSessions(Which which) {
     if (!answer.ok()) return answer.status();
     const Json json = Json::parse(*answer, nullptr, /*allow_exceptions=*/false);
     if (!json.is_object()) return NotOurs(kOperation);
-    for (const Json& entry : List(json, "Sessions")) {
-      sessions.push_back({.id = Text(entry, "SessionId"),
-                          .node_id = Text(entry, "Target"),
-                          .status = Text(entry, "Status"),
-                          .document = Text(entry, "DocumentName"),
-                          .owner = Text(entry, "Owner"),
-                          .reason = Text(entry, "Reason"),
-                          .started = Time(entry, "StartDate"),
-                          .ended = Time(entry, "EndDate")});
-    }
+    for (const Json& entry : List(json, "Sessions")) sessions.push_back(ReadSession(entry));
     const std::string next = Text(json, "NextToken");
     if (next.empty()) break;
     request["NextToken"] = next;
@@ -135,6 +153,10 @@ absl::StatusOr<std::vector<SessionInfo>> ApiClient::ListSessions(Which which) {
 absl::StatusOr<StartedSession> ApiClient::StartSession(const SessionWish& wish) {
   constexpr std::string_view kOperation = "StartSession";
   Json request = {{"Target", wish.node_id}, {"Adit", {{"Version", 1}}}};
+  if (!wish.client_key.empty()) {
+    request["Adit"]["Carriage"] = "sealed";
+    request["Adit"]["ClientKey"] = wish.client_key;
+  }
   if (!wish.document.empty()) request["DocumentName"] = wish.document;
   if (!wish.reason.empty()) request["Reason"] = wish.reason;
   for (const auto& [name, value] : wish.parameters) {
@@ -144,19 +166,58 @@ absl::StatusOr<StartedSession> ApiClient::StartSession(const SessionWish& wish) 
   if (!answer.ok()) return answer.status();
   const Json json = Json::parse(*answer, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return NotOurs(kOperation);
-  StartedSession session{
-      .id = Text(json, "SessionId"), .token = Text(json, "TokenValue"), .loop = 0};
+  StartedSession session{.id = Text(json, "SessionId"), .ticket = {}, .sealed = std::nullopt};
+  if (session.id.empty()) return NotOurs(kOperation);
   const auto adit = json.find("Adit");
-  if (session.id.empty() || session.token.empty()) return NotOurs(kOperation);
   if (adit == json.end() || !adit->is_object()) {
     return absl::FailedPreconditionError(
         "the relay started a session of another kind: it is not an Adit relay; is the address "
         "right (--relay, ADIT_RELAY)?");
   }
-  if (const auto loop = adit->find("Loop"); loop != adit->end() && loop->is_number_unsigned()) {
-    session.loop = loop->get<uint32_t>();
+  session.ticket.loop = Loop(*adit);
+  if (Text(*adit, "Carriage") == "sealed") {
+    // Who did not ask has no key for it.
+    if (wish.client_key.empty()) return NotOurs(kOperation);
+    session.ticket.token = Text(*adit, "JoinToken");
+    session.sealed = SealedAnswer{.session_key = Text(*adit, "SessionKey"),
+                                  .node_key = Text(*adit, "NodeKey"),
+                                  .signature = Text(*adit, "Signature")};
+  } else {
+    session.ticket.token = Text(json, "TokenValue");
   }
+  if (session.ticket.token.empty()) return NotOurs(kOperation);
   return session;
+}
+
+engine::HttpRequest ApiClient::OpenLaneRequest(const std::string& session_id) const {
+  return Signed("Adit.OpenLane", Dump({{"SessionId", session_id}}));
+}
+
+absl::StatusOr<LaneTicket> ApiClient::ReadOpenLane(const engine::HttpResponse& response) const {
+  const absl::StatusOr<std::string> answer = BodyOf(response);
+  if (!answer.ok()) return answer.status();
+  const Json json = Json::parse(*answer, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return NotOurs("OpenLane");
+  LaneTicket ticket{.token = Text(json, "JoinToken"), .loop = Loop(json)};
+  if (ticket.token.empty()) return NotOurs("OpenLane");
+  return ticket;
+}
+
+engine::HttpRequest ApiClient::FindEndedRequest(const std::string& session_id) const {
+  const Json filter = {{"key", "SessionId"}, {"value", session_id}};
+  return Signed("AmazonSSM.DescribeSessions",
+                Dump({{"State", "History"}, {"Filters", Json::array({filter})}}));
+}
+
+absl::StatusOr<std::optional<SessionInfo>> ApiClient::ReadFindEnded(
+    const engine::HttpResponse& response) const {
+  const absl::StatusOr<std::string> answer = BodyOf(response);
+  if (!answer.ok()) return answer.status();
+  const Json json = Json::parse(*answer, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return NotOurs("DescribeSessions");
+  const Json& sessions = List(json, "Sessions");
+  if (sessions.empty()) return std::nullopt;
+  return ReadSession(sessions.front());
 }
 
 absl::Status ApiClient::TerminateSession(const std::string& id) {

@@ -1,10 +1,13 @@
-// The relay's API as this program uses it: one function a call, each waits for its answer.
+// The relay's API as this program uses it. Most calls wait for their answer. Those that are made
+// while bytes flow come as a request, for somebody else to send, and a function that reads the
+// answer.
 
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,7 +15,7 @@
 #include "absl/status/statusor.h"
 #include "client/credentials.h"
 #include "client/node_choice.h"
-#include "client/session_link.h"
+#include "client/started_session.h"
 #include "engine/http/http_message.h"
 
 namespace client {
@@ -22,8 +25,9 @@ struct SessionInfo {
   std::string node_id;
   std::string status;
   std::string document;
-  std::string owner;  // The ARN of who started it.
-  std::string reason;
+  std::string owner;    // The ARN of who started it.
+  std::string reason;   // Why it was started, as its owner said.
+  std::string details;  // Why it ended, as the relay says.
   int64_t started = 0;  // Unix seconds; 0: not said.
   int64_t ended = 0;
 };
@@ -34,6 +38,7 @@ struct SessionWish {
   std::string document;  // Empty: a shell.
   std::map<std::string, std::string> parameters;
   std::string reason;
+  std::string client_key;  // SessionKey::hash: ask for a sealed session. Empty: an inspected one.
 };
 
 class ApiClient {
@@ -51,14 +56,27 @@ class ApiClient {
   ApiClient(Transport transport, std::string host, Credentials credentials, Clock clock);
 
   // Errors are ready for the user; their code is NotFound for an unknown node, Unavailable for one
-  // that is offline, PermissionDenied where policy says no.
+  // that is offline, PermissionDenied where policy says no, Unimplemented where a sealed session
+  // cannot be had. An older relay may answer the wish for one with an inspected session.
   absl::StatusOr<std::vector<NodeInfo>> ListNodes();
   enum class Which : uint8_t { kActive, kEnded };
   absl::StatusOr<std::vector<SessionInfo>> ListSessions(Which which);
   absl::StatusOr<StartedSession> StartSession(const SessionWish& wish);
   absl::Status TerminateSession(const std::string& id);
 
+  // One more lane of a sealed session.
+  engine::HttpRequest OpenLaneRequest(const std::string& session_id) const;
+  absl::StatusOr<LaneTicket> ReadOpenLane(const engine::HttpResponse& response) const;
+
+  // One session, if it is over by now.
+  engine::HttpRequest FindEndedRequest(const std::string& session_id) const;
+  absl::StatusOr<std::optional<SessionInfo>> ReadFindEnded(
+      const engine::HttpResponse& response) const;
+
  private:
+  // `target` is the operation with its prefix: "AmazonSSM.StartSession".
+  engine::HttpRequest Signed(std::string_view target, std::string body) const;
+  absl::StatusOr<std::string> BodyOf(const engine::HttpResponse& response) const;
   absl::StatusOr<std::string> Call(std::string_view operation, std::string body);
 
   Transport transport_;

@@ -13,6 +13,8 @@
 #include "client/exec_command.h"
 #include "client/exit_code.h"
 #include "client/forward_command.h"
+#include "client/help_text.h"
+#include "client/lane_set.h"
 #include "client/list_commands.h"
 #include "client/login_command.h"
 #include "client/say.h"
@@ -22,96 +24,6 @@
 
 namespace client {
 namespace {
-
-constexpr std::string_view kTopHelp =
-    "adit: a shell, a command or a port on a machine without an inbound port\n"
-    "\n"
-    "Examples:\n"
-    "  adit login                               paste the line that the relay printed\n"
-    "  adit nodes                               which machines there are\n"
-    "  adit shell web-1                         a shell\n"
-    "  adit exec web-1 -- journalctl -n 20      one command, with its exit code\n"
-    "  adit forward web-1 5432:db.internal:5432\n"
-    "                                           a port of yours to a port behind web-1\n"
-    "\n"
-    "Exit codes: the remote program's own; 128 + n when signal n ended it; 255 for a failure of\n"
-    "adit itself, with the cause on stderr.\n"
-    "\n"
-    "Environment: ADIT_RELAY (HOST:PORT), ADIT_CA (PEM file), ADIT_CONFIG_DIR, ADIT_IO, and\n"
-    "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE.\n";
-
-constexpr std::string_view kLoginHelp =
-    "adit login: keep a relay's address, its CA and your key\n"
-    "\n"
-    "Examples:\n"
-    "  adit login                   then paste the line that begins with adit-login\n"
-    "  adit login < invitation.txt\n"
-    "\n"
-    "The line is read from standard input, because every user can read a command line. A relay "
-    "with\n"
-    "another CA than the line says is refused before the key is used.\n";
-
-constexpr std::string_view kShellHelp =
-    "adit shell: a shell on a node\n"
-    "\n"
-    "Examples:\n"
-    "  adit shell web-1\n"
-    "  adit shell mi-0123           the beginning of a name or id is enough\n"
-    "  echo uptime | adit shell web-1\n"
-    "                               without a terminal here: 80x24 there, nothing raw here\n"
-    "\n"
-    "Escapes at the start of a line: ~. ends the session, ~^Z suspends adit, ~# shows the "
-    "session,\n"
-    "~? helps, ~~ is one ~.\n";
-
-constexpr std::string_view kExecHelp =
-    "adit exec: run one command on a node\n"
-    "\n"
-    "Examples:\n"
-    "  adit exec web-1 -- uptime\n"
-    "  adit exec web-1 -- sh -c 'exit 7'; echo $?\n"
-    "  tar c site | adit exec web-1 -- tar x -C /srv\n"
-    "  adit exec -t web-1 -- htop   with a terminal\n"
-    "\n"
-    "The command is not passed through a shell: arguments arrive as they were given. Standard "
-    "input,\n"
-    "output and error are the command's own, byte for byte.\n";
-
-constexpr std::string_view kForwardHelp =
-    "adit forward: a port here that leads to a port at or behind a node\n"
-    "\n"
-    "Examples:\n"
-    "  adit forward web-1 8080:80                  localhost:8080 to port 80 of web-1 itself\n"
-    "  adit forward web-1 5432:db.internal:5432    to a database that web-1 can reach\n"
-    "  adit forward web-1 0:5432                   any free port; it is printed\n"
-    "  adit forward web-1 8080:80 5432:db:5432     several at once\n"
-    "  adit forward -L '[::1]:8080:80' web-1       as ssh -L, IPv6 in brackets\n"
-    "  adit forward web-1 /tmp/db.sock:db:5432     a UNIX-domain socket here\n"
-    "\n"
-    "Form: [BIND:]LOCAL:[HOST:]PORT. Without BIND only this machine can connect; '*' lets "
-    "everybody.\n"
-    "Ends with Ctrl-C.\n";
-
-constexpr std::string_view kNodesHelp =
-    "adit nodes: the machines that the relay knows\n"
-    "\n"
-    "Examples:\n"
-    "  adit nodes\n"
-    "  adit nodes --json | jq -r 'select(.online) | .name'\n";
-
-constexpr std::string_view kSessionsHelp =
-    "adit sessions: who is where\n"
-    "\n"
-    "Examples:\n"
-    "  adit sessions                sessions that are open now\n"
-    "  adit sessions --history      those that have ended\n"
-    "  adit sessions --json\n";
-
-constexpr std::string_view kTerminateHelp =
-    "adit terminate: end a session\n"
-    "\n"
-    "Examples:\n"
-    "  adit terminate admin-2n7kq3v5x4m6t2h7d3c5b2a4ye    an id that `adit sessions` shows\n";
 
 struct Subcommand {
   CLI::App* app;
@@ -132,6 +44,8 @@ struct Parser {
   std::vector<std::string> node_and_forwards;
   std::vector<std::string> dash_l;
   bool json = false;
+  bool sealed = false;
+  bool inspected = false;
   std::vector<Subcommand> subcommands;
 
   CLI::App* Add(const char* name, const char* what, std::string_view help, std::string_view usage) {
@@ -143,6 +57,18 @@ struct Parser {
 
   void AddReason(CLI::App* sub, std::string& reason) {
     sub->add_option("--reason", reason, "Why; kept with the session in the audit record");
+  }
+
+  void AddCarriage(CLI::App* sub) {
+    sub->add_flag("--sealed", sealed,
+                  "End to end encrypted, or an error: the relay cannot read it");
+    sub->add_flag("--inspected", inspected, "Through the relay, which can read it");
+  }
+
+  // What the user chose, or the command's own choice.
+  CarriageChoice Carriage(CarriageChoice otherwise) const {
+    if (sealed) return CarriageChoice::kSealed;
+    return inspected ? CarriageChoice::kInspected : otherwise;
   }
 
   Parser() {
@@ -163,6 +89,7 @@ struct Parser {
     sub->add_option("node", shell.node, "Name, id, or the beginning of either")
         ->required()
         ->type_name("NODE");
+    AddCarriage(sub);
     AddReason(sub, shell.reason);
 
     sub = Add("exec", "Run one command on a node", kExecHelp,
@@ -171,6 +98,7 @@ struct Parser {
     sub->add_option("node", exec.node, "Name, id, or the beginning of either")
         ->required()
         ->type_name("NODE");
+    AddCarriage(sub);
     AddReason(sub, exec.reason);
 
     sub = Add("forward", "A port here that leads to a port at or behind a node", kForwardHelp,
@@ -183,6 +111,10 @@ struct Parser {
         ->expected(1)
         ->allow_extra_args(false)
         ->take_all();
+    AddCarriage(sub);
+    sub->add_option("--lanes", forward.lanes, "Connections to the relay for each forward")
+        ->type_name("N")
+        ->check(CLI::Range(size_t{1}, LaneSet::kLanesMax));
     AddReason(sub, forward.reason);
 
     sub = Add("nodes", "The machines that the relay knows", kNodesHelp, "nodes [OPTIONS]");
@@ -257,19 +189,27 @@ std::vector<std::string> SplitRemoteCommand(std::vector<std::string>& arguments)
 }
 
 absl::StatusOr<CommandLine> Collect(Parser& parser) {
+  if (parser.sealed && parser.inspected) {
+    return UsageError(parser, "--sealed and --inspected exclude each other");
+  }
   CommandLine line{.common = parser.common, .command = LoginOptions{}};
   const std::string name = parser.Chosen()->app->get_name();
   const OutputFormat format = parser.json ? OutputFormat::kJson : OutputFormat::kTable;
   if (name == "shell") {
-    line.command = parser.shell;
+    ShellOptions options = parser.shell;
+    options.carriage = parser.Carriage(options.carriage);
+    line.command = options;
   } else if (name == "exec") {
     if (parser.exec.command.empty()) {
       return UsageError(parser, "exec needs a command, as in: adit exec " +
                                     Printable(parser.exec.node) + " -- uptime");
     }
-    line.command = parser.exec;
+    ExecOptions options = parser.exec;
+    options.carriage = parser.Carriage(options.carriage);
+    line.command = options;
   } else if (name == "forward") {
     ForwardOptions options = parser.forward;
+    options.carriage = parser.Carriage(options.carriage);
     options.node = parser.node_and_forwards.front();
     options.forwards = parser.dash_l;
     options.forwards.insert(options.forwards.end(), parser.node_and_forwards.begin() + 1,
@@ -277,6 +217,11 @@ absl::StatusOr<CommandLine> Collect(Parser& parser) {
     if (options.forwards.empty()) {
       return UsageError(parser, "forward needs a port, as in: adit forward " +
                                     Printable(options.node) + " 5432:5432");
+    }
+    if (options.lanes > 1 && options.carriage == CarriageChoice::kInspected) {
+      return UsageError(parser,
+                        "an inspected session has one lane; leave out --lanes, or "
+                        "--inspected");
     }
     line.command = options;
   } else if (name == "nodes") {

@@ -18,21 +18,32 @@ struct CommonFlags {
   std::string io;       // --io: auto, uring or epoll; empty: ADIT_IO, else auto.
 };
 
+// CarriageChoice is whether the relay may read a session.
+enum class CarriageChoice : uint8_t {
+  kInspected,
+  kSealedIfPossible,  // Else inspected, with a notice.
+  kSealed,            // Else an error.
+};
+
 struct LoginOptions {};
 struct ShellOptions {
   std::string node;
   std::string reason;
+  CarriageChoice carriage = CarriageChoice::kInspected;
 };
 struct ExecOptions {
   std::string node;
   std::vector<std::string> command;
   bool with_terminal = false;
   std::string reason;
+  CarriageChoice carriage = CarriageChoice::kInspected;
 };
 struct ForwardOptions {
   std::string node;
   std::vector<std::string> forwards;
   std::string reason;
+  CarriageChoice carriage = CarriageChoice::kSealedIfPossible;
+  uint32_t lanes = 0;  // Of each session; 0: one, and one more beside bulk.
 };
 enum class OutputFormat : uint8_t { kTable, kJson };
 struct NodesOptions {

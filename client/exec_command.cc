@@ -20,6 +20,7 @@ int RunExec(const CommonFlags& flags, const Environment& environment, const Exec
   command.node = options.node;
   command.with_terminal = options.with_terminal;
   command.wish.reason = options.reason;
+  command.carriage = options.carriage;
   command.wish.document =
       options.with_terminal ? "AWS-StartInteractiveCommand" : "AWS-StartNonInteractiveCommand";
   command.wish.parameters["command"] = engine::JoinCommand(options.command);

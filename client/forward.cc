@@ -21,8 +21,8 @@ Forward::Forward(engine::Loop& loop, ForwardSpec spec, size_t connections_max, T
 
 Forward::~Forward() { CHECK(connections_.empty()); }
 
-void Forward::Start(engine::Multiplexer& multiplexer, std::string node) {
-  multiplexer_ = &multiplexer;
+void Forward::Start(LaneSet& lanes, std::string node) {
+  lanes_ = &lanes;
   node_ = std::move(node);
   engine::TcpRequest request;
   request.host = spec_.host;
@@ -35,7 +35,7 @@ void Forward::Start(engine::Multiplexer& multiplexer, std::string node) {
 
 void Forward::OnLocalConnection(engine::Socket socket) {
   auto connection = std::make_unique<ForwardConnection>(
-      loop_, *multiplexer_, socket, static_cast<ForwardConnection::Owner&>(*this));
+      loop_, *lanes_, socket, static_cast<ForwardConnection::Owner&>(*this));
   ForwardConnection& opened = *connection;
   connections_.emplace(&opened, std::move(connection));
   if (stopped_) {

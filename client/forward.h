@@ -1,4 +1,4 @@
-// One forward: a listener, a session's link, and the connections between them.
+// One forward: a listener, a session's lanes, and the connections between them.
 
 #pragma once
 
@@ -13,8 +13,8 @@
 #include "client/forward_connection.h"
 #include "client/forward_listener.h"
 #include "client/forward_spec.h"
+#include "client/lane_set.h"
 #include "engine/loop/loop.h"
-#include "engine/mux/multiplexer.h"
 
 namespace client {
 
@@ -32,9 +32,10 @@ class Forward final : private ForwardListener::Events, private ForwardConnection
 
   absl::Status Listen() { return listener_.Listen(spec_); }
 
-  // Start accepts connections, each as a stream of `multiplexer` to the target on `node`, and tells
-  // the user so. Once it has ended (every stream heard OnClosed), Stop must follow.
-  void Start(engine::Multiplexer& multiplexer, std::string node);
+  // Start accepts connections, each as a stream of one of `lanes` to the target on `node`, and
+  // tells the user so. Once the last lane has ended (every stream heard OnClosed), Stop must
+  // follow.
+  void Start(LaneSet& lanes, std::string node);
 
   // Stop closes the listener and resets every connection.
   void Stop();
@@ -53,7 +54,7 @@ class Forward final : private ForwardListener::Events, private ForwardConnection
   const size_t connections_max_;
   const Tell tell_;
   ForwardListener listener_;
-  engine::Multiplexer* multiplexer_ = nullptr;
+  LaneSet* lanes_ = nullptr;
   std::string node_;
   std::string request_;  // The open request; the same for every connection.
   std::unordered_map<const ForwardConnection*, std::unique_ptr<ForwardConnection>> connections_;

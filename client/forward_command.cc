@@ -11,8 +11,9 @@
 #include "client/memory_plan.h"
 #include "client/relay_access.h"
 #include "client/say.h"
-#include "client/session_link.h"
+#include "client/session_lanes.h"
 #include "client/signal_source.h"
+#include "client/target_wish.h"
 
 namespace client {
 namespace {
@@ -20,62 +21,65 @@ namespace {
 // How long the relay may take to hear that we leave.
 constexpr engine::Duration kGoodbyeMax = std::chrono::milliseconds(500);
 
-// LinkedForward is one forward with its session's link.
-class LinkedForward final : private SessionLink::Events {
+// What the user did not say: one lane, and one more for what should not wait behind bulk.
+constexpr SessionLanes::Count kLanesByDefault = {.at_start = 1, .max = 2};
+
+// LinkedForward is one forward with its session's lanes.
+class LinkedForward final : private SessionLanes::Events {
  public:
   LinkedForward(RelayAccess& relay, ForwardSpec spec, size_t connections_max)
       : relay_(relay), forward_(relay.driver().loop(), std::move(spec), connections_max, Say) {}
 
   absl::Status Listen() { return forward_.Listen(); }
 
-  absl::Status StartSession(const NodeInfo& node, const std::string& reason, size_t forwards) {
+  absl::Status StartSession(const NodeInfo& node, const ForwardOptions& options, size_t forwards) {
     const ForwardSpec& spec = forward_.spec();
-    SessionWish wish{.node_id = node.id,
-                     .document = "AWS-StartPortForwardingSession",
-                     .parameters = {{"portNumber", std::to_string(spec.port)}},
-                     .reason = reason};
-    if (spec.host != "localhost") {
-      wish.document = "AWS-StartPortForwardingSessionToRemoteHost";
-      wish.parameters["host"] = spec.host;
-    }
-    absl::StatusOr<LinkTarget> target = relay_.StartSession(node, wish);
+    absl::StatusOr<LinkTarget> target = relay_.StartSession(
+        node, options.node, TargetWish({.host = spec.host, .port = spec.port}, options.reason),
+        options.carriage);
     if (!target.ok()) return target.status();
-    target->options = ForwardLinkOptions(forwards);
-    link_ = std::make_unique<SessionLink>(relay_.driver(), *std::move(target),
-                                          static_cast<SessionLink::Events&>(*this));
-    link_->Dial();
+    const SessionLanes::Count count =
+        options.lanes == 0 ? kLanesByDefault
+                           : SessionLanes::Count{.at_start = options.lanes, .max = options.lanes};
+    target->options = ForwardLinkOptions(forwards, target->node_context == nullptr ? 1 : count.max);
+    lanes_ = std::make_unique<SessionLanes>(relay_.driver(), *std::move(target), relay_, count,
+                                            static_cast<SessionLanes::Events&>(*this));
+    lanes_->Dial();
     return absl::OkStatus();
   }
 
   void Stop() {
     forward_.Stop();
-    if (link_ != nullptr) link_->Close();
+    if (lanes_ != nullptr) lanes_->Close();
   }
   void Abort() {
-    if (link_ != nullptr) link_->Abort();
+    if (lanes_ != nullptr) lanes_->Abort();
   }
-  bool joined() const { return forward_.joined() && (link_ == nullptr || over_); }
+  bool joined() const { return forward_.joined() && (lanes_ == nullptr || over_); }
   bool ready() const { return ready_; }
   bool over() const { return over_; }
-  const std::string& end_text() const { return end_text_; }
+  // Requires: over().
+  std::string EndText() const {
+    return relay_.EndText(lanes_->session_id(), lanes_->node_label(), end_);
+  }
 
  private:
-  void OnLinkReady() override {
+  void OnLanesReady() override {
     ready_ = true;
-    forward_.Start(link_->multiplexer(), Printable(link_->target().node_label));
+    forward_.Start(lanes_->lanes(), Printable(lanes_->node_label()));
   }
-  void OnLinkEnded(const std::string& text) override {
+  void OnLanesEnded(const LinkEnd& end) override {
     over_ = true;
-    end_text_ = text;
+    end_ = end;
     forward_.Stop();
   }
 
   RelayAccess& relay_;
+  std::unique_ptr<SessionLanes> lanes_;  // Its set outlives the forward's connections.
   Forward forward_;
-  std::unique_ptr<SessionLink> link_;
   bool ready_ = false;
   bool over_ = false;
-  std::string end_text_;
+  LinkEnd end_;
 };
 
 class ForwardRun final : private SignalSource::Events {
@@ -91,7 +95,7 @@ class ForwardRun final : private SignalSource::Events {
       running_ = true;
       relay_.RunUntil([this] { return signal_ != 0 || FirstOver() != nullptr; }, "");
       const LinkedForward* over = FirstOver();
-      if (signal_ == 0 && over != nullptr) Say(over->end_text());
+      if (signal_ == 0 && over != nullptr) Say(over->EndText());
     }
     Shut();
     if (signal_ == SIGTERM) return 0;
@@ -110,7 +114,7 @@ class ForwardRun final : private SignalSource::Events {
     const absl::StatusOr<NodeInfo> node = relay_.FindNode(options.node);
     if (!node.ok()) return node.status();
     for (const auto& forward : forwards_) {
-      absl::Status status = forward->StartSession(*node, options.reason, count);
+      absl::Status status = forward->StartSession(*node, options, count);
       if (!status.ok()) return status;
     }
     relay_.RunUntil(

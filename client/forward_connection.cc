@@ -1,5 +1,6 @@
 #include "client/forward_connection.h"
 
+#include <optional>
 #include <utility>
 
 #include "engine/loop/socket_options.h"
@@ -10,10 +11,10 @@ using engine::CloseCode;
 using engine::CloseMode;
 using engine::IoError;
 
-ForwardConnection::ForwardConnection(engine::Loop& loop, engine::Multiplexer& multiplexer,
-                                     engine::Socket socket, Owner& owner)
+ForwardConnection::ForwardConnection(engine::Loop& loop, LaneSet& lanes, engine::Socket socket,
+                                     Owner& owner)
     : loop_(loop),
-      multiplexer_(multiplexer),
+      lanes_(lanes),
       owner_(owner),
       socket_(socket),
       in_(loop, socket, *this, InputPump::Escapes::kOff),
@@ -22,7 +23,16 @@ ForwardConnection::ForwardConnection(engine::Loop& loop, engine::Multiplexer& mu
 
 void ForwardConnection::Open(engine::ByteView request) {
   loop_.SetOptions(socket_, engine::SocketOptions{});  // No delay: the local program decides.
-  stream_ = multiplexer_.Open(engine::Priority::kBulk, request, *this);
+  // A lane that is full, or that the other side is leaving, refuses; then another one may do.
+  uint32_t refused = 0;
+  while (stream_ == engine::kLinkStream) {
+    const std::optional<size_t> lane = lanes_.Choose(loop_.Now(), refused);
+    if (!lane) break;
+    lane_ = *lane;
+    multiplexer_ = &lanes_.multiplexer(lane_);
+    stream_ = multiplexer_->Open(engine::Priority::kBulk, request, *this);
+    refused |= uint32_t{1} << lane_;
+  }
   if (stream_ == engine::kLinkStream) {
     owner_.OnConnectionRefused(CloseCode::kTooMany, "");
     End(CloseMode::kReset);
@@ -39,8 +49,9 @@ void ForwardConnection::OnRejected(CloseCode code, std::string_view text) {
 }
 
 void ForwardConnection::OnData(engine::Channel, engine::BufferRef payload) {
+  CountBytes(payload.size());
   if (ending_ || out_.Push(std::move(payload))) return;
-  multiplexer_.Reset(stream_, CloseCode::kTooMany, "data in too many crumbs for a slow reader");
+  multiplexer_->Reset(stream_, CloseCode::kTooMany, "data in too many crumbs for a slow reader");
   stream_open_ = false;
   End(CloseMode::kReset);
 }
@@ -60,16 +71,21 @@ void ForwardConnection::OnClosed(CloseCode code, std::string_view) {
 }
 
 size_t ForwardConnection::TakeInput(engine::BufferRef slice) {
-  const size_t size = slice.size();
-  return stream_open_ ? multiplexer_.Write(stream_, engine::Channel::kMain, std::move(slice))
-                      : size;
+  if (!stream_open_) return slice.size();
+  const size_t taken = multiplexer_->Write(stream_, engine::Channel::kMain, std::move(slice));
+  CountBytes(taken);
+  return taken;
+}
+
+void ForwardConnection::CountBytes(size_t bytes) {
+  if (meter_.Add(bytes, loop_.Now())) lanes_.NoteBulk(lane_, loop_.Now());
 }
 
 void ForwardConnection::OnInputEnded(IoError error) {
   if (ending_) {
     CloseIfJoined();
   } else if (error == IoError::kEndOfStream) {
-    if (stream_open_) multiplexer_.Finish(stream_);
+    if (stream_open_) multiplexer_->Finish(stream_);
   } else {
     End(CloseMode::kReset);
   }
@@ -77,7 +93,7 @@ void ForwardConnection::OnInputEnded(IoError error) {
 
 void ForwardConnection::OnPumped(OutputPump&, size_t bytes) {
   if (ending_) return CloseIfJoined();
-  if (stream_open_) multiplexer_.Consume(stream_, bytes);
+  if (stream_open_) multiplexer_->Consume(stream_, bytes);
   FinishOutput();
   if (!stream_open_ && out_.idle()) End(CloseMode::kOrderly);
 }
@@ -96,7 +112,7 @@ void ForwardConnection::End(CloseMode mode) {
   if (std::exchange(ending_, true)) return;
   close_mode_ = mode;
   if (std::exchange(stream_open_, false)) {
-    multiplexer_.Reset(stream_, CloseCode::kConnectionReset, "the local connection was reset");
+    multiplexer_->Reset(stream_, CloseCode::kConnectionReset, "the local connection was reset");
   }
   in_.Stop();
   out_.Stop();

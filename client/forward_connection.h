@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "client/input_pump.h"
+#include "client/lane_set.h"
 #include "client/output_pump.h"
 #include "engine/loop/loop.h"
 #include "engine/mux/multiplexer.h"
@@ -29,12 +30,12 @@ class ForwardConnection final : private engine::StreamEvents,
     virtual void OnConnectionOver(ForwardConnection& connection) = 0;
   };
 
-  // Takes over `socket`. `multiplexer` may be destroyed once it has said OnClosed.
-  ForwardConnection(engine::Loop& loop, engine::Multiplexer& multiplexer, engine::Socket socket,
-                    Owner& owner);
+  // Takes over `socket`. `lanes` must outlive it; a lane's multiplexer may be destroyed once it has
+  // said OnClosed.
+  ForwardConnection(engine::Loop& loop, LaneSet& lanes, engine::Socket socket, Owner& owner);
 
-  // Open asks the node to connect, as `request` says. What the local program sends meanwhile is
-  // already under way; the node throws it away if it cannot connect.
+  // Open asks the node to connect, as `request` says, on the lane that suits best. What the local
+  // program sends meanwhile is already under way; the node throws it away if it cannot connect.
   void Open(engine::ByteView request);
 
   // Shut resets both sides; OnConnectionOver follows.
@@ -55,17 +56,21 @@ class ForwardConnection final : private engine::StreamEvents,
 
   void OnSocketClosed(engine::Closed outcome);
 
+  void CountBytes(size_t bytes);
   void FinishOutput();
   void End(engine::CloseMode mode);
   void CloseIfJoined();
 
   engine::Loop& loop_;
-  engine::Multiplexer& multiplexer_;
+  LaneSet& lanes_;
   Owner& owner_;
   const engine::Socket socket_;
   InputPump in_;
   OutputPump out_;
   engine::CloseOp close_op_;
+  engine::Multiplexer* multiplexer_ = nullptr;  // Of its lane; used while the stream is open.
+  size_t lane_ = 0;
+  BulkMeter meter_;
   engine::StreamId stream_ = engine::kLinkStream;
   bool stream_open_ = false;
   bool remote_finished_ = false;

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -15,19 +16,24 @@ inline constexpr uint16_t kPoolBlocks = 4096;  // 128 MiB of addresses; touched 
 
 // Connections at once through one forward; more wait in the kernel's queue.
 inline constexpr size_t kForwardConnectionsMax = 512;
-// Forwards of one command: each has a session and a link of its own.
+// Forwards of one command: each has a session of its own, with one link or more.
 inline constexpr size_t kForwardsMax = 16;
 
 inline constexpr size_t kPoolBytes = size_t{kPoolBlockSize} * kPoolBlocks;
 
-// ForwardLinkOptions is the share of one link when `forwards` of them run.
-// Requires: 1 <= forwards <= kForwardsMax.
-inline engine::MultiplexerOptions ForwardLinkOptions(size_t forwards) {
+// ForwardLinkOptions is the share of one link when `forwards` run, of at most `lanes` links each. A
+// lane that has no place left for a stream refuses it, and another lane takes it.
+// Requires: 1 <= forwards <= kForwardsMax, 1 <= lanes <= engine::kLanesMax.
+inline engine::MultiplexerOptions ForwardLinkOptions(size_t forwards, size_t lanes) {
   engine::MultiplexerOptions options;
-  // More than ConnectionsMax: a listener accepts a few more before it pauses.
-  options.streams_max = static_cast<uint32_t>(kForwardConnectionsMax / forwards + 128);
+  const size_t connections = kForwardConnectionsMax / forwards;
+  // More than ConnectionsMax: a listener accepts a few more before it pauses. Where bulk is on one
+  // lane, all else is on the other one; of many lanes any half holds all.
+  options.streams_max =
+      static_cast<uint32_t>(lanes <= 2 ? connections + 128 : 2 * connections / lanes + 64);
   options.output_bytes_per_stream_max = 64 * 1024;
-  options.window_bytes_sum_max = kPoolBytes / 4 / forwards;
+  options.window_bytes_sum_max = kPoolBytes / 4 / forwards / lanes;
+  options.window_bytes_min = std::min(options.window_bytes_min, options.window_bytes_sum_max);
   return options;
 }
 
@@ -38,7 +44,7 @@ inline size_t ConnectionsMax(size_t forwards) { return kForwardConnectionsMax / 
 static_assert(kForwardConnectionsMax * (64 * 1024 + kPoolBlockSize) + kPoolBytes / 4 <
               kPoolBytes * 3 / 4);
 
-// ProcessLinkOptions is for a shell or a command: one stream has everything.
+// ProcessLinkOptions is for a shell, a command or a proxy: one stream has everything.
 inline engine::MultiplexerOptions ProcessLinkOptions() {
   engine::MultiplexerOptions options;
   options.streams_max = 16;

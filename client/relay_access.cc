@@ -2,12 +2,15 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "client/dial_error.h"
 #include "client/memory_plan.h"
 #include "client/say.h"
-#include "engine/net/https_call.h"
+#include "client/sealed_text.h"
+#include "client/session_start.h"
 #include "engine/platform/create_loop.h"
 
 namespace client {
@@ -53,13 +56,13 @@ absl::StatusOr<std::unique_ptr<RelayAccess>> RelayAccess::Open(const CommonFlags
   }
   auto loop = MakeLoop(flags);
   if (!loop.ok()) return loop.status();
-  return std::unique_ptr<RelayAccess>(new RelayAccess(*std::move(loop), *std::move(context),
-                                                      *std::move(relay), config->ca_pem,
-                                                      *std::move(credentials)));
+  return std::unique_ptr<RelayAccess>(
+      new RelayAccess(*std::move(loop), *std::move(context), *std::move(relay), config->ca_pem,
+                      *std::move(credentials), ConfigFolder(environment)));
 }
 
 absl::StatusOr<std::unique_ptr<RelayAccess>> RelayAccess::OpenWith(const CommonFlags& flags,
-                                                                   const Environment&,
+                                                                   const Environment& environment,
                                                                    engine::HostPort relay,
                                                                    engine::TlsTrust trust,
                                                                    Credentials credentials) {
@@ -67,22 +70,23 @@ absl::StatusOr<std::unique_ptr<RelayAccess>> RelayAccess::OpenWith(const CommonF
   if (!context.ok()) return context.status();
   auto loop = MakeLoop(flags);
   if (!loop.ok()) return loop.status();
-  return std::unique_ptr<RelayAccess>(new RelayAccess(
-      *std::move(loop), *std::move(context), std::move(relay), "", std::move(credentials)));
+  return std::unique_ptr<RelayAccess>(new RelayAccess(*std::move(loop), *std::move(context),
+                                                      std::move(relay), "", std::move(credentials),
+                                                      ConfigFolder(environment)));
 }
 
 RelayAccess::RelayAccess(std::unique_ptr<engine::Loop> loop,
                          std::unique_ptr<engine::TlsContext> context, engine::HostPort relay,
-                         std::string ca_pem, Credentials credentials)
+                         std::string ca_pem, Credentials credentials, std::string config_folder)
     : driver_(std::move(loop)),
       context_(std::move(context)),
       relay_(std::move(relay)),
       ca_pem_(std::move(ca_pem)),
       api_([this](engine::HttpRequest request) { return Send(std::move(request)); },
-           engine::FormatHostPort(relay_), std::move(credentials), UnixNow) {}
+           engine::FormatHostPort(relay_), std::move(credentials), UnixNow),
+      known_nodes_(std::move(config_folder)) {}
 
 absl::StatusOr<engine::HttpResponse> RelayAccess::Send(engine::HttpRequest request) {
-  using Kind = engine::CallResult::Kind;
   engine::CallResult result;
   bool done = false;
   engine::HttpsCall call(driver_, *context_, relay_, std::move(request),
@@ -91,6 +95,11 @@ absl::StatusOr<engine::HttpResponse> RelayAccess::Send(engine::HttpRequest reque
                            done = true;
                          });
   RunUntil([&] { return done; }, "asking the relay " + engine::FormatHostPort(relay_) + " ...");
+  return ToResponse(std::move(result));
+}
+
+absl::StatusOr<engine::HttpResponse> RelayAccess::ToResponse(engine::CallResult result) {
+  using Kind = engine::CallResult::Kind;
   switch (result.kind) {
     case Kind::kResponse:
       anchor_pem_ = result.anchor_pem;
@@ -111,18 +120,72 @@ absl::StatusOr<NodeInfo> RelayAccess::FindNode(std::string_view wanted) {
   return ChooseNode(*nodes, wanted);
 }
 
-absl::StatusOr<LinkTarget> RelayAccess::StartSession(const NodeInfo& node,
-                                                     const SessionWish& wish) {
-  absl::StatusOr<StartedSession> session = api_.StartSession(wish);
+absl::StatusOr<LinkTarget> RelayAccess::StartSession(const NodeInfo& node, std::string_view named,
+                                                     SessionWish wish, CarriageChoice choice) {
+  wish.node_id = node.id;
+  const KnownNodes::Node met{.id = node.id, .name = node.name, .named_by_id = named == node.id};
+  absl::StatusOr<SecuredSession> session =
+      SessionStart(api_, known_nodes_, Say, UnixNow()).Run(met, std::move(wish), choice);
   if (session.ok()) {
     return LinkTarget{.relay = relay_,
                       .ca_pem = ca_pem_,
                       .node_label = node.Label(),
-                      .session = *std::move(session),
+                      .session_id = std::move(session->id),
+                      .ticket = std::move(session->ticket),
+                      .node_context = std::move(session->node_context),
+                      .wrapped = false,
+                      .clock = {},
                       .options = {}};
   }
   if (!absl::IsUnavailable(session.status()) || node.online) return session.status();
   return absl::UnavailableError(OfflineText(node, UnixNow()));
+}
+
+std::string RelayAccess::EndText(const std::string& session_id, std::string_view node_label,
+                                 const LinkEnd& end) {
+  if (!end.unexplained) return end.text;
+  const std::string reason = AskWhyEnded(session_id, kExplainMax);
+  return reason.empty() ? end.text : CutText(node_label, reason);
+}
+
+std::string RelayAccess::AskWhyEnded(const std::string& session_id, engine::Duration limit) {
+  constexpr engine::Duration kAgain = std::chrono::milliseconds(200);
+  const engine::Instant give_up = driver_.loop().Now() + limit;
+  // The relay cuts first and writes down after that, so the answer may take a moment to be there.
+  while (true) {
+    std::optional<engine::CallResult> result;
+    engine::HttpsCall call(driver_, *context_, relay_, api_.FindEndedRequest(session_id),
+                           [&](engine::CallResult outcome) { result = std::move(outcome); });
+    const auto done = [&] { return result.has_value(); };
+    if (!RunFor(give_up - driver_.loop().Now(), done)) {
+      call.Cancel();
+      RunUntil(done, "");
+    }
+    const auto response = ToResponse(*std::move(result));
+    if (!response.ok()) return {};
+    const auto session = api_.ReadFindEnded(*response);
+    if (!session.ok()) return {};
+    if (session->has_value()) return (*session)->details;
+    if (RunFor(kAgain, [&] { return driver_.loop().Now() >= give_up; })) return {};
+  }
+}
+
+void RelayAccess::AskForLane(const std::string& session_id, Done done) {
+  auto call = std::make_unique<engine::HttpsCall>(
+      driver_, *context_, relay_, api_.OpenLaneRequest(session_id),
+      [this, done = std::move(done), number = ++lane_call_count_](engine::CallResult result) {
+        std::erase_if(lane_calls_, [&](const LaneCall& lane) { return lane.number == number; });
+        const auto response = ToResponse(std::move(result));
+        done(response.ok() ? api_.ReadOpenLane(*response) : response.status());
+      });
+  lane_calls_.push_back(
+      {.number = lane_call_count_, .session_id = session_id, .call = std::move(call)});
+}
+
+void RelayAccess::HurryLanes(const std::string& session_id) {
+  for (const LaneCall& lane : lane_calls_) {
+    if (lane.session_id == session_id) lane.call->Cancel();
+  }
 }
 
 void RelayAccess::RunUntil(const std::function<bool()>& done, std::string_view what) {

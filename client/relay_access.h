@@ -6,23 +6,31 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "client/api_client.h"
+#include "client/carriage.h"
 #include "client/client_config.h"
 #include "client/client_options.h"
 #include "client/credentials.h"
 #include "client/environment.h"
+#include "client/known_nodes.h"
+#include "client/lane_source.h"
 #include "client/node_choice.h"
 #include "client/session_link.h"
+#include "engine/net/https_call.h"
 #include "engine/net/loop_driver.h"
 #include "engine/tls/tls_context.h"
 #include "engine/wire/host_port.h"
 
 namespace client {
 
-class RelayAccess {
+class RelayAccess final : public LaneSource {
  public:
+  // How long the relay may take to say why a session was cut; the user waits for it.
+  static constexpr engine::Duration kExplainMax = std::chrono::milliseconds(1500);
+
   // Open reads the configuration and finds a key; nothing is sent yet. Errors are for the user.
   static absl::StatusOr<std::unique_ptr<RelayAccess>> Open(const CommonFlags& flags,
                                                            const Environment& environment);
@@ -40,8 +48,19 @@ class RelayAccess {
   // FindNode asks the relay for its nodes and chooses the one that the user means.
   absl::StatusOr<NodeInfo> FindNode(std::string_view wanted);
 
-  // StartSession starts one on `node`; an offline node's error says since when.
-  absl::StatusOr<LinkTarget> StartSession(const NodeInfo& node, const SessionWish& wish);
+  // StartSession starts one on `node`, which the user named as `named`. What is said of the
+  // carriage and of the node's identity goes to stderr. An offline node's error says since when.
+  absl::StatusOr<LinkTarget> StartSession(const NodeInfo& node, std::string_view named,
+                                          SessionWish wish, CarriageChoice choice);
+
+  // EndText is what to print when a session's link is over: what we saw, or, when it was cut
+  // without a word, why the relay ended it.
+  std::string EndText(const std::string& session_id, std::string_view node_label,
+                      const LinkEnd& end);
+
+  // As LaneSource has it; they do not wait.
+  void AskForLane(const std::string& session_id, Done done) override;
+  void HurryLanes(const std::string& session_id) override;
 
   // RunUntil runs the loop until `done` returns true. When that takes more than half a second and
   // stderr is a terminal, the user reads `what` once (unless it is empty).
@@ -55,8 +74,18 @@ class RelayAccess {
 
  private:
   RelayAccess(std::unique_ptr<engine::Loop> loop, std::unique_ptr<engine::TlsContext> context,
-              engine::HostPort relay, std::string ca_pem, Credentials credentials);
+              engine::HostPort relay, std::string ca_pem, Credentials credentials,
+              std::string config_folder);
   absl::StatusOr<engine::HttpResponse> Send(engine::HttpRequest request);
+  absl::StatusOr<engine::HttpResponse> ToResponse(engine::CallResult result);
+  // AskWhyEnded returns the relay's reason for the end of a session, or nothing within `limit`.
+  std::string AskWhyEnded(const std::string& session_id, engine::Duration limit);
+
+  struct LaneCall {
+    uint64_t number = 0;
+    std::string session_id;
+    std::unique_ptr<engine::HttpsCall> call;
+  };
 
   engine::LoopDriver driver_;
   std::unique_ptr<engine::TlsContext> context_;
@@ -64,6 +93,9 @@ class RelayAccess {
   const std::string ca_pem_;
   std::string anchor_pem_;
   ApiClient api_;
+  KnownNodes known_nodes_;
+  uint64_t lane_call_count_ = 0;
+  std::vector<LaneCall> lane_calls_;  // At most a session's lanes, for each session.
 };
 
 }  // namespace client

@@ -44,8 +44,11 @@ class RemoteRun final : private SessionLink::Events,
       failure_ = TextOf(status);
     }
     // The link's own reason is the cause of what its stream was told.
-    if (from_stream_ && !link_text_.empty()) failure_ = link_text_;
+    if (from_stream_ && !link_end_.text.empty()) failure_ = link_end_.text;
     terminal_.reset();
+    if (link_end_.unexplained && failure_ == link_end_.text) {
+      failure_ = relay_.EndText(session_, node_, link_end_);
+    }
     if (!failure_.empty()) Say(failure_);
     Shut();
     return exit_code_;
@@ -56,12 +59,13 @@ class RemoteRun final : private SessionLink::Events,
     absl::StatusOr<NodeInfo> node = relay_.FindNode(command_.node);
     if (!node.ok()) return node.status();
     node_ = Printable(node->Label());
-    command_.wish.node_id = node->id;
-    absl::StatusOr<LinkTarget> target = relay_.StartSession(*node, command_.wish);
+    absl::StatusOr<LinkTarget> target =
+        relay_.StartSession(*node, command_.node, command_.wish, command_.carriage);
     if (!target.ok()) return target.status();
     target->options = ProcessLinkOptions();
-    session_ = target->session.id;
-    link_ = std::make_unique<SessionLink>(relay_.driver(), *std::move(target),
+    session_ = target->session_id;
+    sealed_ = target->node_context != nullptr;
+    link_ = std::make_unique<SessionLink>(relay_.driver(), *std::move(target), relay_,
                                           static_cast<SessionLink::Events&>(*this));
     link_->Dial();
     relay_.RunUntil([this] { return process_ != nullptr || ended_; },
@@ -69,7 +73,7 @@ class RemoteRun final : private SessionLink::Events,
     return absl::OkStatus();
   }
 
-  void OnLinkReady() override {
+  void OnLinkReady(SessionLink&) override {
     engine::Loop& loop = relay_.driver().loop();
     const StandardStreams streams{.in = loop.Adopt(STDIN_FILENO),
                                   .out = loop.Adopt(STDOUT_FILENO),
@@ -83,14 +87,14 @@ class RemoteRun final : private SessionLink::Events,
         std::make_unique<RemoteProcess>(loop, link_->multiplexer(), streams,
                                         raw ? InputPump::Escapes::kOn : InputPump::Escapes::kOff,
                                         static_cast<RemoteProcess::Events&>(*this));
-    if (!process_->Open(command_.request)) Fail("the relay takes no session on this link");
+    if (!process_->Open(command_.request)) Fail(node_ + " takes no program on this link");
   }
 
-  void OnLinkEnded(const std::string& text) override {
+  void OnLinkEnded(SessionLink&, const LinkEnd& end) override {
     link_over_ = true;
-    link_text_ = text;
+    link_end_ = end;
     // What the program wrote before may still be on its way out; it ends after that by itself.
-    if (process_ == nullptr) Fail(text);
+    if (process_ == nullptr) Fail(end.text);
   }
 
   void OnProcessEnded(const ProcessEnd& end) override {
@@ -150,7 +154,8 @@ class RemoteRun final : private SessionLink::Events,
   }
 
   void SayStreams() const {
-    std::string text = "session " + Printable(session_) + " on " + node_;
+    std::string text =
+        "session " + Printable(session_) + " on " + node_ + (sealed_ ? ", sealed" : ", inspected");
     if (!link_over_) {
       const engine::Multiplexer& multiplexer = link_->multiplexer();
       text += ": " + std::to_string(multiplexer.stream_count()) + " stream, " +
@@ -204,10 +209,11 @@ class RemoteRun final : private SessionLink::Events,
   bool ended_ = false;
   bool from_stream_ = false;
   bool link_over_ = false;
+  bool sealed_ = false;
   bool signaled_ = false;
   int exit_code_ = kOwnFailure;
   std::string failure_;
-  std::string link_text_;
+  LinkEnd link_end_;
 };
 
 }  // namespace

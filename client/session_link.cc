@@ -5,77 +5,68 @@
 
 #include "client/dial_error.h"
 #include "client/say.h"
+#include "client/sealed_text.h"
 #include "client/session_end.h"
 #include "engine/base/check.h"
 #include "engine/base/version.h"
-#include "engine/tls/tls_channel.h"
-#include "engine/tls/tls_context.h"
 #include "engine/wire/control.h"
 
 namespace client {
-namespace {
 
 using engine::CloseCode;
-using engine::ConnectionEnd;
 
-}  // namespace
+SessionLink::SessionLink(engine::LoopDriver& driver, LinkTarget target, LaneSource& lanes,
+                         Events& events)
+    : driver_(driver), target_(std::move(target)), lanes_(lanes), events_(events) {}
 
-SessionLink::SessionLink(engine::LoopDriver& driver, LinkTarget target, Events& events)
-    : driver_(driver), target_(std::move(target)), events_(events) {}
-
-SessionLink::~SessionLink() { CHECK(connection_ == nullptr); }
+SessionLink::~SessionLink() {
+  CHECK(carriage_ == nullptr);
+  CHECK(!asking_);
+}
 
 void SessionLink::Dial() {
-  CHECK(connection_ == nullptr);
+  CHECK(carriage_ == nullptr);
   ++dials_;
   redial_ = false;
-  const engine::TlsClientOptions options{
-      .trust = target_.ca_pem.empty() ? engine::TlsTrust::System()
-                                      : engine::TlsTrust::Authority(target_.ca_pem),
-      .identity = std::nullopt,
-      .protocols = {"adit/1", "adit-loop/" + std::to_string(target_.session.loop)},
-      .clock = {}};
-  auto context = engine::TlsContext::Client(options);
-  if (!context.ok()) {
-    End(CloseCode::kInternal,
-        "cannot use the relay's CA: " + std::string(context.status().message()));
-    return;
+  auto carriage = Carriage::Dial(driver_, target_, static_cast<Carriage::Events&>(*this));
+  if (carriage.ok()) {
+    carriage_ = *std::move(carriage);
+  } else {
+    End(CloseCode::kInternal, {.text = TextOf(carriage.status()), .unexplained = false});
   }
-  connection_ = std::make_unique<engine::SecureConnection>(
-      driver_.loop(), static_cast<engine::SecureConnection::Events&>(*this));
-  connection_->Dial(driver_.resolver(), target_.relay.host, target_.relay.port,
-                    std::make_unique<engine::TlsChannel>(**context, driver_.loop().buffers(),
-                                                         target_.relay.host));
 }
 
 void SessionLink::Close() {
-  if (closing_ || connection_ == nullptr) return;
-  closing_ = true;
+  if (std::exchange(closing_, true)) return;
+  if (asking_) lanes_.HurryLanes(target_.session_id);
+  if (carriage_ == nullptr) return;
   if (multiplexer_ != nullptr) {
-    connection_->CloseAfterOutput();
+    carriage_->carrier().CloseAfterOutput();
   } else {
-    connection_->Close();
+    carriage_->Close();
   }
 }
 
 void SessionLink::Abort() {
-  if (connection_ == nullptr) return;
   closing_ = true;
-  connection_->Close();
+  if (asking_) lanes_.HurryLanes(target_.session_id);
+  if (carriage_ != nullptr) carriage_->Close();
 }
 
-void SessionLink::OnSecured(engine::SecureConnection& connection) {
+void SessionLink::OnCarried() {
+  if (std::exchange(tell_wrapped_, false)) Say(WrappedText(target_.relay));
   multiplexer_ = std::make_unique<engine::Multiplexer>(
       engine::Side::kConnected, target_.options, static_cast<engine::LinkEvents&>(*this),
       driver_.loop().buffers(), driver_.loop().Now());
-  multiplexer_->Attach(connection);
-  connection.SetProtocol(*multiplexer_);
+  multiplexer_->Attach(carriage_->carrier());
+  carriage_->SetProtocol(*multiplexer_);
+  // In a sealed session the keys of both ends are the proof, and the ticket has let us in already.
   const engine::Hello hello{.software = std::string("adit/") + engine::kVersion,
                             .role = "client",
-                            .session_id = target_.session.id,
-                            .session_token = target_.session.token};
+                            .session_id = target_.session_id,
+                            .session_token = sealed() ? std::string() : target_.ticket.token};
   CHECK(multiplexer_->SendControl(engine::kLinkStream, engine::Encode(hello)));
-  connection.OutputReady();
+  carriage_->carrier().OutputReady();
 }
 
 void SessionLink::OnOpen(engine::StreamId id, engine::Priority, engine::ByteView) {
@@ -85,85 +76,138 @@ void SessionLink::OnOpen(engine::StreamId id, engine::Priority, engine::ByteView
 void SessionLink::OnControl(engine::ByteView message) {
   engine::ControlMessage control;
   if (!engine::Decode(engine::AsText(message), control)) return;
-  if (const auto* notice = std::get_if<engine::Notice>(&control)) {
-    Say(Printable(notice->text));
+  if (const auto* notice = std::get_if<engine::Notice>(&control)) Say(Printable(notice->text));
+  if (const auto* hello = std::get_if<engine::Hello>(&control)) HandleHello(*hello);
+}
+
+void SessionLink::HandleHello(const engine::Hello& hello) {
+  if (ready_) return;
+  const std::string other =
+      sealed() ? "the agent on " + Printable(target_.node_label) : std::string("the relay");
+  if (engine::AgreedVersion(engine::Hello{}, hello) == 0) {
+    Give(CloseCode::kUnsupported, other + " (" + Printable(hello.software) +
+                                      ") speaks no protocol version that this adit " +
+                                      engine::kVersion + " knows; update the older of the two");
+  } else if (sealed() && hello.role != "node") {
+    Give(CloseCode::kProtocolError, other + " answered as '" + Printable(hello.role) +
+                                        "' and not as a node; adit and agent may be of versions "
+                                        "that do not fit");
+  } else {
+    ready_ = true;
+    events_.OnLinkReady(*this);
     return;
   }
-  const auto* hello = std::get_if<engine::Hello>(&control);
-  if (hello == nullptr || ready_) return;
-  if (engine::AgreedVersion(engine::Hello{}, *hello) == 0) {
-    end_code_ = CloseCode::kUnsupported;
-    end_text_ = "the relay (" + Printable(hello->software) +
-                ") speaks no protocol version that this adit " + engine::kVersion +
-                " knows; update the older of the two";
-    connection_->Close();
-    return;
-  }
-  ready_ = true;
-  events_.OnLinkReady();
+  carriage_->Close();
+}
+
+bool SessionLink::GoElsewhere(std::string_view text) {
+  uint32_t loop = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), loop);
+  if (failure != std::errc() || dials_ >= kDialsMax) return false;
+  target_.ticket.loop = loop;
+  return true;
 }
 
 void SessionLink::OnGoaway(CloseCode code, std::string_view text) {
-  if (code == CloseCode::kElsewhere && !ready_ && dials_ < kDialsMax) {
-    uint32_t loop = 0;
-    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), loop);
-    if (failure == std::errc()) {
-      target_.session.loop = loop;
-      redial_ = true;
-      connection_->Close();
-      return;
-    }
+  leaving_ = true;
+  if (code == CloseCode::kElsewhere && !ready_ && GoElsewhere(text)) {
+    leaving_ = false;
+    redial_ = true;
+    carriage_->Close();
+    return;
   }
-  if (end_text_.empty()) {
-    end_code_ = code;
-    end_text_ = SessionEndText(code, text, target_.node_label);
-  }
-  // Streams that run may go on until the relay ends them; without a hello there is none.
-  if (!ready_) connection_->Close();
+  Give(code, SessionEndText(code, text, target_.node_label));
+  // Streams that run may go on until the other side ends them; without a hello there is none.
+  if (!ready_) carriage_->Close();
 }
 
 void SessionLink::OnFailed(CloseCode code, std::string_view text) {
+  leaving_ = true;
+  Give(code, SessionEndText(code, text, target_.node_label));
+}
+
+void SessionLink::Give(CloseCode code, std::string text) {
   if (!end_text_.empty()) return;
   end_code_ = code;
-  end_text_ = SessionEndText(code, text, target_.node_label);
+  end_text_ = std::move(text);
 }
 
-void SessionLink::OnClosed(engine::SecureConnection&, const ConnectionEnd& end) {
-  if (redial_ && !closing_) {
-    multiplexer_.reset();
-    connection_.reset();
-    Dial();
-    return;
-  }
-  End(end_text_.empty() ? CloseCode::kConnectionReset : end_code_,
-      end_text_.empty() ? EndText(end) : end_text_);
-}
-
-std::string SessionLink::EndText(const ConnectionEnd& end) const {
-  if (!ready_) {
-    switch (end.kind) {
-      case ConnectionEnd::Kind::kUnreachable:
-        return DialErrorText(DialFailure::kUnreachable, end.text, target_.relay);
-      case ConnectionEnd::Kind::kHandshakeFailed:
-        return DialErrorText(DialFailure::kHandshake, end.text, target_.relay);
-      default:
-        return DialErrorText(DialFailure::kEnded, end.text, target_.relay);
+void SessionLink::OnCarriageOver(const CarriageEnd& end) {
+  using Kind = CarriageEnd::Kind;
+  if (!closing_ && end_text_.empty()) {
+    if (end.kind == Kind::kNotJoined && end.code == CloseCode::kElsewhere) {
+      redial_ = GoElsewhere(end.text);
     }
+    if (redial_) {
+      multiplexer_.reset();
+      carriage_.reset();
+      return Dial();
+    }
+    if (end.kind == Kind::kNotStarted && !target_.wrapped) return AskToWrap();
   }
+  if (!end_text_.empty()) {
+    return End(end_code_, {.text = end_text_, .unexplained = false});
+  }
+  End(CloseCode::kConnectionReset,
+      {.text = EndText(end),
+       .unexplained = sealed() && (end.kind == Kind::kClosed || end.kind == Kind::kCut)});
+}
+
+// A join works once: wrapped, it needs a ticket of its own.
+void SessionLink::AskToWrap() {
+  carriage_.reset();
+  asking_ = true;
+  lanes_.AskForLane(target_.session_id, [this](absl::StatusOr<LaneTicket> ticket) {
+    asking_ = false;
+    if (closing_ || !ticket.ok()) {
+      return End(CloseCode::kConnectionReset,
+                 {.text = TextOf(ticket.status()), .unexplained = false});
+    }
+    target_.ticket = *std::move(ticket);
+    target_.wrapped = true;
+    tell_wrapped_ = true;
+    dials_ = 0;
+    Dial();
+  });
+}
+
+std::string SessionLink::EndText(const CarriageEnd& end) const {
   const std::string relay = engine::FormatHostPort(target_.relay);
-  std::string text = end.kind == ConnectionEnd::Kind::kClosedByPeer
-                         ? "the relay " + relay + " closed the connection"
-                         : "the connection to the relay " + relay + " broke";
+  switch (end.kind) {
+    case CarriageEnd::Kind::kUnreachable:
+      return DialErrorText(DialFailure::kUnreachable, end.text, target_.relay);
+    case CarriageEnd::Kind::kRelayTls:
+      return DialErrorText(DialFailure::kHandshake, end.text, target_.relay);
+    case CarriageEnd::Kind::kEndedEarly:
+      return DialErrorText(DialFailure::kEnded, end.text, target_.relay);
+    case CarriageEnd::Kind::kNotJoined:
+      return SessionEndText(end.code, end.text, target_.node_label);
+    case CarriageEnd::Kind::kNotStarted:
+    case CarriageEnd::Kind::kNodeTls:
+      return NodeTlsText(target_.node_label, target_.relay, end.text);
+    case CarriageEnd::Kind::kClosed:
+    case CarriageEnd::Kind::kCut:
+      break;
+  }
+  if (!ready_ && !sealed()) return DialErrorText(DialFailure::kEnded, end.text, target_.relay);
+  std::string text = sealed() ? "the connection to " + Printable(target_.node_label) +
+                                    " through the relay " + relay
+                              : "the connection to the relay " + relay;
+  if (end.kind == CarriageEnd::Kind::kClosed) {
+    text = sealed() ? text + " was closed" : "the relay " + relay + " closed the connection";
+  } else {
+    text += " broke";
+  }
   if (!end.text.empty()) text += ": " + Printable(end.text);
   return text + "\nthe session on " + Printable(target_.node_label) + " is over; start it again";
 }
 
-void SessionLink::End(CloseCode code, const std::string& text) {
-  if (multiplexer_ != nullptr) multiplexer_->Disconnected(code, text);
+void SessionLink::End(CloseCode code, const LinkEnd& end) {
+  if (multiplexer_ != nullptr) multiplexer_->Disconnected(code, end.text);
   multiplexer_.reset();
-  connection_.reset();
+  carriage_.reset();
   ready_ = false;
-  events_.OnLinkEnded(closing_ ? std::string() : text);
+  events_.OnLinkEnded(*this, closing_ ? LinkEnd{} : end);  // Last: it may destroy this.
 }
 
 }  // namespace client

@@ -1,8 +1,11 @@
-// The link of one session: TLS to the relay, hello with the session's token, and the multiplexer.
+// One link of a session: a carriage, the hello, and the multiplexer.
 //
-//     Dial --> secured --> our hello --> relay's hello --> OnLinkReady --> ... --> OnLinkEnded
-//       ^                                     |
-//       +---- goaway kElsewhere: another loop of the relay has the session
+//     Dial --> carried --> our hello --> the other's hello --> OnLinkReady --> ... --> OnLinkEnded
+//       ^         |
+//       +---------+-- kElsewhere: another loop of the relay has the session
+//       +---------+-- kNotStarted: something ends TLS on the way; a new ticket, and wrapped
+//
+// The other one is the relay (inspected) or the node (sealed).
 
 #pragma once
 
@@ -11,43 +14,38 @@
 #include <string>
 #include <string_view>
 
+#include "client/carriage.h"
+#include "client/lane_source.h"
 #include "engine/mux/multiplexer.h"
 #include "engine/net/loop_driver.h"
-#include "engine/net/secure_connection.h"
-#include "engine/wire/host_port.h"
+
+namespace engine {
+struct Hello;
+}
 
 namespace client {
 
-// StartedSession is what StartSession answers.
-struct StartedSession {
-  std::string id;
-  std::string token;  // Works once, for a short time; never printed.
-  uint32_t loop = 0;  // Which of the relay's loops has the node's link: a hint.
+// LinkEnd says why a link is over.
+struct LinkEnd {
+  std::string text;          // For people; empty when Close was called.
+  bool unexplained = false;  // Sealed: it was cut without a word. The relay may know why.
 };
 
-struct LinkTarget {
-  engine::HostPort relay;
-  std::string ca_pem;      // Empty: the authorities that this machine trusts.
-  std::string node_label;  // For messages.
-  StartedSession session;
-  engine::MultiplexerOptions options;
-};
-
-class SessionLink final : private engine::LinkEvents, private engine::SecureConnection::Events {
+class SessionLink final : private engine::LinkEvents, private Carriage::Events {
  public:
   class Events {
    public:
     virtual ~Events() = default;
-    virtual void OnLinkReady() = 0;
-    // The last call, after every stream had its OnClosed. `text` says why, for people; empty when
-    // Close was called.
-    virtual void OnLinkEnded(const std::string& text) = 0;
+    virtual void OnLinkReady(SessionLink& link) = 0;
+    // The last call, after every stream had its OnClosed. The owner may destroy the link in it.
+    virtual void OnLinkEnded(SessionLink& link, const LinkEnd& end) = 0;
   };
 
   // A session moves at most once, from a stale hint; more is a relay that sends us in a circle.
   static constexpr int kDialsMax = 3;
 
-  SessionLink(engine::LoopDriver& driver, LinkTarget target, Events& events);
+  // `lanes` is for a sealed session that must go wrapped. All outlive the link.
+  SessionLink(engine::LoopDriver& driver, LinkTarget target, LaneSource& lanes, Events& events);
   ~SessionLink() override;  // Requires: Dial was not called, or OnLinkEnded was.
   SessionLink(const SessionLink&) = delete;
   SessionLink& operator=(const SessionLink&) = delete;
@@ -64,6 +62,11 @@ class SessionLink final : private engine::LinkEvents, private engine::SecureConn
   // Requires: between OnLinkReady and OnLinkEnded.
   engine::Multiplexer& multiplexer() { return *multiplexer_; }
 
+  bool ready() const { return ready_; }
+  // The other side said goodbye: streams that run may go on, new ones are not taken.
+  bool leaving() const { return leaving_; }
+
+  // With what was found out while dialling: the loop, and whether it is wrapped.
   const LinkTarget& target() const { return target_; }
 
  private:
@@ -71,20 +74,30 @@ class SessionLink final : private engine::LinkEvents, private engine::SecureConn
   void OnControl(engine::ByteView message) override;
   void OnGoaway(engine::CloseCode code, std::string_view text) override;
   void OnFailed(engine::CloseCode code, std::string_view text) override;
-  void OnSecured(engine::SecureConnection& connection) override;
-  void OnClosed(engine::SecureConnection& connection, const engine::ConnectionEnd& end) override;
+  void OnCarried() override;
+  void OnCarriageOver(const CarriageEnd& end) override;
 
-  std::string EndText(const engine::ConnectionEnd& end) const;
-  void End(engine::CloseCode code, const std::string& text);
+  bool sealed() const { return target_.node_context != nullptr; }
+  void HandleHello(const engine::Hello& hello);
+  // GoElsewhere returns false when `text` is no loop, or this was tried often enough.
+  bool GoElsewhere(std::string_view text);
+  void AskToWrap();
+  std::string EndText(const CarriageEnd& end) const;
+  void Give(engine::CloseCode code, std::string text);
+  void End(engine::CloseCode code, const LinkEnd& end);
 
   engine::LoopDriver& driver_;
   LinkTarget target_;
+  LaneSource& lanes_;
   Events& events_;
-  std::unique_ptr<engine::SecureConnection> connection_;
+  std::unique_ptr<Carriage> carriage_;
   std::unique_ptr<engine::Multiplexer> multiplexer_;
   int dials_ = 0;
   bool ready_ = false;
-  bool closing_ = false;  // By us.
+  bool leaving_ = false;
+  bool asking_ = false;        // For the ticket of a wrapped join ...
+  bool tell_wrapped_ = false;  // ... and the user does not know yet that it is one.
+  bool closing_ = false;       // By us.
   bool redial_ = false;
   // The first reason that was given; what follows from it is not news.
   engine::CloseCode end_code_ = engine::CloseCode::kNormal;

@@ -12,6 +12,7 @@ int RunShell(const CommonFlags& flags, const Environment& environment,
   RemoteCommand command;
   command.node = options.node;
   command.wish.reason = options.reason;
+  command.carriage = options.carriage;
   command.with_terminal = true;
   command.request = engine::ShellRequest{.session_id = {},
                                          .principal = {},

@@ -47,6 +47,9 @@ class ApiClientTest : public testing::Test {
   ApiClient api_;
 };
 
+const SessionWish kShell{
+    .node_id = "mi-1", .document = "", .parameters = {}, .reason = "", .client_key = ""};
+
 TEST_F(ApiClientTest, RequestsAreSignedAndNameTheirHost) {
   Answer("{}");
   ASSERT_TRUE(api_.ListNodes().ok());
@@ -84,11 +87,13 @@ TEST_F(ApiClientTest, StartSessionAsksForANativeOne) {
   const auto session = api_.StartSession({.node_id = "mi-1",
                                           .document = "AWS-StartNonInteractiveCommand",
                                           .parameters = {{"command", "ls -l"}},
-                                          .reason = "why"});
+                                          .reason = "why",
+                                          .client_key = ""});
   ASSERT_TRUE(session.ok()) << TextOf(session.status());
   EXPECT_EQ(session->id, "s-1");
-  EXPECT_EQ(session->token, "t");
-  EXPECT_EQ(session->loop, 3u);
+  EXPECT_EQ(session->ticket.token, "t");
+  EXPECT_EQ(session->ticket.loop, 3u);
+  EXPECT_FALSE(session->sealed.has_value());
   const Json body = Body(0);
   EXPECT_EQ(body["Target"], "mi-1");
   EXPECT_EQ(body["DocumentName"], "AWS-StartNonInteractiveCommand");
@@ -97,10 +102,63 @@ TEST_F(ApiClientTest, StartSessionAsksForANativeOne) {
   EXPECT_EQ(body["Reason"], "why");
 }
 
+TEST_F(ApiClientTest, AWishForASealedSessionCarriesOurKeyAndReadsTheNodes) {
+  Answer(R"({"SessionId":"s-1","TokenValue":"t","Adit":{"Loop":2,"Carriage":"sealed",
+             "JoinToken":"j","SessionKey":"k","NodeKey":"n","Signature":"g"}})");
+  SessionWish wish = kShell;
+  wish.client_key = std::string(64, 'a');
+  const auto session = api_.StartSession(wish);
+  ASSERT_TRUE(session.ok()) << TextOf(session.status());
+  EXPECT_EQ(session->ticket.token, "j");
+  EXPECT_EQ(session->ticket.loop, 2u);
+  ASSERT_TRUE(session->sealed.has_value());
+  EXPECT_EQ(session->sealed->session_key, "k");
+  EXPECT_EQ(session->sealed->node_key, "n");
+  EXPECT_EQ(session->sealed->signature, "g");
+  EXPECT_EQ(Body(0)["Adit"],
+            (Json{{"Version", 1}, {"Carriage", "sealed"}, {"ClientKey", std::string(64, 'a')}}));
+}
+
+TEST_F(ApiClientTest, ASealedAnswerToNoSuchWishIsRefused) {
+  Answer(R"({"SessionId":"s-1","TokenValue":"t","Adit":{"Carriage":"sealed","JoinToken":"j"}})");
+  EXPECT_FALSE(api_.StartSession(kShell).ok());
+}
+
+TEST_F(ApiClientTest, ALaneIsAskedForByASignedRequest) {
+  const engine::HttpRequest request = api_.OpenLaneRequest("s-1");
+  EXPECT_EQ(request.headers.Get("X-Amz-Target"), "Adit.OpenLane");
+  EXPECT_FALSE(request.headers.Get("Authorization").empty());
+  EXPECT_EQ(Json::parse(request.body, nullptr, false), (Json{{"SessionId", "s-1"}}));
+  engine::HttpResponse response;
+  response.body = R"({"JoinToken":"j","Loop":1})";
+  const auto ticket = api_.ReadOpenLane(response);
+  ASSERT_TRUE(ticket.ok()) << TextOf(ticket.status());
+  EXPECT_EQ(ticket->token, "j");
+  EXPECT_EQ(ticket->loop, 1u);
+  for (const char* body : {"", "[]", "{}", R"({"JoinToken":7})"}) {
+    response.body = body;
+    EXPECT_FALSE(api_.ReadOpenLane(response).ok()) << body;
+  }
+}
+
+TEST_F(ApiClientTest, WhyASessionEndedIsRead) {
+  const engine::HttpRequest request = api_.FindEndedRequest("s-1");
+  EXPECT_EQ(request.headers.Get("X-Amz-Target"), "AmazonSSM.DescribeSessions");
+  const Json body = Json::parse(request.body, nullptr, false);
+  EXPECT_EQ(body["State"], "History");
+  EXPECT_EQ(body["Filters"], Json::array({Json{{"key", "SessionId"}, {"value", "s-1"}}}));
+  engine::HttpResponse response;
+  response.body = R"({"Sessions":[{"SessionId":"s-1","Details":"Terminated by eve."}]})";
+  EXPECT_EQ((*api_.ReadFindEnded(response))->details, "Terminated by eve.");
+  response.body = R"({"Sessions":[]})";
+  EXPECT_FALSE(api_.ReadFindEnded(response)->has_value());
+  response.body = "nonsense";
+  EXPECT_FALSE(api_.ReadFindEnded(response).ok());
+}
+
 TEST_F(ApiClientTest, AnAnswerWithoutTheNativeMemberIsNoAditRelay) {
   Answer(R"({"SessionId":"s-1","TokenValue":"t","StreamUrl":"wss://x"})");
-  EXPECT_FALSE(
-      api_.StartSession({.node_id = "mi-1", .document = "", .parameters = {}, .reason = ""}).ok());
+  EXPECT_FALSE(api_.StartSession(kShell).ok());
 }
 
 TEST_F(ApiClientTest, NonsenseIsAnErrorAndNoCrash) {
@@ -108,9 +166,7 @@ TEST_F(ApiClientTest, NonsenseIsAnErrorAndNoCrash) {
                            R"({"SessionId":"a","TokenValue":"b","Adit":7})",
                            R"({"SessionId":"a","TokenValue":null,"Adit":{}})"}) {
     Answer(body);
-    EXPECT_FALSE(
-        api_.StartSession({.node_id = "m", .document = "", .parameters = {}, .reason = ""}).ok())
-        << body;
+    EXPECT_FALSE(api_.StartSession(kShell).ok()) << body;
   }
   for (const char* body : {"", "[]", "null"}) {
     Answer(body);
@@ -125,10 +181,10 @@ TEST_F(ApiClientTest, NonsenseIsAnErrorAndNoCrash) {
 TEST_F(ApiClientTest, ErrorsKeepTheirKind) {
   Answer(R"({"__type":"AccessDeniedException","message":"no"})", 400);
   EXPECT_TRUE(absl::IsPermissionDenied(api_.ListNodes().status()));
+  Answer(R"({"__type":"SealedNotSupported","message":"old agent"})", 400);
+  EXPECT_TRUE(absl::IsUnimplemented(api_.StartSession(kShell).status()));
   Answer(R"({"__type":"TargetNotConnected","message":"mi-1 is not connected."})", 400);
-  EXPECT_TRUE(absl::IsUnavailable(
-      api_.StartSession({.node_id = "mi-1", .document = "", .parameters = {}, .reason = ""})
-          .status()));
+  EXPECT_TRUE(absl::IsUnavailable(api_.StartSession(kShell).status()));
 }
 
 TEST_F(ApiClientTest, TerminateSendsTheId) {

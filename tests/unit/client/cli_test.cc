@@ -75,6 +75,27 @@ TEST(CliTest, ForwardsArePositionalOrAfterDashL) {
   EXPECT_EQ(forward.forwards, (Words{"[::1]:1:[fe80::1]:2"}));
 }
 
+TEST(CliTest, PortsAreSealedAndProgramsInspectedUnlessTheUserChooses) {
+  using enum CarriageChoice;
+  EXPECT_EQ(Parsed<ForwardOptions>({"forward", "web", "1:2"}).carriage, kSealedIfPossible);
+  EXPECT_EQ(Parsed<ForwardOptions>({"forward", "--sealed", "web", "1:2"}).carriage, kSealed);
+  EXPECT_EQ(Parsed<ForwardOptions>({"forward", "web", "1:2", "--inspected"}).carriage, kInspected);
+  EXPECT_EQ(Parsed<ShellOptions>({"shell", "web"}).carriage, kInspected);
+  EXPECT_EQ(Parsed<ShellOptions>({"shell", "--sealed", "web"}).carriage, kSealed);
+  EXPECT_EQ(Parsed<ExecOptions>({"exec", "web", "ls", "--sealed"}).carriage, kInspected);
+  EXPECT_EQ(Parsed<ExecOptions>({"exec", "--sealed", "web", "ls"}).carriage, kSealed);
+  EXPECT_FALSE(ErrorOf({"shell", "--sealed", "--inspected", "web"}).empty());
+}
+
+TEST(CliTest, LanesAreAFewAndOfSealedForwards) {
+  EXPECT_EQ(Parsed<ForwardOptions>({"forward", "web", "1:2"}).lanes, 0u);
+  EXPECT_EQ(Parsed<ForwardOptions>({"forward", "--lanes", "16", "web", "1:2"}).lanes, 16u);
+  EXPECT_FALSE(ErrorOf({"forward", "--lanes", "0", "web", "1:2"}).empty());
+  EXPECT_FALSE(ErrorOf({"forward", "--lanes", "17", "web", "1:2"}).empty());
+  EXPECT_NE(ErrorOf({"forward", "--lanes", "2", "--inspected", "web", "1:2"}).find("one lane"),
+            std::string::npos);
+}
+
 TEST(CliTest, ListsTakeJson) {
   EXPECT_EQ(Parsed<NodesOptions>({"nodes"}).format, OutputFormat::kTable);
   EXPECT_EQ(Parsed<NodesOptions>({"nodes", "--json"}).format, OutputFormat::kJson);

@@ -12,6 +12,7 @@
 #include "client/port_owner.h"
 #include "client/relay_error.h"
 #include "client/say.h"
+#include "client/sealed_text.h"
 #include "client/session_end.h"
 #include "client/table.h"
 #include "engine/http/amz_date.h"
@@ -148,6 +149,39 @@ TEST(ClientTextTest, DialErrorsNameTheRelay) {
     EXPECT_TRUE(Has(DialErrorText(failure, "why", {"relay", 443}), "relay:443"));
     EXPECT_TRUE(Has(DialErrorText(failure, "why", {"relay", 443}), ": why"));
   }
+}
+
+TEST(ClientTextTest, SealedSessionsSayWhatWhyAndWhatNext) {
+  const engine::HostPort relay{"relay", 443};
+  for (const ProofError error : {ProofError::kUnreadable, ProofError::kNotSigned}) {
+    const std::string text = ProofErrorText(error, "web-1");
+    EXPECT_TRUE(Has(text, "web-1")) << text;
+    EXPECT_TRUE(Has(text, "nothing was sent")) << text;
+  }
+  EXPECT_TRUE(Has(NodeTlsText("web-1", relay, "why"), "web-1 through the relay relay:443: why"));
+  EXPECT_TRUE(Has(NotSealedText("web-1", "old agent"), "web-1 (old agent)"));
+  EXPECT_TRUE(Has(NotSealedText("web-1", ""), "leave out --sealed"));
+  for (const std::string& line : {UnsealedText("web-1", "old agent"), WrappedText(relay)}) {
+    EXPECT_FALSE(Has(line, "\n")) << "a notice is one line: " << line;
+  }
+  EXPECT_TRUE(Has(CutText("web-1", "Terminated by root."), "was ended: Terminated by root."));
+}
+
+TEST(ClientTextTest, WhatARelaySaysOfANodeCannotDriveTheTerminal) {
+  using Kind = KnownNodes::Meeting::Kind;
+  const KnownNodes::Node node{.id = "mi-\x1B", .name = "we\rb", .named_by_id = false};
+  for (const Kind kind : {Kind::kFirst, Kind::kOtherKey, Kind::kOtherNode}) {
+    const KnownNodes::Meeting meeting{
+        .kind = kind,
+        .known = {.node_id = "mi-1", .fingerprint = "SHA256:a", .name = "web"},
+        .kept = absl::OkStatus()};
+    const std::string text = MeetingText(meeting, node, "SHA256:b", "/known_nodes");
+    EXPECT_TRUE(Has(text, "SHA256:b")) << text;
+    EXPECT_EQ(text.find_first_of("\x1B\r"), std::string::npos) << text;
+  }
+  EXPECT_EQ(MeetingText({}, node, "SHA256:b", ""), "");
+  EXPECT_FALSE(Has(UnsealedText("a\x1B", "b\x1B"), "\x1B"));
+  EXPECT_FALSE(Has(NodeTlsText("a\x1B", {"relay", 1}, "b\x1B"), "\x1B"));
 }
 
 TEST(ClientTextTest, TablesLineUpByCodePoints) {

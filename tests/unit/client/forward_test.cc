@@ -106,16 +106,18 @@ class Program {
   engine::CloseMode mode_{};
 };
 
-class ForwardTest : public testing::Test {
+class ForwardTest : public testing::Test, private LaneSet::Events {
  protected:
   void Make(uint64_t seed, const Faults& faults = {}, size_t connections_max = 64) {
     loop_ = std::make_unique<SimLoop>(seed, faults, 8192, 16 * 1024);
-    node_ = std::make_unique<FakeNode>(*loop_, ForwardLinkOptions(1));
+    node_ = std::make_unique<FakeNode>(*loop_, ForwardLinkOptions(1, 1));
     ForwardSpec spec{.bind = "127.0.0.1", .local_port = 5432, .host = "db", .port = 5433};
     forward_ = std::make_unique<Forward>(
         *loop_, spec, connections_max, [this](const std::string& line) { told_.push_back(line); });
     ASSERT_TRUE(forward_->Listen().ok());
-    forward_->Start(node_->client(), "web-1");
+    lanes_ = std::make_unique<LaneSet>(static_cast<LaneSet::Events&>(*this));
+    lanes_->Add(node_->client());
+    forward_->Start(*lanes_, "web-1");
     ASSERT_TRUE(engine::Address::Parse("127.0.0.1", 5432, port_));
   }
 
@@ -128,7 +130,9 @@ class ForwardTest : public testing::Test {
     EXPECT_EQ(loop_->in_flight_count(), 0u);
     programs_.clear();
     forward_.reset();
+    lanes_.reset();
     node_.reset();
+    second_node_.reset();
     EXPECT_EQ(loop_->buffers().free_count(), loop_->buffers().block_count());
     loop_.reset();
   }
@@ -143,12 +147,18 @@ class ForwardTest : public testing::Test {
     for (int idle = 0; idle < idle_max && !done(); ++idle) {
       loop_->RunOnce(std::chrono::milliseconds(1));
       if (node_ != nullptr && node_->Exchange()) idle = 0;
+      if (second_node_ != nullptr && second_node_->Exchange()) idle = 0;
     }
   }
 
+  void OnEveryLaneBusy() override { ++all_busy_; }
+
   std::unique_ptr<SimLoop> loop_;
   std::unique_ptr<FakeNode> node_;
+  std::unique_ptr<FakeNode> second_node_;  // The far end of a second lane, where a test makes one.
+  std::unique_ptr<LaneSet> lanes_;
   std::unique_ptr<Forward> forward_;
+  size_t all_busy_ = 0;
   engine::Address port_;
   std::vector<std::unique_ptr<Program>> programs_;
   std::vector<std::string> told_;
@@ -321,6 +331,38 @@ TEST_F(ForwardTest, TheEndOfTheLinkResetsEveryConnection) {
     return std::ranges::all_of(programs_, [](auto& p) { return p->end != IoError::kNone; });
   });
   for (auto& program : programs_) EXPECT_EQ(program->end, IoError::kReset);
+}
+
+TEST_F(ForwardTest, ANewConnectionGoesWhereNoBulkRuns) {
+  Make(10);
+  second_node_ = std::make_unique<FakeNode>(*loop_, ForwardLinkOptions(1, 2));
+  Program& bulk = Connect();
+  Run([&] { return node_->stream_count() == 1; });
+  node_->stream(0).Say(Noise(1'000'000));
+  Run([&] { return bulk.read.size() == 1'000'000; }, 2000);
+  EXPECT_GT(all_busy_, 0u) << "whoever owns the lanes is told that one more would help";
+  lanes_->Add(second_node_->client());
+  node_->stream(0).Say(Noise(300'000));
+  Run([&] { return bulk.read.size() == 1'300'000; }, 2000);
+  Connect();
+  Run([&] { return second_node_->stream_count() == 1; });
+  EXPECT_EQ(node_->stream_count(), 1u);
+  EXPECT_EQ(second_node_->stream_count(), 1u);
+  forward_->Stop();
+}
+
+TEST_F(ForwardTest, ALaneThatTakesNoMoreIsPassedOver) {
+  Make(11);
+  second_node_ = std::make_unique<FakeNode>(*loop_, ForwardLinkOptions(1, 2));
+  lanes_->Add(second_node_->client());
+  node_->client().Goaway(engine::CloseCode::kShuttingDown, "");
+  second_node_->echoes = true;
+  Program& program = Connect();
+  Run([&] { return program.connected; });
+  program.Send("x");
+  Run([&] { return program.read == "x"; });
+  EXPECT_EQ(program.read, "x");
+  EXPECT_EQ(node_->stream_count(), 0u);
 }
 
 TEST_F(ForwardTest, BrokenConnectionsLeaveNothingBehindOnEverySeed) {

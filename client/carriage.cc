@@ -1,0 +1,129 @@
+#include "client/carriage.h"
+
+#include <utility>
+#include <vector>
+
+#include "engine/net/joined_connection.h"
+#include "engine/net/secure_connection.h"
+#include "engine/tls/tls_channel.h"
+
+namespace client {
+namespace {
+
+using engine::CloseCode;
+using engine::ConnectionEnd;
+using engine::JoinEnd;
+using Kind = CarriageEnd::Kind;
+
+absl::StatusOr<std::unique_ptr<engine::TlsContext>> RelayContext(const LinkTarget& target,
+                                                                 std::string protocol) {
+  auto context = engine::TlsContext::Client(
+      {.trust = target.ca_pem.empty() ? engine::TlsTrust::System()
+                                      : engine::TlsTrust::Authority(target.ca_pem),
+       .identity = std::nullopt,
+       .protocols = {std::move(protocol), "adit-loop/" + std::to_string(target.ticket.loop)},
+       .clock = target.clock});
+  if (context.ok()) return context;
+  return absl::FailedPreconditionError("cannot use the relay's CA: " +
+                                       std::string(context.status().message()));
+}
+
+// DialKind is for a connection that never got to the relay's first word.
+Kind DialKind(const ConnectionEnd& end) {
+  switch (end.kind) {
+    case ConnectionEnd::Kind::kUnreachable:
+      return Kind::kUnreachable;
+    case ConnectionEnd::Kind::kHandshakeFailed:
+      return Kind::kRelayTls;
+    default:
+      return Kind::kEndedEarly;
+  }
+}
+
+Kind OpenKind(const ConnectionEnd& end) {
+  return end.kind == ConnectionEnd::Kind::kClosedByPeer ? Kind::kClosed : Kind::kCut;
+}
+
+class InspectedCarriage final : public Carriage, private engine::SecureConnection::Events {
+ public:
+  InspectedCarriage(engine::LoopDriver& driver, const engine::TlsContext& context,
+                    const engine::HostPort& relay, Carriage::Events& events)
+      : events_(events),
+        connection_(driver.loop(), static_cast<engine::SecureConnection::Events&>(*this)) {
+    connection_.Dial(
+        driver.resolver(), relay.host, relay.port,
+        std::make_unique<engine::TlsChannel>(context, driver.loop().buffers(), relay.host));
+  }
+
+  void SetProtocol(engine::RecordProtocol& protocol) override { connection_.SetProtocol(protocol); }
+  engine::RecordCarrier& carrier() override { return connection_; }
+  void Close() override { connection_.Close(); }
+
+ private:
+  void OnSecured(engine::SecureConnection&) override {
+    secured_ = true;
+    events_.OnCarried();
+  }
+  void OnClosed(engine::SecureConnection&, const ConnectionEnd& end) override {
+    const CarriageEnd over{.kind = secured_ ? OpenKind(end) : DialKind(end),
+                           .code = CloseCode::kNormal,
+                           .text = end.text};
+    events_.OnCarriageOver(over);  // Last: it may destroy this.
+  }
+
+  Carriage::Events& events_;
+  engine::SecureConnection connection_;
+  bool secured_ = false;
+};
+
+class SealedCarriage final : public Carriage, private engine::JoinedConnection::Events {
+ public:
+  SealedCarriage(engine::LoopDriver& driver, const engine::TlsContext& context,
+                 const LinkTarget& target, Carriage::Events& events)
+      : events_(events),
+        connection_(
+            driver, context, target.node_context,
+            {.relay = target.relay, .token = target.ticket.token, .wrapped = target.wrapped},
+            static_cast<engine::JoinedConnection::Events&>(*this)) {}
+
+  void SetProtocol(engine::RecordProtocol& protocol) override { connection_.SetProtocol(protocol); }
+  engine::RecordCarrier& carrier() override { return connection_; }
+  void Close() override { connection_.Close(); }
+
+ private:
+  static Kind KindOf(const JoinEnd& end) {
+    switch (end.stage) {
+      case JoinEnd::Stage::kDialing:
+        return DialKind(end.end);
+      case JoinEnd::Stage::kJoining:
+        return end.code == CloseCode::kNormal ? Kind::kEndedEarly : Kind::kNotJoined;
+      case JoinEnd::Stage::kInner:
+        return end.heard_other_end ? Kind::kNodeTls : Kind::kNotStarted;
+      case JoinEnd::Stage::kOpen:
+        break;
+    }
+    return OpenKind(end.end);
+  }
+
+  void OnSecured(engine::JoinedConnection&) override { events_.OnCarried(); }
+  void OnClosed(engine::JoinedConnection&, const JoinEnd& end) override {
+    const CarriageEnd over{.kind = KindOf(end), .code = end.code, .text = end.end.text};
+    events_.OnCarriageOver(over);  // Last: it may destroy this.
+  }
+
+  Carriage::Events& events_;
+  engine::JoinedConnection connection_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Carriage>> Carriage::Dial(engine::LoopDriver& driver,
+                                                         const LinkTarget& target, Events& events) {
+  const bool sealed = target.node_context != nullptr;
+  const auto context = RelayContext(target, sealed ? "adit-join/1" : "adit/1");
+  if (!context.ok()) return context.status();
+  if (sealed) return std::make_unique<SealedCarriage>(driver, **context, target, events);
+  return std::make_unique<InspectedCarriage>(driver, **context, target.relay, events);
+}
+
+}  // namespace client

@@ -1,0 +1,82 @@
+// What carries the frames of one link. Its far end is the relay (inspected), or the node itself
+// (sealed), through a connection that the relay only joins; the link above sees no difference.
+//
+//     inspected   TLS to the relay                               InspectedCarriage
+//     sealed      TLS to the relay, join, then TLS to the node   SealedCarriage
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "client/started_session.h"
+#include "engine/buffer/record_protocol.h"
+#include "engine/mux/multiplexer.h"
+#include "engine/net/loop_driver.h"
+#include "engine/tls/tls_context.h"
+#include "engine/wire/frame.h"
+#include "engine/wire/host_port.h"
+
+namespace client {
+
+// LinkTarget is all that it takes to dial one link of a session.
+struct LinkTarget {
+  engine::HostPort relay;
+  std::string ca_pem;      // Of the relay; empty: the authorities that this machine trusts.
+  std::string node_label;  // For messages.
+  std::string session_id;
+  LaneTicket ticket;
+  // Sealed: for TLS with the node, whose session key it accepts and nothing else. Null: inspected.
+  std::shared_ptr<engine::TlsContext> node_context;
+  bool wrapped = false;     // Sealed: stay inside the relay's TLS.
+  engine::UnixClock clock;  // By which the relay's certificate is judged; empty: the system's.
+  engine::MultiplexerOptions options;
+};
+
+// CarriageEnd says how far a carriage had come and why it is over.
+struct CarriageEnd {
+  enum class Kind : uint8_t {
+    kUnreachable,  // No TCP connection with the relay.
+    kRelayTls,     // No TLS with the relay.
+    kEndedEarly,   // TLS with the relay, and then an end without a reason, before frames flowed.
+    kNotJoined,    // Sealed: the relay said why it does not join; `code`, `text`.
+    kNotStarted,   // Sealed: joined, but not a byte of the node's came; something between here and
+                   // the relay may end TLS.
+    kNodeTls,      // Sealed: no TLS with the node, such as for another key than the promised one.
+    kClosed,       // Frames flowed; an orderly end.
+    kCut,          // Frames flowed; any other end.
+  };
+  Kind kind = Kind::kCut;
+  engine::CloseCode code = engine::CloseCode::kNormal;
+  std::string text;  // The cause, for people; foreign.
+};
+
+class Carriage {
+ public:
+  class Events {
+   public:
+    // The far end is who it should be: call SetProtocol, or Close.
+    virtual void OnCarried() = 0;
+    // The last call, from the loop. The owner may destroy the carriage in it, and at no time
+    // before.
+    virtual void OnCarriageOver(const CarriageEnd& end) = 0;
+
+   protected:
+    ~Events() = default;
+  };
+
+  // Dial makes one and dials at once. An error, for people: the relay's CA cannot be read.
+  static absl::StatusOr<std::unique_ptr<Carriage>> Dial(engine::LoopDriver& driver,
+                                                        const LinkTarget& target, Events& events);
+
+  virtual ~Carriage() = default;
+
+  virtual void SetProtocol(engine::RecordProtocol& protocol) = 0;
+  virtual engine::RecordCarrier& carrier() = 0;
+  // Close drops what is not sent. OnCarriageOver follows.
+  virtual void Close() = 0;
+};
+
+}  // namespace client

@@ -1,0 +1,19 @@
+// What --help shows before the options of a command: examples first, since they are what most
+// people look for.
+
+#pragma once
+
+#include <string_view>
+
+namespace client {
+
+extern const std::string_view kTopHelp;
+extern const std::string_view kLoginHelp;
+extern const std::string_view kShellHelp;
+extern const std::string_view kExecHelp;
+extern const std::string_view kForwardHelp;
+extern const std::string_view kNodesHelp;
+extern const std::string_view kSessionsHelp;
+extern const std::string_view kTerminateHelp;
+
+}  // namespace client

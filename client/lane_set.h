@@ -1,0 +1,88 @@
+// Which lane of a session a new stream goes on.
+//
+// A stream stays on one lane, and what it sends there waits behind what the lane has sent already:
+// a keystroke beside bulk waits for the bulk's whole window on a slow network. So a new stream goes
+// where no bulk runs, and of those where the fewest streams are. What a stream will become is not
+// known when it opens; it is bulk once it has moved much without a pause.
+
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "engine/base/time.h"
+#include "engine/mux/multiplexer.h"
+#include "engine/wire/control.h"
+
+namespace client {
+
+// BulkMeter says whether one stream is bulk, by what it moves, both ways together.
+class BulkMeter {
+ public:
+  // What an interactive program hardly moves in one go, and a slow network carries in seconds.
+  static constexpr size_t kBulkBytes = 256 * 1024;
+  // After this long without a byte the counting starts anew.
+  static constexpr engine::Duration kPause = std::chrono::milliseconds(500);
+
+  // Add counts, and returns true while the stream is bulk.
+  bool Add(size_t bytes, engine::Instant now) {
+    if (now - last_ > kPause) burst_bytes_ = 0;
+    last_ = now;
+    burst_bytes_ += bytes;
+    return burst_bytes_ >= kBulkBytes;
+  }
+
+ private:
+  engine::Instant last_{};
+  uint64_t burst_bytes_ = 0;
+};
+
+class LaneSet {
+ public:
+  static constexpr size_t kLanesMax = engine::kLanesMax;
+  // How long after its last byte of bulk a lane is still taken to be busy.
+  static constexpr engine::Duration kBusyAfterBulk = std::chrono::seconds(1);
+
+  class Events {
+   public:
+    // Bulk has just moved and no lane is free of it. Called often while that lasts.
+    virtual void OnEveryLaneBusy() = 0;
+
+   protected:
+    ~Events() = default;
+  };
+
+  explicit LaneSet(Events& events) : events_(events) {}
+
+  // Add names one more lane and returns its number, the smallest that is free. Requires: count() is
+  // less than kLanesMax; `multiplexer` lives until Remove.
+  size_t Add(engine::Multiplexer& multiplexer);
+  void Remove(size_t lane);
+
+  // Choose returns the lane for a new stream, of those that are not in `refused` (a bit for each);
+  // nothing, when none is left.
+  std::optional<size_t> Choose(engine::Instant now, uint32_t refused = 0) const;
+
+  // NoteBulk says that a stream of this lane, which is bulk, has just moved bytes.
+  void NoteBulk(size_t lane, engine::Instant now);
+
+  bool IsBusy(size_t lane, engine::Instant now) const;
+  size_t count() const { return count_; }
+  engine::Multiplexer& multiplexer(size_t lane) { return *lanes_[lane].multiplexer; }
+
+ private:
+  struct Lane {
+    engine::Multiplexer* multiplexer = nullptr;  // Null: the number is free.
+    bool had_bulk = false;
+    engine::Instant bulk_at{};
+  };
+  static_assert(kLanesMax <= 32, "a bit of a uint32_t for each lane");
+
+  Events& events_;
+  std::array<Lane, kLanesMax> lanes_;
+  size_t count_ = 0;
+};
+
+}  // namespace client

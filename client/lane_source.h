@@ -1,0 +1,28 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "client/started_session.h"
+
+namespace client {
+
+// LaneSource asks the relay for one more lane of a sealed session, while everything else goes on.
+class LaneSource {
+ public:
+  using Done = std::function<void(absl::StatusOr<LaneTicket>)>;
+
+  // AskForLane calls `done` once, from the loop, never from inside this call. An error is ready for
+  // the user.
+  virtual void AskForLane(const std::string& session_id, Done done) = 0;
+
+  // HurryLanes ends what is being asked for this session: each `done` follows soon, with an error
+  // if need be.
+  virtual void HurryLanes(const std::string& session_id) = 0;
+
+ protected:
+  ~LaneSource() = default;
+};
+
+}  // namespace client

@@ -1,0 +1,59 @@
+// Starting a session, of the carriage that the user wants, and proving what the relay answers
+// before anything is dialled.
+//
+//     our key --> StartSession --> ProveSealed --> KnownNodes --> a TLS context for exactly that
+//     key
+//                      |
+//                      +-- cannot be sealed --> inspected with a notice, or an error
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "client/api_client.h"
+#include "client/client_options.h"
+#include "client/known_nodes.h"
+#include "client/started_session.h"
+#include "engine/tls/tls_context.h"
+
+namespace client {
+
+// SecuredSession is a session that may be dialled.
+struct SecuredSession {
+  std::string id;
+  LaneTicket ticket;
+  std::shared_ptr<engine::TlsContext> node_context;  // Null: it is inspected.
+};
+
+class SessionStart {
+ public:
+  // Tell is how a notice reaches the user.
+  using Tell = std::function<void(const std::string& text)>;
+
+  // Both references outlive it. `now` is in unix seconds.
+  SessionStart(ApiClient& api, KnownNodes& known_nodes, Tell tell, int64_t now);
+
+  // Run starts one. `wish` comes without a client key. Errors are ready for the user, with the code
+  // of ApiClient::StartSession where they are its.
+  absl::StatusOr<SecuredSession> Run(const KnownNodes::Node& node, SessionWish wish,
+                                     CarriageChoice choice);
+
+ private:
+  absl::StatusOr<SecuredSession> RunSealed(const KnownNodes::Node& node, SessionWish wish,
+                                           CarriageChoice choice);
+  // Secure proves the answer and meets the node. `identity` is ours in this session.
+  absl::StatusOr<SecuredSession> Secure(const KnownNodes::Node& node, const StartedSession& session,
+                                        const std::string& client_key,
+                                        const engine::TlsIdentity& identity);
+
+  ApiClient& api_;
+  KnownNodes& known_nodes_;
+  const Tell tell_;
+  const int64_t now_;
+};
+
+}  // namespace client

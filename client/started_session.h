@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "client/sealed_proof.h"
+
+namespace client {
+
+// LaneTicket lets one connection in at the relay.
+struct LaneTicket {
+  std::string token;  // Works once, for a short time; never printed.
+  uint32_t loop = 0;  // Which of the relay's loops has the session: a hint.
+};
+
+// StartedSession is what StartSession answers.
+struct StartedSession {
+  std::string id;
+  LaneTicket ticket;  // Inspected: for the hello. Sealed: for the join of the first lane.
+  std::optional<SealedAnswer> sealed;  // Nothing: the session is inspected.
+};
+
+}  // namespace client

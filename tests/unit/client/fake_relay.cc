@@ -1,0 +1,223 @@
+#include "tests/unit/client/fake_relay.h"
+
+#include <gtest/gtest.h>
+
+#include <utility>
+
+#include "engine/tls/tls_channel.h"
+
+namespace client {
+
+using engine::CloseCode;
+using engine::SecureConnection;
+using engine::test::Must;
+
+namespace {
+
+constexpr char kAddress[] = "10.0.0.1";
+constexpr uint16_t kPort = 443;
+
+}  // namespace
+
+class FakeRelay::Connection final : private SecureConnection::Events,
+                                    private engine::JoinExchange::Events,
+                                    private engine::TlsTunnel::Events,
+                                    private engine::LinkEvents {
+ public:
+  Connection(FakeRelay& relay, engine::Socket socket, Manner manner)
+      : relay_(relay), manner_(manner) {
+    outer_ = NewConnection();
+    outer_->Adopt(socket, std::make_unique<engine::TlsChannel>(*relay.context_, loop().buffers()),
+                  engine::BufferRef());
+  }
+
+  void Step() {
+    if (swallow_ && inner_ != nullptr) inner_->Close();
+    // `joined` must be out before the tunnel speaks.
+    if (!seen.wrapped || tunnel_ != nullptr || !joined_ || !exchange_->sent() || seen.over) return;
+    tunnel_ = std::make_unique<engine::TlsTunnel>(*outer_, InnerChannel(),
+                                                  static_cast<engine::TlsTunnel::Events&>(*this));
+    outer_->ReplaceProtocol(*tunnel_);
+    tunnel_->Start(loop().Now());
+  }
+  void Close() {
+    if (seen.over) return;
+    (inner_ != nullptr ? inner_ : outer_)->Close();
+  }
+  engine::Multiplexer& multiplexer() { return *multiplexer_; }
+  FakeStream& stream(size_t number) { return *streams_.at(number); }
+
+  Seen seen;
+
+ private:
+  engine::Loop& loop() { return relay_.driver_.loop(); }
+  std::unique_ptr<SecureConnection> NewConnection() {
+    return std::make_unique<SecureConnection>(loop(),
+                                              static_cast<SecureConnection::Events&>(*this));
+  }
+  std::unique_ptr<engine::TlsChannel> InnerChannel() {
+    const SessionSide& side = manner_ == Manner::kOtherKey ? relay_.stranger : relay_.node;
+    inner_context_ =
+        Must(engine::TlsContext::Server({.identity = side.identity,
+                                         .client_public_key = relay_.client.key.PublicFingerprint(),
+                                         .protocols = {"adit/1"}}));
+    return std::make_unique<engine::TlsChannel>(*inner_context_, loop().buffers());
+  }
+
+  void OnSecured(SecureConnection& connection) override {
+    if (&connection == inner_.get()) return Speak(*inner_);
+    seen.protocol = connection.channel().protocol();
+    if (seen.protocol == "adit/1") return Speak(*outer_);
+    exchange_ = std::make_unique<engine::JoinExchange>(
+        connection, static_cast<engine::JoinExchange::Events&>(*this), engine::Instant::max());
+    connection.SetProtocol(*exchange_);
+  }
+  void OnMessage(const engine::ControlMessage& message) override {
+    const auto& join = std::get<engine::Join>(message);
+    seen.token = join.token;
+    seen.wrapped = join.is_wrapped;
+    if (manner_ == Manner::kElsewhere) return exchange_->Goaway(CloseCode::kElsewhere, "7");
+    if (manner_ == Manner::kRefuse) return exchange_->Goaway(CloseCode::kBadToken, "too old");
+    joined_ = true;
+    exchange_->Send(engine::Joined{});
+    if (!seen.wrapped && manner_ != Manner::kEndsTls) outer_->Detach();
+  }
+  void OnGoaway(CloseCode, std::string_view) override {}
+  void OnBroken(std::string_view text) override { ADD_FAILURE() << text; }
+  void OnDetached(SecureConnection&, engine::DetachedSocket detached) override {
+    inner_ = NewConnection();
+    inner_->Adopt(detached.socket, InnerChannel(), std::move(detached.unread));
+    swallow_ = manner_ == Manner::kSwallow;
+    old_ = std::move(outer_);
+  }
+  void OnInnerSecured() override { Speak(*tunnel_); }
+  void OnInnerEnded(const engine::ConnectionEnd&) override { outer_->CloseAfterOutput(); }
+
+  template <class Carrier>
+  void Speak(Carrier& carrier) {
+    multiplexer_ = std::make_unique<engine::Multiplexer>(
+        engine::Side::kAccepted, engine::MultiplexerOptions{},
+        static_cast<engine::LinkEvents&>(*this), loop().buffers(), loop().Now());
+    multiplexer_->Attach(carrier);
+    carrier.SetProtocol(*multiplexer_);
+    if (manner_ == Manner::kElsewhere) {
+      multiplexer_->Goaway(CloseCode::kElsewhere, "7");
+      return carrier.OutputReady();
+    }
+    const bool as_node = seen.protocol != "adit/1" && manner_ != Manner::kWrongRole;
+    const engine::Hello hello{.software = "fake/1", .role = as_node ? "node" : "relay"};
+    EXPECT_TRUE(multiplexer_->SendControl(engine::kLinkStream, engine::Encode(hello)));
+    carrier.OutputReady();
+  }
+  void OnOpen(engine::StreamId id, engine::Priority, engine::ByteView request) override {
+    auto stream = std::make_unique<FakeStream>(*multiplexer_, id);
+    stream->pool = &loop().buffers();
+    stream->echoes = true;
+    EXPECT_TRUE(engine::DecodeOpen(engine::AsText(request), stream->request));
+    EXPECT_TRUE(multiplexer_->Accept(id, *stream));
+    streams_.push_back(std::move(stream));
+    seen.stream_count = streams_.size();
+  }
+  void OnControl(engine::ByteView message) override {
+    engine::ControlMessage control;
+    ASSERT_TRUE(engine::Decode(engine::AsText(message), control));
+    if (const auto* hello = std::get_if<engine::Hello>(&control)) {
+      seen.hello = *hello;
+      seen.hello_came = true;
+    }
+  }
+  void OnFailed(CloseCode, std::string_view text) override { ADD_FAILURE() << text; }
+
+  void OnClosed(SecureConnection&, const engine::ConnectionEnd&) override {
+    if (multiplexer_ != nullptr) multiplexer_->Disconnected(CloseCode::kConnectionReset, "");
+    seen.over = true;
+  }
+
+  FakeRelay& relay_;
+  const Manner manner_;
+  std::unique_ptr<engine::TlsContext> inner_context_;
+  std::unique_ptr<engine::Multiplexer> multiplexer_;
+  std::vector<std::unique_ptr<FakeStream>> streams_;
+  std::unique_ptr<engine::JoinExchange> exchange_;
+  std::unique_ptr<engine::TlsTunnel> tunnel_;
+  std::unique_ptr<SecureConnection> outer_;
+  std::unique_ptr<SecureConnection> old_;  // Detached.
+  std::unique_ptr<SecureConnection> inner_;
+  bool joined_ = false;
+  bool swallow_ = false;
+};
+
+FakeRelay::FakeRelay(engine::LoopDriver& driver)
+    : driver_(driver),
+      context_(Must(engine::TlsContext::Server({.identity = authority_.ServerIdentity(),
+                                                .protocols = {"adit/1", "adit-join/1"},
+                                                .clock = engine::test::TestClock()}))),
+      accept_op_(engine::Handler<engine::Accepted>::To<&FakeRelay::OnAccepted>(this)),
+      close_op_(engine::Handler<engine::Closed>::To<&FakeRelay::OnListenerClosed>(this)) {
+  engine::Address address;
+  EXPECT_TRUE(engine::Address::Parse(kAddress, kPort, address));
+  listener_ = driver.loop().Listen(address, 8).socket;
+  driver.loop().Accept(accept_op_, listener_);
+}
+
+FakeRelay::~FakeRelay() = default;
+
+LinkTarget FakeRelay::Inspected() {
+  return {.relay = {kAddress, kPort},
+          .ca_pem = authority_.Pem(),
+          .node_label = "web-1",
+          .session_id = "alice-1",
+          .ticket = {.token = "ticket-1", .loop = 0},
+          .node_context = nullptr,
+          .wrapped = false,
+          .clock = engine::test::TestClock(),
+          .options = {}};
+}
+
+LinkTarget FakeRelay::Sealed() {
+  LinkTarget target = Inspected();
+  target.node_context = Must(engine::TlsContext::Client(
+      {.trust = engine::TlsTrust::PublicKey(node.key.PublicFingerprint()),
+       .identity = client.identity,
+       .protocols = {"adit/1"},
+       .clock = {}}));
+  return target;
+}
+
+const FakeRelay::Seen& FakeRelay::seen(size_t index) const { return connections_.at(index)->seen; }
+engine::Multiplexer& FakeRelay::multiplexer(size_t index) {
+  return connections_.at(index)->multiplexer();
+}
+FakeStream& FakeRelay::stream(size_t index, size_t number) {
+  return connections_.at(index)->stream(number);
+}
+
+void FakeRelay::OnAccepted(engine::Accepted outcome) {
+  if (outcome.error != engine::IoError::kNone) return;
+  Manner manner = Manner::kHonest;
+  if (!manners.empty()) {
+    manner = manners.front();
+    manners.pop_front();
+  }
+  connections_.push_back(std::make_unique<Connection>(*this, outcome.socket, manner));
+}
+
+void FakeRelay::Step() {
+  for (const auto& connection : connections_) connection->Step();
+}
+
+void FakeRelay::Cut(size_t index) { connections_.at(index)->Close(); }
+
+bool FakeRelay::Stop() {
+  driver_.loop().Cancel(accept_op_);
+  bool over = !accept_op_.in_flight();
+  for (const auto& connection : connections_) {
+    connection->Close();
+    over = over && connection->seen.over;
+  }
+  if (!over) return false;
+  if (listener_.valid()) driver_.loop().Close(close_op_, std::exchange(listener_, {}));
+  return !close_op_.in_flight();
+}
+
+}  // namespace client

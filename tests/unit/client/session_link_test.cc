@@ -1,0 +1,317 @@
+// Goal: a link of either carriage is the same to its owner, finds its way round what stands in it,
+// and never lets a user's byte out to somebody else than the node. Method: a relay and a node of
+// the test's own, honest or not, on a simulated network with faults by seed.
+
+#include "client/session_link.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include "engine/sim/sim_loop.h"
+#include "tests/unit/client/fake_relay.h"
+
+namespace client {
+namespace {
+
+using engine::sim::Faults;
+using engine::sim::SimLoop;
+using Manner = FakeRelay::Manner;
+
+class SessionLinkTest : public testing::Test, private SessionLink::Events {
+ protected:
+  void Make(uint64_t seed = 1, const Faults& faults = {}) {
+    driver_ =
+        std::make_unique<engine::LoopDriver>(std::make_unique<SimLoop>(seed, faults, 512, 32768));
+    relay_ = std::make_unique<FakeRelay>(*driver_);
+  }
+  void Dial(LinkTarget target) {
+    link_ = std::make_unique<SessionLink>(*driver_, std::move(target), lanes_,
+                                          static_cast<SessionLink::Events&>(*this));
+    link_->Dial();
+  }
+  template <class Done>
+  bool Run(Done done) {
+    const engine::Instant begin = driver_->loop().Now();
+    while (!done()) {
+      if (driver_->loop().Now() - begin > std::chrono::minutes(3)) return false;
+      driver_->RunOnce(std::chrono::milliseconds(50));
+      relay_->Step();
+      lanes_.Step();
+    }
+    return true;
+  }
+  void TearDown() override {
+    if (driver_ == nullptr) return;
+    if (link_ != nullptr && !ended_) link_->Abort();
+    EXPECT_TRUE(Run([this] { return link_ == nullptr || ended_; }));
+    link_.reset();
+    EXPECT_TRUE(Run([this] { return relay_->Stop(); }));
+    EXPECT_TRUE(Run([this] { return driver_->loop().in_flight_count() == 0; }));
+    relay_.reset();
+    EXPECT_EQ(driver_->loop().buffers().free_count(), driver_->loop().buffers().block_count());
+    driver_.reset();
+    end_ = {};
+    ready_ = ended_ = false;
+  }
+
+  struct Echo final : engine::StreamEvents {
+    void OnData(engine::Channel, engine::BufferRef payload) override {
+      heard += engine::AsText(payload.bytes());
+    }
+    void OnFinished() override {}
+    void OnClosed(engine::CloseCode, std::string_view) override { closed = true; }
+    std::string heard;
+    bool closed = false;
+  };
+  // Talk sends a word to the node and waits for it to come back.
+  void Talk() {
+    engine::TcpRequest request;
+    request.host = "db";
+    request.port = 5432;
+    const std::string json = engine::EncodeOpen(request);
+    const engine::StreamId id =
+        link_->multiplexer().Open(engine::Priority::kBulk, engine::AsBytes(json), echo_);
+    ASSERT_NE(id, engine::kLinkStream);
+    engine::BufferRef block = driver_->loop().buffers().Take();
+    std::memcpy(block.bytes().data(), "hello", 5);
+    EXPECT_EQ(link_->multiplexer().Write(id, engine::Channel::kMain, block.Share(0, 5)), 5u);
+    block = {};
+    EXPECT_TRUE(Run([this] { return echo_.heard == "hello"; }));
+    link_->multiplexer().Consume(id, 5);
+  }
+  // What must hold after a lie: the owner never had a link, and nobody heard its hello.
+  void ExpectNothingTold() {
+    EXPECT_FALSE(ready_);
+    for (size_t i = 0; i < relay_->count(); ++i) {
+      EXPECT_FALSE(relay_->seen(i).hello_came) << i;
+      EXPECT_EQ(relay_->seen(i).stream_count, 0u) << i;
+    }
+  }
+
+  void OnLinkReady(SessionLink&) override { ready_ = true; }
+  void OnLinkEnded(SessionLink&, const LinkEnd& end) override {
+    ended_ = true;
+    end_ = end;
+  }
+
+  std::unique_ptr<engine::LoopDriver> driver_;
+  std::unique_ptr<FakeRelay> relay_;
+  FakeLanes lanes_;
+  std::unique_ptr<SessionLink> link_;
+  Echo echo_;
+  bool ready_ = false;
+  bool ended_ = false;
+  LinkEnd end_;
+};
+
+TEST_F(SessionLinkTest, AnInspectedLinkProvesItselfByTheTokenOfItsHello) {
+  Make();
+  Dial(relay_->Inspected());
+  ASSERT_TRUE(Run([this] { return ready_; }));
+  EXPECT_EQ(relay_->seen(0).protocol, "adit/1");
+  ASSERT_TRUE(Run([this] { return relay_->seen(0).hello_came; }));
+  EXPECT_EQ(relay_->seen(0).hello.session_id, "alice-1");
+  EXPECT_EQ(relay_->seen(0).hello.session_token, "ticket-1");
+  Talk();
+}
+
+TEST_F(SessionLinkTest, ASealedLinkJoinsAndTellsTheNodeNoToken) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE(seed);
+    Faults faults = Faults::Swarm(seed);
+    faults.reset = faults.refuse = faults.exhaust = 0;
+    Make(seed, faults);
+    Dial(relay_->Sealed());
+    ASSERT_TRUE(Run([this] { return ready_ || ended_; }));
+    ASSERT_TRUE(ready_) << end_.text;
+    EXPECT_EQ(relay_->seen(0).protocol, "adit-join/1");
+    EXPECT_EQ(relay_->seen(0).token, "ticket-1");
+    EXPECT_FALSE(relay_->seen(0).wrapped);
+    echo_ = {};
+    Talk();
+    EXPECT_EQ(relay_->seen(0).hello.role, "client");
+    EXPECT_EQ(relay_->seen(0).hello.session_id, "alice-1");
+    EXPECT_EQ(relay_->seen(0).hello.session_token, "");
+    TearDown();
+  }
+}
+
+TEST_F(SessionLinkTest, OfBothCarriagesASessionThatMovedIsFollowed) {
+  for (const bool sealed : {false, true}) {
+    Make();
+    relay_->manners = {Manner::kElsewhere};
+    Dial(sealed ? relay_->Sealed() : relay_->Inspected());
+    ASSERT_TRUE(Run([this] { return ready_ || ended_; }));
+    EXPECT_TRUE(ready_) << end_.text;
+    EXPECT_EQ(relay_->count(), 2u);
+    EXPECT_EQ(link_->target().ticket.loop, 7u);
+    TearDown();
+  }
+}
+
+TEST_F(SessionLinkTest, ARelayThatSendsUsInACircleIsGivenUp) {
+  for (const bool sealed : {false, true}) {
+    Make();
+    relay_->manners.assign(10, Manner::kElsewhere);
+    Dial(sealed ? relay_->Sealed() : relay_->Inspected());
+    ASSERT_TRUE(Run([this] { return ended_; }));
+    EXPECT_EQ(relay_->count(), static_cast<size_t>(SessionLink::kDialsMax));
+    EXPECT_NE(end_.text.find("in a circle"), std::string::npos) << end_.text;
+    TearDown();
+  }
+}
+
+TEST_F(SessionLinkTest, AnotherKeyThanThePromisedOneHearsNothing) {
+  Make();
+  relay_->manners = {Manner::kOtherKey};
+  Dial(relay_->Sealed());
+  ASSERT_TRUE(Run([this] { return ended_; }));
+  ExpectNothingTold();
+  EXPECT_NE(end_.text.find("no end-to-end encryption with web-1"), std::string::npos) << end_.text;
+  EXPECT_NE(end_.text.find("another key"), std::string::npos) << end_.text;
+  EXPECT_EQ(relay_->count(), 1u) << "and is not tried a second time";
+}
+
+TEST_F(SessionLinkTest, ASwappedTokenIsRefusedWithAReason) {
+  Make();
+  relay_->manners = {Manner::kRefuse};
+  LinkTarget target = relay_->Sealed();
+  target.ticket.token = "of another session";
+  Dial(target);
+  ASSERT_TRUE(Run([this] { return ended_; }));
+  ExpectNothingTold();
+  EXPECT_EQ(relay_->seen(0).token, "of another session");
+  EXPECT_NE(end_.text.find("did not accept the session's token"), std::string::npos) << end_.text;
+}
+
+// A token that belongs to another session joins us with that session's node, which holds its key.
+TEST_F(SessionLinkTest, ASwappedTokenThatIsJoinedMeetsAnotherKey) {
+  Make();
+  relay_->manners = {Manner::kOtherKey};
+  LinkTarget target = relay_->Sealed();
+  target.ticket.token = "of another session";
+  Dial(target);
+  ASSERT_TRUE(Run([this] { return ended_; }));
+  ExpectNothingTold();
+  EXPECT_NE(end_.text.find("another key"), std::string::npos) << end_.text;
+}
+
+TEST_F(SessionLinkTest, AnEndThatSaysItIsNoNodeIsRefused) {
+  Make();
+  relay_->manners = {Manner::kWrongRole};
+  Dial(relay_->Sealed());
+  ASSERT_TRUE(Run([this] { return ended_; }));
+  EXPECT_FALSE(ready_);
+  EXPECT_EQ(relay_->seen(0).stream_count, 0u);
+  EXPECT_NE(end_.text.find("answered as 'relay'"), std::string::npos) << end_.text;
+}
+
+TEST_F(SessionLinkTest, WhereRawBytesDoNotPassANewTicketGoesWrapped) {
+  // Whether what is in between cuts without a word, or answers what is no TLS of its own.
+  for (const Manner manner : {Manner::kSwallow, Manner::kEndsTls}) {
+    Make();
+    relay_->manners = {manner};
+    Dial(relay_->Sealed());
+    ASSERT_TRUE(Run([this] { return lanes_.asked.size() == 1 || ended_; }));
+    ASSERT_FALSE(ended_) << end_.text;
+    lanes_.Answer(LaneTicket{.token = "ticket-2", .loop = 3});
+    ASSERT_TRUE(Run([this] { return ready_ || ended_; }));
+    ASSERT_TRUE(ready_) << end_.text;
+    EXPECT_EQ(relay_->seen(1).token, "ticket-2");
+    EXPECT_TRUE(relay_->seen(1).wrapped);
+    EXPECT_TRUE(link_->target().wrapped);
+    echo_ = {};
+    Talk();
+    TearDown();
+  }
+}
+
+TEST_F(SessionLinkTest, WrappedIsTriedOnce) {
+  Make();
+  relay_->manners = {Manner::kOtherKey};
+  LinkTarget target = relay_->Sealed();
+  target.wrapped = true;
+  Dial(target);
+  ASSERT_TRUE(Run([this] { return ended_; }));
+  ExpectNothingTold();
+  EXPECT_TRUE(lanes_.asked.empty());
+  EXPECT_NE(end_.text.find("another key"), std::string::npos) << end_.text;
+}
+
+TEST_F(SessionLinkTest, WithoutANewTicketItsErrorIsTheEnd) {
+  Make();
+  relay_->manners = {Manner::kSwallow};
+  Dial(relay_->Sealed());
+  ASSERT_TRUE(Run([this] { return lanes_.asked.size() == 1; }));
+  lanes_.Answer(absl::UnavailableError("no lane today"));
+  ASSERT_TRUE(Run([this] { return ended_; }));
+  EXPECT_EQ(end_.text, "no lane today");
+}
+
+TEST_F(SessionLinkTest, WhileATicketIsAwaitedTheLinkCanBeClosed) {
+  Make();
+  relay_->manners = {Manner::kSwallow};
+  Dial(relay_->Sealed());
+  ASSERT_TRUE(Run([this] { return lanes_.asked.size() == 1; }));
+  link_->Close();
+  EXPECT_TRUE(lanes_.hurried);
+  ASSERT_TRUE(Run([this] { return ended_; }));
+  EXPECT_EQ(end_.text, "") << "it was our wish";
+}
+
+TEST_F(SessionLinkTest, ACutWithoutAWordIsUnexplainedAndAGoodbyeIsNot) {
+  Make();
+  Dial(relay_->Sealed());
+  ASSERT_TRUE(Run([this] { return ready_; }));
+  Talk();
+  relay_->Cut(0);
+  ASSERT_TRUE(Run([this] { return ended_; }));
+  EXPECT_TRUE(echo_.closed);
+  EXPECT_TRUE(end_.unexplained);
+  EXPECT_NE(end_.text.find("the connection to web-1 through the relay 10.0.0.1:443"),
+            std::string::npos)
+      << end_.text;
+  TearDown();
+
+  Make();
+  Dial(relay_->Sealed());
+  ASSERT_TRUE(Run([this] { return ready_ && relay_->seen(0).hello_came; }));
+  relay_->multiplexer(0).Goaway(engine::CloseCode::kSessionEnded, "Terminated by root.");
+  ASSERT_TRUE(Run([this] { return link_->leaving(); }));
+  relay_->Cut(0);
+  ASSERT_TRUE(Run([this] { return ended_; }));
+  EXPECT_FALSE(end_.unexplained);
+  EXPECT_NE(end_.text.find("Terminated by root."), std::string::npos) << end_.text;
+}
+
+TEST_F(SessionLinkTest, AnInspectedCutNeedsNobodyToExplainIt) {
+  Make();
+  Dial(relay_->Inspected());
+  ASSERT_TRUE(Run([this] { return ready_; }));
+  relay_->Cut(0);
+  ASSERT_TRUE(Run([this] { return ended_; }));
+  EXPECT_FALSE(end_.unexplained);
+}
+
+TEST_F(SessionLinkTest, BrokenNetworksEndEveryLinkAndLeaveNothing) {
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    SCOPED_TRACE(seed);
+    Faults faults = Faults::Swarm(seed);
+    faults.reset = 5;
+    Make(seed, faults);
+    Dial(seed % 2 == 0 ? relay_->Sealed() : relay_->Inspected());
+    ASSERT_TRUE(Run([&] {
+      // Some links break before they are there, and some of those ask for another ticket.
+      while (!lanes_.asked.empty()) lanes_.Answer(LaneTicket{.token = "next", .loop = 0});
+      return ready_ || ended_;
+    }));
+    EXPECT_TRUE(ready_ || !end_.text.empty());
+    TearDown();
+  }
+}
+
+}  // namespace
+}  // namespace client
