@@ -12,11 +12,13 @@
 #include "client/environment.h"
 #include "client/exec_command.h"
 #include "client/exit_code.h"
+#include "client/forget_command.h"
 #include "client/forward_command.h"
 #include "client/help_text.h"
 #include "client/lane_set.h"
 #include "client/list_commands.h"
 #include "client/login_command.h"
+#include "client/proxy_command.h"
 #include "client/say.h"
 #include "client/shell_command.h"
 #include "engine/base/log.h"
@@ -38,6 +40,8 @@ struct Parser {
   ShellOptions shell;
   ExecOptions exec;
   ForwardOptions forward;
+  ProxyOptions proxy;
+  ForgetOptions forget;
   NodesOptions nodes;
   SessionsOptions sessions;
   TerminateOptions terminate;
@@ -117,12 +121,28 @@ struct Parser {
         ->check(CLI::Range(size_t{1}, LaneSet::kLanesMax));
     AddReason(sub, forward.reason);
 
+    sub = Add("proxy", "One connection to a port, on standard input and output", kProxyHelp,
+              "proxy [OPTIONS] NODE [HOST:]PORT");
+    sub->add_option("node", proxy.node, "Name, id, or the beginning of either")
+        ->required()
+        ->type_name("NODE");
+    sub->add_option("target", proxy.target, "What to connect to, as the node sees it")
+        ->required()
+        ->type_name("[HOST:]PORT");
+    AddCarriage(sub);
+    AddReason(sub, proxy.reason);
+
     sub = Add("nodes", "The machines that the relay knows", kNodesHelp, "nodes [OPTIONS]");
     sub->add_flag("--json", json, "One JSON object a line");
 
     sub = Add("sessions", "Who is where", kSessionsHelp, "sessions [OPTIONS]");
     sub->add_flag("--history", sessions.history, "Those that have ended");
     sub->add_flag("--json", json, "One JSON object a line");
+
+    sub = Add("forget", "Forget the key by which a node is known", kForgetHelp, "forget NODE");
+    sub->add_option("node", forget.node, "An id, or a name as it was at first contact")
+        ->required()
+        ->type_name("NODE");
 
     sub = Add("terminate", "End a session", kTerminateHelp, "terminate SESSION");
     sub->add_option("session", terminate.session, "An id that `adit sessions` shows")
@@ -224,6 +244,12 @@ absl::StatusOr<CommandLine> Collect(Parser& parser) {
                         "--inspected");
     }
     line.command = options;
+  } else if (name == "proxy") {
+    ProxyOptions options = parser.proxy;
+    options.carriage = parser.Carriage(options.carriage);
+    line.command = options;
+  } else if (name == "forget") {
+    line.command = parser.forget;
   } else if (name == "nodes") {
     line.command = NodesOptions{.format = format};
   } else if (name == "sessions") {
@@ -261,6 +287,10 @@ struct RunVisitor {
   int operator()(const ForwardOptions& options) const {
     return RunForward(common, environment, options);
   }
+  int operator()(const ProxyOptions& options) const {
+    return RunProxy(common, environment, options);
+  }
+  int operator()(const ForgetOptions& options) const { return RunForget(environment, options); }
   int operator()(const NodesOptions& options) const {
     return RunNodes(common, environment, options);
   }

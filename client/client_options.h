@@ -45,6 +45,16 @@ struct ForwardOptions {
   CarriageChoice carriage = CarriageChoice::kSealedIfPossible;
   uint32_t lanes = 0;  // Of each session; 0: one, and one more beside bulk.
 };
+struct ProxyOptions {
+  std::string node;
+  std::string target;  // [HOST:]PORT
+  std::string reason;
+  CarriageChoice carriage = CarriageChoice::kSealedIfPossible;
+};
+// ForgetOptions removes a node's key from known_nodes.
+struct ForgetOptions {
+  std::string node;  // An id, or a name as it stands there.
+};
 enum class OutputFormat : uint8_t { kTable, kJson };
 struct NodesOptions {
   OutputFormat format = OutputFormat::kTable;
@@ -63,8 +73,8 @@ struct HelpText {
 
 struct CommandLine {
   CommonFlags common;
-  std::variant<HelpText, LoginOptions, ShellOptions, ExecOptions, ForwardOptions, NodesOptions,
-               SessionsOptions, TerminateOptions>
+  std::variant<HelpText, LoginOptions, ShellOptions, ExecOptions, ForwardOptions, ProxyOptions,
+               ForgetOptions, NodesOptions, SessionsOptions, TerminateOptions>
       command;
 };
 

@@ -12,8 +12,9 @@ const std::string_view kTopHelp =
     "  adit exec web-1 -- journalctl -n 20      one command, with its exit code\n"
     "  adit forward web-1 5432:db.internal:5432\n"
     "                                           a port of yours to a port behind web-1\n"
+    "  adit proxy web-1 22                      for ssh: its ProxyCommand\n"
     "\n"
-    "forward is sealed: encrypted from here to the node, so that the relay cannot read\n"
+    "forward and proxy are sealed: encrypted from here to the node, so that the relay cannot read\n"
     "what passes. shell and exec are inspected: it can. --sealed and --inspected choose.\n"
     "\n"
     "Exit codes: the remote program's own; 128 + n when signal n ended it; 255 for a failure of\n"
@@ -87,6 +88,32 @@ const std::string_view kForwardHelp =
     "A session begins with one connection to the relay and gets a second one when bulk runs, so "
     "that\n"
     "new connections need not wait behind it. --lanes N opens N at once.\n";
+
+const std::string_view kProxyHelp =
+    "adit proxy: one connection to a port at or behind a node, on standard input and output\n"
+    "\n"
+    "In ~/.ssh/config, and then as ever: ssh web-1, scp, rsync, git, sshfs ...\n"
+    "  Host web-1 db1\n"
+    "    ProxyCommand adit proxy %h %p\n"
+    "\n"
+    "Examples:\n"
+    "  ssh -o ProxyCommand='adit proxy %h %p' root@web-1\n"
+    "  printf 'GET / HTTP/1.0\\r\\n\\r\\n' | adit proxy web-1 80\n"
+    "  adit proxy web-1 db.internal:5432           a host that web-1 can reach\n"
+    "\n"
+    "Every byte passes as it is, and each direction ends by itself. Sealed as `adit forward` is.\n"
+    "Ends with 0 when the connection ended in order, with 255 and the cause on stderr otherwise.\n";
+
+const std::string_view kForgetHelp =
+    "adit forget: forget the key by which a node is known\n"
+    "\n"
+    "Examples:\n"
+    "  adit forget web-1\n"
+    "  adit forget mi-0123456789abcdef0\n"
+    "\n"
+    "For a node that was set up anew and is refused because it shows another key. First compare:\n"
+    "`sudo adit-agent fingerprint` on that machine prints the right one. The keys are in the file\n"
+    "known_nodes of the configuration folder, one line each: NODE-ID SHA256:FINGERPRINT NAME.\n";
 
 const std::string_view kNodesHelp =
     "adit nodes: the machines that the relay knows\n"

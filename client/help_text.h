@@ -12,6 +12,8 @@ extern const std::string_view kLoginHelp;
 extern const std::string_view kShellHelp;
 extern const std::string_view kExecHelp;
 extern const std::string_view kForwardHelp;
+extern const std::string_view kProxyHelp;
+extern const std::string_view kForgetHelp;
 extern const std::string_view kNodesHelp;
 extern const std::string_view kSessionsHelp;
 extern const std::string_view kTerminateHelp;

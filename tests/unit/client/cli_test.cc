@@ -80,6 +80,8 @@ TEST(CliTest, PortsAreSealedAndProgramsInspectedUnlessTheUserChooses) {
   EXPECT_EQ(Parsed<ForwardOptions>({"forward", "web", "1:2"}).carriage, kSealedIfPossible);
   EXPECT_EQ(Parsed<ForwardOptions>({"forward", "--sealed", "web", "1:2"}).carriage, kSealed);
   EXPECT_EQ(Parsed<ForwardOptions>({"forward", "web", "1:2", "--inspected"}).carriage, kInspected);
+  EXPECT_EQ(Parsed<ProxyOptions>({"proxy", "web", "22"}).carriage, kSealedIfPossible);
+  EXPECT_EQ(Parsed<ProxyOptions>({"proxy", "--sealed", "web", "22"}).carriage, kSealed);
   EXPECT_EQ(Parsed<ShellOptions>({"shell", "web"}).carriage, kInspected);
   EXPECT_EQ(Parsed<ShellOptions>({"shell", "--sealed", "web"}).carriage, kSealed);
   EXPECT_EQ(Parsed<ExecOptions>({"exec", "web", "ls", "--sealed"}).carriage, kInspected);
@@ -94,6 +96,16 @@ TEST(CliTest, LanesAreAFewAndOfSealedForwards) {
   EXPECT_FALSE(ErrorOf({"forward", "--lanes", "17", "web", "1:2"}).empty());
   EXPECT_NE(ErrorOf({"forward", "--lanes", "2", "--inspected", "web", "1:2"}).find("one lane"),
             std::string::npos);
+}
+
+TEST(CliTest, ProxyAndForgetTakeWhatTheySay) {
+  const auto proxy = Parsed<ProxyOptions>({"proxy", "web", "db:5432", "--reason", "look"});
+  EXPECT_EQ(proxy.node, "web");
+  EXPECT_EQ(proxy.target, "db:5432");
+  EXPECT_EQ(proxy.reason, "look");
+  EXPECT_FALSE(ErrorOf({"proxy", "web"}).empty());
+  EXPECT_EQ(Parsed<ForgetOptions>({"forget", "web"}).node, "web");
+  EXPECT_FALSE(ErrorOf({"forget"}).empty());
 }
 
 TEST(CliTest, ListsTakeJson) {
@@ -116,7 +128,7 @@ TEST(CliTest, MistakesSayHowToGoOn) {
 
 TEST(CliTest, HelpBeginsWithExamplesForEveryCommand) {
   for (const char* command :
-       {"login", "shell", "exec", "forward", "nodes", "sessions", "terminate"}) {
+       {"login", "shell", "exec", "forward", "proxy", "forget", "nodes", "sessions", "terminate"}) {
     const std::string help = Parsed<HelpText>({command, "--help"}).text;
     const size_t examples = help.find("Examples:");
     const size_t usage = help.find("Usage: adit " + std::string(command));
@@ -125,6 +137,8 @@ TEST(CliTest, HelpBeginsWithExamplesForEveryCommand) {
     EXPECT_LT(examples, usage) << help;
   }
   EXPECT_NE(Parsed<HelpText>({"--help"}).text.find("Examples:"), std::string::npos);
+  const std::string proxy = Parsed<HelpText>({"proxy", "--help"}).text;
+  EXPECT_LT(proxy.find("ProxyCommand adit proxy %h %p"), proxy.find("Examples:"));
   EXPECT_EQ(Parsed<HelpText>({"--version"}).text.substr(0, 5), "adit ");
 }
 

@@ -14,63 +14,13 @@
 
 #include "engine/sim/sim_loop.h"
 #include "tests/unit/client/fake_node.h"
+#include "tests/unit/client/stream_peer.h"
 
 namespace client {
 namespace {
 
 using engine::sim::Faults;
 using engine::sim::SimLoop;
-
-// Peer is the other end of one of our standard streams.
-class Peer {
- public:
-  Peer(SimLoop& loop, engine::Socket socket)
-      : loop_(loop),
-        socket_(socket),
-        receive_op_(engine::Handler<engine::Received>::To<&Peer::OnReceived>(this)),
-        send_op_(engine::Handler<engine::Sent>::To<&Peer::OnSent>(this)),
-        close_op_(engine::Handler<engine::Closed>::To<&Peer::OnClosed>(this)) {}
-
-  void Read() { loop_.Receive(receive_op_, socket_, engine::ReceiveMode::kOnce); }
-  void Type(std::string text) {
-    typed_ = std::move(text);
-    const engine::ByteView bytes = engine::AsBytes(typed_);
-    loop_.Send(send_op_, socket_, {&bytes, 1}, engine::SendMode::kCopy);
-  }
-  void Finish() { loop_.Shutdown(socket_, engine::ShutdownSide::kSend); }
-  void Close(engine::CloseMode mode = engine::CloseMode::kOrderly) {
-    if (std::exchange(closing_, true)) return;
-    mode_ = mode;
-    loop_.Cancel(receive_op_);
-    if (!receive_op_.in_flight() && !send_op_.in_flight()) loop_.Close(close_op_, socket_, mode_);
-  }
-  bool idle() const {
-    return !receive_op_.in_flight() && !send_op_.in_flight() && !close_op_.in_flight();
-  }
-  bool sent() const { return !send_op_.in_flight(); }
-
-  std::string read;
-  size_t read_max = SIZE_MAX;
-
- private:
-  void OnReceived(engine::Received outcome) {
-    if (closing_) return loop_.Close(close_op_, socket_, mode_);
-    if (outcome.error != engine::IoError::kNone) return;
-    read += engine::AsText(outcome.data.bytes());
-    if (read.size() < read_max) Read();
-  }
-  void OnSent(engine::Sent) {}
-  void OnClosed(engine::Closed) {}
-
-  SimLoop& loop_;
-  engine::Socket socket_;
-  engine::ReceiveOp receive_op_;
-  engine::SendOp send_op_;
-  engine::CloseOp close_op_;
-  std::string typed_;
-  bool closing_ = false;
-  engine::CloseMode mode_{};
-};
 
 class RemoteProcessTest : public testing::Test, private RemoteProcess::Events {
  protected:
@@ -81,9 +31,9 @@ class RemoteProcessTest : public testing::Test, private RemoteProcess::Events {
     const auto out = loop_->ConnectedPair();
     const auto error = loop_->ConnectedPair();
     ours_ = {.in = in[0], .out = out[0], .error = error[0]};
-    in_ = std::make_unique<Peer>(*loop_, in[1]);
-    out_ = std::make_unique<Peer>(*loop_, out[1]);
-    error_ = std::make_unique<Peer>(*loop_, error[1]);
+    in_ = std::make_unique<StreamPeer>(*loop_, in[1]);
+    out_ = std::make_unique<StreamPeer>(*loop_, out[1]);
+    error_ = std::make_unique<StreamPeer>(*loop_, error[1]);
     out_->Read();
     error_->Read();
     node_ = std::make_unique<FakeNode>(*loop_);
@@ -100,7 +50,7 @@ class RemoteProcessTest : public testing::Test, private RemoteProcess::Events {
     process_->Stop();
     Run([this] { return process_->joined(); });
     EXPECT_TRUE(process_->joined());
-    for (Peer* peer : {in_.get(), out_.get(), error_.get()}) peer->Close();
+    for (StreamPeer* peer : {in_.get(), out_.get(), error_.get()}) peer->Close();
     std::vector<std::unique_ptr<engine::CloseOp>> closes;
     for (const engine::Socket socket : {ours_.in, ours_.out, ours_.error}) {
       closes.push_back(std::make_unique<engine::CloseOp>(
@@ -138,7 +88,7 @@ class RemoteProcessTest : public testing::Test, private RemoteProcess::Events {
 
   std::unique_ptr<SimLoop> loop_;
   StandardStreams ours_;
-  std::unique_ptr<Peer> in_, out_, error_;
+  std::unique_ptr<StreamPeer> in_, out_, error_;
   std::unique_ptr<FakeNode> node_;
   std::unique_ptr<RemoteProcess> process_;
   std::optional<ProcessEnd> end_;
