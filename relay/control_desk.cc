@@ -42,8 +42,10 @@ void ControlDesk::HandleRequest(uint32_t loop_index, engine::HttpRequest request
                                 std::function<void(engine::HttpResponse)> reply) {
   const bool taken = thread_->Ask(
       [this, loop_index, request = std::move(request), source = std::move(source_address), reply] {
-        engine::HttpResponse response = api_.Handle(request, source, UnixNowMs());
-        Answer(loop_index, [reply, response = std::move(response)] { reply(response); });
+        api_.Handle(
+            request, source, UnixNowMs(), [this, loop_index, reply](engine::HttpResponse response) {
+              Answer(loop_index, [reply, response = std::move(response)] { reply(response); });
+            });
       });
   if (taken) return;
   engine::HttpResponse busy;

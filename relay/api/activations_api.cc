@@ -49,7 +49,7 @@ NewActivation MakeActivation(int64_t now_unix_ms, int64_t expires_unix_ms,
   return made;
 }
 
-std::optional<ApiError> CreateActivation(ApiContext& context, ApiCall& call) {
+ApiOutcome CreateActivation(ApiContext& context, ApiCall& call) {
   ApiInput input(call.input);
   const std::string role = input.Line("IamRole", Presence::kOptional, 0, 64);
   const std::string description = input.Line("Description", Presence::kOptional, 0, 256);
@@ -75,7 +75,7 @@ std::optional<ApiError> CreateActivation(ApiContext& context, ApiCall& call) {
   return std::nullopt;
 }
 
-std::optional<ApiError> EnrollNode(ApiContext& context, ApiCall& call) {
+ApiOutcome EnrollNode(ApiContext& context, ApiCall& call) {
   ApiInput input(call.input);
   const std::string activation_id = input.Text("ActivationId", Presence::kRequired, 1, 64);
   const std::string code = input.Text("ActivationCode", Presence::kRequired, 1, 256);

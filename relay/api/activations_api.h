@@ -7,8 +7,8 @@
 
 namespace relay {
 
-std::optional<ApiError> CreateActivation(ApiContext& context, ApiCall& call);
-std::optional<ApiError> EnrollNode(ApiContext& context, ApiCall& call);
+ApiOutcome CreateActivation(ApiContext& context, ApiCall& call);
+ApiOutcome EnrollNode(ApiContext& context, ApiCall& call);
 
 // NewActivation is an activation with a fresh id and code. The code is secret and told once.
 struct NewActivation {

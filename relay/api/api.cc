@@ -84,8 +84,13 @@ ApiError LogStoreFailure(const absl::Status& status) {
 struct Api::Route {
   std::string_view target;
   enum class Proof : uint8_t { kSignature, kInBody } proof;
-  Operation operation;
+  ApiOutcome (*operation)(ApiContext& context, ApiCall& call);
   std::span<const char* const> audited;
+};
+
+struct Api::Pending {
+  ApiCall call;
+  Reply reply;
 };
 
 const Api::Route* Api::FindRoute(std::string_view target) {
@@ -108,24 +113,29 @@ const Api::Route* Api::FindRoute(std::string_view target) {
 Api::Api(Store& store, Broker& broker, const NodeCertificates& certificates, std::string advertise)
     : context_{store, broker, certificates, std::move(advertise)} {}
 
-HttpResponse Api::Handle(const HttpRequest& request, std::string_view source_ip,
-                         int64_t now_unix_ms) {
+void Api::Handle(const HttpRequest& request, std::string_view source_ip, int64_t now_unix_ms,
+                 Reply reply) {
   const bool reads = request.method == "GET" || request.method == "HEAD";
-  if (request.path() == "/healthz" && reads) return TextResponse(200, "ok\n");
-  if (request.path() != "/") return TextResponse(404, "There is nothing here.\n");
+  if (request.path() == "/healthz" && reads) return reply(TextResponse(200, "ok\n"));
+  if (request.path() != "/") return reply(TextResponse(404, "There is nothing here.\n"));
   if (request.method != "POST") {
     HttpResponse response = TextResponse(405, "This is the API of an adit-relay: POST only.\n");
     response.headers.Add("Allow", "POST");
-    return response;
+    return reply(std::move(response));
   }
-  return Call(request, source_ip, now_unix_ms);
+  Call(request, source_ip, now_unix_ms, std::move(reply));
 }
 
-HttpResponse Api::Call(const HttpRequest& request, std::string_view source_ip,
-                       int64_t now_unix_ms) {
+void Api::Call(const HttpRequest& request, std::string_view source_ip, int64_t now_unix_ms,
+               Reply reply) {
   const std::string_view target = request.headers.Get("x-amz-target");
   const Route* route = FindRoute(target);
-  AuditRecord audit;
+  auto pending = std::make_shared<Pending>();
+  pending->reply = std::move(reply);
+  ApiCall& call = pending->call;
+  call.source_ip = source_ip;
+  call.now_unix_ms = now_unix_ms;
+  AuditRecord& audit = call.audit;
   audit.time_unix_ms = now_unix_ms;
   audit.event_name = target.empty() ? "Unknown" : EventName(target);
   if (target.starts_with("Adit.")) audit.event_source = "adit";
@@ -135,7 +145,6 @@ HttpResponse Api::Call(const HttpRequest& request, std::string_view source_ip,
 
   // An unknown operation is told only to those who may call known ones.
   const bool is_signed = route == nullptr || route->proof == Route::Proof::kSignature;
-  Caller caller;
   std::optional<ApiError> error;
   if (is_signed) {
     std::variant<Caller, ApiError> proven =
@@ -143,40 +152,40 @@ HttpResponse Api::Call(const HttpRequest& request, std::string_view source_ip,
     if (auto* refused = std::get_if<ApiError>(&proven)) {
       error = std::move(*refused);
     } else {
-      caller = std::get<Caller>(std::move(proven));
-      audit.principal = caller.principal;
-      audit.user_name = caller.user_name;
-      audit.access_key_id = caller.access_key_id;
+      call.caller = std::get<Caller>(std::move(proven));
+      audit.principal = call.caller.principal;
+      audit.user_name = call.caller.user_name;
+      audit.access_key_id = call.caller.access_key_id;
     }
   }
-  const bool nobody = audit.principal.empty();
-  if (nobody && !gate_.Open(now_unix_ms)) {
-    return ErrorResponse({"ThrottlingException", "Rate exceeded"}, audit.request_id);
+  if (audit.principal.empty() && !gate_.Open(now_unix_ms)) {
+    return pending->reply(
+        ErrorResponse({"ThrottlingException", "Rate exceeded"}, audit.request_id));
   }
   if (!error.has_value() && route == nullptr) {
     error = ApiError{"UnknownOperationException", ""};
   }
-  Json output = Json::object();
-  if (!error.has_value()) error = Run(*route, request, caller, output, audit);
-  if (!error.has_value()) return JsonResponse(200, output, audit.request_id);
-  if (nobody) {
-    gate_.Failed(now_unix_ms);
-    if (const uint64_t count = gate_.TakeRefused(); count > 0) {
-      audit.additional.emplace_back("refusedWithoutRecord", std::to_string(count));
-    }
-  }
-  return Deny(*error, audit);
+  if (!error.has_value()) error = ParseBody(request.body, call.input);
+  if (error.has_value()) return Deny(*pending, *error);
+  audit.request_parameters = AuditedParameters(call.input, route->audited);
+  Run(std::move(pending), route->operation);
 }
 
-std::optional<ApiError> Api::Run(const Route& route, const HttpRequest& request,
-                                 const Caller& caller, Json& output, AuditRecord& audit) {
-  Json input;
-  if (std::optional<ApiError> error = ParseBody(request.body, input)) return error;
-  audit.request_parameters = AuditedParameters(input, route.audited);
+void Api::Run(std::shared_ptr<Pending> pending, const ApiStep& step) {
   Store& store = context_.store;
-  if (absl::Status status = store.Begin(); !status.ok()) return LogStoreFailure(status);
-  ApiCall call{input, caller, audit.source_ip, audit.time_unix_ms, output, audit};
-  std::optional<ApiError> error = route.operation(context_, call);
+  AuditRecord& audit = pending->call.audit;
+  if (absl::Status status = store.Begin(); !status.ok()) {
+    return Deny(*pending, LogStoreFailure(status));
+  }
+  const ApiOutcome outcome = step(context_, pending->call);
+  if (outcome.waits()) {
+    store.Rollback();
+    return outcome.Ask([this, pending](int64_t now_unix_ms, const ApiStep& next) {
+      pending->call.now_unix_ms = now_unix_ms;
+      Run(pending, next);
+    });
+  }
+  std::optional<ApiError> error = outcome.error();
   if (!error.has_value()) {
     if (absl::Status status = AppendAudit(store, audit); !status.ok()) {
       error = LogStoreFailure(status);
@@ -184,23 +193,30 @@ std::optional<ApiError> Api::Run(const Route& route, const HttpRequest& request,
   }
   if (error.has_value()) {
     store.Rollback();
-    audit.response_elements.clear();
-    return error;
+  } else if (absl::Status status = store.Commit(); !status.ok()) {
+    error = LogStoreFailure(status);
   }
-  if (absl::Status status = store.Commit(); !status.ok()) {
+  if (error.has_value()) {
     audit.response_elements.clear();
-    return LogStoreFailure(status);
+    return Deny(*pending, *error);
   }
-  return std::nullopt;
+  pending->reply(JsonResponse(200, pending->call.output, audit.request_id));
 }
 
-HttpResponse Api::Deny(const ApiError& error, AuditRecord& audit) {
+void Api::Deny(Pending& pending, const ApiError& error) {
+  AuditRecord& audit = pending.call.audit;
+  if (audit.principal.empty()) {
+    gate_.Failed(pending.call.now_unix_ms);
+    if (const uint64_t count = gate_.TakeRefused(); count > 0) {
+      audit.additional.emplace_back("refusedWithoutRecord", std::to_string(count));
+    }
+  }
   audit.error_code = error.code;
   audit.error_message = error.message;
   if (absl::Status status = AppendAudit(context_.store, audit); !status.ok()) {
-    return ErrorResponse(LogStoreFailure(status), audit.request_id);
+    return pending.reply(ErrorResponse(LogStoreFailure(status), audit.request_id));
   }
-  return ErrorResponse(error, audit.request_id);
+  pending.reply(ErrorResponse(error, audit.request_id));
 }
 
 absl::StatusOr<std::string> Api::RenewCertificate(std::string_view node_id,

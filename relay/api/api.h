@@ -5,10 +5,15 @@
 // Every call of the API leaves one audit record, allowed or denied, and is answered only when that
 // is on the disk. The one exception is FailureGate's: past it, calls that nobody in particular
 // makes are refused with ThrottlingException and counted in the next record.
+//
+// An operation that has to ask somebody else first, as a sealed session's node, waits between two
+// steps; meanwhile nothing is blocked and no transaction is open.
 
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -25,10 +30,14 @@ class Api {
   // Requires: store and broker outlive the API. `advertise` is HOST:PORT.
   Api(Store& store, Broker& broker, const NodeCertificates& certificates, std::string advertise);
 
-  // Handle answers one request. It never fails: errors are answers. It is synchronous and waits for
-  // the disk.
-  engine::HttpResponse Handle(const engine::HttpRequest& request, std::string_view source_ip,
-                              int64_t now_unix_ms);
+  // Reply takes the answer to a request.
+  using Reply = std::function<void(engine::HttpResponse)>;
+
+  // Handle answers one request, by one call of `reply`: before it returns, after waiting for the
+  // disk, or later, when the operation has to wait for somebody else. It never fails: errors are
+  // answers.
+  void Handle(const engine::HttpRequest& request, std::string_view source_ip, int64_t now_unix_ms,
+              Reply reply);
 
   // RenewCertificate is for a node's link, which its present certificate has proven. NotFound: the
   // node is not registered any more. InvalidArgument: the request is no good. Other errors: the
@@ -39,12 +48,12 @@ class Api {
  private:
   struct Route;
   static const Route* FindRoute(std::string_view target);
+  struct Pending;  // A call that is not answered yet.
 
-  engine::HttpResponse Call(const engine::HttpRequest& request, std::string_view source_ip,
-                            int64_t now_unix_ms);
-  std::optional<ApiError> Run(const Route& route, const engine::HttpRequest& request,
-                              const Caller& caller, nlohmann::json& output, AuditRecord& audit);
-  engine::HttpResponse Deny(const ApiError& error, AuditRecord& audit);
+  void Call(const engine::HttpRequest& request, std::string_view source_ip, int64_t now_unix_ms,
+            Reply reply);
+  void Run(std::shared_ptr<Pending> pending, const ApiStep& step);
+  void Deny(Pending& pending, const ApiError& error);
 
   ApiContext context_;
   FailureGate gate_;

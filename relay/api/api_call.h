@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
+#include <functional>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "relay/access/api_error.h"
@@ -30,16 +32,49 @@ struct ApiContext {
 // operation returns no error. Audit is the record of the call: who, when, from where and with which
 // parameters is in it already; the operation adds what came of it, never a secret.
 struct ApiCall {
-  const nlohmann::json& input;  // An object.
-  const Caller& caller;         // Empty members if the operation is not signed.
+  nlohmann::json input = nlohmann::json::object();
+  Caller caller;  // Empty members if the operation is not signed.
   std::string source_ip;
-  int64_t now_unix_ms = 0;
-  nlohmann::json& output;
-  AuditRecord& audit;
+  int64_t now_unix_ms = 0;  // When the step that runs began.
+  nlohmann::json output = nlohmann::json::object();
+  AuditRecord audit;
 };
 
-// Operation runs inside a transaction of the store, which is kept if it returns no error.
-using Operation = std::optional<ApiError> (*)(ApiContext& context, ApiCall& call);
+class ApiOutcome;
+
+// ApiStep is an operation, or what is left of one that waited. It runs inside a transaction of the
+// store, which is kept if it returns no error.
+using ApiStep = std::function<ApiOutcome(ApiContext& context, ApiCall& call)>;
+
+// ApiResume goes on with a call that waits. Called once, on the API's thread, and not inside a
+// transaction.
+using ApiResume = std::function<void(int64_t now_unix_ms, ApiStep next)>;
+
+// ApiOutcome is how a step ended: the call is done, it is refused, or it waits for an answer from
+// outside, such as a node's.
+class [[nodiscard]] ApiOutcome {
+ public:
+  // Implicit, so that an operation just returns std::nullopt when it is done, or the error.
+  ApiOutcome(std::nullopt_t) {}
+  ApiOutcome(ApiError error) : error_(std::move(error)) {}
+  ApiOutcome(std::optional<ApiError> error) : error_(std::move(error)) {}
+
+  // Wait: the transaction of this step is dropped, then `ask` is called with the function that goes
+  // on. Whoever keeps that function bounds how many there are, and for how long.
+  static ApiOutcome Wait(std::function<void(ApiResume)> ask) {
+    ApiOutcome outcome(std::nullopt);
+    outcome.ask_ = std::move(ask);
+    return outcome;
+  }
+
+  bool waits() const { return ask_ != nullptr; }
+  void Ask(ApiResume resume) const { ask_(std::move(resume)); }
+  const std::optional<ApiError>& error() const { return error_; }
+
+ private:
+  std::optional<ApiError> error_;
+  std::function<void(ApiResume)> ask_;
+};
 
 // LogStoreFailure writes the reason to the log and returns the answer that does not tell it.
 ApiError LogStoreFailure(const absl::Status& status);

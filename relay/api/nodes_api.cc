@@ -77,7 +77,7 @@ bool Matches(const Node& node, bool connected, const std::vector<ApiInput::Filte
 
 }  // namespace
 
-std::optional<ApiError> DescribeInstanceInformation(ApiContext& context, ApiCall& call) {
+ApiOutcome DescribeInstanceInformation(ApiContext& context, ApiCall& call) {
   ApiInput input(call.input);
   std::vector<ApiInput::Filter> filters =
       input.Filters("Filters", "Key", "Values", kFiltersCountMax);
@@ -121,7 +121,7 @@ std::optional<ApiError> DescribeInstanceInformation(ApiContext& context, ApiCall
   }
 }
 
-std::optional<ApiError> GetConnectionStatus(ApiContext& context, ApiCall& call) {
+ApiOutcome GetConnectionStatus(ApiContext& context, ApiCall& call) {
   ApiInput input(call.input);
   const std::string target = input.Line("Target", Presence::kRequired, 1, 400);
   if (input.error().has_value()) return input.error();

@@ -6,7 +6,7 @@
 
 namespace relay {
 
-std::optional<ApiError> DescribeInstanceInformation(ApiContext& context, ApiCall& call);
-std::optional<ApiError> GetConnectionStatus(ApiContext& context, ApiCall& call);
+ApiOutcome DescribeInstanceInformation(ApiContext& context, ApiCall& call);
+ApiOutcome GetConnectionStatus(ApiContext& context, ApiCall& call);
 
 }  // namespace relay

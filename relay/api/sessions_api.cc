@@ -134,7 +134,7 @@ std::optional<ApiError> ApplyFilter(const ApiInput::Filter& filter, SessionQuery
 
 }  // namespace
 
-std::optional<ApiError> StartSession(ApiContext& context, ApiCall& call) {
+ApiOutcome StartSession(ApiContext& context, ApiCall& call) {
   ApiInput input(call.input);
   StartRequest request;
   request.node_id = input.Text("Target", Presence::kRequired, 1, 400);
@@ -174,7 +174,7 @@ std::optional<ApiError> StartSession(ApiContext& context, ApiCall& call) {
   return std::nullopt;
 }
 
-std::optional<ApiError> TerminateSession(ApiContext& context, ApiCall& call) {
+ApiOutcome TerminateSession(ApiContext& context, ApiCall& call) {
   ApiInput input(call.input);
   const std::string id = input.Line("SessionId", Presence::kRequired, 1, 96);
   if (input.error().has_value()) return input.error();
@@ -186,7 +186,7 @@ std::optional<ApiError> TerminateSession(ApiContext& context, ApiCall& call) {
   return std::nullopt;
 }
 
-std::optional<ApiError> DescribeSessions(ApiContext& context, ApiCall& call) {
+ApiOutcome DescribeSessions(ApiContext& context, ApiCall& call) {
   ApiInput input(call.input);
   SessionQuery query;
   query.over = input.Choice("State", Presence::kRequired, {"History", "Active"}) == "History";

@@ -6,8 +6,8 @@
 
 namespace relay {
 
-std::optional<ApiError> StartSession(ApiContext& context, ApiCall& call);
-std::optional<ApiError> TerminateSession(ApiContext& context, ApiCall& call);
-std::optional<ApiError> DescribeSessions(ApiContext& context, ApiCall& call);
+ApiOutcome StartSession(ApiContext& context, ApiCall& call);
+ApiOutcome TerminateSession(ApiContext& context, ApiCall& call);
+ApiOutcome DescribeSessions(ApiContext& context, ApiCall& call);
 
 }  // namespace relay
