@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <span>
 
+#include "engine/base/check.h"
+
 namespace relay {
 namespace {
 
@@ -60,6 +62,7 @@ struct Document {
   std::string_view name;
   std::span<const Parameter> parameters;
   SessionPlan (*fill)(Values&);
+  CarriageRule carriages = CarriageRule::kEither;
 };
 
 constexpr Document kDocuments[] = {
@@ -90,6 +93,11 @@ std::string_view NameOf(std::string_view name) {
   if (!name.starts_with("arn:")) return name;
   const size_t at = name.find(kMark);
   return at == std::string_view::npos ? name : name.substr(at + kMark.size());
+}
+
+const Document* FindDocument(std::string_view name) {
+  const auto* found = std::ranges::find(kDocuments, NameOf(name), &Document::name);
+  return found == std::end(kDocuments) ? nullptr : found;
 }
 
 absl::StatusOr<Values> CheckParameters(const Document& document,
@@ -129,14 +137,33 @@ absl::StatusOr<Values> CheckParameters(const Document& document,
 
 absl::StatusOr<SessionPlan> ResolveDocument(std::string_view name,
                                             const DocumentParameters& parameters) {
-  const std::string_view wanted = NameOf(name);
-  for (const Document& document : kDocuments) {
-    if (document.name != wanted) continue;
-    absl::StatusOr<Values> values = CheckParameters(document, parameters);
-    if (!values.ok()) return values.status();
-    return document.fill(*values);
+  const Document* document = FindDocument(name);
+  if (document == nullptr) {
+    return absl::NotFoundError("Document with name " + std::string(NameOf(name)) +
+                               " does not exist.");
   }
-  return absl::NotFoundError("Document with name " + std::string(wanted) + " does not exist.");
+  absl::StatusOr<Values> values = CheckParameters(*document, parameters);
+  if (!values.ok()) return values.status();
+  return document->fill(*values);
+}
+
+CarriageRule CarriagesOf(std::string_view document) {
+  const Document* found = FindDocument(document);
+  CHECK(found != nullptr);
+  return found->carriages;
+}
+
+absl::StatusOr<Carriage> ChooseCarriage(CarriageRule rule, std::optional<Carriage> asked) {
+  const Carriage chosen = asked.value_or(Carriage::kInspected);
+  if (chosen == Carriage::kSealed && rule == CarriageRule::kInspectedOnly) {
+    return absl::FailedPreconditionError(
+        "The document wants its sessions to be seen by the relay; ask for an inspected one.");
+  }
+  if (chosen == Carriage::kInspected && rule == CarriageRule::kSealedOnly) {
+    return absl::FailedPreconditionError(
+        "The document wants its sessions to be sealed from the relay; ask for a sealed one.");
+  }
+  return chosen;
 }
 
 }  // namespace relay

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,5 +27,19 @@ inline constexpr std::string_view kShellDocument = "SSM-SessionManagerRunShell";
 // unknown or malformed; the text says which.
 absl::StatusOr<SessionPlan> ResolveDocument(std::string_view name,
                                             const DocumentParameters& parameters);
+
+// Carriage is how a session's bytes travel: in frames that the relay reads, or in TLS from client
+// to node, which the relay only joins.
+enum class Carriage : uint8_t { kInspected, kSealed };
+enum class CarriageRule : uint8_t { kEither, kInspectedOnly, kSealedOnly };
+
+// CarriagesOf is what a document allows. Requires: ResolveDocument knows it.
+CarriageRule CarriagesOf(std::string_view document);
+
+// ChooseCarriage is the one place where it is decided. A client that does not say, as those of AWS
+// do not, can do `inspected` only; one of ours asks for `sealed` for ports, and for shells and
+// commands if its user wants so. FailedPrecondition: the rule does not allow what is asked for; the
+// text says so.
+absl::StatusOr<Carriage> ChooseCarriage(CarriageRule rule, std::optional<Carriage> asked);
 
 }  // namespace relay

@@ -81,5 +81,30 @@ TEST(Documents, ParametersOutsideTheirLimitsAreInvalid) {
   EXPECT_EQ(CodeOf(command, {{"command", {std::string(8 * 1024 + 1, 'c')}}}), kInvalid);
 }
 
+TEST(Documents, WhoDoesNotAskForACarriageIsInspected) {
+  EXPECT_EQ(*ChooseCarriage(CarriageRule::kEither, std::nullopt), Carriage::kInspected);
+  EXPECT_EQ(*ChooseCarriage(CarriageRule::kEither, Carriage::kInspected), Carriage::kInspected);
+  EXPECT_EQ(*ChooseCarriage(CarriageRule::kEither, Carriage::kSealed), Carriage::kSealed);
+}
+
+TEST(Documents, ACarriageThatADocumentDoesNotAllowIsRefusedAndNeverReplaced) {
+  const auto refused = [](CarriageRule rule, std::optional<Carriage> asked) {
+    return absl::IsFailedPrecondition(ChooseCarriage(rule, asked).status());
+  };
+  EXPECT_TRUE(refused(CarriageRule::kInspectedOnly, Carriage::kSealed));
+  EXPECT_TRUE(refused(CarriageRule::kSealedOnly, Carriage::kInspected));
+  EXPECT_TRUE(refused(CarriageRule::kSealedOnly, std::nullopt));
+  EXPECT_EQ(*ChooseCarriage(CarriageRule::kSealedOnly, Carriage::kSealed), Carriage::kSealed);
+  EXPECT_EQ(*ChooseCarriage(CarriageRule::kInspectedOnly, std::nullopt), Carriage::kInspected);
+}
+
+TEST(Documents, EveryBuiltInDocumentMayBeSealedOrInspected) {
+  for (const char* name :
+       {"", "AWS-StartNonInteractiveCommand", "AWS-StartInteractiveCommand",
+        "AWS-StartPortForwardingSession", "AWS-StartPortForwardingSessionToRemoteHost"}) {
+    EXPECT_EQ(CarriagesOf(name), CarriageRule::kEither) << name;
+  }
+}
+
 }  // namespace
 }  // namespace relay
