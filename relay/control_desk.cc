@@ -10,16 +10,33 @@ namespace relay {
 
 using engine::UnixNowMs;
 
+namespace {
+
+constexpr const char* kStoreFailed = "the relay cannot write its store; see its log";
+
+// Unavailable is the API's answer when the request was not carried out, and may be tried again.
+engine::HttpResponse Unavailable(const std::string& type, const std::string& message) {
+  engine::HttpResponse response;
+  response.status = 503;
+  response.headers.Set("Content-Type", "application/x-amz-json-1.1");
+  response.body = R"({"__type":")" + type + R"(","message":")" + message + "\"}";
+  return response;
+}
+
+}  // namespace
+
 ControlDesk::ControlDesk(std::unique_ptr<SqliteStore> store, engine::crypto::Issuer authority,
                          std::string advertise, std::function<void()> tick)
     : store_(std::move(store)),
       certificates_(std::move(authority)),
       broker_(*store_, directory_),
       api_(*store_, broker_, certificates_, std::move(advertise)),
-      thread_(std::make_unique<ControlThread>([this, tick = std::move(tick)] {
-        broker_.Tick(UnixNowMs());
-        tick();
-      })) {}
+      thread_(std::make_unique<ControlThread>(
+          [this, tick = std::move(tick)] {
+            broker_.Tick(UnixNowMs());
+            tick();
+          },
+          ControlThread::Batch{[this] { BeginBatch(); }, [this] { EndBatch(); }})) {}
 
 ControlDesk::~ControlDesk() {
   thread_.reset();
@@ -28,37 +45,69 @@ ControlDesk::~ControlDesk() {
 
 absl::Status ControlDesk::Open(std::vector<LoopThread*> loops) {
   loops_ = loops;
+  answers_.resize(loops.size());
   directory_.SetLoops(std::move(loops));
   return broker_.EndLeftovers(UnixNowMs());
 }
 
-void ControlDesk::Answer(uint32_t loop_index, std::function<void()> answer) {
-  static_cast<void>(
-      loops_[loop_index]->Post([answer = std::move(answer)](Switchboard&) { answer(); }));
+// ------------------------------------------------- what tasks have in common
+//
+// What the tasks of a batch change goes to the disk with one wait for all of them, and their
+// answers leave after that, in one letter for each loop.
+
+void ControlDesk::BeginBatch() {
+  const absl::Status status = store_->OpenGroup();
+  // Each change is kept by itself then, and says what is wrong.
+  if (!status.ok()) LogStoreFailure(status);
 }
+
+void ControlDesk::EndBatch() {
+  const absl::Status status = store_->CloseGroup();
+  if (!status.ok()) LogStoreFailure(status);
+  for (size_t i = 0; i < answers_.size(); ++i) {
+    if (answers_[i].empty()) continue;
+    static_cast<void>(loops_[i]->Post([answers = std::exchange(answers_[i], {})](Switchboard&) {
+      for (const auto& answer : answers) answer();
+    }));
+  }
+}
+
+void ControlDesk::LogStoreFailure(const absl::Status& status) {
+  engine::log::Write(engine::log::Level::kError, "store_failed",
+                     {{"at", "batch"}, {"why", status.ToString()}});
+}
+
+void ControlDesk::Answer(uint32_t loop_index, std::function<void()> answer,
+                         std::function<void()> lost) {
+  const auto add = [this, loop_index](std::function<void()> task) {
+    return [this, loop_index, task = std::move(task)] { answers_[loop_index].push_back(task); };
+  };
+  store_->AfterCommit(add(std::move(answer)), add(std::move(lost)));
+}
+
+// ------------------------------------------------------------------- tasks
 
 void ControlDesk::HandleRequest(uint32_t loop_index, engine::HttpRequest request,
                                 std::string source_address,
                                 std::function<void(engine::HttpResponse)> reply) {
   const bool taken = thread_->Ask(
       [this, loop_index, request = std::move(request), source = std::move(source_address), reply] {
-        api_.Handle(
-            request, source, UnixNowMs(), [this, loop_index, reply](engine::HttpResponse response) {
-              Answer(loop_index, [reply, response = std::move(response)] { reply(response); });
-            });
+        api_.Handle(request, source, UnixNowMs(),
+                    [this, loop_index, reply](engine::HttpResponse response) {
+                      Answer(
+                          loop_index, [reply, response = std::move(response)] { reply(response); },
+                          [reply] { reply(Unavailable("InternalServerError", kStoreFailed)); });
+                    });
       });
   if (taken) return;
-  engine::HttpResponse busy;
-  busy.status = 503;
-  busy.headers.Set("Content-Type", "application/x-amz-json-1.1");
-  busy.body = R"({"__type":"ThrottlingException","message":"Rate exceeded"})";
-  Answer(loop_index, [reply, busy = std::move(busy)] { reply(busy); });
+  static_cast<void>(loops_[loop_index]->Post(
+      [reply](Switchboard&) { reply(Unavailable("ThrottlingException", "Rate exceeded")); }));
 }
 
 void ControlDesk::NodeConnected(NodeArrival arrival, std::function<void(absl::Status)> admitted) {
   thread_->Tell([this, arrival = std::move(arrival), admitted = std::move(admitted)] {
-    const bool replaces =
-        directory_.NodeArrived(arrival.node_id, arrival.loop_index, arrival.link_serial);
+    const bool replaces = directory_.NodeArrived(
+        arrival.node_id, {arrival.loop_index, arrival.link_serial, arrival.is_sealing});
     const absl::Status status = broker_.NodeConnected({.node_id = arrival.node_id,
                                                        .name = arrival.name,
                                                        .platform = arrival.platform,
@@ -72,14 +121,16 @@ void ControlDesk::NodeConnected(NodeArrival arrival, std::function<void(absl::St
                         {"from", arrival.source_address},
                         {"replaces_a_link", replaces ? "yes" : "no"},
                         {"admitted", status.ok() ? "yes" : "no"}});
-    Answer(arrival.loop_index, [admitted, status] { admitted(status); });
+    Answer(
+        arrival.loop_index, [admitted, status] { admitted(status); },
+        [admitted] { admitted(absl::UnavailableError(kStoreFailed)); });
   });
 }
 
 void ControlDesk::NodeDisconnected(std::string node_id, uint64_t link_serial, std::string reason) {
   thread_->Tell([this, node_id = std::move(node_id), link_serial, reason = std::move(reason)] {
     directory_.NodeLeft(node_id, link_serial);
-    broker_.NodeDisconnected(node_id, reason, UnixNowMs());
+    broker_.NodeDisconnected(node_id, link_serial, reason, UnixNowMs());
     engine::log::Write(engine::log::Level::kInfo, "node_disconnected",
                        {{"node", node_id}, {"why", reason}});
   });
@@ -91,7 +142,40 @@ void ControlDesk::RenewCertificate(uint32_t loop_index, std::string node_id,
   thread_->Tell([this, loop_index, node_id = std::move(node_id), request = std::move(request_pem),
                  reply = std::move(reply)] {
     absl::StatusOr<std::string> certificate = api_.RenewCertificate(node_id, request, UnixNowMs());
-    Answer(loop_index, [reply, certificate = std::move(certificate)] { reply(certificate); });
+    Answer(
+        loop_index, [reply, certificate = std::move(certificate)] { reply(certificate); },
+        [reply] { reply(absl::UnavailableError(kStoreFailed)); });
+  });
+}
+
+void ControlDesk::NodeSaid(std::string node_id, engine::ControlMessage message) {
+  thread_->Tell([this, node_id = std::move(node_id), message = std::move(message)] {
+    const int64_t now = UnixNowMs();
+    if (const auto* answer = std::get_if<engine::SessionAnswer>(&message)) {
+      broker_.NodeAnswered(node_id, *answer, now);
+    } else if (const auto* over = std::get_if<engine::SessionOver>(&message)) {
+      broker_.NodeEndedSession(node_id, *over, now);
+    } else if (const auto* news = std::get_if<engine::StreamNews>(&message)) {
+      broker_.NodeToldOfStream(node_id, *news, now);
+    }
+  });
+}
+
+void ControlDesk::NewsMissed(std::string node_id, uint64_t count) {
+  thread_->Tell([this, node_id = std::move(node_id), count] {
+    broker_.NodeNewsMissed(node_id, count, UnixNowMs());
+  });
+}
+
+void ControlDesk::LaneJoined(LaneId lane, std::string source_address) {
+  thread_->Tell([this, lane = std::move(lane), source = std::move(source_address)] {
+    broker_.LaneJoined(lane, source, UnixNowMs());
+  });
+}
+
+void ControlDesk::LaneEnded(LaneId lane, LaneEnd end) {
+  thread_->Tell([this, lane = std::move(lane), end = std::move(end)] {
+    broker_.LaneEnded(lane, end, UnixNowMs());
   });
 }
 

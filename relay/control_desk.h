@@ -35,6 +35,10 @@ class ControlDesk final : public ControlPort {
   void NodeDisconnected(std::string node_id, uint64_t link_serial, std::string reason) override;
   void RenewCertificate(uint32_t loop_index, std::string node_id, std::string request_pem,
                         std::function<void(absl::StatusOr<std::string>)> reply) override;
+  void NodeSaid(std::string node_id, engine::ControlMessage message) override;
+  void NewsMissed(std::string node_id, uint64_t count) override;
+  void LaneJoined(LaneId lane, std::string source_address) override;
+  void LaneEnded(LaneId lane, LaneEnd end) override;
   void SessionJoined(std::string session_id, std::string source_address) override;
   void SessionEnded(std::string session_id, std::string reason, uint64_t to_node_bytes,
                     uint64_t to_client_bytes) override;
@@ -44,7 +48,12 @@ class ControlDesk final : public ControlPort {
                     uint64_t to_client_bytes) override;
 
  private:
-  void Answer(uint32_t loop_index, std::function<void()> answer);
+  void BeginBatch();
+  void EndBatch();
+  static void LogStoreFailure(const absl::Status& status);
+  // Answer runs `answer` on a loop once what the task changed is on the disk, or else `lost`. For
+  // tasks of the control thread.
+  void Answer(uint32_t loop_index, std::function<void()> answer, std::function<void()> lost);
 
   std::unique_ptr<SqliteStore> store_;
   NodeCertificates certificates_;
@@ -52,7 +61,8 @@ class ControlDesk final : public ControlPort {
   Broker broker_;
   Api api_;
   std::vector<LoopThread*> loops_;
-  std::unique_ptr<ControlThread> thread_;  // Last: its tasks use the others.
+  std::vector<std::vector<std::function<void()>>> answers_;  // Of this batch, by loop.
+  std::unique_ptr<ControlThread> thread_;                    // Last: its tasks use the others.
 };
 
 }  // namespace relay

@@ -7,7 +7,9 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <thread>
+#include <utility>
 
 namespace relay {
 
@@ -19,9 +21,20 @@ class ControlThread {
   static constexpr size_t kRequestsMax = 1024;
   static constexpr size_t kTellsHigh = 4096;
   static constexpr std::chrono::milliseconds kTickInterval{200};
+  // A batch ends when no task waits or one of these is reached: nobody's answer waits for long.
+  static constexpr size_t kBatchTasksMax = 256;
+  static constexpr std::chrono::milliseconds kBatchTimeMax{20};
+
+  // Batch is called around tasks that run one after another without a pause: what costs the same
+  // for one and for many (waiting for the disk) belongs into `end`.
+  struct Batch {
+    std::function<void()> begin = [] {};
+    std::function<void()> end = [] {};
+  };
 
   // `tick` runs on the thread every kTickInterval, also while tasks are waiting.
-  explicit ControlThread(std::function<void()> tick);
+  explicit ControlThread(std::function<void()> tick) : ControlThread(std::move(tick), Batch()) {}
+  ControlThread(std::function<void()> tick, Batch batch);
   ~ControlThread();  // Runs what was posted, then ends.
   ControlThread(const ControlThread&) = delete;
   ControlThread& operator=(const ControlThread&) = delete;
@@ -42,9 +55,15 @@ class ControlThread {
     bool is_asked = false;
   };
 
+  using Clock = std::chrono::steady_clock;
+
   void Run();
+  void RunBatch(Task task);
+  std::optional<Task> TakeTask(Clock::time_point end);  // One in the past does not wait.
+  bool is_ending();
 
   const std::function<void()> tick_;
+  const Batch batch_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Task> tasks_;  // From here on under mutex_.

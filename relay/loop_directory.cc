@@ -17,23 +17,22 @@ void PostOrLog(LoopThread& loop, std::function<void(Switchboard&)> task) {
 
 }  // namespace
 
-bool LoopDirectory::NodeArrived(const std::string& node_id, uint32_t loop_index,
-                                uint64_t link_serial) {
+bool LoopDirectory::NodeArrived(const std::string& node_id, const NodePlace& place) {
   const auto found = nodes_.find(node_id);
   const bool replaces = found != nodes_.end();
   if (replaces) {
-    PostOrLog(*loops_[found->second.loop_index],
-              [node_id, serial = found->second.serial](Switchboard& switchboard) {
+    PostOrLog(*loops_[found->second.loop],
+              [node_id, serial = found->second.link_serial](Switchboard& switchboard) {
                 switchboard.ReplaceNode(node_id, serial);
               });
   }
-  nodes_[node_id] = {loop_index, link_serial};
+  nodes_[node_id] = place;
   return replaces;
 }
 
 bool LoopDirectory::NodeLeft(const std::string& node_id, uint64_t link_serial) {
   const auto found = nodes_.find(node_id);
-  if (found == nodes_.end() || found->second.serial != link_serial) return false;
+  if (found == nodes_.end() || found->second.link_serial != link_serial) return false;
   nodes_.erase(found);
   return true;
 }
@@ -53,13 +52,13 @@ std::optional<uint32_t> LoopDirectory::Locate(const std::string& session_id) con
 std::optional<NodePlace> LoopDirectory::FindNode(std::string_view node_id) {
   const auto found = nodes_.find(std::string(node_id));
   if (found == nodes_.end()) return std::nullopt;
-  return NodePlace{found->second.loop_index};
+  return found->second;
 }
 
 void LoopDirectory::PrepareSession(const SessionGrant& grant) {
   const auto found = nodes_.find(grant.node_id);
   if (found == nodes_.end()) return;  // It left a moment ago: the client hears so when it joins.
-  const uint32_t loop_index = found->second.loop_index;
+  const uint32_t loop_index = found->second.loop;
   {
     const std::lock_guard lock(mutex_);
     sessions_[grant.session_id] = loop_index;
@@ -78,6 +77,27 @@ void LoopDirectory::EndSession(std::string_view session_id, std::string_view rea
   }
   PostOrLog(*loops_[loop_index], [id = std::string(session_id), why = std::string(reason)](
                                      Switchboard& switchboard) { switchboard.End(id, why); });
+}
+
+void LoopDirectory::TellNode(std::string_view node_id, const engine::ControlMessage& message) {
+  const auto found = nodes_.find(std::string(node_id));
+  if (found == nodes_.end()) return;
+  PostOrLog(*loops_[found->second.loop],
+            [id = std::string(node_id), message](Switchboard& switchboard) {
+              switchboard.TellNode(id, message);
+            });
+}
+
+bool LoopDirectory::AddLane(uint32_t loop, const LaneGrant& grant) {
+  return loops_[loop]->Post([grant](Switchboard& switchboard) { switchboard.AddLane(grant); });
+}
+
+void LoopDirectory::EndLanes(std::string_view session_id, std::string_view reason) {
+  // A session's lanes may be on all loops, and a loop that has none of them looks it up in vain.
+  for (LoopThread* loop : loops_) {
+    PostOrLog(*loop, [id = std::string(session_id), why = std::string(reason)](
+                         Switchboard& switchboard) { switchboard.EndLanes(id, why); });
+  }
 }
 
 }  // namespace relay

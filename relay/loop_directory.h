@@ -23,7 +23,7 @@ class LoopDirectory final : public DataPlane {
 
   // NodeArrived puts a link into the directory. Another one of the same node is closed: newest
   // wins. Returns true when there was one.
-  bool NodeArrived(const std::string& node_id, uint32_t loop_index, uint64_t link_serial);
+  bool NodeArrived(const std::string& node_id, const NodePlace& place);
 
   // NodeLeft removes a link. False when a newer one has taken its place already.
   bool NodeLeft(const std::string& node_id, uint64_t link_serial);
@@ -36,14 +36,14 @@ class LoopDirectory final : public DataPlane {
   std::optional<NodePlace> FindNode(std::string_view node_id) override;
   void PrepareSession(const SessionGrant& grant) override;
   void EndSession(std::string_view session_id, std::string_view reason) override;
+  void TellNode(std::string_view node_id, const engine::ControlMessage& message) override;
+  uint32_t loop_count() const override { return static_cast<uint32_t>(loops_.size()); }
+  bool AddLane(uint32_t loop, const LaneGrant& grant) override;
+  void EndLanes(std::string_view session_id, std::string_view reason) override;
 
  private:
-  struct NodeLink {
-    uint32_t loop_index;
-    uint64_t serial;
-  };
   std::vector<LoopThread*> loops_;
-  absl::flat_hash_map<std::string, NodeLink> nodes_;
+  absl::flat_hash_map<std::string, NodePlace> nodes_;
   mutable std::mutex mutex_;  // Guards sessions_.
   absl::flat_hash_map<std::string, uint32_t> sessions_;
 };

@@ -117,7 +117,7 @@ struct Relay::State {
     engine::TlsServerOptions options;
     options.identity = std::move(identity);
     options.client_authority_pem = authority->certificate.Pem();
-    options.protocols = {"adit/1", "http/1.1"};
+    options.protocols = {"adit/1", "adit-join/1", "http/1.1"};
     return options;
   }
   absl::Status StartLoops(int listener);

@@ -89,6 +89,11 @@ void SecureConnection::ReplaceProtocol(RecordProtocol& protocol) {
   protocol_ = &protocol;
 }
 
+void SecureConnection::HoldInput(bool is_held) {
+  input_is_held_ = is_held;
+  if (!is_held && phase_ == Phase::kOpen && !pumping_) SchedulePump(Duration::zero());
+}
+
 void SecureConnection::OutputReady() {
   // A send in flight pumps when it completes, and a pump on the stack goes on until all is said.
   const bool writes = phase_ == Phase::kOpen || phase_ == Phase::kDraining;
@@ -277,12 +282,13 @@ void SecureConnection::Pump() {
   pumping_ = false;
   if (!goes_on) return;
   if (close_requested_) return Drain({Kind::kClosedByUs, "closed"});
-  if (held_input_.empty()) StartReceive();
+  if (held_input_.empty() && !input_is_held_) StartReceive();
   ArmDeadline();
 }
 
 bool SecureConnection::PumpInput() {
   while (true) {
+    if (input_is_held_) return true;
     if (!held_input_.empty() && channel_->Receive(std::move(held_input_))) held_input_ = {};
     BufferRef plaintext;
     const TlsChannel::Outcome outcome = channel_->Read(plaintext);

@@ -105,6 +105,11 @@ class SecureConnection final : public RecordCarrier {
   // The old one must live until that call has returned, and not be asked for output any more.
   void ReplaceProtocol(RecordProtocol& protocol);
 
+  // HoldInput stops passing plaintext to the protocol, or goes on with it: for one that has no flow
+  // control of its own. What comes meanwhile waits here, at most one block and what the channel
+  // has, and then in the kernel; an end of the peer's is not seen either.
+  void HoldInput(bool is_held);
+
   void OutputReady() override;
   void CloseAfterOutput() override;
 
@@ -183,6 +188,7 @@ class SecureConnection final : public RecordCarrier {
   bool sent_last_ = false;                   // Draining: our end was sent.
   bool io_is_over_ = false;                  // Detaching: only timers are in flight.
   bool heard_peer_ = false;
+  bool input_is_held_ = false;
   bool pumping_ = false;  // Guards against re-entry from protocol handlers.
 
   ResolveOp resolve_op_;

@@ -85,6 +85,7 @@ class TlsChannel {
   // TakeUnread takes the ciphertext that was received and not read, in order: the peer has changed
   // over to something else than TLS. Read() must not be called any more.
   std::vector<BufferRef> TakeUnread() { return input_.TakeAll(); }
+  bool has_unread() const { return !input_.empty(); }
 
   // Write seals the pieces, in order, as exactly one record, which is added to the output. kOk: all
   // of it. kNeedMore: the handshake is not done. kNoBuffers, kOutputFull: nothing was taken.

@@ -9,6 +9,7 @@
 #include "relay/api/activations_api.h"
 #include "relay/api/api_input.h"
 #include "relay/api/nodes_api.h"
+#include "relay/api/sealed_api.h"
 #include "relay/api/sessions_api.h"
 #include "relay/broker/broker.h"
 #include "relay/store/identifiers.h"
@@ -25,7 +26,7 @@ namespace {
 // The members of a request that go into its audit record. What is not named here is not recorded:
 // a code or a key can never slip in.
 constexpr const char* kStartSessionAudited[] = {"Target", "DocumentName", "Reason", "Parameters"};
-constexpr const char* kTerminateSessionAudited[] = {"SessionId"};
+constexpr const char* kSessionAudited[] = {"SessionId"};
 constexpr const char* kDescribeAudited[] = {"State", "Filters", "InstanceInformationFilterList",
                                             "MaxResults"};
 constexpr const char* kTargetAudited[] = {"Target"};
@@ -97,13 +98,14 @@ const Api::Route* Api::FindRoute(std::string_view target) {
   using Proof = Route::Proof;
   static constexpr Route kRoutes[] = {
       {"AmazonSSM.StartSession", Proof::kSignature, StartSession, kStartSessionAudited},
-      {"AmazonSSM.TerminateSession", Proof::kSignature, TerminateSession, kTerminateSessionAudited},
+      {"AmazonSSM.TerminateSession", Proof::kSignature, TerminateSession, kSessionAudited},
       {"AmazonSSM.DescribeSessions", Proof::kSignature, DescribeSessions, kDescribeAudited},
       {"AmazonSSM.GetConnectionStatus", Proof::kSignature, GetConnectionStatus, kTargetAudited},
       {"AmazonSSM.DescribeInstanceInformation", Proof::kSignature, DescribeInstanceInformation,
        kDescribeAudited},
       {"AmazonSSM.CreateActivation", Proof::kSignature, CreateActivation, kCreateActivationAudited},
       {"Adit.EnrollNode", Proof::kInBody, EnrollNode, kEnrollNodeAudited},
+      {"Adit.OpenLane", Proof::kSignature, OpenLane, kSessionAudited},
   };
   const auto* route = std::find_if(std::begin(kRoutes), std::end(kRoutes),
                                    [&](const Route& r) { return r.target == target; });
@@ -180,10 +182,11 @@ void Api::Run(std::shared_ptr<Pending> pending, const ApiStep& step) {
   const ApiOutcome outcome = step(context_, pending->call);
   if (outcome.waits()) {
     store.Rollback();
-    return outcome.Ask([this, pending](int64_t now_unix_ms, const ApiStep& next) {
-      pending->call.now_unix_ms = now_unix_ms;
-      Run(pending, next);
-    });
+    return outcome.Ask(pending->call.now_unix_ms,
+                       [this, pending](int64_t now_unix_ms, const ApiStep& next) {
+                         pending->call.now_unix_ms = now_unix_ms;
+                         Run(pending, next);
+                       });
   }
   std::optional<ApiError> error = outcome.error();
   if (!error.has_value()) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -61,20 +62,24 @@ class [[nodiscard]] ApiOutcome {
 
   // Wait: the transaction of this step is dropped, then `ask` is called with the function that goes
   // on. Whoever keeps that function bounds how many there are, and for how long.
-  static ApiOutcome Wait(std::function<void(ApiResume)> ask) {
+  using Question = std::function<void(int64_t now_unix_ms, ApiResume resume)>;
+  static ApiOutcome Wait(Question ask) {
     ApiOutcome outcome(std::nullopt);
     outcome.ask_ = std::move(ask);
     return outcome;
   }
 
   bool waits() const { return ask_ != nullptr; }
-  void Ask(ApiResume resume) const { ask_(std::move(resume)); }
+  void Ask(int64_t now_unix_ms, ApiResume resume) const { ask_(now_unix_ms, std::move(resume)); }
   const std::optional<ApiError>& error() const { return error_; }
 
  private:
   std::optional<ApiError> error_;
-  std::function<void(ApiResume)> ask_;
+  Question ask_;
 };
+
+// What an audit record says in the place of a secret.
+inline constexpr std::string_view kHiddenValue = "Value hidden due to security reasons.";
 
 // LogStoreFailure writes the reason to the log and returns the answer that does not tell it.
 ApiError LogStoreFailure(const absl::Status& status);

@@ -7,6 +7,7 @@
 #include "engine/http/amz_date.h"
 #include "relay/api/api_input.h"
 #include "relay/api/page_token.h"
+#include "relay/api/sealed_api.h"
 #include "relay/broker/broker.h"
 #include "relay/store/store.h"
 
@@ -18,29 +19,11 @@ using Presence = ApiInput::Presence;
 
 constexpr int64_t kHistoryMs = int64_t{30} * 24 * 3600 * 1000;
 constexpr int64_t kSessionsPageDefault = 50;
-constexpr std::string_view kHidden = "Value hidden due to security reasons.";
 
 // IsNative is true of a request of our own client, which says so by its member `Adit`.
 bool IsNative(const Json& input) {
   const auto adit = input.find("Adit");
   return adit != input.end() && adit->is_object() && adit->value("Version", Json()) == 1;
-}
-
-ApiError ToError(const StartFailure& failure) {
-  using Kind = StartFailure::Kind;
-  switch (failure.kind) {
-    case Kind::kInvalidDocument:
-      return {"InvalidDocument", failure.text};
-    case Kind::kInvalidParameters:
-      return {"InvalidParameters", failure.text};
-    case Kind::kNotConnected:
-      return {"TargetNotConnected", failure.text};
-    case Kind::kTooMany:
-      return {"ThrottlingException", failure.text};
-    case Kind::kStore:
-      break;
-  }
-  return StoreFailure();
 }
 
 bool IsDocumentName(std::string_view name) {
@@ -158,6 +141,8 @@ ApiOutcome StartSession(ApiContext& context, ApiCall& call) {
   request.user_name = call.caller.user_name;
   request.principal = call.caller.principal;
   request.source_ip = call.source_ip;
+  if (std::optional<ApiError> error = ReadCarriage(call.input["Adit"], request)) return error;
+  if (request.carriage == Carriage::kSealed) return StartSealed(context, request);
   const std::variant<StartedSession, StartFailure> result =
       context.broker.StartSession(request, call.now_unix_ms);
   if (const auto* failure = std::get_if<StartFailure>(&result)) return ToError(*failure);
@@ -169,8 +154,11 @@ ApiOutcome StartSession(ApiContext& context, ApiCall& call) {
                  {"TokenValue", session.token},
                  {"StreamUrl", url},
                  {"Adit", {{"Loop", session.loop}, {"Carriage", "inspected"}}}};
-  call.audit.response_elements =
-      Json({{"sessionId", session.session_id}, {"tokenValue", kHidden}, {"streamUrl", url}}).dump();
+  call.audit.response_elements = Json({{"sessionId", session.session_id},
+                                       {"carriage", "inspected"},
+                                       {"tokenValue", kHiddenValue},
+                                       {"streamUrl", url}})
+                                     .dump();
   return std::nullopt;
 }
 

@@ -5,56 +5,37 @@
 //                          v                             v        v
 //                        failed                        terminated
 //
-// The data plane reports what happens on the links; every change is in the store, with its audit
-// record, before the call returns. Streams' records alone wait up to kStreamRecordsDelay, so that a
-// forwarded connection does not cost two writes to the disk.
+// Those are inspected sessions; sealed_state.h has the picture of the others. The data plane
+// reports what happens on the links; every change is in the store, with its audit record, before
+// the call returns. Streams' records alone wait a little: see SessionRecords.
 
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <variant>
-#include <vector>
 
 #include "absl/status/status.h"
-#include "relay/audit/audit_trail.h"
+#include "engine/wire/control.h"
 #include "relay/broker/data_plane.h"
 #include "relay/broker/documents.h"
+#include "relay/broker/sealed_state.h"
+#include "relay/broker/session_records.h"
+#include "relay/broker/session_wish.h"
 #include "relay/store/store.h"
 
 namespace relay {
-
-// StartRequest is an authenticated wish for a session.
-struct StartRequest {
-  std::string user_name;
-  std::string principal;
-  std::string source_ip;
-  std::string node_id;
-  std::string document;  // Empty: kShellDocument.
-  DocumentParameters parameters;
-  std::string reason;
-};
 
 struct StartedSession {
   std::string session_id;
   std::string token;  // Secret; the store has its SHA-256 only.
   uint32_t loop = 0;
-};
-
-struct StartFailure {
-  enum class Kind : uint8_t {
-    kInvalidDocument,
-    kInvalidParameters,
-    kNotConnected,
-    kTooMany,  // kLiveSessionsMax
-    kStore,
-  };
-  Kind kind;
-  std::string text;
 };
 
 // NodeConnection is what is known of a node's link when it is up.
@@ -72,10 +53,6 @@ class Broker {
   static constexpr std::chrono::hours kSessionMax{24};
   static constexpr std::chrono::seconds kEndReportMax{30};
   static constexpr size_t kLiveSessionsMax = 10'000;
-  static constexpr int64_t kStreamRecordsDelayMs = 250;
-  // Records of streams that wait at most; then they are written at once. While the store does not
-  // work, what comes beyond four times as many is dropped, counted, and logged.
-  static constexpr size_t kStreamRecordsMax = 256;
 
   // Requires: both outlive the broker.
   Broker(Store& store, DataPlane& data_plane);
@@ -83,8 +60,8 @@ class Broker {
   // EndLeftovers marks what a relay before this one left open as terminated. Call it once, first.
   absl::Status EndLeftovers(int64_t now_unix_ms);
 
-  // StartSession makes a session. The caller may hold a transaction open; the data plane hears of
-  // the session when that is committed.
+  // StartSession makes an inspected session. The caller may hold a transaction open; the data plane
+  // hears of the session when that is committed.
   std::variant<StartedSession, StartFailure> StartSession(const StartRequest& request,
                                                           int64_t now_unix_ms);
 
@@ -97,9 +74,10 @@ class Broker {
   // NodeConnected is for a link whose certificate was proven. NotFound: the node is not registered
   // (any more); the link must be closed. Any other error: the store does not work; as well.
   absl::Status NodeConnected(const NodeConnection& connection, int64_t now_unix_ms);
-  // NodeDisconnected says that a link of the node is gone. When the node has another, newer one, it
-  // stays connected.
-  void NodeDisconnected(std::string_view node_id, std::string_view reason, int64_t now_unix_ms);
+  // NodeDisconnected says that a link of the node is gone, and no offer on it will be answered.
+  // When the node has another, newer one, it stays connected.
+  void NodeDisconnected(std::string_view node_id, uint64_t link_serial, std::string_view reason,
+                        int64_t now_unix_ms);
 
   void SessionJoined(std::string_view session_id, std::string_view source_ip, int64_t now_unix_ms);
   // SessionEnded: bytes_in went to the node, bytes_out came from it.
@@ -113,42 +91,110 @@ class Broker {
   void StreamClosed(std::string_view session_id, uint32_t stream_id, std::string_view outcome,
                     uint64_t bytes_in, uint64_t bytes_out, int64_t now_unix_ms);
 
-  // Tick does what is due: sessions that nobody joined or that lasted too long, and records that
-  // wait. Call it a few times a second, and Flush before the process ends.
+  // Sealed sessions.
+
+  // OfferSession asks the node for its consent to a sealed session. `done` is called once: before
+  // this returns, if there is nobody to ask, or later, and with no transaction open. An offer that
+  // the callee has not started when it returns is withdrawn.
+  void OfferSession(const StartRequest& request, int64_t now_unix_ms, OfferDone done);
+
+  // StartSealed makes an offer a session. The caller may hold a transaction open. An error: the
+  // store does not work.
+  absl::Status StartSealed(const SealedOffer& offer, int64_t now_unix_ms);
+
+  // OpenLane adds a lane to a sealed session of `principal`. Node and data plane hear of it when
+  // the caller's transaction is committed.
+  std::variant<LaneTicket, LaneFailure> OpenLane(std::string_view session_id,
+                                                 std::string_view principal);
+
+  // What nodes say on their links. A node is believed about its own sessions only, and what it says
+  // is recorded as its word.
+  void NodeAnswered(std::string_view node_id, const engine::SessionAnswer& answer,
+                    int64_t now_unix_ms);
+  void NodeEndedSession(std::string_view node_id, const engine::SessionOver& over,
+                        int64_t now_unix_ms);
+  void NodeToldOfStream(std::string_view node_id, const engine::StreamNews& news,
+                        int64_t now_unix_ms);
+  // NodeNewsMissed: so many StreamNews of a node came too fast to be recorded.
+  void NodeNewsMissed(std::string_view node_id, uint64_t count, int64_t now_unix_ms);
+
+  void LaneJoined(const LaneId& lane, std::string_view source_ip, int64_t now_unix_ms);
+  void LaneEnded(const LaneId& lane, const LaneEnd& end, int64_t now_unix_ms);
+
+  // Tick does what is due: offers that nobody answered, sessions that nobody joined or that lasted
+  // too long, and records that wait. Call it a few times a second, and Flush before the process
+  // ends.
   void Tick(int64_t now_unix_ms);
-  void Flush();
+  void Flush() { records_.Flush(); }
 
   size_t live_count() const { return live_.size(); }
+  size_t offer_count() const { return offer_count_; }
+  size_t waiting_lane_count() const { return waiting_lane_count_; }
 
  private:
   struct Live {
-    std::string node_id;
-    std::string principal;
+    // kStarting: the node has consented, and the disk has yet to take the session.
+    enum class State : uint8_t { kOffered, kStarting, kConnecting, kConnected, kEnding };
+
+    SessionSubject subject;
+    State state = State::kConnecting;
     int64_t join_by_unix_ms = 0;
     int64_t end_by_unix_ms = 0;
-    bool joined = false;
-    int64_t report_by_unix_ms = 0;  // Not 0: it is being ended.
+    int64_t report_by_unix_ms = 0;  // kEnding: when the end is written with what is known by then.
     std::string end_reason;
+    std::string_view reported_by;         // Static.
+    std::unique_ptr<SealedState> sealed;  // Null: inspected.
+  };
+  struct NewLane {
+    LaneGrant grant;
+    uint32_t loop = 0;
+    std::string client_token;
+    std::string node_token;
   };
 
-  void End(std::string_view session_id, SessionStatus status, std::string_view reason,
-           int64_t now_unix_ms);
-  absl::Status StoreEnd(std::string_view session_id, SessionStatus status, std::string_view reason,
-                        int64_t now_unix_ms);
-  AuditRecord SessionRecord(std::string_view name, std::string_view session_id,
-                            int64_t now_unix_ms) const;
-  absl::Status RecordEnd(std::string_view session_id, std::string_view reason, uint64_t bytes_in,
-                         uint64_t bytes_out, int64_t now_unix_ms);
-  void AddStreamRecord(AuditRecord record);
-  // Keep runs `change` in a transaction, or in the one that is open.
-  template <class Change>
-  absl::Status Keep(const char* what, Change change);
+  Live* Find(std::string_view session_id);
+  // FindSealed returns the session if it is sealed and this node's.
+  Live* FindSealed(std::string_view session_id, std::string_view node_id);
+
+  std::variant<SessionPlan, StartFailure> Resolve(const StartRequest& request,
+                                                  Carriage carriage) const;
+  static Session ToSession(const StartRequest& request, const SessionPlan& plan,
+                           std::string_view session_id);
+  SessionSubject SubjectOf(std::string_view session_id);
+  static int64_t DueAt(const Live& live);
+  void DoWhatIsDue(Live& live, int64_t now_unix_ms);
+  // End begins a session's end: `live` may be gone.
+  void End(Live& live, SessionStatus status, std::string_view reason, int64_t now_unix_ms);
+  // Finish writes the end of a session, with what `ending` knows better than the session, and
+  // forgets it: `live` is gone.
+  void Finish(const Live& live, SessionRecords::Ending ending, int64_t now_unix_ms);
+
+  // In broker_sealed.cc:
+  std::optional<StartFailure> TryOffer(const StartRequest& request, int64_t now_unix_ms,
+                                       OfferDone& done);
+  // Settle tells the outcome of an offer, and withdraws it unless it was started: `live` may be
+  // gone.
+  void Settle(Live& live, const std::variant<SealedOffer, StartFailure>& outcome,
+              int64_t now_unix_ms);
+  // Withdraw forgets a session that did not start, and tells its node so.
+  static constexpr std::string_view kNotStarted = "The relay could not start it.";
+  void Withdraw(std::string id, std::string_view reason);
+  void FailOffersOf(uint64_t link_serial, int64_t now_unix_ms);
+  NewLane MakeLane(const Live& live) const;
+  void AddLane(Live& live, const NewLane& lane);
+  void CutSealed(Live& live, int64_t now_unix_ms);
+  // FinishIfDone finishes an ending of which nothing more will be heard: `live` may be gone.
+  void FinishIfDone(Live& live, int64_t now_unix_ms);
+  static SessionRecords::Ending EndingOf(const SealedState& sealed);
 
   Store& store_;
   DataPlane& data_plane_;
+  SessionRecords records_;
   std::unordered_map<std::string, Live> live_;
-  std::vector<AuditRecord> stream_records_;
-  uint64_t lost_records_count_ = 0;
+  std::unordered_map<std::string, size_t> offers_of_node_;  // Where there are any.
+  size_t offer_count_ = 0;
+  size_t waiting_lane_count_ = 0;
+  uint32_t next_first_loop_ = 0;
 };
 
 }  // namespace relay

@@ -9,16 +9,19 @@
 
 #include "engine/base/time.h"
 #include "engine/crypto/digest.h"
+#include "engine/wire/control.h"
 #include "relay/broker/documents.h"
 
 namespace relay {
 
-// NodePlace says where a node's link is.
+// NodePlace says where a node's link is, and what its agent knows.
 struct NodePlace {
   uint32_t loop = 0;
+  uint64_t link_serial = 0;
+  bool is_sealing = false;  // It named the feature engine::kFeatureSealed.
 };
 
-// SessionGrant is all that a session may do, and how its client proves itself.
+// SessionGrant is all that an inspected session may do, and how its client proves itself.
 struct SessionGrant {
   std::string session_id;
   std::string node_id;
@@ -29,6 +32,30 @@ struct SessionGrant {
   // Counted from PrepareSession. The broker ends a session at both; the data plane may as well.
   engine::Duration join_max{};
   engine::Duration duration_max{};
+};
+
+// LaneId names a lane of a sealed session.
+struct LaneId {
+  std::string session_id;
+  uint32_t number = 0;  // Never used twice in its session.
+};
+
+// LaneGrant lets a client and a node join one lane, once, each with its own token.
+struct LaneGrant {
+  LaneId id;
+  std::string node_id;
+  std::string name;  // As in the tokens: see join_token.h.
+  engine::crypto::Sha256Digest client_token_sha256{};
+  engine::crypto::Sha256Digest node_token_sha256{};
+  engine::Duration join_max{};  // Until both have to be there.
+};
+
+// LaneEnd is how a lane ended.
+struct LaneEnd {
+  bool was_joined = false;
+  std::string reason;
+  uint64_t to_node_bytes = 0;
+  uint64_t to_client_bytes = 0;
 };
 
 // DataPlane is called on the broker's thread. No call may call back into the broker before it has
@@ -47,6 +74,23 @@ class DataPlane {
   // EndSession cuts the session's streams and forgets its grant; the reason is for the user's eyes.
   // Broker::SessionEnded follows if the session had been joined. An unknown id is no error.
   virtual void EndSession(std::string_view session_id, std::string_view reason) = 0;
+
+  // What sealed sessions need:
+
+  // TellNode sends a message on the node's link, if there is one. Requires: its JSON is at most
+  // engine::kControlSizeMax bytes.
+  virtual void TellNode(std::string_view node_id, const engine::ControlMessage& message) = 0;
+
+  // The loops on which lanes can be joined, from 0.
+  virtual uint32_t loop_count() const = 0;
+
+  // AddLane lets a lane be joined on a loop. True: exactly one Broker::LaneEnded follows, and a
+  // LaneJoined before it if both sides came. False: the loop takes no tasks.
+  [[nodiscard]] virtual bool AddLane(uint32_t loop, const LaneGrant& grant) = 0;
+
+  // EndLanes ends all lanes of a session: those that wait at once, and what is joined within a
+  // second. An unknown id is no error.
+  virtual void EndLanes(std::string_view session_id, std::string_view reason) = 0;
 };
 
 }  // namespace relay

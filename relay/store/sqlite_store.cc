@@ -130,6 +130,11 @@ void SqliteStore::DoRollback() {
   // A full disk may have rolled back already.
   if (database_->in_transaction()) database_->Execute("ROLLBACK").IgnoreError();
 }
+absl::Status SqliteStore::DoSave() { return database_->Execute("SAVEPOINT change"); }
+absl::Status SqliteStore::DoRelease() { return database_->Execute("RELEASE change"); }
+void SqliteStore::DoRollbackToSave() {
+  database_->Execute("ROLLBACK TO change; RELEASE change").IgnoreError();
+}
 
 absl::Status SqliteStore::AddAccessKey(const AccessKey& key) {
   const std::string sealed = engine::crypto::Seal(key_, AsBytes(key.secret), AsBytes(key.id));

@@ -54,6 +54,10 @@ class SqliteStore final : public Store {
   absl::Status DoBegin() override;
   absl::Status DoCommit() override;
   void DoRollback() override;
+  absl::Status DoSave() override;
+  absl::Status DoRelease() override;
+  void DoRollbackToSave() override;
+  bool DoIsOpen() const override { return database_->in_transaction(); }
 
  private:
   SqliteStore(std::unique_ptr<SqliteDatabase> database, const engine::crypto::MasterKey& key);

@@ -8,35 +8,74 @@ namespace relay {
 
 absl::Status Store::Begin() {
   CHECK(!in_transaction_);
-  absl::Status status = DoBegin();
+  if (in_group_ && !DoIsOpen()) LoseGroup();
+  absl::Status status = in_group_ ? DoSave() : DoBegin();
   in_transaction_ = status.ok();
+  collected_before_ = after_commit_.size();
   return status;
 }
 
 absl::Status Store::Commit() {
   CHECK(in_transaction_);
-  const absl::Status status = DoCommit();
+  const absl::Status status = in_group_ ? DoRelease() : DoCommit();
   if (!status.ok()) {
     Rollback();
     return status;
   }
   in_transaction_ = false;
+  if (in_group_) return status;
   // An action may use the store, and add actions of its own.
-  const std::vector<std::function<void()>> actions = std::exchange(after_commit_, {});
-  for (const std::function<void()>& action : actions) action();
+  const std::vector<Action> actions = std::exchange(after_commit_, {});
+  for (const Action& action : actions) action.run();
   return status;
 }
 
 void Store::Rollback() {
   CHECK(in_transaction_);
-  after_commit_.clear();
-  DoRollback();
   in_transaction_ = false;
+  after_commit_.resize(collected_before_);
+  if (!in_group_) return DoRollback();
+  if (DoIsOpen()) DoRollbackToSave();
+  if (!DoIsOpen()) LoseGroup();
 }
 
-void Store::AfterCommit(std::function<void()> action) {
-  if (in_transaction_) {
-    after_commit_.push_back(std::move(action));
+absl::Status Store::OpenGroup() {
+  CHECK(!in_transaction_);
+  CHECK(!in_group_);
+  absl::Status status = DoBegin();
+  in_group_ = status.ok();
+  return status;
+}
+
+absl::Status Store::CloseGroup() {
+  CHECK(!in_transaction_);
+  if (!in_group_) return absl::OkStatus();
+  absl::Status status =
+      DoIsOpen() ? DoCommit() : absl::UnavailableError("store: a group of changes was lost");
+  if (!status.ok()) {
+    LoseGroup();
+    return status;
+  }
+  in_group_ = false;
+  const std::vector<Action> actions = std::exchange(after_commit_, {});
+  for (const Action& action : actions) action.run();
+  return status;
+}
+
+// LoseGroup leaves a group of which nothing was kept.
+void Store::LoseGroup() {
+  DoRollback();
+  in_group_ = false;
+  const std::vector<Action> actions = std::exchange(after_commit_, {});
+  for (const Action& action : actions) {
+    if (action.lost) action.lost();
+  }
+}
+
+void Store::AfterCommit(std::function<void()> action, std::function<void()> lost) {
+  if (in_group_ && !in_transaction_ && !DoIsOpen()) LoseGroup();
+  if (in_transaction_ || in_group_) {
+    after_commit_.push_back({std::move(action), std::move(lost)});
   } else {
     action();
   }

@@ -122,14 +122,24 @@ class Store {
   // of one, each call is kept by itself. Transactions do not nest.
   [[nodiscard]] absl::Status Begin();
   // Commit keeps the changes (they are on the disk when it returns OK), then runs what AfterCommit
-  // collected. When it fails, nothing is kept and nothing is run.
+  // collected. When it fails, nothing is kept and nothing is run. Inside of a group both wait for
+  // CloseGroup.
   [[nodiscard]] absl::Status Commit();
   void Rollback();
   bool in_transaction() const { return in_transaction_; }
 
-  // AfterCommit runs `action` once the changes so far are kept: at once outside of a transaction,
-  // and never when that is rolled back. For what the world must not see before the disk does.
-  void AfterCommit(std::function<void()> action);
+  // OpenGroup begins a group commit: to wait for the disk costs the same for one change and for
+  // hundreds. Transactions, and calls outside of them, go on as before; what they change is on the
+  // disk when CloseGroup returns OK, which then runs what AfterCommit collected. When CloseGroup
+  // fails, or the disk fails before it, nothing of the group is kept; see AfterCommit. When
+  // OpenGroup fails there is no group.
+  [[nodiscard]] absl::Status OpenGroup();
+  [[nodiscard]] absl::Status CloseGroup();  // OK, too, when there is no group any more.
+
+  // AfterCommit runs `action` once the changes so far are kept: at once outside of a transaction
+  // and of a group, and never when the transaction is rolled back. For what the world must not see
+  // before the disk does. `lost` is run instead when a group is lost that the changes were in.
+  void AfterCommit(std::function<void()> action, std::function<void()> lost = {});
 
   // AddAccessKey: AlreadyExists when the id is taken, as for the other Add functions.
   virtual absl::Status AddAccessKey(const AccessKey& key) = 0;
@@ -168,10 +178,24 @@ class Store {
   virtual absl::Status DoBegin() = 0;
   virtual absl::Status DoCommit() = 0;
   virtual void DoRollback() = 0;
+  // A savepoint is a transaction inside of a transaction; there is at most one.
+  virtual absl::Status DoSave() = 0;
+  virtual absl::Status DoRelease() = 0;
+  virtual void DoRollbackToSave() = 0;
+  // DoIsOpen is false when the store has rolled back by itself (a full disk).
+  virtual bool DoIsOpen() const = 0;
 
  private:
+  struct Action {
+    std::function<void()> run;
+    std::function<void()> lost;
+  };
+  void LoseGroup();
+
   bool in_transaction_ = false;
-  std::vector<std::function<void()>> after_commit_;
+  bool in_group_ = false;
+  size_t collected_before_ = 0;  // How many of after_commit_ are older than the transaction.
+  std::vector<Action> after_commit_;
 };
 
 }  // namespace relay

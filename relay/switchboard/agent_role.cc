@@ -1,5 +1,6 @@
 #include "relay/switchboard/agent_role.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/base/log.h"
@@ -12,6 +13,13 @@ namespace relay {
 using engine::CloseCode;
 using engine::log::Level;
 
+namespace {
+
+// What a stream is to, as a record says it.
+constexpr size_t kNewsTextMax = 512;
+
+}  // namespace
+
 AgentRole::AgentRole(Switchboard& switchboard, engine::SecureConnection& connection,
                      std::string node_id)
     : switchboard_(switchboard),
@@ -19,7 +27,10 @@ AgentRole::AgentRole(Switchboard& switchboard, engine::SecureConnection& connect
       node_id_(std::move(node_id)),
       serial_(switchboard.NextLinkSerial()),
       port_({.peer_opens = false, .circuits_max = kCircuitsMax, .link_bytes_max = kLinkBytesMax},
-            connection, connection.loop().buffers(), *this, connection.loop().Now()) {}
+            connection, connection.loop().buffers(), *this, connection.loop().Now()),
+      message_rate_(connection.loop().Now()),
+      opened_rate_(connection.loop().Now()),
+      closed_rate_(connection.loop().Now()) {}
 
 AgentRole::~AgentRole() { *alive_ = false; }
 
@@ -39,6 +50,8 @@ void AgentRole::OnHello(const engine::Hello& hello) {
   arrival.source_address = connection_.loop().PeerAddress(connection_.socket()).HostText();
   arrival.loop_index = switchboard_.index();
   arrival.link_serial = serial_;
+  arrival.is_sealing =
+      std::ranges::find(hello.features, engine::kFeatureSealed) != hello.features.end();
   connected_ = true;
   switchboard_.control().NodeConnected(std::move(arrival),
                                        [this, alive = alive_](const absl::Status& status) {
@@ -54,15 +67,24 @@ void AgentRole::Admitted(const absl::Status& status) {
   switchboard_.NodeAdmitted(*this);
   engine::Hello hello;
   hello.role = "relay";
+  hello.features = {std::string(engine::kFeatureSealed)};
   hello.software = std::string("adit-relay/") + engine::kVersion;
   port_.SendHello(hello);
 }
 
 void AgentRole::OnControl(const engine::ControlMessage& message) {
-  const auto* renew = std::get_if<engine::RenewCertificate>(&message);
-  if (renew == nullptr) return;  // Not known here; perhaps of a newer agent.
+  if (!connected_) return;
+  if (const auto* renew = std::get_if<engine::RenewCertificate>(&message)) return Renew(*renew);
+  if (const auto* news = std::get_if<engine::StreamNews>(&message)) return PassOnNews(*news);
+  const bool is_of_session = std::holds_alternative<engine::SessionAnswer>(message) ||
+                             std::holds_alternative<engine::SessionOver>(message);
+  if (is_of_session) return PassOn(message);
+  // Not known here; perhaps of a newer agent.
+}
+
+void AgentRole::Renew(const engine::RenewCertificate& renew) {
   switchboard_.control().RenewCertificate(
-      switchboard_.index(), node_id_, renew->request_pem,
+      switchboard_.index(), node_id_, renew.request_pem,
       [this, alive = alive_](absl::StatusOr<std::string> certificate) {
         if (!*alive) return;
         if (!certificate.ok()) {
@@ -73,6 +95,29 @@ void AgentRole::OnControl(const engine::ControlMessage& message) {
         }
         port_.SendControl(engine::CertificateRenewed{*std::move(certificate)});
       });
+}
+
+void AgentRole::PassOn(const engine::ControlMessage& message) {
+  // There is one of each for every session, so an agent that keeps the rules is far below the rate.
+  if (!message_rate_.Take(connection_.loop().Now())) {
+    return port_.Goaway(CloseCode::kTooMany, "messages of sessions come too fast");
+  }
+  switchboard_.control().NodeSaid(node_id_, message);
+}
+
+void AgentRole::PassOnNews(const engine::StreamNews& news) {
+  const engine::Instant now = connection_.loop().Now();
+  const bool in_time = news.is_closed ? closed_rate_.Take(now) : opened_rate_.Take(now);
+  if (!in_time || switchboard_.control().IsBehind()) {
+    ++missed_news_count_;
+    return;
+  }
+  if (missed_news_count_ > 0) {
+    switchboard_.control().NewsMissed(node_id_, std::exchange(missed_news_count_, 0));
+  }
+  engine::StreamNews shortened = news;
+  shortened.what.resize(std::min(shortened.what.size(), kNewsTextMax));
+  switchboard_.control().NodeSaid(node_id_, std::move(shortened));
 }
 
 void AgentRole::OnOpen(engine::StreamId, engine::Priority, uint64_t, std::string_view) {}
@@ -98,6 +143,7 @@ void AgentRole::Leave(std::string_view why) {
   switchboard_.NodeLeft(*this);
   if (!connected_) return;
   connected_ = false;
+  if (missed_news_count_ > 0) switchboard_.control().NewsMissed(node_id_, missed_news_count_);
   switchboard_.control().NodeDisconnected(node_id_, serial_, std::string(why));
 }
 

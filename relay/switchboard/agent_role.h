@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "engine/mux/open_rate.h"
 #include "engine/net/secure_connection.h"
 #include "relay/switchboard/role.h"
 #include "relay/switchboard/switch_port.h"
@@ -36,6 +37,7 @@ class AgentRole final : public Role, private SwitchPort::Events {
   engine::RecordProtocol& protocol() override { return port_; }
   void Disconnected(std::string_view text) override;
   void Farewell() override;
+  bool is_known() const override { return true; }  // By its certificate.
 
  private:
   void OnHello(const engine::Hello& hello) override;
@@ -44,6 +46,11 @@ class AgentRole final : public Role, private SwitchPort::Events {
   void OnCircuitEnded(Circuit&, engine::CloseCode) override;
   void OnFailed(engine::CloseCode code, std::string_view text) override;
   void Admitted(const absl::Status& status);
+  void Renew(const engine::RenewCertificate& renew);
+  // PassOn hands what the node says of sealed sessions to the control thread, as fast as that may
+  // be told.
+  void PassOn(const engine::ControlMessage& message);
+  void PassOnNews(const engine::StreamNews& news);
   // Leave makes the node unreachable through this link, once; its connection may end later.
   void Leave(std::string_view why);
 
@@ -53,6 +60,10 @@ class AgentRole final : public Role, private SwitchPort::Events {
   const uint64_t serial_;
   bool connected_ = false;  // The control thread was told, and not yet that it is over.
   SwitchPort port_;
+  engine::OpenRate message_rate_;
+  engine::OpenRate opened_rate_;  // News of streams that were opened ...
+  engine::OpenRate closed_rate_;  // ... and that were closed: apart, so that neither starves.
+  uint64_t missed_news_count_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // For answers that come too late.
 };
 

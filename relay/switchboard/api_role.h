@@ -19,6 +19,7 @@ class ApiRole final : public Role, private engine::HttpServerSession::Handler {
   engine::RecordProtocol& protocol() override { return session_; }
   void Disconnected(std::string_view text) override;
   void Farewell() override { connection_.CloseAfterOutput(); }
+  bool is_known() const override { return false; }  // Each request proves itself.
 
  private:
   void OnRequest(engine::HttpServerSession& session, engine::HttpRequest request) override;

@@ -28,6 +28,7 @@ class ClientRole final : public Role, private SwitchPort::Events {
   engine::RecordProtocol& protocol() override { return port_; }
   void Disconnected(std::string_view text) override;
   void Farewell() override;
+  bool is_known() const override { return grant_.has_value(); }
 
  private:
   void OnHello(const engine::Hello& hello) override;

@@ -9,6 +9,8 @@
 
 #include "absl/status/statusor.h"
 #include "engine/http/http_message.h"
+#include "engine/wire/control.h"
+#include "relay/broker/data_plane.h"
 
 namespace relay {
 
@@ -21,6 +23,7 @@ struct NodeArrival {
   std::string source_address;
   uint32_t loop_index = 0;
   uint64_t link_serial = 0;  // Unique in the process: tells a new link from the one it replaces.
+  bool is_sealing = false;   // It named the feature engine::kFeatureSealed.
 };
 
 // StreamReport tells of one stream of a session, for the audit trail.
@@ -43,6 +46,15 @@ class ControlPort {
   virtual void NodeDisconnected(std::string node_id, uint64_t link_serial, std::string reason) = 0;
   virtual void RenewCertificate(uint32_t loop_index, std::string node_id, std::string request_pem,
                                 std::function<void(absl::StatusOr<std::string>)> reply) = 0;
+
+  // NodeSaid passes on what an agent says of sealed sessions: session-answer, session-over,
+  // stream-news. NewsMissed counts the news that came faster than they can be recorded.
+  virtual void NodeSaid(std::string node_id, engine::ControlMessage message) = 0;
+  virtual void NewsMissed(std::string node_id, uint64_t count) = 0;
+
+  // Of each lane that DataPlane::AddLane made, exactly one LaneEnded.
+  virtual void LaneJoined(LaneId lane, std::string source_address) = 0;
+  virtual void LaneEnded(LaneId lane, LaneEnd end) = 0;
 
   virtual void SessionJoined(std::string session_id, std::string source_address) = 0;
   virtual void SessionEnded(std::string session_id, std::string reason, uint64_t to_node_bytes,

@@ -127,7 +127,10 @@ void SwitchPort::Reject(StreamId id, CloseCode code, std::string_view text) {
   PushClose(FrameType::kReject, id, code, text);
 }
 
-void SwitchPort::SendHello(const engine::Hello& hello) { SendControl(hello); }
+void SwitchPort::SendHello(const engine::Hello& hello) {
+  hello_sent_ = true;
+  SendControl(hello);
+}
 
 void SwitchPort::SendControl(const engine::ControlMessage& message) {
   Push(FrameType::kControl, 0, engine::kLinkStream, {engine::AsBytes(engine::Encode(message))});
@@ -210,6 +213,8 @@ PeerError SwitchPort::HandleLinkFrame(const Frame& frame, engine::Instant now) {
   switch (frame.header.type) {
     case FrameType::kPing:
       if ((frame.header.flags & engine::kFlagAnswer) == 0) {
+        // Our first frame is the hello; a later ping gets its answer.
+        if (!hello_sent_) return {};
         Push(FrameType::kPing, engine::kFlagAnswer, engine::kLinkStream, {frame.payload});
       } else {
         liveness_.Answered(engine::LoadBig<uint64_t>(frame.payload.data()), now);
@@ -390,8 +395,12 @@ void SwitchPort::HandleDeadline(engine::Instant now) {
   switch (liveness_.Check(now)) {
     case engine::Liveness::Due::kNothing:
       return;
-    case engine::Liveness::Due::kPing:
-      return Push(FrameType::kPing, 0, engine::kLinkStream, {LimitBytes(liveness_.Ping(now))});
+    case engine::Liveness::Due::kPing: {
+      // Without a hello of ours it is counted all the same: its deadline stands for it.
+      const auto number = LimitBytes(liveness_.Ping(now));
+      if (!hello_sent_) return;
+      return Push(FrameType::kPing, 0, engine::kLinkStream, {number});
+    }
     case engine::Liveness::Due::kSilent:
       return Fail(CloseCode::kSilent, "nothing was heard for too long");
   }

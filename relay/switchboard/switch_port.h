@@ -130,6 +130,7 @@ class SwitchPort final : public engine::RecordProtocol, private engine::OutputQu
   absl::flat_hash_map<engine::StreamId, std::unique_ptr<Circuit>> circuits_;
   uint32_t last_id_ = 0;  // The newest stream id of either side; ids are never used again.
   bool hello_seen_ = false;
+  bool hello_sent_ = false;
   bool draining_ = false;  // Goaway was sent: what is open may end by itself.
   bool over_ = false;      // Goaway was sent: nothing is received any more.
 };

@@ -1,6 +1,5 @@
 #include "relay/switchboard/switchboard.h"
 
-#include <algorithm>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -13,6 +12,7 @@
 #include "relay/switchboard/api_role.h"
 #include "relay/switchboard/client_role.h"
 #include "relay/switchboard/control_port.h"
+#include "relay/switchboard/join_role.h"
 
 namespace relay {
 
@@ -37,12 +37,19 @@ class Switchboard::Visitor final : private SecureConnection::Events {
     connection_.Close();
   }
   void Close() { connection_.Close(); }
+  bool is_known() const { return role_ != nullptr && role_->is_known(); }
+
+  engine::ListLinks<Visitor> links;
 
  private:
   void OnSecured(SecureConnection& connection) override {
     role_ = switchboard_.MakeRole(connection);
     if (role_ == nullptr) return connection.Close();
     connection.SetProtocol(role_->protocol());
+  }
+  void OnDetached(SecureConnection&, engine::DetachedSocket detached) override {
+    role_->Detached(std::move(detached));
+    switchboard_.Left(*this);  // Last: it destroys this.
   }
   void OnClosed(SecureConnection&, const engine::ConnectionEnd& end) override {
     if (role_ != nullptr) {
@@ -58,12 +65,16 @@ class Switchboard::Visitor final : private SecureConnection::Events {
   std::unique_ptr<Role> role_;
 };
 
+class Switchboard::Strangers final : public engine::IntrusiveList<Visitor, &Visitor::links> {};
+
 Switchboard::Switchboard(const Options& options, engine::LoopDriver& driver,
                          const engine::TlsContext& tls, ControlPort& control)
     : options_(options),
       driver_(driver),
       tls_(tls),
       control_(control),
+      strangers_(std::make_unique<Strangers>()),
+      lanes_(driver.loop(), options.index, control, [this] { StopIfDone(); }),
       grace_op_(engine::Handler<engine::Fired>::To<&Switchboard::OnGraceOver>(this)) {}
 
 Switchboard::~Switchboard() { CHECK(stopped()); }
@@ -78,9 +89,18 @@ void Switchboard::Listen(engine::Socket listener, std::function<void(Greeting)> 
 void Switchboard::Adopt(engine::Socket socket, engine::BufferRef first_bytes) {
   auto visitor = std::make_unique<Visitor>(*this);
   Visitor& adopted = *visitor;
-  visitors_.insert(std::move(visitor));
+  visitors_.emplace(&adopted, std::move(visitor));
+  strangers_->PushBack(adopted);
   adopted.Adopt(socket, std::move(first_bytes));
-  if (stopping_ || visitors_.size() > options_.connections_max) adopted.Close();
+  if (stopping_) return adopted.Close();
+  if (connection_count() > options_.connections_max) MakeRoom(adopted);
+}
+
+void Switchboard::MakeRoom(Visitor& newest) {
+  while (Visitor* stranger = strangers_->PopFront()) {
+    if (!stranger->is_known()) return stranger->Close();
+  }
+  newest.Close();
 }
 
 void Switchboard::AdoptCopy(int descriptor, std::string_view first_bytes) {
@@ -90,7 +110,7 @@ void Switchboard::AdoptCopy(int descriptor, std::string_view first_bytes) {
     // The pool has run dry: without its first bytes the connection cannot go on.
     auto visitor = std::make_unique<Visitor>(*this);
     Visitor& adopted = *visitor;
-    visitors_.insert(std::move(visitor));
+    visitors_.emplace(&adopted, std::move(visitor));
     adopted.Adopt(socket, {});
     return adopted.Close();
   }
@@ -100,18 +120,24 @@ void Switchboard::AdoptCopy(int descriptor, std::string_view first_bytes) {
 
 std::unique_ptr<Role> Switchboard::MakeRole(SecureConnection& connection) {
   const engine::TlsChannel& channel = connection.channel();
-  if (channel.protocol() != "adit/1") return std::make_unique<ApiRole>(*this, connection);
   const auto certificate = channel.PeerCertificate();
-  if (!certificate.ok()) return std::make_unique<ClientRole>(*this, connection);
-  return std::make_unique<AgentRole>(*this, connection, certificate->common_name());
+  const std::string node_id = certificate.ok() ? certificate->common_name() : std::string();
+  if (channel.protocol() == "adit-join/1") {
+    return std::make_unique<JoinRole>(*this, connection, node_id);
+  }
+  if (channel.protocol() != "adit/1") return std::make_unique<ApiRole>(*this, connection);
+  if (node_id.empty()) return std::make_unique<ClientRole>(*this, connection);
+  return std::make_unique<AgentRole>(*this, connection, node_id);
 }
 
 void Switchboard::Left(Visitor& visitor) {
-  const auto found = std::find_if(visitors_.begin(), visitors_.end(),
-                                  [&](const auto& owned) { return owned.get() == &visitor; });
-  CHECK(found != visitors_.end());
-  visitors_.erase(found);
-  if (stopping_ && visitors_.empty()) driver_.loop().Cancel(grace_op_);
+  if (Strangers::IsLinked(visitor)) strangers_->Remove(visitor);
+  CHECK(visitors_.erase(&visitor) == 1);
+  StopIfDone();
+}
+
+void Switchboard::StopIfDone() {
+  if (stopping_ && visitors_.empty() && lanes_.empty()) driver_.loop().Cancel(grace_op_);
 }
 
 void Switchboard::Stop(engine::Duration grace) {
@@ -119,19 +145,21 @@ void Switchboard::Stop(engine::Duration grace) {
   stopping_ = true;
   if (greeter_ != nullptr) greeter_->Stop();
   driver_.loop().StartTimer(grace_op_, driver_.loop().Now() + grace);
-  if (visitors_.empty()) return driver_.loop().Cancel(grace_op_);
+  lanes_.Stop();
   std::vector<Visitor*> all;
-  for (const auto& visitor : visitors_) all.push_back(visitor.get());
+  for (const auto& [visitor, owned] : visitors_) all.push_back(visitor);
   for (Visitor* visitor : all) visitor->Farewell();
+  StopIfDone();
 }
 
 void Switchboard::OnGraceOver(engine::Fired outcome) {
   if (outcome.error == engine::IoError::kCanceled) return;
-  for (const auto& visitor : visitors_) visitor->Close();
+  lanes_.CutAll("the relay is stopping");
+  for (const auto& [visitor, owned] : visitors_) visitor->Close();
 }
 
 bool Switchboard::stopped() const {
-  return stopping_ && visitors_.empty() && !grace_op_.in_flight() &&
+  return stopping_ && visitors_.empty() && lanes_.empty() && !grace_op_.in_flight() &&
          (greeter_ == nullptr || greeter_->stopped());
 }
 
@@ -159,6 +187,11 @@ void Switchboard::ReplaceNode(const std::string& node_id, uint64_t link_serial) 
 AgentRole* Switchboard::FindAgent(const std::string& node_id) {
   const auto found = agents_.find(node_id);
   return found == agents_.end() ? nullptr : found->second;
+}
+
+void Switchboard::TellNode(const std::string& node_id, const engine::ControlMessage& message) {
+  AgentRole* agent = FindAgent(node_id);
+  if (agent != nullptr) agent->port().SendControl(message);
 }
 
 // -------------------------------------------------------------------- sessions

@@ -1,5 +1,5 @@
 // Everything that hangs on one loop of the relay: connections and what they turned out to be, the
-// nodes that are connected here, and the sessions that may be joined here.
+// nodes that are connected here, the sessions and the lanes that may be joined here.
 
 #pragma once
 
@@ -11,12 +11,13 @@
 #include <string_view>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
+#include "engine/mux/intrusive_list.h"
 #include "engine/net/loop_driver.h"
 #include "engine/net/secure_connection.h"
 #include "engine/wire/frame.h"
 #include "relay/broker/data_plane.h"
 #include "relay/switchboard/greeter.h"
+#include "relay/switchboard/lane_table.h"
 #include "relay/switchboard/role.h"
 
 namespace engine {
@@ -40,7 +41,8 @@ class Switchboard {
  public:
   struct Options {
     uint32_t index = 0;
-    // Connections of this loop; what comes beyond is closed at once.
+    // Connections of this loop. For what comes beyond, the oldest that has not proven who it is has
+    // to go, so that those who prove nothing keep nobody out.
     size_t connections_max = 20'000;
     // Where a session that is not here may be joined; called from the loop's thread.
     std::function<std::optional<uint32_t>(const std::string& session_id)> locate;
@@ -67,6 +69,13 @@ class Switchboard {
   void Prepare(const SessionGrant& grant);
   void End(const std::string& session_id, std::string_view reason);
 
+  // AddLane, EndLanes and TellNode are what DataPlane says of them, on this loop.
+  void AddLane(const LaneGrant& grant) { lanes_.Add(grant); }
+  void EndLanes(const std::string& session_id, std::string_view reason) {
+    lanes_.EndSession(session_id, reason);
+  }
+  void TellNode(const std::string& node_id, const engine::ControlMessage& message);
+
   // ReplaceNode closes the link of that serial, if it is here: the node connected anew.
   void ReplaceNode(const std::string& node_id, uint64_t link_serial);
 
@@ -74,6 +83,8 @@ class Switchboard {
   // `grace` later.
   void Stop(engine::Duration grace);
   bool stopped() const;
+
+  size_t connection_count() const { return visitors_.size() + 2 * lanes_.joined_count(); }
 
   // For roles.
   uint32_t index() const { return options_.index; }
@@ -86,23 +97,30 @@ class Switchboard {
   AgentRole* FindAgent(const std::string& node_id);
   JoinOutcome Join(ClientRole& client, const std::string& session_id, std::string_view token);
   void SessionLeft(ClientRole& client, const std::string& session_id);
+  LaneTable& lanes() { return lanes_; }
 
  private:
   class Visitor;
+  class Strangers;
   struct Session {
     SessionGrant grant;
     ClientRole* client = nullptr;  // Joined.
   };
 
   std::unique_ptr<Role> MakeRole(engine::SecureConnection& connection);
+  void MakeRoom(Visitor& newest);
   void Left(Visitor& visitor);
+  void StopIfDone();
   void OnGraceOver(engine::Fired outcome);
 
   const Options options_;
   engine::LoopDriver& driver_;
   const engine::TlsContext& tls_;
   ControlPort& control_;
-  absl::flat_hash_set<std::unique_ptr<Visitor>> visitors_;
+  absl::flat_hash_map<Visitor*, std::unique_ptr<Visitor>> visitors_;
+  // In the order of their arrival, and perhaps some that are known by now.
+  std::unique_ptr<Strangers> strangers_;
+  LaneTable lanes_;
   absl::flat_hash_map<std::string, AgentRole*> agents_;
   absl::flat_hash_map<std::string, Session> sessions_;
   uint64_t last_link_serial_ = 0;

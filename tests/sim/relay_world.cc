@@ -60,6 +60,10 @@ class Control final : public relay::ControlPort {
   void NodeDisconnected(std::string, uint64_t, std::string) override { ++departures; }
   void RenewCertificate(uint32_t, std::string, std::string,
                         std::function<void(absl::StatusOr<std::string>)>) override {}
+  void NodeSaid(std::string, engine::ControlMessage) override {}
+  void NewsMissed(std::string, uint64_t) override {}
+  void LaneJoined(relay::LaneId, std::string) override {}
+  void LaneEnded(relay::LaneId, relay::LaneEnd) override {}
   void SessionJoined(std::string, std::string) override { ++joined; }
   void SessionEnded(std::string, std::string, uint64_t to_node, uint64_t to_client) override {
     ++ended;

@@ -17,14 +17,39 @@ class FakeDataPlane final : public DataPlane {
   std::optional<NodePlace> FindNode(std::string_view node_id) override {
     const auto found = nodes.find(std::string(node_id));
     if (found == nodes.end()) return std::nullopt;
-    return NodePlace{found->second};
+    return NodePlace{found->second, link_serial, is_sealing};
   }
   void PrepareSession(const SessionGrant& grant) override { grants.push_back(grant); }
   void EndSession(std::string_view session_id, std::string_view reason) override {
     ended.emplace_back(session_id, reason);
   }
 
+  void TellNode(std::string_view node_id, const engine::ControlMessage& message) override {
+    if (nodes.contains(std::string(node_id))) told.push_back(message);
+  }
+  uint32_t loop_count() const override { return 4; }
+  bool AddLane(uint32_t loop, const LaneGrant& grant) override {
+    if (takes_no_lanes) return false;
+    lanes.emplace_back(loop, grant);
+    return true;
+  }
+  void EndLanes(std::string_view session_id, std::string_view reason) override {
+    lanes_ended.emplace_back(session_id, reason);
+  }
+
+  // Told returns the last message to a node, which must be a Message.
+  template <class Message>
+  const Message& Told() const {
+    return std::get<Message>(told.back());
+  }
+
   std::map<std::string, uint32_t> nodes;  // Id to loop.
+  uint64_t link_serial = 1;               // Of all of them.
+  bool is_sealing = true;
+  bool takes_no_lanes = false;
+  std::vector<engine::ControlMessage> told;
+  std::vector<std::pair<uint32_t, LaneGrant>> lanes;
+  std::vector<std::pair<std::string, std::string>> lanes_ended;
   std::vector<SessionGrant> grants;
   std::vector<std::pair<std::string, std::string>> ended;
 };

@@ -212,10 +212,10 @@ TEST_F(BrokerTest, ANodeThatConnectsIsKeptUpToDateAndAStrangerIsRefused) {
 }
 
 TEST_F(BrokerTest, ANodeThatLeavesIsToldFromOneWhoseLinkWasReplaced) {
-  broker.NodeDisconnected("mi-1", "newer link", kNow + 1);
+  broker.NodeDisconnected("mi-1", 1, "newer link", kNow + 1);
   EXPECT_TRUE(broker.IsConnected("mi-1"));
   plane.nodes.clear();
-  broker.NodeDisconnected("mi-1", "gone", kNow + 2);
+  broker.NodeDisconnected("mi-1", 2, "gone", kNow + 2);
   EXPECT_FALSE(broker.IsConnected("mi-1"));
   EXPECT_EQ(store->FindNode("mi-1")->last_seen_unix_ms, kNow + 2);
   EXPECT_THAT(Events(), ElementsAre("NodeLinkReplaced", "NodeDisconnected"));
@@ -240,10 +240,10 @@ TEST_F(BrokerTest, RecordsOfStreamsAreWrittenTogetherAndBeforeTheSessionsEnd) {
 
 TEST_F(BrokerTest, ManyRecordsOfStreamsDoNotWaitForTheClock) {
   const StartedSession session = Start();
-  for (size_t i = 0; i < Broker::kStreamRecordsMax; ++i) {
+  for (size_t i = 0; i < SessionRecords::kWaitingMax; ++i) {
     broker.StreamOpened(session.session_id, 1, "x", kNow);
   }
-  EXPECT_EQ(Events().size(), Broker::kStreamRecordsMax);
+  EXPECT_EQ(Events().size(), SessionRecords::kWaitingMax);
 }
 
 TEST_F(BrokerTest, AReportAboutAnUnknownSessionChangesNothing) {

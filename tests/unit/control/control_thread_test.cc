@@ -44,6 +44,42 @@ TEST(ControlThread, TasksRunInOrderAndTheLastOnesBeforeTheEnd) {
   for (int i = 0; i < 100; ++i) EXPECT_EQ(seen[static_cast<size_t>(i)], i);
 }
 
+TEST(ControlThread, TasksThatWaitTogetherAreOneBatchOfABoundedSize) {
+  constexpr size_t kTasks = ControlThread::kBatchTasksMax + 10;
+  std::vector<size_t> batches;  // The number of tasks of each.
+  bool inside = false;
+  {
+    std::promise<void> released;
+    ControlThread thread([] {}, {.begin =
+                                     [&] {
+                                       EXPECT_FALSE(inside);
+                                       inside = true;
+                                       batches.push_back(0);
+                                     },
+                                 .end = [&] { inside = false; }});
+    thread.Tell([&] {
+      released.get_future().wait();
+      EXPECT_TRUE(inside);
+    });
+    for (size_t i = 0; i < kTasks; ++i) {
+      thread.Tell([&] {
+        EXPECT_TRUE(inside);
+        ++batches.back();
+      });
+    }
+    released.set_value();
+  }
+  EXPECT_FALSE(inside);
+  EXPECT_GE(batches.size(), 2u);
+  EXPECT_LT(batches.size(), kTasks) << "not one by one";
+  size_t sum = 0;
+  for (const size_t count : batches) {
+    EXPECT_LE(count, ControlThread::kBatchTasksMax);
+    sum += count;
+  }
+  EXPECT_EQ(sum, kTasks);
+}
+
 TEST(ControlThread, RequestsBeyondTheirMaximumAreRefusedWhateverIsReported) {
   HeldUp held;
   for (size_t i = 0; i < 3 * ControlThread::kRequestsMax; ++i) held.thread().Tell([] {});

@@ -139,6 +139,50 @@ TEST_F(SqliteStoreTest, ATransactionIsKeptWholeOrNotAtAll) {
   EXPECT_EQ(done, 2);
 }
 
+TEST_F(SqliteStoreTest, InAGroupEachTransactionIsKeptWholeOrNotAtAllAndTheWorldHearsAtTheEnd) {
+  const auto store = Open();
+  std::vector<int> heard;
+  ASSERT_TRUE(store->OpenGroup().ok());
+  ASSERT_TRUE(store->Begin().ok());
+  ASSERT_TRUE(store->AddNode({.id = "mi-1"}).ok());
+  store->AfterCommit([&] { heard.push_back(1); });
+  ASSERT_TRUE(store->Commit().ok());
+  ASSERT_TRUE(store->Begin().ok());
+  ASSERT_TRUE(store->AddNode({.id = "mi-2"}).ok());
+  store->AfterCommit([&] { heard.push_back(2); });
+  store->Rollback();
+  ASSERT_TRUE(store->AddNode({.id = "mi-3"}).ok());
+  store->AfterCommit([&] { heard.push_back(3); }, [&] { heard.push_back(-3); });
+  EXPECT_TRUE(heard.empty());
+  ASSERT_TRUE(store->CloseGroup().ok());
+  EXPECT_EQ(heard, (std::vector<int>{1, 3}));
+  EXPECT_TRUE(store->FindNode("mi-1").ok());
+  EXPECT_TRUE(absl::IsNotFound(store->FindNode("mi-2").status()));
+  EXPECT_TRUE(store->FindNode("mi-3").ok());
+  store->AfterCommit([&] { heard.push_back(4); });
+  EXPECT_EQ(heard.size(), 3u) << "outside of a group at once";
+}
+
+TEST_F(SqliteStoreTest, AGroupThatADiskFailureEndsIsLostAsAWholeAndSaysSo) {
+  const auto store = Open(1, 256 * 1024);
+  std::vector<int> heard;
+  ASSERT_TRUE(store->OpenGroup().ok());
+  ASSERT_TRUE(store->AddNode({.id = "mi-1"}).ok());
+  store->AfterCommit([&] { heard.push_back(1); }, [&] { heard.push_back(-1); });
+  // A full disk may take the change alone, or all of them: what is told must be what is there.
+  ASSERT_TRUE(store->Begin().ok());
+  EXPECT_FALSE(store->AppendAudit({.id = "big", .record = std::string(500'000, 'r')}).ok());
+  store->AfterCommit([&] { heard.push_back(2); });
+  store->Rollback();
+  const absl::Status closed = store->CloseGroup();
+  const bool is_there = store->FindNode("mi-1").ok();
+  EXPECT_EQ(heard, std::vector<int>{is_there ? 1 : -1}) << closed;
+  ASSERT_TRUE(store->OpenGroup().ok()) << "the next one works";
+  ASSERT_TRUE(store->AddNode({.id = "mi-2"}).ok());
+  ASSERT_TRUE(store->CloseGroup().ok());
+  EXPECT_TRUE(store->FindNode("mi-2").ok());
+}
+
 TEST_F(SqliteStoreTest, AStoreUnderAnotherMasterKeyIsRefusedByName) {
   Open(1).reset();
   const auto other = SqliteStore::Open({.path = path()}, Key(2));

@@ -1,0 +1,129 @@
+#include "relay/api/sealed_api.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <variant>
+
+#include "relay/api/api_input.h"
+#include "relay/broker/broker.h"
+
+namespace relay {
+namespace {
+
+using Json = nlohmann::json;
+using Presence = ApiInput::Presence;
+
+constexpr size_t kKeyDigits = 64;  // A SHA-256 in hexadecimal digits.
+
+bool IsKey(std::string_view text) {
+  return text.size() == kKeyDigits && std::ranges::all_of(text, [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
+}
+
+// AnswerSealed runs when the node has answered: it starts the session and tells the client all that
+// it needs to find the node and to know it.
+ApiOutcome AnswerSealed(ApiContext& context, ApiCall& call,
+                        const std::variant<SealedOffer, StartFailure>& outcome) {
+  if (const auto* failure = std::get_if<StartFailure>(&outcome)) return ToError(*failure);
+  const auto& offer = std::get<SealedOffer>(outcome);
+  const absl::Status started = context.broker.StartSealed(offer, call.now_unix_ms);
+  if (!started.ok()) return LogStoreFailure(started);
+  call.output = {{"SessionId", offer.session.id},
+                 {"Adit",
+                  {{"Loop", offer.loop},
+                   {"Carriage", "sealed"},
+                   {"JoinToken", offer.join_token},
+                   {"SessionKey", offer.session_key},
+                   {"NodeKey", offer.node_key},
+                   {"Signature", offer.signature}}}};
+  call.audit.response_elements = Json({{"sessionId", offer.session.id},
+                                       {"carriage", "sealed"},
+                                       {"joinToken", kHiddenValue},
+                                       {"sessionKey", offer.session_key},
+                                       {"nodeKey", offer.node_key}})
+                                     .dump();
+  return std::nullopt;
+}
+
+ApiError ToError(const LaneFailure& failure) {
+  using Kind = LaneFailure::Kind;
+  switch (failure.kind) {
+    case Kind::kNoSession:
+      return {"DoesNotExistException", failure.text};
+    case Kind::kTooManyLanes:
+      return {"LaneLimitExceeded", failure.text};
+    case Kind::kBusy:
+      return {"ThrottlingException", failure.text};
+    case Kind::kNotConnected:
+      break;
+  }
+  return {"TargetNotConnected", failure.text};
+}
+
+}  // namespace
+
+ApiError ToError(const StartFailure& failure) {
+  using Kind = StartFailure::Kind;
+  switch (failure.kind) {
+    case Kind::kInvalidDocument:
+      return {"InvalidDocument", failure.text};
+    case Kind::kInvalidParameters:
+      return {"InvalidParameters", failure.text};
+    case Kind::kCarriage:
+      return {"SealedNotSupported", failure.text};
+    case Kind::kNotConnected:
+      return {"TargetNotConnected", failure.text};
+    case Kind::kTooMany:
+      return {"ThrottlingException", failure.text};
+    case Kind::kStore:
+      break;
+  }
+  return StoreFailure();
+}
+
+std::optional<ApiError> ReadCarriage(const Json& adit, StartRequest& request) {
+  ApiInput input(adit);
+  const std::string carriage =
+      input.Choice("Carriage", Presence::kOptional, {"inspected", "sealed"});
+  const std::string key = input.Text("ClientKey", Presence::kOptional, 0, kKeyDigits);
+  if (input.error().has_value()) return input.error();
+  if (carriage == "inspected") request.carriage = Carriage::kInspected;
+  if (carriage != "sealed") return std::nullopt;
+  if (!IsKey(key)) {
+    return ApiError{"ValidationException",
+                    "A sealed session needs Adit.ClientKey: 64 lower-case hexadecimal digits."};
+  }
+  request.carriage = Carriage::kSealed;
+  request.client_key = key;
+  return std::nullopt;
+}
+
+ApiOutcome StartSealed(ApiContext& context, const StartRequest& request) {
+  return ApiOutcome::Wait([&context, request](int64_t now_unix_ms, const ApiResume& resume) {
+    context.broker.OfferSession(
+        request, now_unix_ms,
+        [resume](const std::variant<SealedOffer, StartFailure>& outcome, int64_t now) {
+          resume(now, [outcome](ApiContext& then_context, ApiCall& call) {
+            return AnswerSealed(then_context, call, outcome);
+          });
+        });
+  });
+}
+
+ApiOutcome OpenLane(ApiContext& context, ApiCall& call) {
+  ApiInput input(call.input);
+  const std::string id = input.Line("SessionId", Presence::kRequired, 1, 96);
+  if (input.error().has_value()) return input.error();
+  const std::variant<LaneTicket, LaneFailure> result =
+      context.broker.OpenLane(id, call.caller.principal);
+  if (const auto* failure = std::get_if<LaneFailure>(&result)) return ToError(*failure);
+  const auto& ticket = std::get<LaneTicket>(result);
+  call.output = {{"JoinToken", ticket.join_token}, {"Loop", ticket.loop}};
+  call.audit.response_elements =
+      Json({{"sessionId", id}, {"joinToken", kHiddenValue}, {"loop", ticket.loop}}).dump();
+  return std::nullopt;
+}
+
+}  // namespace relay

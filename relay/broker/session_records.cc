@@ -1,0 +1,91 @@
+#include "relay/broker/session_records.h"
+
+#include "engine/base/log.h"
+
+namespace relay {
+
+using engine::log::Level;
+
+SessionRecords::SessionRecords(Store& store) : store_(store) { waiting_.reserve(kWaitingMax); }
+
+void SessionRecords::LogFailure(std::string_view what, const absl::Status& status) {
+  engine::log::Write(Level::kError, "store_failed", {{"at", what}, {"why", status.ToString()}});
+}
+
+AuditRecord SessionRecords::NewRecord(std::string_view name, const SessionSubject& subject,
+                                      int64_t now_unix_ms) {
+  AuditRecord record = NewServiceEvent(name, now_unix_ms);
+  record.principal = subject.principal;
+  record.additional.emplace_back("sessionId", subject.id);
+  if (!subject.node_id.empty()) record.additional.emplace_back("target", subject.node_id);
+  return record;
+}
+
+absl::Status SessionRecords::Connected(const SessionSubject& subject, std::string_view source_ip,
+                                       int64_t now_unix_ms) {
+  return Keep("session_joined", [&]() -> absl::Status {
+    if (absl::Status status = store_.SetSessionConnected(subject.id); !status.ok()) return status;
+    AuditRecord record = NewRecord("SessionConnected", subject, now_unix_ms);
+    record.source_ip = source_ip;
+    return AppendAudit(store_, record);
+  });
+}
+
+absl::Status SessionRecords::End(std::string_view session_id, SessionStatus status,
+                                 std::string_view reason, int64_t now_unix_ms) {
+  return store_.EndSession({.id = std::string(session_id),
+                            .status = status,
+                            .details = std::string(reason),
+                            .ended_unix_ms = now_unix_ms});
+}
+
+absl::Status SessionRecords::Ended(const SessionSubject& subject, const Ending& ending,
+                                   int64_t now_unix_ms) {
+  Flush();
+  return Keep("session_ended", [&]() -> absl::Status {
+    absl::Status status = End(subject.id, ending.status, ending.reason, now_unix_ms);
+    if (status.ok()) {
+      status = store_.SetSessionBytes(subject.id, ending.bytes_in, ending.bytes_out);
+    }
+    if (!status.ok()) return status;
+    AuditRecord record = NewRecord("SessionEnded", subject, now_unix_ms);
+    record.additional.emplace_back("reason", ending.reason);
+    if (!ending.reported_by.empty()) {
+      record.additional.emplace_back("reportedBy", ending.reported_by);
+    }
+    record.additional.emplace_back("bytesToNode", std::to_string(ending.bytes_in));
+    record.additional.emplace_back("bytesFromNode", std::to_string(ending.bytes_out));
+    return AppendAudit(store_, record);
+  });
+}
+
+void SessionRecords::AddOfStream(AuditRecord record) {
+  if (waiting_.size() >= 4 * kWaitingMax) {
+    ++lost_count_;
+    return;
+  }
+  waiting_.push_back(std::move(record));
+  if (waiting_.size() == kWaitingMax) Flush();
+}
+
+void SessionRecords::FlushDue(int64_t now_unix_ms) {
+  if (!waiting_.empty() && now_unix_ms - waiting_.front().time_unix_ms >= kDelayMs) Flush();
+}
+
+void SessionRecords::Flush() {
+  if (waiting_.empty()) return;
+  const absl::Status status = Keep("stream_records", [&]() -> absl::Status {
+    for (const AuditRecord& record : waiting_) {
+      if (absl::Status kept = AppendAudit(store_, record); !kept.ok()) return kept;
+    }
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return;
+  waiting_.clear();
+  if (lost_count_ > 0) {
+    engine::log::Write(Level::kError, "audit_records_lost",
+                       {{"count", std::exchange(lost_count_, 0)}});
+  }
+}
+
+}  // namespace relay

@@ -1,0 +1,92 @@
+// What is written of sessions: their rows in the store, and the audit trail.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "relay/audit/audit_trail.h"
+#include "relay/store/store.h"
+
+namespace relay {
+
+// SessionSubject is whom a record is about.
+struct SessionSubject {
+  std::string id;
+  std::string node_id;
+  std::string principal;
+};
+
+// SessionRecords writes a change and its audit record in one transaction: the one that is open, or
+// one of its own. Streams' records alone wait up to kDelayMs, so that a forwarded connection does
+// not cost two writes to the disk.
+class SessionRecords {
+ public:
+  static constexpr int64_t kDelayMs = 250;
+  // Records of streams that wait at most; then they are written at once. While the store does not
+  // work, what comes beyond four times as many is dropped, counted, and logged.
+  static constexpr size_t kWaitingMax = 256;
+
+  // Requires: the store outlives it.
+  explicit SessionRecords(Store& store);
+
+  // Keep runs `change`, which returns a status, in a transaction. An error other than NotFound is
+  // logged under `what`.
+  template <class Change>
+  absl::Status Keep(std::string_view what, Change change) {
+    const bool own = !store_.in_transaction();
+    absl::Status status = own ? store_.Begin() : absl::OkStatus();
+    if (status.ok()) {
+      status = change();
+      if (own && status.ok()) {
+        status = store_.Commit();
+      } else if (own) {
+        store_.Rollback();
+      }
+    }
+    if (!status.ok() && !absl::IsNotFound(status)) LogFailure(what, status);
+    return status;
+  }
+
+  absl::Status Connected(const SessionSubject& subject, std::string_view source_ip,
+                         int64_t now_unix_ms);
+
+  // End sets the end of the session's row, and leaves one that is over as it is.
+  absl::Status End(std::string_view session_id, SessionStatus status, std::string_view reason,
+                   int64_t now_unix_ms);
+
+  // Ended writes the record of a session's end, after those of its streams that wait, and ends its
+  // row if nobody has yet.
+  struct Ending {
+    SessionStatus status = SessionStatus::kTerminated;
+    std::string_view reason;
+    std::string_view reported_by;  // Who says so, if it is not the relay itself.
+    uint64_t bytes_in = 0;         // To the node.
+    uint64_t bytes_out = 0;
+  };
+  absl::Status Ended(const SessionSubject& subject, const Ending& ending, int64_t now_unix_ms);
+
+  // NewRecord begins a record about a session.
+  static AuditRecord NewRecord(std::string_view name, const SessionSubject& subject,
+                               int64_t now_unix_ms);
+
+  // AddOfStream takes a record that may wait; FlushDue writes those that have waited long enough,
+  // Flush all of them. What cannot be written stays for the next time.
+  void AddOfStream(AuditRecord record);
+  void FlushDue(int64_t now_unix_ms);
+  void Flush();
+
+ private:
+  static void LogFailure(std::string_view what, const absl::Status& status);
+
+  Store& store_;
+  std::vector<AuditRecord> waiting_;
+  uint64_t lost_count_ = 0;
+};
+
+}  // namespace relay

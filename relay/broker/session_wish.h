@@ -1,0 +1,39 @@
+// What a session is asked for with, and why there is none.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "relay/broker/documents.h"
+
+namespace relay {
+
+// StartRequest is an authenticated wish for a session.
+struct StartRequest {
+  std::string user_name;
+  std::string principal;
+  std::string source_ip;
+  std::string node_id;
+  std::string document;  // Empty: kShellDocument.
+  DocumentParameters parameters;
+  std::string reason;
+  std::optional<Carriage> carriage;  // Nothing: the client did not say.
+  std::string client_key;            // Sealed: the SHA-256 of its key, in hexadecimal digits.
+};
+
+struct StartFailure {
+  enum class Kind : uint8_t {
+    kInvalidDocument,
+    kInvalidParameters,
+    kCarriage,  // Document or node do not allow, or cannot do, what was asked for.
+    kNotConnected,
+    kTooMany,  // A maximum of the broker.
+    kStore,
+  };
+  Kind kind;
+  std::string text;
+};
+
+}  // namespace relay

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <deque>
+#include <span>
+#include <string_view>
+
+#include "engine/base/bytes.h"
+#include "engine/net/secure_connection.h"
+#include "relay/switchboard/leg.h"
+
+namespace relay {
+
+// TlsLeg is a connection that stays inside TLS, because something on its way would not let bare
+// bytes pass: what is moved is its plaintext. The connection and its role belong to somebody else;
+// the role passes on what a RecordProtocol is told.
+class TlsLeg final : public Leg {
+ public:
+  // Holds the connection's input until Pull.
+  explicit TlsLeg(engine::SecureConnection& connection);
+
+  void Start(Events& events) override { events_ = &events; }
+  void Pull() override { connection_.HoldInput(false); }
+  bool has_room() const override { return waiting_.size() < kWaitingMax; }
+  void Push(engine::BufferRef bytes) override;
+  // TLS has one end for both directions: what the peer still sends is not received any more.
+  void Finish() override;
+  void Cut() override { connection_.Close(); }
+
+  // From the role. Closed is the last call.
+  void Receive(engine::BufferRef plaintext);
+  size_t GatherRecord(std::span<engine::ByteView> slices);
+  void RecordTaken();
+  void Closed(std::string_view why);
+
+ private:
+  engine::SecureConnection& connection_;
+  Events* events_ = nullptr;
+  std::deque<engine::BufferRef> waiting_;
+  size_t gathered_ = 0;  // Bytes of the record that the connection is taking.
+};
+
+}  // namespace relay
