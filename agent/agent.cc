@@ -36,6 +36,12 @@ engine::TlsClientOptions TlsOptions(const NodeState& state) {
   return options;
 }
 
+RelayAccess Access(const NodeState& state) {
+  return {state.relay, state.authority_pem, {state.certificate_pem, state.private_key_pem}};
+}
+
+std::string Software(const AgentOptions& options) { return "adit-agent/" + options.version; }
+
 uint64_t Seed() {
   std::array<std::byte, sizeof(uint64_t)> bytes;
   engine::crypto::FillRandom(bytes);
@@ -70,12 +76,15 @@ absl::StatusOr<std::unique_ptr<Agent>> Agent::Create(engine::LoopDriver& driver,
   absl::StatusOr<std::unique_ptr<engine::TlsContext>> context =
       engine::TlsContext::Client(TlsOptions(state));
   if (!context.ok()) return context.status();
-  return std::unique_ptr<Agent>(
-      new Agent(driver, std::move(state), std::move(options), std::move(*context)));
+  absl::StatusOr<engine::crypto::IdentityKey> identity =
+      engine::crypto::IdentityKey::FromSeed(state.identity_seed);
+  if (!identity.ok()) return identity.status();
+  return std::unique_ptr<Agent>(new Agent(driver, std::move(state), *std::move(identity),
+                                          std::move(options), std::move(*context)));
 }
 
-Agent::Agent(engine::LoopDriver& driver, NodeState state, AgentOptions options,
-             std::unique_ptr<engine::TlsContext> context)
+Agent::Agent(engine::LoopDriver& driver, NodeState state, engine::crypto::IdentityKey identity,
+             AgentOptions options, std::unique_ptr<engine::TlsContext> context)
     : driver_(driver),
       state_(std::move(state)),
       options_(std::move(options)),
@@ -86,6 +95,7 @@ Agent::Agent(engine::LoopDriver& driver, NodeState state, AgentOptions options,
       target_context_{driver.loop(), driver.resolver(), children_, options_.uid,
                       options_.inherited},
       targets_(target_context_),
+      sessions_(driver, targets_, {Software(options_), std::move(identity), Access(state_)}),
       backoff_(Seed()),
       retry_op_(engine::Handler<engine::Fired>::To<&Agent::OnRetry>(this)),
       renewal_op_(engine::Handler<engine::Fired>::To<&Agent::OnRenewal>(this)),
@@ -94,6 +104,18 @@ Agent::Agent(engine::LoopDriver& driver, NodeState state, AgentOptions options,
 Agent::~Agent() = default;
 
 absl::Status Agent::Run() {
+  Start();
+  while (!stopped()) {
+    if (stop_overdue_) {
+      return absl::DeadlineExceededError("a session's program does not end, even when killed");
+    }
+    Step(kWaitMax);
+  }
+  engine::log::Write(Level::kInfo, "agent_stopped");
+  return absl::OkStatus();
+}
+
+void Agent::Start() {
   engine::log::Write(Level::kInfo, "agent_started",
                      {{"version", options_.version},
                       {"node", state_.node_id},
@@ -101,17 +123,22 @@ absl::Status Agent::Run() {
                       {"relay", engine::FormatHostPort(state_.relay)}});
   driver_.loop().StartTimer(retry_op_, driver_.loop().Now() + backoff_.NextDelay());
   driver_.loop().StartTimer(renewal_op_, driver_.loop().Now() + kRenewalLook);
-  while (!Stopped()) {
-    if (stop_overdue_) {
-      return absl::DeadlineExceededError("a session's program does not end, even when killed");
-    }
-    driver_.RunOnce(kWaitMax);
-    targets_.Sweep();
-    if (link_ != nullptr && link_->down()) link_.reset();
-    if (stopping_) StopOn();
-  }
-  engine::log::Write(Level::kInfo, "agent_stopped");
-  return absl::OkStatus();
+}
+
+void Agent::Step(engine::Duration wait_max) {
+  driver_.RunOnce(wait_max);
+  targets_.Sweep();
+  sessions_.Sweep();
+  if (link_ != nullptr && link_->down()) link_.reset();
+  TellRelay();
+  if (stopping_) StopOn();
+}
+
+// TellRelay sends what waits about sessions. What the link does not take now goes in a later
+// iteration: there is one when the link has sent something.
+void Agent::TellRelay() {
+  if (link_ == nullptr) return;
+  sessions_.outbox().Flush([this](std::string_view json) { return link_->Send(json); });
 }
 
 // ------------------------------------------------------------------ the link
@@ -119,8 +146,9 @@ absl::Status Agent::Run() {
 void Agent::Dial() {
   CHECK(link_ == nullptr);
   engine::Hello hello;
-  hello.software = "adit-agent/" + options_.version;
+  hello.software = Software(options_);
   hello.role = "agent";
+  hello.features = {std::string(engine::kFeatureSealed)};
   hello.node_name = state_.name;
   hello.platform = Platform();
   link_ = std::make_unique<RelayLink>(driver_, *context_, state_.relay, std::move(hello), targets_,
@@ -142,6 +170,7 @@ void Agent::OnLinkUp(const engine::Hello& relay) {
 void Agent::OnLinkDown(const LinkEnd& end) {
   const engine::Instant now = driver_.loop().Now();
   const std::string relay = engine::FormatHostPort(state_.relay);
+  sessions_.outbox().LinkLost();
   if (stopping_) return;
   // Two agents with one identity replace each other for ever: then there is no hurry.
   const bool replaced = end.code == engine::CloseCode::kReplaced;
@@ -156,6 +185,8 @@ void Agent::OnLinkDown(const LinkEnd& end) {
   service_manager_.Status("not connected to " + relay + ": " + end.text);
   driver_.loop().StartTimer(retry_op_, now + delay);
 }
+
+void Agent::OnRelayMessage(const engine::ControlMessage& message) { sessions_.Handle(message); }
 
 void Agent::OnRetry(engine::Fired) {
   if (stopping_) return;
@@ -193,6 +224,7 @@ void Agent::OnCertificateRenewed(const std::string& certificate_pem) {
     return;
   }
   state_ = std::move(*renewed);
+  sessions_.Renew(Access(state_).node);
   engine::log::Write(Level::kInfo, "certificate_renewed", {{"node", state_.node_id}});
 }
 
@@ -201,7 +233,9 @@ void Agent::OnCertificateRenewed(const std::string& certificate_pem) {
 void Agent::OnSignal(int) {
   if (stopping_) return;
   stopping_ = true;
-  engine::log::Write(Level::kInfo, "agent_stopping", {{"sessions", uint64_t{targets_.count()}}});
+  engine::log::Write(
+      Level::kInfo, "agent_stopping",
+      {{"streams", uint64_t{targets_.count()}}, {"sealed_sessions", uint64_t{sessions_.count()}}});
   service_manager_.Stopping("ending sessions");
   engine::Loop& loop = driver_.loop();
   loop.Cancel(retry_op_);
@@ -210,12 +244,15 @@ void Agent::OnSignal(int) {
   if (link_ != nullptr) {
     link_->Goaway(engine::CloseCode::kShuttingDown, "the agent on this node stops");
   }
+  sessions_.EndAll(engine::CloseCode::kShuttingDown, "the agent on this node stopped");
   targets_.EndAll(engine::CloseCode::kShuttingDown, "the agent on this node stopped");
 }
 
-// StopOn takes the next step once the one before is done: sessions, link, and what watches.
+// StopOn takes the next step once the one before is done: sessions, what the relay is to know of
+// their end, link, and what watches.
 void Agent::StopOn() {
-  if (targets_.count() > 0 && !stop_overdue_) return;
+  if ((targets_.count() > 0 || sessions_.count() > 0) && !stop_overdue_) return;
+  if (link_ != nullptr && link_->up() && sessions_.outbox().size() > 0) return;
   if (link_ != nullptr) return link_->CloseAfterOutput();
   driver_.loop().Cancel(stop_op_);
   signals_.Close();
@@ -223,15 +260,16 @@ void Agent::StopOn() {
 }
 
 void Agent::OnStopDeadline(engine::Fired) {
-  if (Stopped() || signals_.closed()) return;
+  if (stopped() || signals_.closed()) return;
   stop_overdue_ = targets_.count() > 0;
+  sessions_.Close();
   if (link_ != nullptr && !link_->down()) link_->Close();
 }
 
-bool Agent::Stopped() const {
-  return stopping_ && link_ == nullptr && targets_.count() == 0 && signals_.closed() &&
-         children_.closed() && !retry_op_.in_flight() && !renewal_op_.in_flight() &&
-         !stop_op_.in_flight();
+bool Agent::stopped() const {
+  return stopping_ && link_ == nullptr && targets_.count() == 0 && sessions_.count() == 0 &&
+         signals_.closed() && children_.closed() && !retry_op_.in_flight() &&
+         !renewal_op_.in_flight() && !stop_op_.in_flight();
 }
 
 }  // namespace agent

@@ -1,4 +1,5 @@
-// The agent: one link to the relay at a time, for as long as the process runs.
+// The agent: one link to the relay at a time, for as long as the process runs, and sealed sessions
+// beside it, which outlive links.
 //
 //     dial --> link up --> link down --> wait (back-off) --> dial ...
 //                |
@@ -15,6 +16,7 @@
 #include "agent/process/child_watcher.h"
 #include "agent/process/signal_receiver.h"
 #include "agent/relay_link.h"
+#include "agent/session/session_table.h"
 #include "agent/target/target_table.h"
 #include "engine/loop/op.h"
 #include "engine/net/backoff.h"
@@ -42,22 +44,30 @@ class Agent final : private RelayLink::Events, private SignalReceiver::Events {
   // A link that lasted this long was a success: the next dial comes at once.
   static constexpr engine::Duration kSteadyLink = std::chrono::seconds(10);
 
-  // Create returns an error when the state's key or certificates cannot be used. Requires: SIGCHLD,
-  // SIGTERM and SIGINT are blocked. `driver` outlives the agent.
+  // Create returns an error when the state's keys or certificates cannot be used; it needs an
+  // identity (node_identity.h). Requires: SIGCHLD, SIGTERM and SIGINT are blocked. `driver`
+  // outlives the agent.
   static absl::StatusOr<std::unique_ptr<Agent>> Create(engine::LoopDriver& driver, NodeState state,
                                                        AgentOptions options);
-  ~Agent();  // Requires: Run has returned.
+  ~Agent();  // Requires: stopped(), or Start was not called.
 
   // Run returns after SIGTERM or SIGINT. DeadlineExceeded: something did not end within kStopMax;
   // then only the process's own end helps.
   absl::Status Run();
 
+  // What Run does: Start, and then Step, one iteration of the loop each, until stopped(). For who
+  // runs something else on the same loop.
+  void Start();
+  void Step(engine::Duration wait_max);
+  bool stopped() const;
+
  private:
-  Agent(engine::LoopDriver& driver, NodeState state, AgentOptions options,
-        std::unique_ptr<engine::TlsContext> context);
+  Agent(engine::LoopDriver& driver, NodeState state, engine::crypto::IdentityKey identity,
+        AgentOptions options, std::unique_ptr<engine::TlsContext> context);
 
   void OnLinkUp(const engine::Hello& relay) override;
   void OnCertificateRenewed(const std::string& certificate_pem) override;
+  void OnRelayMessage(const engine::ControlMessage& message) override;
   void OnLinkDown(const LinkEnd& end) override;
   void OnSignal(int signal) override;
   void OnRetry(engine::Fired outcome);
@@ -66,8 +76,8 @@ class Agent final : private RelayLink::Events, private SignalReceiver::Events {
 
   void Dial();
   void ScheduleRenewal();
+  void TellRelay();
   void StopOn();
-  bool Stopped() const;
 
   engine::LoopDriver& driver_;
   NodeState state_;
@@ -78,6 +88,7 @@ class Agent final : private RelayLink::Events, private SignalReceiver::Events {
   SignalReceiver signals_;
   TargetContext target_context_;
   TargetTable targets_;
+  SessionTable sessions_;
   std::unique_ptr<RelayLink> link_;
   engine::Backoff backoff_;
   engine::TimerOp retry_op_;

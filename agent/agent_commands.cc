@@ -10,19 +10,26 @@
 #include "agent/agent.h"
 #include "agent/enrollment.h"
 #include "agent/host_facts.h"
+#include "agent/node_identity.h"
 #include "agent/node_state.h"
 #include "agent/process/spawn.h"
 #include "engine/base/log.h"
 #include "engine/base/version.h"
+#include "engine/crypto/identity_key.h"
 #include "engine/net/loop_driver.h"
 #include "engine/wire/invitation.h"
 
 namespace agent {
 namespace {
 
-// What sessions may pin at a time: windows, outputs, and what the link itself is receiving and
-// sending. It is address space; memory is used as far as data waits.
-constexpr uint16_t kBlocksMax = 8192;
+// What sessions may pin at a time: windows, outputs, and what the links themselves are receiving
+// and sending, so that a link is heard however many targets have stopped reading. It is address
+// space; memory is used as far as data waits.
+constexpr uint16_t kBlocksMax = 20'480;
+constexpr size_t kHeldMax = size_t{RelayLink::kWindowBytesSumMax} + WindowBudget::kSumMax +
+                            TargetTable::kTargetsMax * size_t{kStreamOutputMax};
+constexpr size_t kLinksMin = 64 * 1024 * 1024;
+static_assert(kHeldMax + kLinksMin <= kBlocksMax * size_t{engine::LoopOptions().block_size});
 // Enrolment is one call.
 constexpr uint16_t kBlocksOfOneCall = 64;
 
@@ -62,6 +69,23 @@ absl::Status CheckNotEnrolled(const AgentConfig& config) {
                                   "; or give that identity up and enrol anew with --replace");
 }
 
+absl::StatusOr<NodeState> LoadEnrolled(const AgentConfig& config) {
+  absl::StatusOr<NodeState> state = LoadNodeState(config.state_folder);
+  if (!absl::IsNotFound(state.status())) return state;
+  return absl::NotFoundError(
+      "this machine is not enrolled: there is no node.json in " + config.state_folder +
+      ". Ask the relay's administrator for an adit-enroll line, then run: adit-agent enroll "
+      "--state " +
+      config.state_folder);
+}
+
+absl::StatusOr<std::string> FingerprintOf(const AgentConfig& config, NodeState& state) {
+  const absl::StatusOr<engine::crypto::IdentityKey> identity =
+      IdentityOf(config.state_folder, state);
+  if (!identity.ok()) return identity.status();
+  return engine::crypto::IdentityFingerprint(identity->public_key());
+}
+
 absl::StatusOr<std::unique_ptr<engine::LoopDriver>> MakeDriver(const AgentConfig& config,
                                                                uint16_t block_count) {
   engine::LoopOptions options;
@@ -94,34 +118,58 @@ int RunEnroll(const AgentConfig& config, int input) {
   if (!driver.ok()) return Fail(driver.status());
   const EnrollmentFacts facts{config.name.empty() ? HostName() : config.name, Platform(),
                               engine::kVersion};
-  const absl::StatusOr<NodeState> state = Enroll(**driver, *invitation, facts);
+  absl::StatusOr<NodeState> state = Enroll(**driver, *invitation, facts);
   if (!state.ok()) return Fail(state.status());
   const absl::Status saved = SaveNodeState(config.state_folder, *state);
   if (!saved.ok()) return Fail(saved);
+  const absl::StatusOr<std::string> fingerprint = FingerprintOf(config, *state);
+  if (!fingerprint.ok()) return Fail(fingerprint.status());
   std::printf(
       "This machine is now the node %s (%s) of the relay %s.\n"
-      "Its key is in %s and never leaves this machine.\n"
+      "Its keys are in %s and never leave this machine.\n"
+      "Its fingerprint, which a client shows at its first contact with this node, is\n"
+      "  %s\n"
       "Next: start the agent with\n"
       "  sudo systemctl enable --now adit-agent      or, without a service:\n"
       "  adit-agent run --state %s\n",
       state->node_id.c_str(), state->name.c_str(), engine::FormatHostPort(state->relay).c_str(),
-      config.state_folder.c_str(), config.state_folder.c_str());
+      config.state_folder.c_str(), fingerprint->c_str(), config.state_folder.c_str());
+  return kExitDone;
+}
+
+int RunFingerprint(const AgentConfig& config) {
+  engine::log::SetLevel(engine::log::Level::kWarning);
+  absl::StatusOr<NodeState> state = LoadEnrolled(config);
+  if (!state.ok()) return Fail(state.status());
+  absl::StatusOr<Descriptor> lock = Descriptor();
+  if (state->identity_seed.empty()) {
+    lock = LockStateFolder(config.state_folder);
+    if (absl::IsAlreadyExists(lock.status())) {
+      return Fail(absl::FailedPreconditionError(
+          "this node has no identity yet, since it was enrolled by an older version. Restart its "
+          "agent, which makes one, and ask again"));
+    }
+    if (!lock.ok()) return Fail(lock.status());
+    state = LoadEnrolled(config);  // Nobody else changes it any more.
+    if (!state.ok()) return Fail(state.status());
+  }
+  const absl::StatusOr<std::string> fingerprint = FingerprintOf(config, *state);
+  if (!fingerprint.ok()) return Fail(fingerprint.status());
+  std::printf("%s\n", fingerprint->c_str());
   return kExitDone;
 }
 
 int RunAgent(const AgentConfig& config, const InheritedEnvironment& inherited,
              const std::string& notify_socket) {
-  absl::StatusOr<NodeState> state = LoadNodeState(config.state_folder);
-  if (absl::IsNotFound(state.status())) {
-    return Fail(absl::NotFoundError(
-        "this machine is not enrolled: there is no node.json in " + config.state_folder +
-        ". Ask the relay's administrator for an adit-enroll line, then run: adit-agent enroll "
-        "--state " +
-        config.state_folder));
-  }
+  absl::StatusOr<NodeState> state = LoadEnrolled(config);
   if (!state.ok()) return Fail(state.status());
   const absl::StatusOr<Descriptor> lock = LockStateFolder(config.state_folder);
   if (!lock.ok()) return Fail(lock.status());
+  state = LoadEnrolled(config);  // Nobody else changes it any more.
+  if (!state.ok()) return Fail(state.status());
+  // Makes one, where the state is of a version that knew none.
+  const absl::Status identity = IdentityOf(config.state_folder, *state).status();
+  if (!identity.ok()) return Fail(identity);
   RaiseDescriptorLimit();
   const absl::StatusOr<std::unique_ptr<engine::LoopDriver>> driver = MakeDriver(config, kBlocksMax);
   if (!driver.ok()) return Fail(driver.status());

@@ -15,6 +15,9 @@ inline constexpr int kExitUsage = 2;
 // RunEnroll reads the invitation from `input`, a descriptor, and writes the node's state.
 int RunEnroll(const AgentConfig& config, int input);
 
+// RunFingerprint prints the fingerprint of the node's identity, alone on its line.
+int RunFingerprint(const AgentConfig& config);
+
 // RunAgent stays until a signal. Requires: SIGCHLD, SIGTERM and SIGINT are blocked.
 int RunAgent(const AgentConfig& config, const InheritedEnvironment& inherited,
              const std::string& notify_socket);

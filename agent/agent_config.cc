@@ -64,6 +64,7 @@ absl::Status Apply(const Flag& flag, AgentConfig& config, std::string& io) {
 absl::StatusOr<Command> ReadCommand(const std::string& text) {
   if (text == "enroll" || text == "enrol") return Command::kEnroll;
   if (text == "run") return Command::kRun;
+  if (text == "fingerprint") return Command::kFingerprint;
   if (text == "--help" || text == "-h" || text == "help") return Command::kHelp;
   if (text == "--version" || text == "version") return Command::kVersion;
   return Wrong("unknown command " + text);
@@ -91,7 +92,7 @@ std::string DefaultStateFolder(const Environment& environment, bool is_root) {
 absl::StatusOr<AgentConfig> ParseArguments(std::span<const std::string> arguments,
                                            const Environment& environment, bool is_root) {
   AgentConfig config;
-  if (arguments.empty()) return Wrong("say what to do: enroll or run");
+  if (arguments.empty()) return Wrong("say what to do: enroll, run or fingerprint");
   const absl::StatusOr<Command> command = ReadCommand(arguments.front());
   if (!command.ok()) return command.status();
   config.command = *command;
@@ -146,6 +147,7 @@ Examples:
   sudo adit-agent enroll                  then paste the adit-enroll line, Enter
   sudo adit-agent enroll --name db1 < line-from-the-relay
   sudo adit-agent run                     stays connected until it is stopped
+  sudo adit-agent fingerprint             what a client shows at first contact
 
 Commands:
   enroll   Reads the adit-enroll line that a relay printed, or an administrator made, from the
@@ -153,6 +155,10 @@ Commands:
   run      Connects to the relay, and again whenever the connection is lost. Run as root, sessions
            belong to the user `adit` (made on first use) or to the user that the relay names, never
            to root. Run as another user, sessions belong to that user.
+  fingerprint
+           Prints the fingerprint of the key by which this node proves itself to clients in sealed
+           sessions, as enroll does. A client shows it at its first contact with the node; it stays
+           the same until the machine is enrolled anew.
 
 Flags:
   --state DIR    Where the node's key and certificate are. Default: $STATE_DIRECTORY, else

@@ -16,7 +16,7 @@ namespace agent {
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 Environment ProcessEnvironment();
 
-enum class Command { kEnroll, kRun, kHelp, kVersion };
+enum class Command { kEnroll, kRun, kFingerprint, kHelp, kVersion };
 
 struct AgentConfig {
   Command command = Command::kHelp;

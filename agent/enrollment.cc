@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "engine/crypto/certificate.h"
+#include "engine/crypto/identity_key.h"
 #include "engine/crypto/key.h"
 #include "engine/http/http_message.h"
 #include "engine/net/https_call.h"
@@ -156,6 +157,7 @@ absl::StatusOr<NodeState> Enroll(engine::LoopDriver& driver,
   state.private_key_pem = key.Pem();
   state.certificate_pem = answer->certificate_pem;
   state.authority_pem = Trusted(result.anchor_pem, answer->authority_pem);
+  state.identity_seed = engine::crypto::IdentityKey::Generate().seed_text();
   return state;
 }
 

@@ -1,7 +1,7 @@
 // Enrolment: from the pasted line to a node's state.
 //
-//     key pair, made here --> TLS; the relay's chain must end in the certificate that the line
-//     names
+//     key and identity, made here --> TLS; the relay's chain must end in the certificate that the
+//     line names
 //                         --> only then: POST Adit.EnrollNode {activation, request}
 //                         <-- certificate, node id --> NodeState
 

@@ -40,6 +40,8 @@ int main(int argc, char** argv) {
       return agent::kExitDone;
     case agent::Command::kEnroll:
       return agent::RunEnroll(*config, STDIN_FILENO);
+    case agent::Command::kFingerprint:
+      return agent::RunFingerprint(*config);
     case agent::Command::kRun:
       break;
   }

@@ -15,6 +15,7 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "engine/crypto/identity_key.h"
 
 namespace agent {
 namespace {
@@ -155,11 +156,16 @@ absl::StatusOr<NodeState> LoadNodeState(const std::string& folder) {
   if (!relay || !node_id || !name || !key || !certificate || !authority) return damaged;
   const absl::StatusOr<engine::HostPort> address = engine::ParseHostPort(*relay);
   if (!address.ok()) return damaged;
-  return NodeState{*address, *node_id, *name, *key, *certificate, *authority};
+  std::string identity;
+  if (json.contains("identity")) {
+    identity = Text(json, "identity").value_or("");
+    if (!engine::crypto::IdentityKey::FromSeed(identity).ok()) return damaged;
+  }
+  return NodeState{*address, *node_id, *name, *key, *certificate, *authority, identity};
 }
 
 absl::Status SaveNodeState(const std::string& folder, const NodeState& state) {
-  const Json json = {
+  Json json = {
       {"relay", engine::FormatHostPort(state.relay)},
       {"node_id", state.node_id},
       {"name", state.name},
@@ -167,6 +173,7 @@ absl::Status SaveNodeState(const std::string& folder, const NodeState& state) {
       {"certificate", state.certificate_pem},
       {"authority", state.authority_pem},
   };
+  if (!state.identity_seed.empty()) json["identity"] = state.identity_seed;
   const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
   const std::string path = folder + kFileName;
   const std::string new_path = folder + kNewFileName;

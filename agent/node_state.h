@@ -1,5 +1,5 @@
 // What makes this machine a node: one file, `node.json`, mode 0600, in a folder of mode 0700. It is
-// replaced as a whole, so that key, certificate and authority always belong together.
+// replaced as a whole, so that keys, certificate and authority always belong together.
 
 #pragma once
 
@@ -20,6 +20,7 @@ struct NodeState {
   std::string private_key_pem;  // Secret. Made here, never leaves this machine.
   std::string certificate_pem;  // Short-lived; renewed over the link.
   std::string authority_pem;    // Whom the relay's certificate must come from.
+  std::string identity_seed;  // Secret. See node_identity.h; empty when an older version wrote it.
 };
 
 // PrepareStateFolder makes the folder (and its parents) where it is missing, and takes every right

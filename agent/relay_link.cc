@@ -10,13 +10,10 @@
 namespace agent {
 namespace {
 
-// All streams together may leave this much with us that no program has read yet.
-constexpr uint64_t kWindowBytesSumMax = 64 * 1024 * 1024;
-
 engine::MultiplexerOptions LinkOptions() {
   engine::MultiplexerOptions options;
   options.streams_max = TargetTable::kTargetsMax;
-  options.window_bytes_sum_max = kWindowBytesSumMax;
+  options.window_bytes_sum_max = RelayLink::kWindowBytesSumMax;
   options.output_bytes_per_stream_max = kStreamOutputMax;
   return options;
 }
@@ -66,6 +63,8 @@ void RelayLink::OnControl(engine::ByteView message) {
     if (up_) events_.OnCertificateRenewed(renewed->certificate_pem);
   } else if (const auto* notice = std::get_if<engine::Notice>(&decoded)) {
     engine::log::Write(engine::log::Level::kInfo, "relay_says", {{"text", notice->text}});
+  } else if (up_) {
+    events_.OnRelayMessage(decoded);
   }
 }
 
@@ -97,6 +96,7 @@ void RelayLink::OnGoaway(engine::CloseCode code, std::string_view text) {
 }
 
 void RelayLink::OnFailed(engine::CloseCode code, std::string_view text) {
+  failed_ = true;
   reason_ = code == engine::CloseCode::kSilent ? "nothing was heard from the relay"
                                                : "the link failed: " + std::string(text);
 }
@@ -109,7 +109,7 @@ void RelayLink::OnClosed(engine::SecureConnection&, const engine::ConnectionEnd&
   up_ = false;
   if (multiplexer_ != nullptr) {
     multiplexer_->Disconnected(engine::CloseCode::kNodeGone, "the link to the relay ended");
-    targets_.EndAll(engine::CloseCode::kNodeGone, "the link to the relay ended");
+    targets_.EndLink(*multiplexer_, engine::CloseCode::kNodeGone, "the link to the relay ended");
   }
   driver_.loop().Cancel(hello_op_);
   ReportDown();
@@ -127,6 +127,11 @@ void RelayLink::RequestRenewal(std::string request_pem) {
   const engine::RenewCertificate message{.request_pem = std::move(request_pem)};
   // When control messages pile up, the next look at the certificate asks again.
   static_cast<void>(multiplexer_->SendControl(engine::kLinkStream, engine::Encode(message)));
+}
+
+bool RelayLink::Send(std::string_view json) {
+  // A multiplexer that has failed would take the message, and lose it.
+  return up_ && !failed_ && multiplexer_->SendControl(engine::kLinkStream, json);
 }
 
 void RelayLink::Goaway(engine::CloseCode code, std::string_view text) {

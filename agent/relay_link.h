@@ -3,6 +3,7 @@
 //     dial, TLS --> hello sent --> hello answered: up --> closed
 //                                  |  OnOpen --> TargetTable
 //                                  |  RenewCertificate --> CertificateRenewed
+//                                  |  messages of sealed sessions, both ways
 
 #pragma once
 
@@ -36,11 +37,15 @@ class RelayLink final : private engine::SecureConnection::Events, private engine
  public:
   // How long the relay may take to answer our hello.
   static constexpr engine::Duration kHelloMax = std::chrono::seconds(10);
+  // All streams together may leave this much with us that no program has read yet.
+  static constexpr uint64_t kWindowBytesSumMax = 64 * 1024 * 1024;
 
   class Events {
    public:
     virtual void OnLinkUp(const engine::Hello& relay) = 0;
     virtual void OnCertificateRenewed(const std::string& certificate_pem) = 0;
+    // Whatever else the relay says: about sealed sessions.
+    virtual void OnRelayMessage(const engine::ControlMessage& message) = 0;
     // The last call, from the loop. The link may be destroyed once no call of it is on the stack.
     virtual void OnLinkDown(const LinkEnd& end) = 0;
 
@@ -57,6 +62,9 @@ class RelayLink final : private engine::SecureConnection::Events, private engine
 
   // RequestRenewal asks for a new certificate; OnCertificateRenewed follows, if the relay agrees.
   void RequestRenewal(std::string request_pem);
+
+  // Send queues one message, encoded. False: the link is not up, or takes no more now.
+  [[nodiscard]] bool Send(std::string_view json);
 
   // Goaway tells the relay that no stream opens any more. CloseAfterOutput ends the link once what
   // waits is sent, Close now; OnLinkDown follows.
@@ -88,6 +96,7 @@ class RelayLink final : private engine::SecureConnection::Events, private engine
   LinkEnd end_;
   std::string reason_;  // A better one than the connection's, when there is one.
   bool up_ = false;
+  bool failed_ = false;
   bool closed_ = false;
   bool down_ = false;
 };

@@ -27,7 +27,7 @@ ProcessTarget::ProcessTarget(const TargetContext& context, Owner& owner, StreamH
                              SpawnRequest plan, std::string session_id)
     : loop_(context.loop),
       owner_(owner),
-      stream_(stream),
+      stream_(std::move(stream)),
       plan_(std::move(plan)),
       session_id_(std::move(session_id)),
       child_(context.loop, context.children, *this),

@@ -34,6 +34,7 @@ class ProcessTarget final : public Target,
   void Start() override;
   void End(engine::CloseCode code, std::string_view text) override;
   bool over() const override { return over_; }
+  bool IsOn(const engine::Multiplexer& link) const override { return stream_.IsOn(link); }
 
   void OnData(engine::Channel channel, engine::BufferRef payload) override;
   void OnControl(engine::ByteView message) override;

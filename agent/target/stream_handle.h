@@ -1,8 +1,10 @@
 #pragma once
 
+#include <memory>
 #include <string_view>
 #include <utility>
 
+#include "agent/target/stream_meter.h"
 #include "engine/buffer/buffer_pool.h"
 #include "engine/mux/multiplexer.h"
 
@@ -15,29 +17,39 @@ inline constexpr uint32_t kStreamOutputMax = 256 * 1024;
 // call does nothing: the multiplexer may be gone by then, while the target still cleans up.
 class StreamHandle {
  public:
-  StreamHandle(engine::Multiplexer& multiplexer, engine::StreamId id)
-      : multiplexer_(&multiplexer), id_(id) {}
+  // With a `meter`, what passes is counted, and the stream's end reported.
+  StreamHandle(engine::Multiplexer& multiplexer, engine::StreamId id,
+               std::unique_ptr<StreamMeter> meter = nullptr)
+      : multiplexer_(&multiplexer), id_(id), meter_(std::move(meter)) {}
+  StreamHandle(StreamHandle&&) = default;
 
   bool attached() const { return multiplexer_ != nullptr; }
-  void Detach() { multiplexer_ = nullptr; }
+  // True while the stream is there, on that link.
+  bool IsOn(const engine::Multiplexer& link) const { return multiplexer_ == &link; }
+
+  // Detach forgets the stream. One that nobody has ended was given up by its opener.
+  void Detach() { End(engine::CloseCode::kConnectionReset); }
 
   // Accept answers the open. False, and detached: it was closed meanwhile.
-  bool Accept(engine::StreamEvents& events) {
-    if (attached() && multiplexer_->Accept(id_, events)) return true;
+  bool Accept(engine::StreamEvents& target) {
+    if (attached() && multiplexer_->Accept(id_, EventsFor(target))) return true;
     Detach();
     return false;
   }
   void Reject(engine::CloseCode code, std::string_view text) {
-    if (attached()) std::exchange(multiplexer_, nullptr)->Reject(id_, code, text);
+    if (engine::Multiplexer* multiplexer = End(code)) multiplexer->Reject(id_, code, text);
   }
   void Reset(engine::CloseCode code, std::string_view text) {
-    if (attached()) std::exchange(multiplexer_, nullptr)->Reset(id_, code, text);
+    if (engine::Multiplexer* multiplexer = End(code)) multiplexer->Reset(id_, code, text);
   }
 
   // Write returns how many bytes were taken; a detached stream takes, and drops, all.
   size_t Write(engine::Channel channel, engine::BufferRef payload) {
     const size_t size = payload.size();
-    return attached() ? multiplexer_->Write(id_, channel, std::move(payload)) : size;
+    if (!attached()) return size;
+    const size_t taken = multiplexer_->Write(id_, channel, std::move(payload));
+    if (meter_ != nullptr) meter_->Wrote(taken);
+    return taken;
   }
   // True while earlier output waits to be sent.
   bool has_output() const { return attached() && multiplexer_->Writable(id_) < kStreamOutputMax; }
@@ -52,8 +64,21 @@ class StreamHandle {
   }
 
  private:
+  engine::StreamEvents& EventsFor(engine::StreamEvents& target) {
+    if (meter_ == nullptr) return target;
+    meter_->Join(target);
+    return *meter_;
+  }
+  // End detaches, and returns the multiplexer if this was the stream's end.
+  engine::Multiplexer* End(engine::CloseCode code) {
+    engine::Multiplexer* const multiplexer = std::exchange(multiplexer_, nullptr);
+    if (multiplexer != nullptr && meter_ != nullptr) meter_->Over(code);
+    return multiplexer;
+  }
+
   engine::Multiplexer* multiplexer_;
   engine::StreamId id_;
+  std::unique_ptr<StreamMeter> meter_;
 };
 
 }  // namespace agent

@@ -46,6 +46,9 @@ class Target : public engine::StreamEvents {
 
   // Over is true when no operation is in flight and no descriptor or child is left.
   virtual bool over() const = 0;
+
+  // IsOn says whether the target's stream is there, on that link.
+  virtual bool IsOn(const engine::Multiplexer& link) const = 0;
 };
 
 }  // namespace agent

@@ -41,31 +41,38 @@ TargetTable::~TargetTable() { CHECK(targets_.empty()); }
 
 void TargetTable::Open(engine::Multiplexer& multiplexer, engine::StreamId id,
                        engine::ByteView request) {
-  StreamHandle stream(multiplexer, id);
+  engine::OpenRequest decoded;
+  if (engine::DecodeOpen(engine::AsText(request), decoded)) {
+    return Start(StreamHandle(multiplexer, id), std::move(decoded));
+  }
+  multiplexer.Reject(id, engine::CloseCode::kUnsupported,
+                     "the agent on the node does not know this kind of request; update it");
+}
+
+void TargetTable::Open(engine::Multiplexer& multiplexer, engine::StreamId id,
+                       engine::OpenRequest request, std::unique_ptr<StreamMeter> meter) {
+  Start(StreamHandle(multiplexer, id, std::move(meter)), std::move(request));
+}
+
+void TargetTable::Start(StreamHandle stream, engine::OpenRequest request) {
   if (targets_.size() >= targets_max_) {
     return stream.Reject(engine::CloseCode::kTooMany,
                          "the node runs as many sessions as it may; end one and try again");
   }
-  std::unique_ptr<Target> target = Make(stream, request);
+  std::unique_ptr<Target> target = Make(std::move(stream), std::move(request));
   if (target == nullptr) return;
   targets_.push_back(std::move(target));
   targets_.back()->Start();
 }
 
-std::unique_ptr<Target> TargetTable::Make(StreamHandle stream, engine::ByteView request) {
+std::unique_ptr<Target> TargetTable::Make(StreamHandle stream, engine::OpenRequest request) {
   Target::Owner& owner = *this;
-  engine::OpenRequest decoded;
-  if (!engine::DecodeOpen(engine::AsText(request), decoded)) {
-    stream.Reject(engine::CloseCode::kUnsupported,
-                  "the agent on the node does not know this kind of request; update it");
-    return nullptr;
-  }
-  if (auto* tcp = std::get_if<engine::TcpRequest>(&decoded)) {
+  if (auto* tcp = std::get_if<engine::TcpRequest>(&request)) {
     LogOpen("tcp", tcp->session_id, tcp->principal, tcp->host + ":" + std::to_string(tcp->port));
-    return std::make_unique<TcpTarget>(context_, owner, stream, std::move(*tcp));
+    return std::make_unique<TcpTarget>(context_, owner, std::move(stream), std::move(*tcp));
   }
-  auto* shell = std::get_if<engine::ShellRequest>(&decoded);
-  auto* exec = std::get_if<engine::ExecRequest>(&decoded);
+  auto* shell = std::get_if<engine::ShellRequest>(&request);
+  auto* exec = std::get_if<engine::ExecRequest>(&request);
   const std::string& session = shell != nullptr ? shell->session_id : exec->session_id;
   const std::string& principal = shell != nullptr ? shell->principal : exec->principal;
   const absl::StatusOr<RunAsUser> user =
@@ -77,7 +84,15 @@ std::unique_ptr<Target> TargetTable::Make(StreamHandle stream, engine::ByteView 
   LogOpen(shell != nullptr ? "shell" : "exec", session, principal, user->name);
   SpawnRequest plan = shell != nullptr ? PlanShell(*shell, *user, context_.inherited)
                                        : PlanExec(*exec, *user, context_.inherited);
-  return std::make_unique<ProcessTarget>(context_, owner, stream, std::move(plan), session);
+  return std::make_unique<ProcessTarget>(context_, owner, std::move(stream), std::move(plan),
+                                         session);
+}
+
+void TargetTable::EndLink(const engine::Multiplexer& link, engine::CloseCode code,
+                          std::string_view text) {
+  for (const std::unique_ptr<Target>& target : targets_) {
+    if (target->IsOn(link)) target->End(code, text);
+  }
 }
 
 void TargetTable::EndAll(engine::CloseCode code, std::string_view text) {

@@ -9,6 +9,7 @@
 #include "agent/target/target.h"
 #include "engine/base/bytes.h"
 #include "engine/mux/multiplexer.h"
+#include "engine/wire/control.h"
 
 namespace agent {
 
@@ -24,10 +25,18 @@ class TargetTable final : private Target::Owner {
   // Requires: count() == 0.
   ~TargetTable();
 
-  // Open decodes `request`, checks what this machine permits, and starts the target, which answers.
+  // Open checks what this machine permits, and starts the target, which answers. The request is in
+  // bytes, or decoded already; `meter`, if any, watches the stream until it is over.
   void Open(engine::Multiplexer& multiplexer, engine::StreamId id, engine::ByteView request);
+  void Open(engine::Multiplexer& multiplexer, engine::StreamId id, engine::OpenRequest request,
+            std::unique_ptr<StreamMeter> meter);
 
-  // EndAll ends every target. The link may be gone: then call Disconnected on it first.
+  // EndLink ends every target whose stream is on that link. When the link is gone, call
+  // Disconnected on it first. A target whose stream has ended in order still writes what it was
+  // given.
+  void EndLink(const engine::Multiplexer& link, engine::CloseCode code, std::string_view text);
+
+  // EndAll ends every target of every link.
   void EndAll(engine::CloseCode code, std::string_view text);
 
   // Sweep destroys the targets that are over. Call it after every RunOnce, with no call of a
@@ -38,7 +47,8 @@ class TargetTable final : private Target::Owner {
 
  private:
   void OnTargetOver() override { ++over_count_; }
-  std::unique_ptr<Target> Make(StreamHandle stream, engine::ByteView request);
+  void Start(StreamHandle stream, engine::OpenRequest request);
+  std::unique_ptr<Target> Make(StreamHandle stream, engine::OpenRequest request);
 
   const TargetContext& context_;
   const size_t targets_max_;

@@ -53,7 +53,7 @@ TcpTarget::TcpTarget(const TargetContext& context, Owner& owner, StreamHandle st
     : loop_(context.loop),
       resolver_(context.resolver),
       owner_(owner),
-      stream_(stream),
+      stream_(std::move(stream)),
       request_(std::move(request)),
       pump_(context.loop, stream_, engine::Channel::kMain, *this),
       resolve_op_(engine::Handler<engine::Resolved>::To<&TcpTarget::OnResolved>(this)),

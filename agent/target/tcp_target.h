@@ -35,6 +35,7 @@ class TcpTarget final : public Target, private DescriptorPump::Events {
   void Start() override;
   void End(engine::CloseCode code, std::string_view text) override;
   bool over() const override { return over_; }
+  bool IsOn(const engine::Multiplexer& link) const override { return stream_.IsOn(link); }
 
   void OnData(engine::Channel channel, engine::BufferRef payload) override;
   void OnWritable() override;

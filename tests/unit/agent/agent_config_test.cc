@@ -55,7 +55,7 @@ TEST(AgentConfigTest, StateIsWhereTheHelpSays) {
 }
 
 TEST(AgentConfigTest, WrongArgumentsAreNamed) {
-  EXPECT_THAT(ErrorOf({}), HasSubstr("enroll or run"));
+  EXPECT_THAT(ErrorOf({}), HasSubstr("enroll, run or fingerprint"));
   EXPECT_THAT(ErrorOf({"walk"}), HasSubstr("unknown command walk"));
   EXPECT_THAT(ErrorOf({"run", "--color", "x"}), HasSubstr("unknown flag --color"));
   EXPECT_THAT(ErrorOf({"run", "--name", "x"}), HasSubstr("unknown flag --name"));

@@ -1,0 +1,25 @@
+#include "agent/session/join_context.h"
+
+#include <utility>
+
+namespace agent {
+
+void JoinContext::Renew(engine::TlsIdentity node) {
+  access_.node = std::move(node);
+  context_.reset();
+}
+
+absl::StatusOr<const engine::TlsContext*> JoinContext::ForLoop(uint32_t loop) {
+  if (context_ != nullptr && loop == loop_) return context_.get();
+  engine::TlsClientOptions options;
+  options.trust = engine::TlsTrust::Authority(access_.authority_pem);
+  options.identity = access_.node;
+  options.protocols = {"adit-join/1", "adit-loop/" + std::to_string(loop)};
+  absl::StatusOr<std::unique_ptr<engine::TlsContext>> context = engine::TlsContext::Client(options);
+  if (!context.ok()) return context.status();
+  context_ = std::move(*context);
+  loop_ = loop;
+  return context_.get();
+}
+
+}  // namespace agent

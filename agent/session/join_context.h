@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "engine/tls/tls_context.h"
+#include "engine/wire/host_port.h"
+
+namespace agent {
+
+// RelayAccess is how this node comes to its relay: where it is, whom to trust, who we are.
+struct RelayAccess {
+  engine::HostPort address;
+  std::string authority_pem;
+  engine::TlsIdentity node;
+};
+
+// JoinContext makes the TLS contexts for join connections: ALPN `adit-join/1`, and the loop of the
+// relay on which the session is joined.
+class JoinContext {
+ public:
+  explicit JoinContext(RelayAccess access) : access_(std::move(access)) {}
+
+  // Renew takes another certificate for joins from now on.
+  void Renew(engine::TlsIdentity node);
+
+  // ForLoop returns the context for one of the relay's loops, good until the next call. The last
+  // one is kept: the sessions of a node come from the loop where its link is. An error is that of
+  // TlsContext::Client.
+  absl::StatusOr<const engine::TlsContext*> ForLoop(uint32_t loop);
+
+  const engine::HostPort& address() const { return access_.address; }
+
+ private:
+  RelayAccess access_;
+  uint32_t loop_ = 0;
+  std::unique_ptr<engine::TlsContext> context_;
+};
+
+}  // namespace agent

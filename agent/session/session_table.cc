@@ -1,0 +1,126 @@
+#include "agent/session/session_table.h"
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "agent/session/session_consent.h"
+#include "engine/base/log.h"
+
+namespace agent {
+namespace {
+
+using engine::log::Level;
+
+constexpr size_t kReasonSizeMax = 500;
+
+// Reason is a foreign text that people will read, and that goes on into other messages.
+std::string Reason(std::string_view text) {
+  std::string out;
+  for (char c : text.substr(0, kReasonSizeMax)) {
+    const auto byte = static_cast<unsigned char>(c);
+    out += byte < 0x20 || byte == 0x7f ? ' ' : c;
+  }
+  return out.empty() ? "the session was ended" : out;
+}
+
+void LogFailure(std::string_view event, const std::string& session, const absl::Status& status) {
+  engine::log::Write(Level::kWarning, event,
+                     {{"session", session}, {"reason", std::string(status.message())}});
+}
+
+}  // namespace
+
+SessionTable::SessionTable(engine::LoopDriver& driver, TargetTable& targets, Options options)
+    : joins_(std::move(options.relay)),
+      context_{driver, targets, outbox_, joins_, windows_, std::move(options.software)},
+      identity_(std::move(options.identity)),
+      sessions_max_(options.sessions_max) {
+  sessions_.reserve(sessions_max_);
+}
+
+SealedSession* SessionTable::Find(std::string_view session_id) {
+  for (const std::unique_ptr<SealedSession>& session : sessions_) {
+    if (session->id() == session_id) return session.get();
+  }
+  return nullptr;
+}
+
+// ---------------------------------------------------------- what the relay says
+
+void SessionTable::Handle(const engine::ControlMessage& message) {
+  if (const auto* offer = std::get_if<engine::SessionOffer>(&message)) {
+    OnOffer(*offer);
+  } else if (const auto* lane = std::get_if<engine::LaneOffer>(&message)) {
+    OnLaneOffer(*lane);
+  } else if (const auto* stop = std::get_if<engine::SessionStop>(&message)) {
+    OnStop(*stop);
+  }
+}
+
+void SessionTable::OnOffer(const engine::SessionOffer& offer) {
+  absl::StatusOr<engine::SessionAnswer> answer = Consent(offer);
+  if (!answer.ok()) {
+    LogFailure("session_refused", offer.session_id, answer.status());
+    engine::SessionAnswer refusal;
+    refusal.session_id = offer.session_id;
+    refusal.error = std::string(answer.status().message());
+    return outbox_.Push(refusal);
+  }
+  outbox_.Push(*std::move(answer));
+}
+
+absl::StatusOr<engine::SessionAnswer> SessionTable::Consent(const engine::SessionOffer& offer) {
+  if (ending_) return absl::UnavailableError("the agent on the node stops; try again soon");
+  if (Find(offer.session_id) != nullptr) {
+    return absl::AlreadyExistsError("the node has this session already");
+  }
+  if (sessions_.size() >= sessions_max_ || !windows_.HasShare()) {
+    return absl::ResourceExhaustedError(
+        "the node has as many sealed sessions as it may; end one and try again");
+  }
+  absl::StatusOr<SessionConsent> consent = ConsentTo(offer, identity_);
+  if (!consent.ok()) return consent.status();
+  sessions_.push_back(std::make_unique<SealedSession>(context_, offer, std::move(consent->inner)));
+  SealedSession& session = *sessions_.back();
+  const absl::Status dialled = session.AddLane(offer.join_token, offer.loop);
+  if (!dialled.ok()) {
+    session.End(engine::CloseCode::kInternal, "the node could not dial its relay");
+    return dialled;
+  }
+  engine::log::Write(Level::kInfo, "session_offered",
+                     {{"session", offer.session_id},
+                      {"principal", offer.principal},
+                      {"what", engine::Describe(engine::PlanOf(offer))}});
+  return std::move(consent->answer);
+}
+
+void SessionTable::OnLaneOffer(const engine::LaneOffer& offer) {
+  SealedSession* session = Find(offer.session_id);
+  if (session == nullptr || session->ending()) return;  // It ended while this was on its way.
+  const absl::Status dialled = session->AddLane(offer.join_token, offer.loop);
+  if (!dialled.ok()) LogFailure("lane_refused", offer.session_id, dialled);
+}
+
+void SessionTable::OnStop(const engine::SessionStop& stop) {
+  SealedSession* session = Find(stop.session_id);
+  if (session != nullptr) session->End(engine::CloseCode::kSessionEnded, Reason(stop.reason));
+}
+
+// ---------------------------------------------------------------------- the end
+
+void SessionTable::EndAll(engine::CloseCode code, std::string_view reason) {
+  ending_ = true;
+  for (const std::unique_ptr<SealedSession>& session : sessions_) session->End(code, reason);
+}
+
+void SessionTable::Close() {
+  for (const std::unique_ptr<SealedSession>& session : sessions_) session->Close();
+}
+
+void SessionTable::Sweep() {
+  for (const std::unique_ptr<SealedSession>& session : sessions_) session->Sweep();
+  std::erase_if(sessions_,
+                [](const std::unique_ptr<SealedSession>& session) { return session->over(); });
+}
+
+}  // namespace agent

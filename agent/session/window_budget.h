@@ -1,0 +1,71 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
+#include "engine/base/check.h"
+#include "engine/mux/multiplexer.h"
+
+namespace agent {
+
+// WindowBudget divides what clients may have sent to this node, and no program has read yet, among
+// all sealed lanes. Each lane gets a sixteenth of what is left: the first ones enough for a fast
+// and long way, the last ones enough to work. It is what bounds the number of lanes.
+class WindowBudget {
+ public:
+  static constexpr uint64_t kSumMax = 256 * 1024 * 1024;
+  static constexpr uint64_t kShareMin = 256 * 1024;
+  static constexpr uint64_t kShareParts = 16;
+
+  // Share is one lane's part, which goes back with the object.
+  class Share {
+   public:
+    Share() = default;
+    Share(Share&& other) noexcept
+        : budget_(std::exchange(other.budget_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+    Share& operator=(Share&&) = delete;
+    ~Share() {
+      if (budget_ != nullptr) budget_->left_ += bytes_;
+    }
+    uint64_t bytes() const { return bytes_; }
+
+    // Options are a lane's maxima: three quarters of the share are kept for streams that may still
+    // come, so that each of them begins with a frame's worth at least.
+    engine::MultiplexerOptions Options(uint32_t streams_max, uint32_t stream_output_max) const {
+      engine::MultiplexerOptions options;
+      options.streams_max = static_cast<uint32_t>(
+          std::min<uint64_t>(streams_max, bytes_ / 4 * 3 / engine::kWindowBytesFloor));
+      options.window_bytes_sum_max = bytes_;
+      options.output_bytes_per_stream_max = stream_output_max;
+      return options;
+    }
+
+   private:
+    friend class WindowBudget;
+    Share(WindowBudget& budget, uint64_t bytes) : budget_(&budget), bytes_(bytes) {}
+
+    WindowBudget* budget_ = nullptr;
+    uint64_t bytes_ = 0;
+  };
+
+  WindowBudget() = default;
+  ~WindowBudget() { CHECK(left_ == kSumMax); }  // Requires: every share came back.
+  WindowBudget(const WindowBudget&) = delete;
+  WindowBudget& operator=(const WindowBudget&) = delete;
+
+  bool HasShare() const { return left_ / kShareParts >= kShareMin; }
+
+  // Take returns the next lane's share. Requires: HasShare(); the budget outlives it.
+  Share Take() {
+    CHECK(HasShare());
+    const uint64_t bytes = left_ / kShareParts;
+    left_ -= bytes;
+    return Share(*this, bytes);
+  }
+
+ private:
+  uint64_t left_ = kSumMax;
+};
+
+}  // namespace agent

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+#include "engine/base/check.h"
+#include "engine/mux/multiplexer.h"
+
+namespace agent {
+
+// StreamMeter stands between a stream and its target where the relay cannot see the stream: it
+// counts the bytes that pass, and says once how the stream ended. The target's StreamHandle owns
+// it.
+class StreamMeter final : public engine::StreamEvents {
+ public:
+  // Owner hears of a stream until it is over, and outlives it that long; not until the meter goes.
+  class Owner {
+   public:
+    // Bytes passed, in either direction. Called with every piece: cheap, please.
+    virtual void OnStreamBytes() = 0;
+    // The last call. `code` is the answer's or the end's, whoever gave it.
+    virtual void OnStreamOver(const StreamMeter& meter, engine::CloseCode code) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  // `serial` names the stream to the owner.
+  StreamMeter(Owner& owner, uint32_t serial) : owner_(owner), serial_(serial) {}
+  ~StreamMeter() override { CHECK(over_); }  // Requires: the stream is over.
+  StreamMeter(const StreamMeter&) = delete;
+  StreamMeter& operator=(const StreamMeter&) = delete;
+
+  uint32_t serial() const { return serial_; }
+  uint64_t to_node_bytes() const { return to_node_bytes_; }
+  uint64_t from_node_bytes() const { return from_node_bytes_; }
+
+  // For the handle. Join names the target, to which everything is passed on from now on; Wrote
+  // counts what the multiplexer took; Over is the end, and says nothing when it is known already.
+  void Join(engine::StreamEvents& target) { target_ = &target; }
+  void Wrote(size_t size) {
+    if (size == 0 || over_) return;
+    from_node_bytes_ += size;
+    owner_.OnStreamBytes();
+  }
+  void Over(engine::CloseCode code) {
+    if (std::exchange(over_, true)) return;
+    owner_.OnStreamOver(*this, code);
+  }
+
+ private:
+  void OnData(engine::Channel channel, engine::BufferRef payload) override {
+    to_node_bytes_ += payload.size();
+    owner_.OnStreamBytes();
+    target_->OnData(channel, std::move(payload));
+  }
+  void OnControl(engine::ByteView message) override { target_->OnControl(message); }
+  void OnWritable() override { target_->OnWritable(); }
+  void OnFinished() override { target_->OnFinished(); }
+  void OnClosed(engine::CloseCode code, std::string_view text) override {
+    Over(code);
+    target_->OnClosed(code, text);
+  }
+
+  Owner& owner_;
+  const uint32_t serial_;
+  engine::StreamEvents* target_ = nullptr;
+  uint64_t to_node_bytes_ = 0;
+  uint64_t from_node_bytes_ = 0;
+  bool over_ = false;
+};
+
+}  // namespace agent

@@ -1,0 +1,85 @@
+// Goal: what happened in sealed sessions is told in order, once there is a link, and never piles
+// up. Method: messages pushed and flushed by hand.
+
+#include "agent/session/relay_outbox.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace agent {
+namespace {
+
+engine::StreamNews News(uint32_t serial) {
+  engine::StreamNews news;
+  news.session_id = "s";
+  news.serial = serial;
+  return news;
+}
+
+// Flush returns what was said, at most `room` messages.
+std::vector<engine::ControlMessage> Flush(RelayOutbox& outbox, size_t room) {
+  std::vector<engine::ControlMessage> said;
+  outbox.Flush([&](std::string_view json) {
+    if (said.size() == room) return false;
+    said.emplace_back();
+    EXPECT_TRUE(engine::Decode(json, said.back()));
+    return true;
+  });
+  return said;
+}
+
+TEST(RelayOutboxTest, MessagesGoInOrderAsFarAsTheLinkTakesThem) {
+  RelayOutbox outbox;
+  for (uint32_t i = 0; i < 5; ++i) outbox.Push(News(i));
+  EXPECT_TRUE(Flush(outbox, 0).empty());
+  uint32_t expected = 0;
+  for (const size_t room : {size_t{2}, size_t{1}, size_t{9}}) {
+    for (const engine::ControlMessage& message : Flush(outbox, room)) {
+      EXPECT_EQ(std::get<engine::StreamNews>(message).serial, expected++);
+    }
+  }
+  EXPECT_EQ(expected, 5u);
+  EXPECT_EQ(outbox.size(), 0u);
+}
+
+TEST(RelayOutboxTest, BeyondTheMaximumMessagesAreDropped) {
+  RelayOutbox outbox;
+  for (uint32_t i = 0; i < RelayOutbox::kMessagesMax + 10; ++i) outbox.Push(News(i));
+  EXPECT_EQ(outbox.size(), RelayOutbox::kMessagesMax);
+  EXPECT_EQ(Flush(outbox, 10'000).size(), RelayOutbox::kMessagesMax);
+  outbox.Push(News(7));
+  EXPECT_EQ(outbox.size(), 1u) << "and then it works as before";
+}
+
+TEST(RelayOutboxTest, AMessageThatFitsIntoNoFrameIsDropped) {
+  RelayOutbox outbox;
+  outbox.Push(engine::SessionOver{"s", std::string(engine::kControlSizeMax, 'x')});
+  EXPECT_EQ(outbox.size(), 0u);
+}
+
+TEST(RelayOutboxTest, NewStreamsAreRefusedWhileThereIsStillRoomForEnds) {
+  RelayOutbox outbox;
+  size_t count = 0;
+  while (outbox.HasRoomForStream()) outbox.Push(News(static_cast<uint32_t>(count++)));
+  EXPECT_EQ(count, RelayOutbox::kMessagesMax / 2);
+}
+
+TEST(RelayOutboxTest, ALostLinkForgetsAnswersAndNothingElse) {
+  RelayOutbox outbox;
+  outbox.Push(News(1));
+  engine::SessionAnswer answer;
+  answer.session_id = "s";
+  answer.error = "no";
+  outbox.Push(answer);
+  outbox.Push(engine::SessionOver{"s", "why"});
+  outbox.LinkLost();
+  const std::vector<engine::ControlMessage> left = Flush(outbox, 10);
+  ASSERT_EQ(left.size(), 2u);
+  EXPECT_TRUE(std::holds_alternative<engine::StreamNews>(left[0]));
+  EXPECT_TRUE(std::holds_alternative<engine::SessionOver>(left[1]));
+}
+
+}  // namespace
+}  // namespace agent
