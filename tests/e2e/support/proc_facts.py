@@ -89,3 +89,17 @@ def is_listening(port):
         except FileNotFoundError:
             pass
     return False
+
+
+def connection_count(pid, port):
+    """How many established connections the process has to this TCP port."""
+    own = set(descriptors(pid))
+    count = 0
+    for table in ('/proc/net/tcp', '/proc/net/tcp6'):
+        with open(table, encoding='ascii') as file:
+            next(file)
+            for line in file:
+                fields = line.split()
+                is_there = fields[2].endswith(f':{port:04X}') and fields[3] == '01'
+                count += is_there and f'socket:[{fields[9]}]' in own
+    return count

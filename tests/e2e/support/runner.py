@@ -88,7 +88,7 @@ class Run:
         backends = getattr(module, 'BACKENDS', 'each')
         if backends == 'once' and io != self.backends[0]:
             return
-        for function_name, function in vars(module).items():
+        for function_name, function in list(vars(module).items()):
             if not function_name.startswith('test_') or not self._wanted(name, function_name):
                 continue
             if getattr(function, 'full_only', False) and not self.full:
