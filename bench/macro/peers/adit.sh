@@ -1,4 +1,4 @@
-# Adit: the node dials the relay, the client forwards a port (:uring or :epoll)
+# Adit: the node dials the relay, the client forwards a port (:uring or :epoll, and -inspected)
 # shellcheck shell=bash disable=SC2034,SC2154
 peer_needs="$adit_bin/adit $adit_bin/adit-agent $adit_bin/adit-relay"
 
@@ -19,7 +19,9 @@ printed() {
 
 peer_up() {
   local relay i
-  adit_env=(env "ADIT_IO=${variant:-auto}" "ADIT_CONFIG_DIR=$run_folder/config")
+  local io=${variant%-inspected} carriage=()
+  if [ "$io" != "$variant" ]; then carriage=(--inspected); fi
+  adit_env=(env "ADIT_IO=${io:-auto}" "ADIT_CONFIG_DIR=$run_folder/config")
   relay=$(free_port)
   start relay "${adit_env[@]}" "$adit_bin/adit-relay" --state "$run_folder/relay" \
     --listen "127.0.0.1:$relay" --advertise "127.0.0.1:$relay"
@@ -37,7 +39,7 @@ peer_up() {
     sleep 0.1
   done
   local_port=$(free_port)
-  client_command=("${adit_env[@]}" "$adit_bin/adit" forward bench "127.0.0.1:$local_port:$1")
+  client_command=("${adit_env[@]}" "$adit_bin/adit" forward "${carriage[@]}" bench "127.0.0.1:$local_port:$1")
 }
 
 peer_shell() {
