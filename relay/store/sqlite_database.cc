@@ -147,15 +147,17 @@ absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const Optio
   }
   sqlite3_extended_result_codes(handle, 1);
   std::unique_ptr<SqliteDatabase> database(new SqliteDatabase(handle));
-  // Exclusive: two relays on one state directory would each end the other's sessions.
+  // Exclusive: two relays on one state directory would each end the other's sessions. Temporary
+  // files stay in memory: what a savepoint may undo is small, and a sandboxed relay has no
+  // /var/tmp.
   const std::string page_count =
       "PRAGMA max_page_count=" +
       std::to_string(static_cast<int64_t>(options.size_max_bytes) / kPageSizeBytes);
   for (const std::string& pragma :
        {std::string("PRAGMA locking_mode=EXCLUSIVE"), std::string("PRAGMA journal_mode=WAL"),
         std::string("PRAGMA synchronous=FULL"), std::string("PRAGMA foreign_keys=ON"),
-        std::string("PRAGMA trusted_schema=OFF"), page_count,
-        std::string("BEGIN IMMEDIATE; COMMIT")}) {
+        std::string("PRAGMA trusted_schema=OFF"), std::string("PRAGMA temp_store=MEMORY"),
+        page_count, std::string("BEGIN IMMEDIATE; COMMIT")}) {
     if (absl::Status status = database->Execute(pragma.c_str()); !status.ok()) return status;
   }
   return database;

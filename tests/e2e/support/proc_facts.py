@@ -21,6 +21,10 @@ def descriptor_count(pid):
     return len(os.listdir(f'/proc/{pid}/fd'))
 
 
+def pipe_end_count(pid):
+    return sum(target.startswith('pipe:') for target in descriptors(pid))
+
+
 def memory_bytes(pid):
     """Resident memory that is the process's own: anonymous and shared-anonymous pages."""
     total = 0
