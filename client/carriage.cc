@@ -41,6 +41,7 @@ Kind DialKind(const ConnectionEnd& end) {
 }
 
 Kind OpenKind(const ConnectionEnd& end) {
+  if (end.kind == ConnectionEnd::Kind::kPeerError) return Kind::kBroken;
   return end.kind == ConnectionEnd::Kind::kClosedByPeer ? Kind::kClosed : Kind::kCut;
 }
 

@@ -46,6 +46,8 @@ struct CarriageEnd {
                    // the relay may end TLS.
     kNodeTls,      // Sealed: no TLS with the node, such as for another key than the promised one.
     kClosed,       // Frames flowed; an orderly end.
+    kBroken,       // Frames flowed; then bytes that are none of the other end's, or its alert about
+                   // ours. Whoever is in between has no say in why.
     kCut,          // Frames flowed; any other end.
   };
   Kind kind = Kind::kCut;

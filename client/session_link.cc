@@ -143,7 +143,7 @@ void SessionLink::OnCarriageOver(const CarriageEnd& end) {
       carriage_.reset();
       return Dial();
     }
-    if (end.kind == Kind::kNotStarted && !target_.wrapped) return AskToWrap();
+    if (end.kind == Kind::kNotStarted && !target_.wrapped) return AskToWrap(EndText(end));
   }
   if (!end_text_.empty()) {
     return End(end_code_, {.text = end_text_, .unexplained = false});
@@ -154,21 +154,24 @@ void SessionLink::OnCarriageOver(const CarriageEnd& end) {
 }
 
 // A join works once: wrapped, it needs a ticket of its own.
-void SessionLink::AskToWrap() {
+void SessionLink::AskToWrap(std::string why) {
   carriage_.reset();
   asking_ = true;
-  lanes_.AskForLane(target_.session_id, [this](absl::StatusOr<LaneTicket> ticket) {
-    asking_ = false;
-    if (closing_ || !ticket.ok()) {
-      return End(CloseCode::kConnectionReset,
-                 {.text = TextOf(ticket.status()), .unexplained = false});
-    }
-    target_.ticket = *std::move(ticket);
-    target_.wrapped = true;
-    tell_wrapped_ = true;
-    dials_ = 0;
-    Dial();
-  });
+  lanes_.AskForLane(
+      target_.session_id, [this, why = std::move(why)](absl::StatusOr<LaneTicket> ticket) {
+        asking_ = false;
+        if (closing_ || !ticket.ok()) {
+          return End(
+              CloseCode::kConnectionReset,
+              {.text = why + "\nno other way, inside the relay's TLS: " + TextOf(ticket.status()),
+               .unexplained = false});
+        }
+        target_.ticket = *std::move(ticket);
+        target_.wrapped = true;
+        tell_wrapped_ = true;
+        dials_ = 0;
+        Dial();
+      });
 }
 
 std::string SessionLink::EndText(const CarriageEnd& end) const {
@@ -186,6 +189,7 @@ std::string SessionLink::EndText(const CarriageEnd& end) const {
     case CarriageEnd::Kind::kNodeTls:
       return NodeTlsText(target_.node_label, target_.relay, end.text);
     case CarriageEnd::Kind::kClosed:
+    case CarriageEnd::Kind::kBroken:
     case CarriageEnd::Kind::kCut:
       break;
   }

@@ -81,7 +81,7 @@ class SessionLink final : private engine::LinkEvents, private Carriage::Events {
   void HandleHello(const engine::Hello& hello);
   // GoElsewhere returns false when `text` is no loop, or this was tried often enough.
   bool GoElsewhere(std::string_view text);
-  void AskToWrap();
+  void AskToWrap(std::string why);
   std::string EndText(const CarriageEnd& end) const;
   void Give(engine::CloseCode code, std::string text);
   void End(engine::CloseCode code, const LinkEnd& end);

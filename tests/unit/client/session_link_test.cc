@@ -241,14 +241,15 @@ TEST_F(SessionLinkTest, WrappedIsTriedOnce) {
   EXPECT_NE(end_.text.find("another key"), std::string::npos) << end_.text;
 }
 
-TEST_F(SessionLinkTest, WithoutANewTicketItsErrorIsTheEnd) {
+TEST_F(SessionLinkTest, WithoutANewTicketBothReasonsAreTheEnd) {
   Make();
   relay_->manners = {Manner::kSwallow};
   Dial(relay_->Sealed());
   ASSERT_TRUE(Run([this] { return lanes_.asked.size() == 1; }));
   lanes_.Answer(absl::UnavailableError("no lane today"));
   ASSERT_TRUE(Run([this] { return ended_; }));
-  EXPECT_EQ(end_.text, "no lane today");
+  EXPECT_TRUE(end_.text.starts_with("no end-to-end encryption with web-1")) << end_.text;
+  EXPECT_TRUE(end_.text.ends_with("inside the relay's TLS: no lane today")) << end_.text;
 }
 
 TEST_F(SessionLinkTest, WhileATicketIsAwaitedTheLinkCanBeClosed) {
