@@ -15,85 +15,11 @@ import struct
 import threading
 import time
 
-from support import certificates, frames, proc_facts
-from support.api import Api, tls_connect
+from support import certificates, frames
+from support.api import tls_connect
 from support.frames import Link, frame
-from support.processes import Failure, check, check_equal, wait_until
-
-_ECHO_SECONDS_MAX = 2.0
-_MEMORY_GROWTH_MAX = 16 << 20
-
-
-class _HonestSession(threading.Thread):
-    """`adit exec NODE -- cat` that is asked for an echo every 20 ms; remembers the slowest answer."""
-
-    def __init__(self, stack):
-        super().__init__(daemon=True)
-        self._process = stack.popen('exec', stack.NODE, '--', 'cat')
-        self._over = threading.Event()
-        self.slowest = 0.0
-        self.count = 0
-        self.problem = None
-        self._ask()
-
-    def _ask(self):
-        text = b'honest %d\n' % self.count
-        start = time.monotonic()
-        self._process.stdin.write(text)
-        self._process.stdin.flush()
-        got = self._process.stdout.readline()
-        if got != text:
-            raise Failure(f'the honest session got {got!r}')
-        if self.count:
-            self.slowest = max(self.slowest, time.monotonic() - start)
-        self.count += 1
-
-    def run(self):
-        try:
-            while not self._over.wait(0.02):
-                self._ask()
-        except (OSError, Failure) as error:
-            self.problem = f'{error}: {self._process.stderr.read()!r}'
-
-    def end(self):
-        self._over.set()
-        self.join(10)
-        check(not self.is_alive(), 'the honest session hangs')
-        check(not self.problem, f'the honest session was disturbed: {self.problem}')
-        self._process.stdin.close()
-        check_equal(self._process.wait(10), 0, 'the status of the honest session')
-
-
-@contextlib.contextmanager
-def _undisturbed(t):
-    """Around an attack: the honest session goes on, and the relay holds no more than before."""
-    stack = t.stack
-    check_equal(stack.exec('true').returncode, 0, 'a session before the attack')
-    honest = _HonestSession(stack)
-    honest.start()
-    pid = stack.relay.pid
-    time.sleep(0.2)
-    fds, memory = proc_facts.descriptor_count(pid), proc_facts.memory_bytes(pid)
-    try:
-        yield stack
-    finally:
-        stack.relay.check_running()
-        stack.agent.check_running()
-        honest.end()
-    # The honest session's connections are gone, too.
-    wait_until(lambda: proc_facts.descriptor_count(pid) <= fds, 20,
-               f'the relay has no more than {fds} descriptors')
-    growth = proc_facts.memory_bytes(pid) - memory
-    t.note(f'honest session: {honest.count} echoes, slowest {honest.slowest * 1e3:.0f} ms; '
-           f'relay memory {growth >> 10:+d} KiB')
-    check(honest.slowest < _ECHO_SECONDS_MAX, f'an echo took {honest.slowest:.1f} s')
-    check(growth < _MEMORY_GROWTH_MAX, f'the relay grew by {growth >> 10} KiB')
-    after = stack.exec('echo', 'fine')
-    check_equal(after.stdout, b'fine\n', f'a session after the attack ({after.stderr!r})')
-
-
-def _api(stack):
-    return Api(stack.port, stack.login_member('key'), stack.login_member('secret'))
+from support.processes import Failure, check, check_equal
+from support.undisturbed import undisturbed
 
 
 def _raw(stack, seconds=5):
@@ -120,7 +46,7 @@ def _closed_within(connection, seconds):
 
 def test_bytes_that_are_not_tls(t):
     """Garbage, plain HTTP and a broken TLS hello get a TLS alert or an end at once"""
-    with _undisturbed(t) as stack:
+    with undisturbed(t) as stack:
         for name, data in (
                 ('garbage', os.urandom(4096)),
                 ('zeros', bytes(100_000)),
@@ -150,7 +76,7 @@ def test_old_tls_is_refused(t):
 
 def test_slow_and_half_hellos(t):
     """Half a hello, a slow drip and silence are ended within 15 s and hold little"""
-    with _undisturbed(t) as stack:
+    with undisturbed(t) as stack:
         hello = _client_hello()
         waiting = []
         for _ in range(t.size(50, 400)):
@@ -205,8 +131,8 @@ def _client_hello():
 
 def test_certificate_of_another_authority(t):
     """A node's certificate of another authority is refused"""
-    with _undisturbed(t) as stack:
-        certificate = certificates.foreign_client(os.path.join(stack.folder, 'foreign'), _node_id(stack))
+    with undisturbed(t) as stack:
+        certificate = certificates.foreign_client(os.path.join(stack.folder, 'foreign'), stack.node_id())
         try:
             with Link(stack.port, certificate) as link:
                 link.hello(role='agent', node_name='liar', platform='x')
@@ -235,8 +161,8 @@ def test_agent_role_needs_a_certificate(t):
 
 def test_signatures_that_lie(t):
     """A wrong signature, an unknown key, a clock 10 minutes off: each gets its error by name"""
-    with _undisturbed(t) as stack:
-        api = _api(stack)
+    with undisturbed(t) as stack:
+        api = stack.api()
         body = {'State': 'Active'}
         check_equal(api.call('DescribeSessions', body).status, 200, 'an honest request')
         now = datetime.datetime.now(datetime.timezone.utc)
@@ -262,7 +188,7 @@ def test_signatures_that_lie(t):
 
 def test_http_that_lies(t):
     """Heads and bodies that lie about themselves get a 4xx, and no connection is kept for them"""
-    with _undisturbed(t) as stack:
+    with undisturbed(t) as stack:
         for name, data in (
                 ('not HTTP', b'\x00\x01\x02\x03' * 20 + b'\r\n\r\n'),
                 ('an endless head', b'GET / HTTP/1.1\r\n' + b'X-A: ' + b'a' * 200_000),
@@ -284,7 +210,7 @@ def test_http_that_lies(t):
 
 def test_slow_http(t):
     """A request that does not come to its end is ended within 30 s"""
-    with _undisturbed(t) as stack:
+    with undisturbed(t) as stack:
         slow = []
         for _ in range(t.size(20, 200)):
             connection = tls_connect(stack.port, ['http/1.1'])
@@ -302,8 +228,8 @@ test_slow_http.limit = 90
 
 def test_activations_that_are_over(t):
     """An activation that is used up, expired, unknown or has another code is refused by name"""
-    with _undisturbed(t) as stack:
-        api = _api(stack)
+    with undisturbed(t) as stack:
+        api = stack.api()
         request, _ = certificates.request(os.path.join(stack.folder, 'requests'))
 
         def enroll(activation, code):
@@ -363,10 +289,10 @@ def test_another_authority_is_refused_before_any_secret(t):
 
 def _client_link(stack, document=None, parameters=None):
     """An honest client's link, after both hellos."""
-    body = {'Target': _node_id(stack), 'Adit': {'Version': 1}}
+    body = {'Target': stack.node_id(), 'Adit': {'Version': 1}}
     if document:
         body.update(DocumentName=document, Parameters=parameters)
-    answer = _api(stack).call('StartSession', body)
+    answer = stack.api().call('StartSession', body)
     check_equal(answer.status, 200, f'StartSession: {answer}')
     made = answer.json()
     link = Link(stack.port, loop=made['Adit']['Loop'])
@@ -374,12 +300,6 @@ def _client_link(stack, document=None, parameters=None):
     got = link.wait_for(frames.CONTROL, frames.GOAWAY)
     check(got and got.type == frames.CONTROL, f'hello was answered with {got}')
     return link
-
-
-def _node_id(stack):
-    nodes = stack.adit('nodes', '--json').stdout.decode()
-    line = next(line for line in nodes.splitlines() if stack.NODE in line)
-    return next(word for word in line.replace('"', ' ').replace(',', ' ').split() if word.startswith('mi-'))
 
 
 _EXEC = ('AWS-StartNonInteractiveCommand', {'command': ['cat']})
@@ -393,7 +313,7 @@ def _open_exec(stream, command=('cat',), limit=_LIMIT):
 
 def test_links_that_do_not_introduce_themselves(t):
     """No hello, a bad token and a hello of nonsense get a goaway that says so"""
-    with _undisturbed(t) as stack:
+    with undisturbed(t) as stack:
         for name, data in (('a ping first', frame(frames.PING, 0, bytes(8))),
                            ('an open first', _open_exec(1)),
                            ('no JSON', frame(frames.CONTROL, 0, b'{"type":')),
@@ -420,7 +340,7 @@ def _expect_goaway(link, wanted, name):
 
 def test_illegal_frames(t):
     """A frame of illegal type, flags, size, stream or offset ends that link with a goaway"""
-    with _undisturbed(t) as stack:
+    with undisturbed(t) as stack:
         opened = _open_exec(1)
         for name, data in (
                 ('type 0', frame(0, 1, b'x')),
@@ -460,7 +380,7 @@ test_illegal_frames.limit = 90
 
 def test_more_than_the_credit(t):
     """Data beyond the credit ends the stream or link with flow-control, and is not kept"""
-    with _undisturbed(t) as stack:
+    with undisturbed(t) as stack:
         with _client_link(stack, *_EXEC) as link:
             # Credit for nothing comes back: `cat` is held by our own limit of 0.
             link.send(_open_exec(1, limit=bytes(8)))
@@ -482,7 +402,7 @@ def _flood(link, stream, size):
 
 def test_outside_of_the_grant(t):
     """A stream that the session does not allow is rejected as denied, whatever it claims"""
-    with _undisturbed(t) as stack:
+    with undisturbed(t) as stack:
         port = stack.port
         with _client_link(stack, *_EXEC) as link:
             for i, request in enumerate((
@@ -511,7 +431,7 @@ def test_outside_of_the_grant(t):
 def test_a_token_is_for_its_session(t):
     """A token of one session does not open another"""
     stack = t.stack
-    made = [_api(stack).call('StartSession', {'Target': _node_id(stack), 'Adit': {'Version': 1}}).json()
+    made = [stack.api().call('StartSession', {'Target': stack.node_id(), 'Adit': {'Version': 1}}).json()
             for _ in range(2)]
     with Link(stack.port, loop=made[0]['Adit']['Loop']) as link:
         link.hello(role='client', session_id=made[0]['SessionId'], session_token=made[1]['TokenValue'])
@@ -521,7 +441,7 @@ def test_a_token_is_for_its_session(t):
 def test_flood_of_opens(t):
     """100,000 opens, with resets among them, get rejects or a goaway and cost bounded memory"""
     count = t.size(20_000, 100_000)
-    with _undisturbed(t) as stack:
+    with undisturbed(t) as stack:
         for name, with_reset in (('opens', False), ('opens and resets', True)):
             with _client_link(stack, 'AWS-StartPortForwardingSession', {'portNumber': ['9']}) as link:
                 request = _LIMIT + json.dumps({'type': 'tcp', 'host': 'localhost', 'port': 9}).encode()
@@ -549,8 +469,8 @@ test_flood_of_opens.limit = 120
 
 def test_an_agent_that_lies(t):
     """A node with a good certificate that sends garbage is cut off, and the others do not notice"""
-    with _undisturbed(t) as stack:
-        api = _api(stack)
+    with undisturbed(t) as stack:
+        api = stack.api()
         folder = os.path.join(stack.folder, 'lying-agent')
         request, key = certificates.request(folder)
         made = api.call('CreateActivation', {'IamRole': 'any'}).json()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 
 from support import proc_facts
+from support.api import Api
 from support.processes import Failure, Process, check, free_port, wait_until
 
 _START_SECONDS = 20
@@ -162,6 +163,14 @@ class Stack:
     def login_member(self, name):
         """A member of the login line, such as key or secret."""
         return re.search(rf'\b{name}=(\S+)', self.login_line)[1]
+
+    def api(self):
+        """The API with the key that was logged in, for calls that may lie."""
+        return Api(self.port, self.login_member('key'), self.login_member('secret'))
+
+    def node_id(self, name=None):
+        listed = map(json.loads, self.adit('nodes', '--json').stdout.decode().splitlines())
+        return next(entry['id'] for entry in listed if entry['name'] == (name or self.NODE))
 
     def stop(self):
         for process in reversed(self.processes):
