@@ -9,6 +9,7 @@
 #include "engine/base/check.h"
 #include "engine/http/message_parser.h"
 
+using engine::HttpError;
 using engine::HttpMessageParser;
 using Progress = HttpMessageParser::Progress;
 
@@ -33,8 +34,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const engine::HttpRequest request = whole.TakeRequest();
     HttpMessageParser again(kind, 4096);
     again.Consume(Serialize(request));
-    if (request.minor_version == 1) CHECK(again.progress() == Progress::kDone);
-    if (request.minor_version == 1) CHECK(again.TakeRequest().body == request.body);
+    // The length that is written with it may be one header too many for a head at its limits.
+    const bool is_full =
+        again.error() == HttpError::kTooManyHeaders || again.error() == HttpError::kHeadTooLarge;
+    if (request.minor_version != 1 || is_full) continue;
+    CHECK(again.progress() == Progress::kDone);
+    CHECK(again.TakeRequest().body == request.body);
   }
   return 0;
 }
