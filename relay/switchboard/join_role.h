@@ -35,6 +35,7 @@ class JoinRole final : public Role,
   void Farewell() override;
 
   // As a joiner.
+  bool is_open() const override { return connection_.open(); }
   bool is_early() const override;
   std::string source_address() const override { return source_address_; }
   bool Join() override;

@@ -12,6 +12,21 @@ namespace relay {
 
 using engine::CloseCode;
 
+namespace {
+
+CloseCode LeftCode(LaneSide side) {
+  return side == LaneSide::kNode ? CloseCode::kNodeGone : CloseCode::kSessionEnded;
+}
+
+std::string LeftText(LaneSide side, std::string_view why) {
+  std::string text = side == LaneSide::kClient ? "the client left before the lane was joined"
+                                               : "the node left before the lane was joined";
+  if (!why.empty()) text += ": " + std::string(why);
+  return text;
+}
+
+}  // namespace
+
 Lane::Lane(engine::Loop& loop, const LaneGrant& grant, Owner& owner)
     : loop_(loop),
       grant_(grant),
@@ -34,6 +49,9 @@ void Lane::Claim(LaneSide side, Joiner& joiner) {
 }
 
 void Lane::JoinBoth() {
+  for (const LaneSide side : {LaneSide::kClient, LaneSide::kNode}) {
+    if (!At(side).joiner->is_open()) return Drop(LeftCode(side), LeftText(side, {}));
+  }
   for (const Side& side : sides_) {
     if (side.joiner->is_early()) {
       return Drop(CloseCode::kProtocolError, "something was sent before the lane was joined");
@@ -79,10 +97,7 @@ std::unique_ptr<Leg> Lane::TakeLeg(LaneSide side) {
 
 void Lane::Gone(LaneSide side, std::string_view why) {
   At(side).joiner = nullptr;
-  std::string reason = side == LaneSide::kClient ? "the client left before the lane was joined"
-                                                 : "the node left before the lane was joined";
-  if (!why.empty()) reason += ": " + std::string(why);
-  Drop(side == LaneSide::kNode ? CloseCode::kNodeGone : CloseCode::kSessionEnded, reason);
+  Drop(LeftCode(side), LeftText(side, why));
 }
 
 void Lane::Drop(CloseCode code, std::string_view reason) {

@@ -20,6 +20,8 @@ enum class LaneSide : uint8_t { kClient, kNode };
 // Joiner is one side's connection until the lane is joined, as the lane sees it.
 class Joiner {
  public:
+  // False when its connection is ending, of which the lane would hear soon: it cannot be joined.
+  virtual bool is_open() const = 0;
   // True when it has sent something behind its `join`.
   virtual bool is_early() const = 0;
   // The peer's address, for the audit.

@@ -77,6 +77,7 @@ class Api:
         self.port = port
         self.key = key
         self.secret = secret
+        self._kept = None
 
     def request(self, target, body, now=None, key=None, secret=None, signed=True):
         """The bytes of one request; each argument after `body` is a way to get it wrong."""
@@ -104,9 +105,17 @@ class Api:
         return head.encode() + b'\r\n' + payload
 
     def send(self, request):
+        if self._kept:
+            self._kept.sendall(request)
+            return read_answer(self._kept)
         with tls_connect(self.port, ['http/1.1']) as connection:
             connection.sendall(request)
             return read_answer(connection)
+
+    def keep_connection(self):
+        """From now on one connection serves all calls of this object, as long as it lasts."""
+        self._kept = tls_connect(self.port, ['http/1.1'])
+        return self._kept
 
     def call(self, operation, body, **lies):
         target = operation if '.' in operation else 'AmazonSSM.' + operation
