@@ -1,8 +1,8 @@
 """Does the data path allocate?
 
 Method: a preloaded library counts malloc and its kin in the three real processes, with the stacks they
-came from, while bytes pass through a forward in both directions. What our code allocates must not grow
-with the bytes; BoringSSL's share is told apart by the names in the stacks and reported.
+came from, while bytes pass through forwards and commands in both directions. What our code allocates
+must not grow with the bytes; BoringSSL's share is told apart by the names in the stacks and reported.
 """
 
 import mmap
@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 
-from support.processes import check
+from support.processes import check, check_equal
 from support.targets import Target, echo
 
 _LIBRARY = 'libmalloc_count.so'
@@ -112,8 +112,23 @@ def _echo_through(connection, size):
     feeder.join(5)
 
 
-def test_no_allocation_while_bytes_pass(t):
-    """After warm-up, bytes through a forward cost no allocation in relay, agent and client"""
+class _Pipes:
+    """A command's standard input and output, as a connection."""
+
+    def __init__(self, process):
+        self._process = process
+
+    def sendall(self, data):
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._process.stdin.fileno(), view):]
+
+    def recv_into(self, buffer, size):
+        return os.readv(self._process.stdout.fileno(), [memoryview(buffer)[:size]])
+
+
+def _counted_stack(t):
+    """A stack whose programs count; returns (stack, environment, function from process to Counter)."""
     library = os.path.join(os.path.dirname(t.bin), 'lib', _LIBRARY)
     check(os.path.exists(library), f'{library} is not built')
     folder = t.run.new_folder()
@@ -121,32 +136,60 @@ def test_no_allocation_while_bytes_pass(t):
     os.chmod(folder, 0o777)
     preload = {'LD_PRELOAD': library, 'MALLOC_COUNT_FOLDER': folder}
     stack = t.own_stack(env=preload)
+    return (stack, stack.environment() | preload,
+            lambda process: Counter(os.path.join(folder, f'{process.pid}.counts')))
+
+
+def _check_no_allocation(t, what, connection, processes, counter_of):
+    """Echoes through the connection, and looks at what the processes, {name: process}, allocated."""
+    _echo_through(connection, 64 << 20)  # Warm-up: pools, windows, lanes, lazily made tables.
+    time.sleep(0.2)
+    counters = {name: counter_of(process) for name, process in processes.items()}
+    before = {name: counter.stacks() for name, counter in counters.items()}
+    size = t.size(64 << 20, 1 << 30)
+    start = time.monotonic()
+    _echo_through(connection, size)
+    t.note(f'{what}: {size >> 20} MiB each way in {time.monotonic() - start:.1f} s')
+    too_many = []
+    for name, process in processes.items():
+        change = _difference(counters[name].stacks(), before[name])
+        names = _name_frames(process.pid, change)
+        ours = {s: n for s, n in change.items() if not _is_tls(s, names)}
+        total, own = sum(change.values()), sum(ours.values())
+        t.note(f'  {name}: {own} allocations of ours, {total - own} of BoringSSL')
+        if own > _OURS_MAX:
+            too_many.append(name)
+            for stack, calls in sorted(ours.items(), key=lambda item: -item[1])[:5]:
+                t.note(f'    {calls} x ' + ' < '.join(names.get(f, hex(f)) for f in stack[:8]))
+    check(not too_many, f'{what}: {", ".join(too_many)} allocate on the data path')
+
+
+def test_no_allocation_while_bytes_pass(t):
+    """After warm-up, bytes through a forward cost no allocation in relay, agent and client"""
+    stack, env, counter_of = _counted_stack(t)
     with Target(echo) as target:
-        forward = stack.forward(target.port, env=stack.environment() | preload)
-        processes = [stack.relay, stack.agent, forward]
-        counters = [Counter(os.path.join(folder, f'{process.pid}.counts')) for process in processes]
-        with socket.create_connection(('127.0.0.1', forward.port), 60) as connection:
-            _echo_through(connection, 64 << 20)  # Warm-up: pools, windows, lazily made tables.
-            time.sleep(0.2)
-            before = [counter.stacks() for counter in counters]
-            size = t.size(128 << 20, 1 << 30)
-            start = time.monotonic()
-            _echo_through(connection, size)
-            seconds = time.monotonic() - start
-            changes = [_difference(counter.stacks(), b) for counter, b in zip(counters, before)]
-        t.note(f'{size >> 20} MiB each way in {seconds:.1f} s')
-        too_many = []
-        for process, change in zip(processes, changes):
-            names = _name_frames(process.pid, change)
-            ours = {s: n for s, n in change.items() if not _is_tls(s, names)}
-            total, own = sum(change.values()), sum(ours.values())
-            t.note(f'{process.name}: {own} allocations of ours, {total - own} of BoringSSL')
-            if own > _OURS_MAX:
-                too_many.append(process.name)
-                for stack_, calls in sorted(ours.items(), key=lambda item: -item[1])[:5]:
-                    t.note(f'  {calls} x ' + ' < '.join(names.get(f, hex(f)) for f in stack_[:8]))
-        check(not too_many, f'{", ".join(too_many)} allocate on the data path')
-        forward.stop()
+        for carriage in ('--sealed', '--inspected'):
+            forward = stack.forward(target.port, env=env, options=[carriage])
+            processes = {'relay': stack.relay, 'agent': stack.agent, 'client': forward}
+            with socket.create_connection(('127.0.0.1', forward.port), 60) as connection:
+                _check_no_allocation(t, f'forward {carriage}', connection, processes, counter_of)
+            forward.stop()
 
 
 test_no_allocation_while_bytes_pass.limit = 90
+
+
+def test_no_allocation_in_a_command(t):
+    """After warm-up, bytes through a remote command's pipes cost no allocation, either"""
+    stack, env, counter_of = _counted_stack(t)
+    for carriage in ('--sealed', '--inspected'):
+        client = stack.popen('exec', carriage, stack.NODE, '--', 'cat', env=env)
+        processes = {'relay': stack.relay, 'agent': stack.agent, 'client': client}
+        _check_no_allocation(t, f'exec {carriage}', _Pipes(client), processes, counter_of)
+        client.stdin.close()
+        check_equal(client.wait(10), 0, 'status of the command')
+        for pipe in (client.stdout, client.stderr):
+            pipe.close()
+
+
+test_no_allocation_in_a_command.limit = 90
