@@ -45,6 +45,7 @@ class Comer final : public Joiner {
     Close(*peer);
   }
 
+  bool is_open() const override { return !leaving; }
   bool is_early() const override { return early; }
   std::string source_address() const override { return "192.0.2.7"; }
   bool Join() override {
@@ -62,6 +63,7 @@ class Comer final : public Joiner {
   // Detach gives the socket away.
   engine::DetachedSocket Detach() { return {std::exchange(own_, {}), {}}; }
 
+  bool leaving = false;
   bool early = false;
   bool joined = false;
   bool was_cut = false;
@@ -318,6 +320,24 @@ TEST_F(LaneTableTest, WhatWasSentBeforeJoinedRefusesBoth) {
     EXPECT_FALSE(node.joined);
     ASSERT_TRUE(Run([&] { return table_.empty(); }));
   }
+}
+
+TEST_F(LaneTableTest, WhoIsLeavingIsNotJoinedAndTheOtherSideIsToldSo) {
+  for (const bool client_leaves : {true, false}) {
+    const TestLane lane(kLoop);
+    table_.Add(lane.grant);
+    Comer client(loop_), node(loop_);
+    (client_leaves ? client : node).leaving = true;
+    Claim(lane.client_token, "", client);
+    Claim(lane.node_token, TestLane::kNode, node);
+    EXPECT_FALSE(client.joined);
+    EXPECT_FALSE(node.joined);
+    const Comer& other = client_leaves ? node : client;
+    EXPECT_EQ(other.refused, client_leaves ? CloseCode::kSessionEnded : CloseCode::kNodeGone);
+    EXPECT_THAT(other.refusal, HasSubstr(client_leaves ? "the client left" : "the node left"));
+    ASSERT_TRUE(Run([&] { return table_.empty(); }));
+  }
+  EXPECT_TRUE(control_.joined.empty());
 }
 
 TEST_F(LaneTableTest, ALegInsideTlsIsJoinedLikeABareOne) {
