@@ -59,7 +59,9 @@ std::string NextStep(const LinkEnd& end) {
     return "the relay does not accept this node; ask its administrator, or enrol anew with "
            "adit-agent enroll --replace";
   }
-  if (end.kind == Kind::kHandshakeFailed) {
+  // In TLS 1.3 a server judges our certificate when the handshake is done for us.
+  const bool was_judged = end.kind == Kind::kPeerError && !end.was_up;
+  if (end.kind == Kind::kHandshakeFailed || was_judged) {
     return "if it stays so: check this machine's clock; a node whose certificate has expired, or "
            "whose relay was set up anew, must be enrolled again with adit-agent enroll --replace";
   }

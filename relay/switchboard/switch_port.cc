@@ -234,11 +234,12 @@ PeerError SwitchPort::HandleLinkControl(const Frame& frame) {
   if (!engine::Decode(engine::AsText(frame.payload), message)) {
     return PeerError::Protocol("a control message that cannot be read");
   }
+  const auto* hello = std::get_if<engine::Hello>(&message);
   if (hello_seen_) {
+    if (hello != nullptr) return PeerError::Protocol("a second hello");
     events_.OnControl(message);
     return {};
   }
-  const auto* hello = std::get_if<engine::Hello>(&message);
   if (hello == nullptr) return PeerError::Protocol("the first message is not a hello");
   hello_seen_ = true;
   events_.OnHello(*hello);

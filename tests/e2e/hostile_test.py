@@ -17,7 +17,7 @@ import time
 
 from support import certificates, frames
 from support.api import tls_connect
-from support.frames import Link, frame
+from support.frames import Link, client_link, frame
 from support.processes import Failure, check, check_equal
 from support.undisturbed import undisturbed
 
@@ -287,21 +287,6 @@ def test_another_authority_is_refused_before_any_secret(t):
 # ---------------------------------------------------------------------- frames
 
 
-def _client_link(stack, document=None, parameters=None):
-    """An honest client's link, after both hellos."""
-    body = {'Target': stack.node_id(), 'Adit': {'Version': 1}}
-    if document:
-        body.update(DocumentName=document, Parameters=parameters)
-    answer = stack.api().call('StartSession', body)
-    check_equal(answer.status, 200, f'StartSession: {answer}')
-    made = answer.json()
-    link = Link(stack.port, loop=made['Adit']['Loop'])
-    link.hello(role='client', session_id=made['SessionId'], session_token=made['TokenValue'])
-    got = link.wait_for(frames.CONTROL, frames.GOAWAY)
-    check(got and got.type == frames.CONTROL, f'hello was answered with {got}')
-    return link
-
-
 _EXEC = ('AWS-StartNonInteractiveCommand', {'command': ['cat']})
 _LIMIT = struct.pack('>Q', 1 << 20)
 
@@ -365,7 +350,7 @@ def test_illegal_frames(t):
                                                                  struct.pack('>QQ', 1 << 40, 1 << 41))),
                 ('a limit that shrinks', opened + frame(frames.CREDIT, 1, struct.pack('>QQ', 0, 1 << 21))
                  + frame(frames.CREDIT, 1, struct.pack('>QQ', 0, 1)))):
-            with _client_link(stack, *_EXEC) as link:
+            with client_link(stack, *_EXEC) as link:
                 link.send(data)
                 got = link.wait_for(frames.GOAWAY, frames.RESET, frames.REJECT, seconds=10)
                 check(got, f'{name}: the connection ended without a word')
@@ -381,7 +366,7 @@ test_illegal_frames.limit = 90
 def test_more_than_the_credit(t):
     """Data beyond the credit ends the stream or link with flow-control, and is not kept"""
     with undisturbed(t) as stack:
-        with _client_link(stack, *_EXEC) as link:
+        with client_link(stack, *_EXEC) as link:
             # Credit for nothing comes back: `cat` is held by our own limit of 0.
             link.send(_open_exec(1, limit=bytes(8)))
             got = link.wait_for(frames.ACCEPT, frames.REJECT)
@@ -404,7 +389,7 @@ def test_outside_of_the_grant(t):
     """A stream that the session does not allow is rejected as denied, whatever it claims"""
     with undisturbed(t) as stack:
         port = stack.port
-        with _client_link(stack, *_EXEC) as link:
+        with client_link(stack, *_EXEC) as link:
             for i, request in enumerate((
                     {'type': 'exec', 'arguments': ['cat', '/etc/passwd']},
                     {'type': 'exec', 'arguments': ['cat'], 'with_terminal': True},
@@ -416,7 +401,7 @@ def test_outside_of_the_grant(t):
                 check(got and got.type == frames.REJECT, f'{request} was answered with {got}')
                 check_equal(frames.code_of(got)[0], frames.DENIED, f'code for {request}')
         forward = ('AWS-StartPortForwardingSession', {'portNumber': ['9']})
-        with _client_link(stack, *forward) as link:
+        with client_link(stack, *forward) as link:
             for i, request in enumerate((
                     {'type': 'tcp', 'host': 'localhost', 'port': 10},
                     {'type': 'tcp', 'host': '169.254.169.254', 'port': 9},
@@ -443,7 +428,7 @@ def test_flood_of_opens(t):
     count = t.size(20_000, 100_000)
     with undisturbed(t) as stack:
         for name, with_reset in (('opens', False), ('opens and resets', True)):
-            with _client_link(stack, 'AWS-StartPortForwardingSession', {'portNumber': ['9']}) as link:
+            with client_link(stack, 'AWS-StartPortForwardingSession', {'portNumber': ['9']}) as link:
                 request = _LIMIT + json.dumps({'type': 'tcp', 'host': 'localhost', 'port': 9}).encode()
                 reset = struct.pack('>H', 0)
                 heard = collections.Counter()

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 
 
 def _openssl(*arguments):
@@ -33,6 +34,29 @@ def request(folder, name='node'):
              '-subj', '/CN=whatever', '-keyout', key, '-out', csr)
     with open(csr, encoding='ascii') as file:
         return file.read(), key
+
+
+def of_authority(folder, place, common_name, key, begin, end):
+    """A client certificate of the authority in `folder` (ca.crt, ca.key) for a key, both as PEM, valid
+    from `begin` to `end`, in seconds since 1970; `place` is a folder for files."""
+    os.makedirs(place, exist_ok=True)
+    path = os.path.join
+    with open(path(place, 'key'), 'w', encoding='ascii') as file:
+        file.write(key)
+    with open(path(place, 'index'), 'w', encoding='ascii'):
+        pass
+    with open(path(place, 'ca.cnf'), 'w', encoding='ascii') as file:
+        file.write(f'[ca]\ndefault_ca = a\n[a]\ndatabase = {place}/index\nnew_certs_dir = {place}\n'
+                   'rand_serial = yes\ndefault_md = sha256\npolicy = p\nx509_extensions = e\n'
+                   '[p]\ncommonName = supplied\n[e]\nextendedKeyUsage = clientAuth\n')
+    _openssl('req', '-new', '-key', path(place, 'key'), '-subj', f'/CN={common_name}',
+             '-out', path(place, 'csr'))
+    dates = [time.strftime('%Y%m%d%H%M%SZ', time.gmtime(when)) for when in (begin, end)]
+    _openssl('ca', '-batch', '-notext', '-config', path(place, 'ca.cnf'), '-cert', path(folder, 'ca.crt'),
+             '-keyfile', path(folder, 'ca.key'), '-in', path(place, 'csr'), '-out', path(place, 'pem'),
+             '-startdate', dates[0], '-enddate', dates[1])
+    with open(path(place, 'pem'), encoding='ascii') as file:
+        return file.read()
 
 
 class Authority:

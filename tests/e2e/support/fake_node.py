@@ -13,7 +13,8 @@ from support.processes import Failure, check, check_equal
 
 class FakeNode:
     """`offers` has {session or lane: (token, loop)} of what was offered; `say(message)` is told to
-    the relay. Its signatures are of the right size, which is all that a relay looks at."""
+    the relay, as a control message or as raw bytes. Its signatures are of the right size, which is
+    all that a relay looks at."""
 
     def __init__(self, stack, name):
         api = stack.api()
@@ -32,8 +33,15 @@ class FakeNode:
         self.certificate = (path, key)
         self.offers = queue.Queue()  # (session id, token, loop), in order.
         self.stops = []
+        self.opened = queue.Queue()  # (stream, limit, request) of streams of inspected sessions.
         self._to_say = queue.Queue()
         self._over = threading.Event()
+        self.connect(stack, name)
+
+    def connect(self, stack, name):
+        """Connects, or connects anew. `heard` is what then comes: GOAWAY, RESET, and None at the end."""
+        self._over.clear()
+        self.heard = queue.Queue()
         self.link = Link(stack.port, self.certificate)
         self.link.hello(role='agent', node_name=name, platform='x', features=['sealed'])
         got = self.link.wait_for(frames.CONTROL, frames.GOAWAY)
@@ -51,14 +59,21 @@ class FakeNode:
             except Failure:
                 continue
             if got is None:
+                self.heard.put(None)
                 return
+            if got.type == frames.OPEN:
+                self.opened.put((got.stream, int.from_bytes(got.payload[:8], 'big'), got.payload[8:]))
+            if got.type in (frames.GOAWAY, frames.RESET):
+                self.heard.put(got)
             if got.type == frames.PING and not got.flags:
                 self.link.send(frame(frames.PING, 0, got.payload, flags=1))
             if got.type == frames.CONTROL:
                 self._hear(json.loads(got.payload))
 
     def _send(self, message):
-        self.link.send(frame(frames.CONTROL, 0, json.dumps(message).encode()))
+        if not isinstance(message, bytes):
+            message = frame(frames.CONTROL, 0, json.dumps(message).encode())
+        self.link.send(message)
 
     def _hear(self, message):
         session = message.get('session_id')

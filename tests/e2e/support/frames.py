@@ -8,7 +8,7 @@ import struct
 import time
 
 from support.api import tls_connect
-from support.processes import Failure
+from support.processes import Failure, check, check_equal
 
 OPEN, ACCEPT, REJECT, DATA, FINISH, RESET, CREDIT, PING, GOAWAY, CONTROL = range(1, 11)
 NAMES = ['?', 'OPEN', 'ACCEPT', 'REJECT', 'DATA', 'FINISH', 'RESET', 'CREDIT', 'PING', 'GOAWAY', 'CONTROL']
@@ -114,3 +114,19 @@ class Link:
 
     def __exit__(self, *_):
         self.close()
+
+
+def client_link(stack, document=None, parameters=None, node=None):
+    """An honest client's link, after both hellos; `.session` is the session's id."""
+    body = {'Target': node or stack.node_id(), 'Adit': {'Version': 1}}
+    if document:
+        body.update(DocumentName=document, Parameters=parameters)
+    answer = stack.api().call('StartSession', body)
+    check_equal(answer.status, 200, f'StartSession: {answer}')
+    made = answer.json()
+    link = Link(stack.port, loop=made['Adit']['Loop'])
+    link.session = made['SessionId']
+    link.hello(role='client', session_id=made['SessionId'], session_token=made['TokenValue'])
+    got = link.wait_for(CONTROL, GOAWAY)
+    check(got and got.type == CONTROL, f'hello was answered with {got}')
+    return link
