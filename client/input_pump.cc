@@ -30,8 +30,10 @@ InputPump::InputPump(engine::Loop& loop, engine::Socket source, Sink& sink, Esca
 void InputPump::Start() {
   CHECK(!started_);
   started_ = true;
-  loop_.Receive(receive_op_, source_, engine::ReceiveMode::kOnce);
+  Receive();
 }
+
+void InputPump::Receive() { loop_.Receive(receive_op_, source_, engine::ReceiveMode::kBatch); }
 
 void InputPump::Resume() {
   if (!started_ || stopped_ || in_flight()) return;
@@ -40,7 +42,7 @@ void InputPump::Resume() {
 
 void InputPump::Stop() {
   stopped_ = true;
-  received_ = BufferRef();
+  received_.Clear();
   held_ = BufferRef();
   plain_ = BufferRef();
   loop_.Cancel(receive_op_);
@@ -49,7 +51,7 @@ void InputPump::Stop() {
 
 void InputPump::OnReceived(engine::Received outcome) {
   if (stopped_) {
-    sink_.OnInputEnded(IoError::kCanceled);
+    if (!outcome.more) sink_.OnInputEnded(IoError::kCanceled);
     return;
   }
   if (outcome.error == IoError::kNoBuffers) {
@@ -61,8 +63,8 @@ void InputPump::OnReceived(engine::Received outcome) {
     sink_.OnInputEnded(outcome.error);
     return;
   }
-  received_ = std::move(outcome.data);
-  Pump();
+  received_.Push(std::move(outcome.data));
+  if (!outcome.more) Pump();
 }
 
 void InputPump::OnPauseOver(engine::Fired) {
@@ -70,7 +72,7 @@ void InputPump::OnPauseOver(engine::Fired) {
     sink_.OnInputEnded(IoError::kCanceled);
     return;
   }
-  loop_.Receive(receive_op_, source_, engine::ReceiveMode::kOnce);
+  Receive();
 }
 
 // Offer returns true when all of `slice` was taken.
@@ -91,23 +93,28 @@ void InputPump::Pump() {
   while (!stopped_ && Offer(held_) && Offer(plain_) && !received_.empty()) ParseNext();
   const bool drained = held_.empty() && plain_.empty() && received_.empty();
   pumping_ = false;
-  if (!stopped_ && drained) loop_.Receive(receive_op_, source_, engine::ReceiveMode::kOnce);
+  if (!stopped_ && drained) Receive();
 }
 
 void InputPump::ParseNext() {
   if (escapes_ == Escapes::kOff) {
-    plain_ = std::exchange(received_, BufferRef());
+    plain_ = std::move(received_.front());
+    received_.Pop();
     return;
   }
-  const EscapeParser::Step step = parser_.Next(received_.bytes());
+  BufferRef& received = received_.front();
+  const EscapeParser::Step step = parser_.Next(received.bytes());
   if (!step.held.empty()) held_ = tilde_.Share(0, 1);
   if (!step.plain.empty()) {
     const auto* begin = reinterpret_cast<const std::byte*>(step.plain.data());
     plain_ =
-        received_.Share(static_cast<size_t>(begin - received_.bytes().data()), step.plain.size());
+        received.Share(static_cast<size_t>(begin - received.bytes().data()), step.plain.size());
   }
-  const size_t left = received_.size() - step.taken;
-  received_ = left == 0 ? BufferRef() : received_.Share(step.taken, left);
+  if (const size_t left = received.size() - step.taken; left > 0) {
+    received = received.Share(step.taken, left);
+  } else {
+    received_.Pop();
+  }
   // What stands before an escape is sent before it: help and suspend then appear where they were
   // asked for. An end does not wait for a stream without credit.
   if (step.escape == Escape::kNone) return;

@@ -1,9 +1,9 @@
 // Bytes on their way into a stream: from a local connection, or from stdin.
 //
-//     Receive(kOnce) --> one block --> Sink::TakeInput, by reference --> Receive again
+//     Receive --> a batch of blocks --> Sink::TakeInput, by reference --> Receive again
 //                                         | took less: wait for Resume
 //
-// At most one block is held, so a stream without credit stops its source and nothing else.
+// At most one batch is held, so a stream without credit stops its source and nothing else.
 
 #pragma once
 
@@ -12,6 +12,7 @@
 
 #include "client/terminal/escape_parser.h"
 #include "engine/buffer/buffer_pool.h"
+#include "engine/buffer/recycled_ring.h"
 #include "engine/loop/loop.h"
 
 namespace client {
@@ -45,6 +46,7 @@ class InputPump {
  private:
   void OnReceived(engine::Received outcome);
   void OnPauseOver(engine::Fired outcome);
+  void Receive();
   void Pump();
   bool Offer(engine::BufferRef& slice);
   void ParseNext();
@@ -55,11 +57,12 @@ class InputPump {
   const Escapes escapes_;
   EscapeParser parser_;
   engine::ReceiveOp receive_op_;
-  engine::TimerOp pause_op_;    // While the pool is dry.
-  engine::BufferRef received_;  // Not looked at yet.
-  engine::BufferRef held_;      // A '~' to send before `plain_`.
-  engine::BufferRef plain_;     // To send as it is.
-  engine::BufferRef tilde_;     // One '~', made once.
+  engine::TimerOp pause_op_;  // While the pool is dry.
+  // Not looked at yet.
+  engine::RecycledRing<engine::BufferRef, engine::kReceiveBlocksMax> received_;
+  engine::BufferRef held_;   // A '~' to send before `plain_`.
+  engine::BufferRef plain_;  // To send as it is.
+  engine::BufferRef tilde_;  // One '~', made once.
   bool started_ = false;
   bool stopped_ = false;
   bool pumping_ = false;

@@ -22,7 +22,7 @@ std::string SessionEndText(CloseCode code, std::string_view text, std::string_vi
     case CloseCode::kDenied:
       return WithDetail("access denied on " + name, text);
     case CloseCode::kSilent:
-      return "nothing was heard for 15 s, so the connection is given up; look at the network "
+      return "nothing was heard for 11 s, so the connection is given up; look at the network "
              "between here and the relay, then start again";
     case CloseCode::kTooMany:
       return WithDetail("a maximum is reached for " + name, text) +

@@ -55,21 +55,26 @@ void DescriptorPump::StopReading() {
 
 void DescriptorPump::ReadOn() {
   if (closing_ || held_.empty()) return;
-  if (Forward(std::move(held_)) && reading_) Receive();
+  if (receive_op_.in_flight()) return;  // The rest of the batch comes, and goes on then.
+  if (ForwardHeld() && reading_) Receive();
 }
 
-void DescriptorPump::Receive() { loop_.Receive(receive_op_, socket_, engine::ReceiveMode::kOnce); }
+void DescriptorPump::Receive() { loop_.Receive(receive_op_, socket_, engine::ReceiveMode::kBatch); }
 
-// Forward returns true when the stream took everything; the rest is held.
-bool DescriptorPump::Forward(engine::BufferRef data) {
-  held_ = {};
-  const size_t size = data.size();
-  engine::BufferRef rest = data.Share(0, size);
-  const size_t taken = stream_.Write(channel_, std::move(data));
-  CHECK(taken <= size);
-  if (taken == size) return true;
-  held_ = rest.Share(taken, size - taken);
-  return false;
+// ForwardHeld returns true when the stream took everything.
+bool DescriptorPump::ForwardHeld() {
+  while (!held_.empty()) {
+    const size_t size = held_.front().size();
+    const engine::BufferRef rest = held_.front().Share(0, size);
+    const size_t taken = stream_.Write(channel_, std::move(held_.front()));
+    CHECK(taken <= size);
+    if (taken < size) {
+      held_.front() = rest.Share(taken, size - taken);
+      return false;
+    }
+    held_.Pop();
+  }
+  return true;
 }
 
 void DescriptorPump::OnReceived(engine::Received outcome) {
@@ -93,7 +98,9 @@ void DescriptorPump::OnReceived(engine::Received outcome) {
   } else {
     packer_.Drop();
   }
-  if (Forward(std::move(outcome.data)) && reading_) Receive();
+  held_.Push(std::move(outcome.data));
+  if (outcome.more) return;
+  if (ForwardHeld() && reading_) Receive();
 }
 
 void DescriptorPump::OnRetry(engine::Fired) {
@@ -163,7 +170,7 @@ void DescriptorPump::Close(engine::CloseMode mode) {
   close_mode_ = mode;
   reading_ = false;
   writing_ = false;
-  held_ = {};
+  held_.Clear();
   packer_.Drop();
   loop_.Cancel(receive_op_);
   loop_.Cancel(send_op_);

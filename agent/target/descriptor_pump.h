@@ -1,7 +1,7 @@
 // Moves bytes between one descriptor and one stream, with back-pressure both ways.
 //
-//     descriptor -- Receive, one block --> StreamHandle::Write --> peer
-//                   (stops while Write takes less than the block)
+//     descriptor -- Receive, a batch of blocks --> StreamHandle::Write --> peer
+//                   (stops while Write takes less than that)
 //     descriptor <-- Send -- ByteQueue <-- Write <-- peer
 //                   (Consume only what was sent: the stream's window bounds the queue)
 
@@ -13,6 +13,7 @@
 
 #include "agent/target/byte_queue.h"
 #include "agent/target/stream_handle.h"
+#include "engine/buffer/recycled_ring.h"
 #include "engine/loop/loop.h"
 #include "engine/mux/multiplexer.h"
 
@@ -62,7 +63,7 @@ class DescriptorPump {
 
   bool open() const { return socket_.valid(); }
   engine::Socket socket() const { return socket_; }
-  // True while the stream takes no more and a block waits for it.
+  // True while the stream takes no more and a batch waits for it.
   bool waiting_for_stream() const { return !held_.empty(); }
   uint64_t read_bytes() const { return read_bytes_; }
   uint64_t written_bytes() const { return written_bytes_; }
@@ -70,7 +71,7 @@ class DescriptorPump {
  private:
   void Receive();
   void Send();
-  bool Forward(engine::BufferRef data);
+  bool ForwardHeld();
   void EndWriting(engine::IoError error);
   void Join();
   void OnReceived(engine::Received outcome);
@@ -89,9 +90,10 @@ class DescriptorPump {
   engine::CloseOp close_op_;
   engine::CloseMode close_mode_ = engine::CloseMode::kOrderly;
 
-  PiecePacker packer_;      // For what is read.
-  engine::BufferRef held_;  // Read, and not yet taken by the stream.
-  ByteQueue queue_;         // To be written.
+  PiecePacker packer_;  // For what is read.
+  // Read, and not yet taken by the stream.
+  engine::RecycledRing<engine::BufferRef, engine::kReceiveBlocksMax> held_;
+  ByteQueue queue_;  // To be written.
   std::array<char, kLastWordsMax> last_words_{};
   size_t last_words_size_ = 0;
   uint64_t read_bytes_ = 0;

@@ -131,7 +131,7 @@ void EpollLoop::Try(ReceiveOp& op) {
     const bool drained = !full && watch.registered && !watch.more_than_bytes;
     if (!op.state.repeat) {
       if (drained) WatchOf(op).maybe_readable = false;
-      return Complete(op, Received{IoError::kNone, false, std::move(block)});
+      return CompleteReceive(op, std::move(block));
     }
     if (drained) {
       Await(op);

@@ -60,6 +60,19 @@ IoResult SendNow(Socket socket, std::span<const iovec> slices) {
   return ResultOf(::sendmsg(Descriptor(socket), &message, kFlags));
 }
 
+IoResult ReceiveAllNow(Socket socket, std::span<const iovec> blocks) {
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(blocks.data());
+  message.msg_iovlen = blocks.size();
+  return ResultOf(::recvmsg(Descriptor(socket), &message, MSG_DONTWAIT));
+}
+
+size_t BytesWaiting(Socket socket) {
+  int size = 0;
+  if (::ioctl(Descriptor(socket), FIONREAD, &size) != 0) return 0;
+  return size > 0 ? static_cast<size_t>(size) : 0;
+}
+
 IoResult PeekNow(Socket socket, std::span<std::byte> block) {
   return ResultOf(::recv(Descriptor(socket), block.data(), block.size(), MSG_DONTWAIT | MSG_PEEK));
 }

@@ -24,6 +24,12 @@ struct IoResult {
 IoResult ReceiveNow(Socket socket, std::span<std::byte> block);
 IoResult SendNow(Socket socket, std::span<const iovec> slices);
 
+// ReceiveAllNow fills the blocks in turn.
+IoResult ReceiveAllNow(Socket socket, std::span<const iovec> blocks);
+
+// BytesWaiting returns how many bytes lie ready to be read. An end and an error are none, and stay.
+size_t BytesWaiting(Socket socket);
+
 // PeekNow copies what a socket has to be read, at most a block, and leaves it there; DiscardNow
 // then takes out the first `size` bytes of it, for which it may use the block.
 IoResult PeekNow(Socket socket, std::span<std::byte> block);

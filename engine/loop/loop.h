@@ -45,6 +45,9 @@ struct SocketOptions;
 
 enum class ReceiveMode : uint8_t {
   kOnce,    // One completion, at most one block. For a caller that must bound what it holds.
+  kBatch,   // One receive of what is there, at most kReceiveBlocksMax blocks: a completion for
+            // each, all in one iteration, `more` on all but the last. One block where little is
+            // there, or in the pool. A busy socket costs a fraction of what it does with kOnce.
   kRepeat,  // Until canceled, end, or error. Saves a submission each time, but blocks may keep
             // coming between Cancel() and the final completion.
 };

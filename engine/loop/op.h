@@ -51,6 +51,9 @@ enum class IoError : uint8_t {
 // The most slices one Send takes: one number for every backend, and all that POSIX promises.
 inline constexpr size_t kSendSlicesMax = 16;
 
+// The most blocks that one Receive of the mode kBatch fills.
+inline constexpr size_t kReceiveBlocksMax = 8;
+
 // The most that one Forward has taken from its sender and not yet passed on. It is also how much
 // one moves before others have their turn.
 inline constexpr uint32_t kForwardHeldMax = 1024 * 1024;
@@ -185,6 +188,7 @@ template <>
 struct OpState<Received> {
   static constexpr OpKind kKind = OpKind::kReceive;
   bool repeat = false;
+  bool batch = false;
   bool readable = false;  // Readiness was seen and not used up. For kFile.
 };
 

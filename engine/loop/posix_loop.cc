@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <ctime>
@@ -177,7 +178,45 @@ void PosixLoop::PrepareReceive(ReceiveOp& op, Socket socket, ReceiveMode mode) {
   Begin(op);
   op.socket = socket;
   op.state.repeat = mode == ReceiveMode::kRepeat;
+  op.state.batch = mode == ReceiveMode::kBatch;
   op.state.readable = false;
+}
+
+void PosixLoop::CompleteReceive(ReceiveOp& op, BufferRef first) {
+  std::array<BufferRef, kReceiveBlocksMax> blocks;
+  const bool is_full = first.size() == buffers_.block_size();
+  blocks[0] = std::move(first);
+  size_t count = 1;
+  if (op.state.batch && is_full) count += ReceiveMore(op.socket, std::span(blocks).subspan(1));
+  op.stage = OpStage::kReady;  // A cancel between the blocks comes too late.
+  for (size_t i = 0; i < count; ++i) {
+    Complete(op, Received{IoError::kNone, i + 1 < count, std::move(blocks[i])});
+  }
+}
+
+// ReceiveMore fills as many of the blocks as bytes are there for, and returns their count. Only
+// bytes are asked for: a socket tells an error once, and then to the next Receive.
+size_t PosixLoop::ReceiveMore(Socket socket, std::span<BufferRef> blocks) {
+  if (buffers_.free_count() < buffers_.block_count() / 2) return 0;
+  const size_t block_size = buffers_.block_size();
+  const size_t waiting = BytesWaiting(socket);
+  const size_t wanted = std::min((waiting + block_size - 1) / block_size, blocks.size());
+  std::array<iovec, kReceiveBlocksMax> places;
+  size_t count = 0;
+  for (; count < wanted; ++count) {
+    blocks[count] = buffers_.Take();
+    if (blocks[count].empty()) break;
+    places[count] = {blocks[count].bytes().data(), block_size};
+  }
+  if (count == 0) return 0;
+  size_t left = ReceiveAllNow(socket, std::span(places).first(count)).size;
+  size_t filled = 0;
+  for (; left > 0; ++filled) {
+    blocks[filled].KeepFirst(std::min(left, block_size));
+    left -= blocks[filled].size();
+  }
+  for (size_t i = filled; i < count; ++i) blocks[i] = {};
+  return filled;
 }
 
 void PosixLoop::PrepareSend(SendOp& op, Socket socket, std::span<const ByteView> slices,

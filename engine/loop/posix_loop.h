@@ -85,6 +85,10 @@ class PosixLoop : public Loop {
   void PrepareReceive(ReceiveOp& op, Socket socket, ReceiveMode mode);
   void PrepareSend(SendOp& op, Socket socket, std::span<const ByteView> slices, SendMode mode);
 
+  // CompleteReceive completes a receive of one block, or of a batch that begins with it. The op has
+  // no request in the kernel.
+  void CompleteReceive(ReceiveOp& op, BufferRef first);
+
   int wake_descriptor() const { return wake_descriptor_; }
   void WakeWasSeen() { wake_pending_.store(false); }  // After the eventfd was read.
 
@@ -92,6 +96,7 @@ class PosixLoop : public Loop {
   // A piece this large costs half of the processor's time that one of 64 KiB does.
   static constexpr uint32_t kCopySpaceSize = 256 * 1024;
 
+  size_t ReceiveMore(Socket socket, std::span<BufferRef> blocks);
   void Run(Op& op);
   void TryFile(ReceiveOp& op);
   void TryFile(SendOp& op);

@@ -168,10 +168,10 @@ void SecureConnection::OnReceived(Received outcome) {
   switch (outcome.error) {
     case IoError::kNone:
       if (phase_ == Phase::kDraining) return StartReceive();  // Nobody listens to it any more.
-      CHECK(held_input_.empty());
       heard_peer_ = true;
-      held_input_ = std::move(outcome.data);
-      return Pump();
+      held_input_.Push(std::move(outcome.data));
+      if (!outcome.more) Pump();
+      return;
     case IoError::kCanceled:
       CHECK(phase_ == Phase::kDetaching);
       return FinishDetach();
@@ -252,7 +252,7 @@ void SecureConnection::OnSocketClosed(Closed) {
 // ------------------------------------------------------------------- pumping
 
 void SecureConnection::StartReceive() {
-  if (!receive_op_.in_flight()) loop_.Receive(receive_op_, socket_, ReceiveMode::kOnce);
+  if (!receive_op_.in_flight()) loop_.Receive(receive_op_, socket_, ReceiveMode::kBatch);
 }
 
 void SecureConnection::StartSend() {
@@ -289,7 +289,9 @@ void SecureConnection::Pump() {
 bool SecureConnection::PumpInput() {
   while (true) {
     if (input_is_held_) return true;
-    if (!held_input_.empty() && channel_->Receive(std::move(held_input_))) held_input_ = {};
+    while (!held_input_.empty() && channel_->Receive(std::move(held_input_.front()))) {
+      held_input_.Pop();
+    }
     BufferRef plaintext;
     const TlsChannel::Outcome outcome = channel_->Read(plaintext);
     if (phase_ == Phase::kHandshaking && channel_->handshake_done()) {
@@ -360,7 +362,7 @@ void SecureConnection::Drain(ConnectionEnd end) {
   end_ = std::move(end);
   phase_ = Phase::kDraining;
   phase_deadline_ = loop_.Now() + kDrainMax;
-  held_input_ = {};
+  held_input_.Clear();
   peer_finished_ = end_.kind == Kind::kClosedByPeer;
   if (!peer_finished_) StartReceive();
   ArmDeadline();
@@ -392,7 +394,9 @@ void SecureConnection::FinishDetach() {
   loop_.Cancel(deadline_op_);
   if (deadline_op_.in_flight() || pump_op_.in_flight()) return;
   DetachedSocket detached{std::exchange(socket_, {}), channel_->TakeUnread()};
-  if (!held_input_.empty()) detached.unread.push_back(std::move(held_input_));
+  for (; !held_input_.empty(); held_input_.Pop()) {
+    detached.unread.push_back(std::move(held_input_.front()));
+  }
   phase_ = Phase::kClosed;
   events_.OnDetached(*this, std::move(detached));  // Last: it may destroy this.
 }
@@ -401,7 +405,7 @@ void SecureConnection::Join(ConnectionEnd end) {
   CHECK(phase_ < Phase::kClosing);
   end_ = std::move(end);
   phase_ = Phase::kClosing;
-  held_input_ = {};
+  held_input_.Clear();
   if (resolver_ != nullptr) resolver_->Cancel(resolve_op_);
   loop_.Cancel(connect_op_);
   loop_.Cancel(receive_op_);

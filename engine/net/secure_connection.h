@@ -22,6 +22,7 @@
 
 #include "engine/base/time.h"
 #include "engine/buffer/record_protocol.h"
+#include "engine/buffer/recycled_ring.h"
 #include "engine/loop/address.h"
 #include "engine/loop/loop.h"
 #include "engine/loop/op.h"
@@ -106,7 +107,7 @@ class SecureConnection final : public RecordCarrier {
   void ReplaceProtocol(RecordProtocol& protocol);
 
   // HoldInput stops passing plaintext to the protocol, or goes on with it: for one that has no flow
-  // control of its own. What comes meanwhile waits here, at most one block and what the channel
+  // control of its own. What comes meanwhile waits here, at most one batch and what the channel
   // has, and then in the kernel; an end of the peer's is not seen either.
   void HoldInput(bool is_held);
 
@@ -181,12 +182,13 @@ class SecureConnection final : public RecordCarrier {
   ConnectionEnd end_;
   Instant phase_deadline_ = Instant::max();  // Of connecting, the handshake, or draining.
   Instant armed_deadline_ = Instant::max();  // What deadline_op_ waits for.
-  BufferRef held_input_;                     // Received, but the channel's queue was full.
-  bool secured_ = false;                     // OnSecured was called.
-  bool close_requested_ = false;             // CloseAfterOutput was called.
-  bool peer_finished_ = false;               // Draining: the peer's end was read.
-  bool sent_last_ = false;                   // Draining: our end was sent.
-  bool io_is_over_ = false;                  // Detaching: only timers are in flight.
+  // Received, and not yet the channel's.
+  RecycledRing<BufferRef, kReceiveBlocksMax> held_input_;
+  bool secured_ = false;          // OnSecured was called.
+  bool close_requested_ = false;  // CloseAfterOutput was called.
+  bool peer_finished_ = false;    // Draining: the peer's end was read.
+  bool sent_last_ = false;        // Draining: our end was sent.
+  bool io_is_over_ = false;       // Detaching: only timers are in flight.
   bool heard_peer_ = false;
   bool input_is_held_ = false;
   bool pumping_ = false;  // Guards against re-entry from protocol handlers.

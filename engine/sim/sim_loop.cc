@@ -1,6 +1,7 @@
 #include "engine/sim/sim_loop.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -109,6 +110,7 @@ void SimLoop::Receive(ReceiveOp& op, Socket socket, ReceiveMode mode) {
   Begin(op);
   op.socket = socket;
   op.state.repeat = mode == ReceiveMode::kRepeat;
+  op.state.batch = mode == ReceiveMode::kBatch;
   Activate(op);
 }
 
@@ -331,9 +333,33 @@ bool SimLoop::StepReceive(ReceiveOp& op) {
     Complete(op, Received{error, false, {}});
     return true;
   }
+  if (op.state.batch) {
+    CompleteBatch(op, std::move(block));
+    return true;
+  }
   const bool more = op.state.repeat;
   Complete(op, Received{IoError::kNone, more, std::move(block)});
   return !more;
+}
+
+// CompleteBatch takes some more of what is there. An end or an error stays, for the next receive.
+void SimLoop::CompleteBatch(ReceiveOp& op, BufferRef first) {
+  std::array<BufferRef, kReceiveBlocksMax> blocks;
+  blocks[0] = std::move(first);
+  const size_t count_max = random_.Range(1, kReceiveBlocksMax);
+  size_t count = 1;
+  for (; count < count_max; ++count) {
+    BufferRef block = buffers_.Take();
+    if (block.empty()) break;
+    const SimNetwork::Step step = network_.StepReceive(op.socket, block.bytes(), now_);
+    if (step.size == 0) break;
+    block.KeepFirst(step.size);
+    Trace(uint64_t{step.size} << 8);
+    blocks[count] = std::move(block);
+  }
+  for (size_t i = 0; i < count; ++i) {
+    Complete(op, Received{IoError::kNone, i + 1 < count, std::move(blocks[i])});
+  }
 }
 
 bool SimLoop::StepSend(SendOp& op) {

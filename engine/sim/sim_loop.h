@@ -83,6 +83,7 @@ class SimLoop final : public Loop {
   bool StepAccept(AcceptOp& op);
   bool StepConnect(ConnectOp& op);
   bool StepReceive(ReceiveOp& op);
+  void CompleteBatch(ReceiveOp& op, BufferRef first);
   bool StepSend(SendOp& op);
   bool FinishSend(SendOp& op, IoError error);
   bool StepForward(ForwardOp& op);

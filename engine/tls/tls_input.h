@@ -10,8 +10,8 @@
 
 #include "engine/base/bytes.h"
 #include "engine/buffer/buffer_pool.h"
+#include "engine/buffer/recycled_ring.h"
 #include "engine/tls/record_format.h"
-#include "engine/tls/recycled_ring.h"
 
 namespace engine {
 

@@ -8,7 +8,7 @@
 
 #include "engine/base/bytes.h"
 #include "engine/buffer/buffer_pool.h"
-#include "engine/tls/recycled_ring.h"
+#include "engine/buffer/recycled_ring.h"
 
 namespace engine {
 

@@ -95,9 +95,9 @@ void UringLoop::OnReceive(ReceiveOp& op, int result, uint32_t flags) {
   if (result > 0) {
     CHECK(!block.empty());
     block.KeepFirst(static_cast<size_t>(result));
-    const bool repeat = op.state.repeat;
-    if (repeat && !more) Continue(op);
-    return Complete(op, Received{IoError::kNone, repeat, std::move(block)});
+    if (!op.state.repeat) return CompleteReceive(op, std::move(block));
+    if (!more) Continue(op);
+    return Complete(op, Received{IoError::kNone, true, std::move(block)});
   }
   CHECK(!more);
   block = {};

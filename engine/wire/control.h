@@ -29,7 +29,7 @@ struct Hello {
   uint32_t version_min = kProtocolVersionMin;  // The oldest it still speaks.
   std::vector<std::string> features;           // Unknown ones are ignored.
   std::string software;                        // "adit-agent/0.1.0", for people.
-  std::string role;                            // "agent", "client" or "relay".
+  std::string role;                            // "agent", "client", "node" or "relay".
   std::string session_id;                      // client: the session to join ...
   std::string session_token;                   // ... and the proof; never logged.
   std::string node_name;                       // agent: what the machine calls itself.

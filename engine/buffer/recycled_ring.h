@@ -1,4 +1,4 @@
-// Internal to engine/tls: a bounded queue that costs one pointer while it is empty.
+// A bounded queue that costs one pointer while it is empty.
 //
 // Its memory is taken when the first item comes and given back with the last one, to a list that
 // the thread keeps: an idle connection holds nothing, and a busy one takes nothing from the heap.
