@@ -31,4 +31,7 @@ pid_t PtyForeground(int master);
 // (Ctrl-D by default), or 0 when the program turned that off.
 char PtyEndOfInput(int master);
 
+// PtyTypeEndOfInput types that byte, if the terminal has room for it.
+void PtyTypeEndOfInput(int master);
+
 }  // namespace agent

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
@@ -63,6 +64,13 @@ char PtyEndOfInput(int master) {
   if (::tcgetattr(master, &modes) != 0) return '\x04';
   const cc_t byte = modes.c_cc[VEOF];
   return byte == static_cast<cc_t>(_POSIX_VDISABLE) ? '\0' : static_cast<char>(byte);
+}
+
+void PtyTypeEndOfInput(int master) {
+  const char end = PtyEndOfInput(master);
+  pollfd room{.fd = master, .events = POLLOUT, .revents = 0};
+  if (end == '\0' || ::poll(&room, 1, 0) != 1 || (room.revents & POLLOUT) == 0) return;
+  [[maybe_unused]] const ssize_t written = ::write(master, &end, 1);
 }
 
 }  // namespace agent

@@ -17,6 +17,11 @@ constexpr engine::Duration kNoBuffersPause = std::chrono::milliseconds(5);
 // is read until it was silent for this long.
 constexpr engine::Duration kTerminalSilence = std::chrono::milliseconds(200);
 
+// A pipe that has ended stays so, but a terminal forgets: what is typed while the program is
+// between two modes of its terminal is lost, as a shell is before its prompt. So the end is typed
+// again.
+constexpr engine::Duration kEndOfInputAgain = std::chrono::milliseconds(500);
+
 std::string_view TextOf(const absl::Status& status) {
   return {status.message().data(), status.message().size()};
 }
@@ -161,16 +166,18 @@ void ProcessTarget::OnReadEnd(DescriptorPump& pump, engine::IoError) {
   FinishWhenDone();
 }
 
-void ProcessTarget::OnWriteEnd(DescriptorPump& pump, engine::IoError) {
-  if (!with_terminal()) pump.Close();  // Its reader sees the end; or it has no reader any more.
+void ProcessTarget::OnWriteEnd(DescriptorPump& pump, engine::IoError error) {
+  if (!with_terminal()) return pump.Close();  // Its reader sees the end; or it has none any more.
+  if (error != engine::IoError::kNone || exit_.has_value() || tearing_down_) return;
+  loop_.StartTimer(timer_op_, loop_.Now() + kEndOfInputAgain);
 }
 
 void ProcessTarget::OnChildExited(const engine::Exit& exit) {
   exit_ = exit;
   if (!running_ || tearing_down_) return;
   if (with_terminal() && outputs_open_ > 0) {
-    drained_bytes_ = input_.read_bytes();
-    loop_.StartTimer(timer_op_, loop_.Now() + kTerminalSilence);
+    drained_bytes_ = UINT64_MAX;  // The first tick only looks, whatever it was started for.
+    if (!timer_op_.in_flight()) loop_.StartTimer(timer_op_, loop_.Now() + kTerminalSilence);
   }
   FinishWhenDone();
 }
@@ -178,7 +185,9 @@ void ProcessTarget::OnChildExited(const engine::Exit& exit) {
 void ProcessTarget::OnTimer(engine::Fired) {
   if (tearing_down_) return CheckOver();
   if (!running_) return ReceiveStatus();
-  DrainTerminal();
+  if (exit_.has_value()) return DrainTerminal();
+  PtyTypeEndOfInput(static_cast<int>(input_.socket().handle));
+  loop_.StartTimer(timer_op_, loop_.Now() + kEndOfInputAgain);
 }
 
 void ProcessTarget::DrainTerminal() {

@@ -73,7 +73,8 @@ class ProcessTarget final : public Target,
   engine::Socket status_;  // The pipe that tells how execve went.
   engine::ReceiveOp status_op_;
   engine::CloseOp status_close_op_;
-  engine::TimerOp timer_op_;  // Retries the status; later watches a terminal run dry.
+  // Retries the status; types the end of input again; watches a terminal run dry.
+  engine::TimerOp timer_op_;
 
   std::optional<engine::Exit> exit_;
   int outputs_open_ = 0;

@@ -6,6 +6,7 @@ Method: type into it through a PTY and through tmux; compare bytes, screens and 
 import hashlib
 import os
 import re
+import subprocess
 
 from support.processes import check, check_equal, wait_until
 from support.terminal import Terminal
@@ -179,6 +180,19 @@ def test_exec_with_terminal(t):
     with Terminal(argv, stack.environment()) as terminal:
         terminal.read_until(rb'/dev/pts/\d+\n24 80\n', 10)
         check_equal(terminal.wait_ended(), 9, 'status')
+
+
+def test_commands_from_a_pipe(t):
+    """Commands that are piped into a shell run, and the pipe's end ends the shell"""
+    shell = f'{t.stack.program("adit")} shell {t.stack.NODE}'
+    for pause in (0, 0.3, 1.5):
+        for end, status in (('; exit 6', 6), ('', 0)):
+            # What is expected differs from what is typed, which the terminal echoes.
+            script = f"(echo 'echo is-$((40 + 2)){end}'; sleep {pause}) | {shell}"
+            done = subprocess.run(['sh', '-c', script], env=t.stack.environment(), timeout=15,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+            check(b'is-42' in done.stdout, f'{script} printed {done.stdout!r}')
+            check_equal(done.returncode, status, f'status of {script} ({done.stderr!r})')
 
 
 def test_vim_under_tmux(t):
