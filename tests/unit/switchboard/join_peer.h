@@ -12,6 +12,7 @@
 #include "engine/net/loop_driver.h"
 #include "engine/net/secure_connection.h"
 #include "engine/tls/tls_channel.h"
+#include "engine/tls/tls_context.h"
 #include "engine/wire/control.h"
 #include "engine/wire/frame.h"
 #include "tests/unit/switchboard/bare_peer.h"
