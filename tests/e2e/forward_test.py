@@ -296,13 +296,15 @@ def test_connections_leave_nothing_behind(t):
         for i in range(count):
             _one_connection(forward.port, i)
         seconds = time.monotonic() - start
-        wait_until(lambda: _descriptors(processes) == fds, 10,
-                   f'the descriptors are as before: {fds}')
+        # What an earlier forward left behind for a while may be gone by now.
+        wait_until(lambda: all(n <= m for n, m in zip(_descriptors(processes), fds)), 10,
+                   f'the descriptors are not more than before: {fds}')
         pipe_ends = proc_facts.pipe_end_count(t.stack.relay.pid)
         check(pipe_ends <= _RELAY_PIPE_ENDS_MAX, f'the relay keeps {pipe_ends} ends of pipes')
         after = [proc_facts.memory_bytes(p.pid) for p in processes]
         t.note(f'{count} connections, {count / seconds:.0f}/s; descriptors '
-               + ', '.join(f'{p.name} {n}' for p, n in zip(processes, fds)) + ' before and after')
+               + ', '.join(f'{p.name} {n} -> {m}'
+                           for p, n, m in zip(processes, fds, _descriptors(processes))))
         t.note('memory: ' + ', '.join(f'{p.name} {a >> 10} -> {b >> 10} KiB'
                                       for p, a, b in zip(processes, memory, after)))
         for process, a, b in zip(processes, memory, after):
