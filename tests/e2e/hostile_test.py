@@ -371,18 +371,10 @@ def test_more_than_the_credit(t):
             link.send(_open_exec(1, limit=bytes(8)))
             got = link.wait_for(frames.ACCEPT, frames.REJECT)
             check(got and got.type == frames.ACCEPT, f'open was answered with {got}')
-            sender = threading.Thread(target=_flood, args=(link, 1, 64 << 20), daemon=True)
-            sender.start()
-            got = link.wait_for(frames.GOAWAY, frames.RESET, seconds=20)
+            piece = frame(frames.DATA, 1, bytes(frames.PAYLOAD_MAX))
+            got = link.send_until_heard(piece * ((64 << 20) // frames.PAYLOAD_MAX), frames.GOAWAY, frames.RESET)
             check(got, 'the connection ended without a word')
             check_equal(frames.code_of(got)[0], frames.FLOW_CONTROL, f'code of {got}')
-        sender.join(10)
-
-
-def _flood(link, stream, size):
-    piece = frame(frames.DATA, stream, bytes(frames.PAYLOAD_MAX))
-    for _ in range(size // frames.PAYLOAD_MAX):
-        link.send(piece)
 
 
 def test_outside_of_the_grant(t):

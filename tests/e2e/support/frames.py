@@ -2,6 +2,7 @@
 
 import collections
 import json
+import select
 import socket
 import ssl
 import struct
@@ -55,12 +56,9 @@ class Link:
         """The next frame, or None at the end of the connection."""
         end = time.monotonic() + seconds
         while True:
-            if len(self._data) >= 8:
-                kind, flags, size, stream = struct.unpack('>BBHI', self._data[:8])
-                if len(self._data) >= 8 + size:
-                    payload = self._data[8:8 + size]
-                    self._data = self._data[8 + size:]
-                    return Frame(kind, flags, stream, payload)
+            got = self._take_frame()
+            if got:
+                return got
             left = end - time.monotonic()
             if left <= 0:
                 raise Failure(f'no frame came within {seconds} s')
@@ -74,6 +72,47 @@ class Link:
             if not piece:
                 return None
             self._data += piece
+
+    def _take_frame(self):
+        """The next frame of what was read, None when it is not all there."""
+        if len(self._data) < 8:
+            return None
+        kind, flags, size, stream = struct.unpack('>BBHI', self._data[:8])
+        if len(self._data) < 8 + size:
+            return None
+        payload = self._data[8:8 + size]
+        self._data = self._data[8 + size:]
+        return Frame(kind, flags, stream, payload)
+
+    def send_until_heard(self, data, *kinds, seconds=20):
+        """Sends `data` and listens meanwhile; the first frame of one of these types, or None at the end.
+
+        One thread does both: ssl's sockets are not made for two.
+        """
+        rest = memoryview(data)
+        end = time.monotonic() + seconds
+        self.connection.settimeout(0)
+        while time.monotonic() < end:
+            try:
+                while rest:
+                    rest = rest[self.connection.send(rest[:PAYLOAD_MAX]):]
+            except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
+                pass
+            except (OSError, ssl.SSLError):
+                rest = rest[:0]  # The other side takes no more; what it has said is still there.
+            try:
+                piece = self.connection.recv(65536)
+                if not piece:
+                    return None
+                self._data += piece
+            except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
+                select.select([self.connection], [self.connection] if rest else [], [], 0.1)
+            except (OSError, ssl.SSLError):
+                return None
+            while got := self._take_frame():
+                if got.type in kinds:
+                    return got
+        raise Failure(f'no such frame came within {seconds} s')
 
     def wait_for(self, *kinds, stream=None, seconds=5):
         """The next frame of one of these types; others are passed over. None at the end."""
