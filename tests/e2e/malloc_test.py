@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 
-from support.processes import check, check_equal
+from support.processes import Failure, check, check_equal
 from support.targets import Target, echo
 
 _LIBRARY = 'libmalloc_count.so'
@@ -25,6 +25,8 @@ _STACK = struct.Struct(f'<Q{_FRAMES_MAX}Q')
 
 # What may happen beside the data while the test runs: pings, timers, a log line.
 _OURS_MAX = 32
+# A lane that opens during a round allocates, once; what the bytes cost shows in every round.
+_ROUNDS_MAX = 3
 
 
 class Counter:
@@ -144,13 +146,22 @@ def _check_no_allocation(t, what, connection, processes, counter_of):
     """Echoes through the connection, and looks at what the processes, {name: process}, allocated."""
     _echo_through(connection, 64 << 20)  # Warm-up: pools, windows, lanes, lazily made tables.
     time.sleep(0.2)
+    for attempt in range(_ROUNDS_MAX):
+        if _echo_counted(t, what, connection, processes, counter_of):
+            return
+        t.note(f'  once more: what comes once, such as a lane, is no cost of the bytes ({attempt + 1})')
+    raise Failure(f'{what}: bytes cost allocations in {_ROUNDS_MAX} rounds of {_ROUNDS_MAX}')
+
+
+def _echo_counted(t, what, connection, processes, counter_of):
+    """One round; True when nobody allocated more of ours than _OURS_MAX."""
     counters = {name: counter_of(process) for name, process in processes.items()}
     before = {name: counter.stacks() for name, counter in counters.items()}
     size = t.size(64 << 20, 1 << 30)
     start = time.monotonic()
     _echo_through(connection, size)
     t.note(f'{what}: {size >> 20} MiB each way in {time.monotonic() - start:.1f} s')
-    too_many = []
+    clean = True
     for name, process in processes.items():
         change = _difference(counters[name].stacks(), before[name])
         names = _name_frames(process.pid, change)
@@ -158,10 +169,10 @@ def _check_no_allocation(t, what, connection, processes, counter_of):
         total, own = sum(change.values()), sum(ours.values())
         t.note(f'  {name}: {own} allocations of ours, {total - own} of BoringSSL')
         if own > _OURS_MAX:
-            too_many.append(name)
+            clean = False
             for stack, calls in sorted(ours.items(), key=lambda item: -item[1])[:5]:
                 t.note(f'    {calls} x ' + ' < '.join(names.get(f, hex(f)) for f in stack[:8]))
-    check(not too_many, f'{what}: {", ".join(too_many)} allocate on the data path')
+    return clean
 
 
 def test_no_allocation_while_bytes_pass(t):
