@@ -45,6 +45,13 @@ struct Faults {
     faults.bytes_per_second = uint64_t{some(100)} * 100'000;
     return faults;
   }
+
+  // SwarmThatLasts is Swarm without what breaks a connection: for what must end well.
+  static Faults SwarmThatLasts(uint64_t seed) {
+    Faults faults = Swarm(seed);
+    faults.reset = faults.refuse = faults.exhaust = 0;
+    return faults;
+  }
 };
 
 }  // namespace engine::sim

@@ -15,7 +15,8 @@ import time
 from support import proc_facts
 from support.databases import Postgres, Redis, pgbench, redis_benchmark
 from support.processes import Failure, check, check_equal, free_port, wait_until
-from support.targets import Target, echo, receive_exactly, sink
+from support.targets import echo, receive_exactly, sink
+from support.tcp_server import TcpServer
 
 
 def _connect(port, seconds=20):
@@ -66,7 +67,7 @@ def test_redis(t):
 def test_bytes_both_ways(t):
     """Bytes both ways at once, in pieces of odd sizes, arrive as they were sent"""
     size = t.size(32 << 20, 256 << 20)
-    with Target(echo) as target:
+    with TcpServer(echo) as target:
         forward = t.stack.forward(target.port)
         with _connect(forward.port) as connection:
             sent, received = hashlib.sha256(), hashlib.sha256()
@@ -97,7 +98,7 @@ def test_bytes_both_ways(t):
 
 def test_half_close(t):
     """Either side may finish first, and the other goes on"""
-    with Target(sink) as target:
+    with TcpServer(sink) as target:
         forward = t.stack.forward(target.port)
         with _connect(forward.port) as connection:
             connection.sendall(b'x' * 300_000)
@@ -113,7 +114,7 @@ def test_half_close(t):
         connection.shutdown(socket.SHUT_WR)
         got.append(sum(len(piece) for piece in iter(lambda: connection.recv(65536), b'')))
 
-    with Target(finishes_first) as target:
+    with TcpServer(finishes_first) as target:
         forward = t.stack.forward(target.port)
         with _connect(forward.port) as connection:
             check_equal(receive_exactly(connection, 3), b'bye', 'the greeting')
@@ -137,7 +138,7 @@ def test_resets_pass(t):
         except ConnectionResetError:
             seen.append('reset')
 
-    with Target(waits_for_reset) as target:
+    with TcpServer(waits_for_reset) as target:
         forward = t.stack.forward(target.port)
         connection = _connect(forward.port)
         receive_exactly(connection, 1)
@@ -146,7 +147,7 @@ def test_resets_pass(t):
         check_equal(seen, ['reset'], 'what the target saw')
         forward.stop()
 
-    with Target(_reset) as target:
+    with TcpServer(_reset) as target:
         forward = t.stack.forward(target.port)
         with _connect(forward.port) as connection:
             try:
@@ -196,7 +197,7 @@ def test_local_port_taken(t):
 def test_several_forwards_and_forms(t):
     """Several forwards at once, -L, a bind address, a host behind the node"""
     stack = t.stack
-    with Target(echo) as target:
+    with TcpServer(echo) as target:
         ports = [free_port() for _ in range(3)]
         process = stack.start('forward-forms', [
             stack.program('adit'), 'forward', stack.NODE, '-L', f'{ports[0]}:{target.port}',
@@ -220,7 +221,7 @@ def test_stopped_reader(t):
         for _ in range((64 << 20) // len(block)):
             connection.sendall(block)
 
-    with Target(source) as target:
+    with TcpServer(source) as target:
         forward = t.stack.forward(target.port, name='forward-64')
         connections = [_connect(forward.port) for _ in range(64)]
         for connection in connections:
@@ -284,7 +285,7 @@ def _descriptors(processes):
 def test_connections_leave_nothing_behind(t):
     """Many connections opened and closed in turn leave no descriptor and no memory behind"""
     count = t.size(1000, 10_000)
-    with Target(echo) as target:
+    with TcpServer(echo) as target:
         forward = t.stack.forward(target.port, name='forward-many')
         processes = [t.stack.relay, t.stack.agent, forward]
         for i in range(200):
@@ -316,7 +317,7 @@ def test_connections_leave_nothing_behind(t):
 
 def test_many_connections_at_once(t):
     """Five hundred connections open at once all work"""
-    with Target(echo) as target:
+    with TcpServer(echo) as target:
         forward = t.stack.forward(target.port, name='forward-500')
         connections = [_connect(forward.port) for _ in range(500)]
         for i, connection in enumerate(connections):

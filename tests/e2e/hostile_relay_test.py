@@ -22,7 +22,7 @@ from support.bio_tls import BioTls
 from support.frames import CONTROL, frame
 from support.lying_relay import Lies, LyingRelay, join_frame
 from support.processes import check, check_equal, free_port, wait_until
-from support.targets import Target
+from support.tcp_server import TcpServer
 from support.undisturbed import undisturbed
 
 _SECONDS_MAX = 15  # In which every lie must have come to its end.
@@ -42,7 +42,7 @@ def _between(t):
     """A lying relay, an honest target that it may not touch, and a client that has pinned the node."""
     stack = t.stack
     chain, key = (os.path.join(stack.relay_state, name) for name in ('server.crt', 'server.key'))
-    with LyingRelay(stack.port, chain, key) as liar, Target(_answers) as target:
+    with LyingRelay(stack.port, chain, key) as liar, TcpServer(_answers) as target:
         liar.stack, liar.target = stack, target
         liar.env = stack.environment() | {'ADIT_RELAY': f'127.0.0.1:{liar.port}'}
         done = _proxy(liar)
@@ -402,7 +402,7 @@ def test_streams_that_are_altered(t):
     with undisturbed(t, '--sealed'), _between(t) as liar:
         recorder = _Recorder()
         noise = os.urandom(2 << 20)
-        with Target(recorder) as target:
+        with TcpServer(recorder) as target:
             def session():
                 return liar.stack.adit('proxy', '--sealed', liar.stack.NODE, str(target.port),
                                        input=noise, env=liar.env, timeout=_SECONDS_MAX)
@@ -465,7 +465,7 @@ def test_lies_to_a_forward_and_a_command(t):
     """A forward resets its local connection without a byte of the liar's; a command fails with 255"""
     with _between(t) as liar:
         recorder = _Recorder()
-        with Target(recorder) as target:
+        with TcpServer(recorder) as target:
             for side, lies in _both(_at(_AT, lambda record, _: [_FORGED * 100])):
                 liar.lies = lies
                 port = free_port()

@@ -12,13 +12,13 @@ import os
 import socket
 import ssl
 import struct
-import threading
 import time
 
 from support import certificates, frames
 from support.api import tls_connect
 from support.frames import Link, client_link, frame
 from support.processes import Failure, check, check_equal
+from support.tcp_server import TcpServer
 from support.undisturbed import undisturbed
 
 
@@ -263,17 +263,14 @@ def test_another_authority_is_refused_before_any_secret(t):
     context.load_cert_chain(os.path.join(folder, 'client.pem'), os.path.join(folder, 'client.key'))
     context.set_alpn_protocols(['http/1.1', 'adit/1'])
     heard = []
-    with socket.create_server(('127.0.0.1', 0)) as listener:
-        def serve():
-            with contextlib.suppress(OSError):
-                while True:
-                    raw, _ = listener.accept()
-                    with contextlib.suppress(OSError, ssl.SSLError):
-                        with context.wrap_socket(raw, server_side=True) as connection:
-                            connection.settimeout(5)
-                            heard.append(connection.recv(65536))
-        threading.Thread(target=serve, daemon=True).start()
-        here = f'127.0.0.1:{listener.getsockname()[1]}'
+
+    def serve(raw):
+        with context.wrap_socket(raw, server_side=True) as connection:
+            connection.settimeout(5)
+            heard.append(connection.recv(65536))
+
+    with TcpServer(serve) as impostor:
+        here = f'127.0.0.1:{impostor.port}'
         there = f'127.0.0.1:{stack.port}'
         done = stack.enroll(os.path.join(stack.folder, 'deceived'), 'x',
                             stack.enroll_line.replace(there, here))

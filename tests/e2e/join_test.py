@@ -20,7 +20,8 @@ from support.cutting_proxy import CuttingProxy, JoinedSplitter, byte_by_byte, un
 from support.fake_node import FakeNode
 from support.lying_relay import join_frame
 from support.processes import check, check_equal
-from support.targets import Target, echo, receive_exactly
+from support.targets import echo, receive_exactly
+from support.tcp_server import TcpServer
 from support.undisturbed import undisturbed
 
 _LANES_MAX = 16  # Of a session.
@@ -272,7 +273,7 @@ def _behind(t, agent_ways, client_ways):
     """(environment, node, port of an echo): client and node each behind a proxy of its own."""
     stack = t.stack
     with CuttingProxy(stack.port, agent_ways) as agents, CuttingProxy(stack.port, client_ways) as clients, \
-            Target(echo) as target:
+            TcpServer(echo) as target:
         name = f'behind-{agents.port}'
         made = stack.api().call('CreateActivation', {'IamRole': 'any'}).json()
         line = re.sub(r'relay=\S+(.*)id=\S+ code=\S+',

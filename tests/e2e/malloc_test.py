@@ -14,7 +14,8 @@ import threading
 import time
 
 from support.processes import Failure, check, check_equal
-from support.targets import Target, echo
+from support.targets import echo
+from support.tcp_server import TcpServer
 
 _LIBRARY = 'libmalloc_count.so'
 # As in tests/support/malloc_count.cc.
@@ -178,7 +179,7 @@ def _echo_counted(t, what, connection, processes, counter_of):
 def test_no_allocation_while_bytes_pass(t):
     """After warm-up, bytes through a forward cost no allocation in relay, agent and client"""
     stack, env, counter_of = _counted_stack(t)
-    with Target(echo) as target:
+    with TcpServer(echo) as target:
         for carriage in ('--sealed', '--inspected'):
             forward = stack.forward(target.port, env=env, options=[carriage])
             processes = {'relay': stack.relay, 'agent': stack.agent, 'client': forward}

@@ -16,7 +16,8 @@ import time
 
 from support import certificates, proc_facts
 from support.processes import check, check_equal, free_port, wait_until
-from support.targets import Target, echo, receive_exactly, sink
+from support.targets import echo, receive_exactly, sink
+from support.tcp_server import TcpServer
 from support.terminal import Terminal
 from support.tls_terminator import TlsTerminator
 
@@ -72,7 +73,7 @@ def test_first_contact(t):
     """At first contact the fingerprint is said that the agent says, noted, and not said again"""
     stack = t.stack
     _forget_all(stack)
-    with Target(echo) as target:
+    with TcpServer(echo) as target:
         first = _forward(stack, target.port)
         _echo(first.port)
         second = _forward(stack, target.port)
@@ -94,7 +95,7 @@ def test_another_key_is_refused(t):
     """A node with another key than the known one is refused before a byte, until it is forgotten"""
     stack = t.stack
     _forget_all(stack)
-    with Target(echo) as target:
+    with TcpServer(echo) as target:
         check_equal(_proxy(stack, target.port, input=b'x').stdout, b'x', 'the echo')
         with open(_known_nodes(stack), encoding='ascii') as file:
             line = file.read()
@@ -122,7 +123,7 @@ def test_inspected_when_asked_for(t):
     """--inspected asks for no key and meets nobody; the two flags exclude each other"""
     stack = t.stack
     _forget_all(stack)
-    with Target(echo) as target:
+    with TcpServer(echo) as target:
         forward = _forward(stack, target.port, '--inspected')
         _echo(forward.port)
         forward.stop()
@@ -135,7 +136,7 @@ def test_inspected_when_asked_for(t):
 def test_bytes_both_ways(t):
     """Bytes both ways at once through a sealed forward arrive as they were sent"""
     size = t.size(32 << 20, 1 << 30)
-    with Target(echo) as target:
+    with TcpServer(echo) as target:
         forward = _forward(t.stack, target.port)
         with _connect(forward.port) as connection:
             sent, received = hashlib.sha256(), hashlib.sha256()
@@ -166,7 +167,7 @@ test_bytes_both_ways.limit = 120
 def test_ends_pass(t):
     """Half-closes, resets and refusals pass through a sealed forward"""
     stack = t.stack
-    with Target(sink) as target:
+    with TcpServer(sink) as target:
         forward = _forward(stack, target.port)
         with _connect(forward.port) as connection:
             connection.sendall(b'x' * 300_000)
@@ -189,11 +190,11 @@ def test_proxy(t):
     """`adit proxy`: every byte, each direction's end by itself, 0 in order and 255 with a reason"""
     stack = t.stack
     noise = os.urandom(t.size(4 << 20, 64 << 20)) + bytes(range(256))
-    with Target(echo) as target:
+    with TcpServer(echo) as target:
         done = _proxy(stack, target.port, input=noise, timeout=60)
         check_equal(done.returncode, 0, f'status: {done.stderr.decode()}')
         check_equal(hashlib.sha256(done.stdout).hexdigest(), hashlib.sha256(noise).hexdigest(), 'hash')
-    with Target(sink) as target:
+    with TcpServer(sink) as target:
         done = _proxy(stack, f'127.0.0.1:{target.port}', input=b'z' * 100_000)
         check_equal((done.returncode, int.from_bytes(done.stdout, 'big')), (0, 100_000), 'the answer')
     got = []
@@ -203,7 +204,7 @@ def test_proxy(t):
         connection.shutdown(socket.SHUT_WR)
         got.append(sum(len(piece) for piece in iter(lambda: connection.recv(65536), b'')))
 
-    with Target(finishes_first) as target:
+    with TcpServer(finishes_first) as target:
         process = stack.popen('proxy', '--sealed', stack.NODE, str(target.port))
         check_equal(process.stdout.read(), b'bye', 'what came before the end')
         process.stdin.write(b'y' * 200_000)
@@ -230,7 +231,7 @@ def test_proxy_whose_reader_goes(t):
         except OSError:
             over.append(True)
 
-    with Target(pours) as target:
+    with TcpServer(pours) as target:
         for number in (None, signal.SIGHUP):
             over.clear()
             process = stack.popen('proxy', '--sealed', stack.NODE, str(target.port))
@@ -318,7 +319,7 @@ def test_exec_and_shell(t):
 def test_termination_says_why(t):
     """A sealed session that is terminated ends within 1.5 s at the client, with the reason"""
     stack = t.stack
-    with Target(echo) as target:
+    with TcpServer(echo) as target:
         forward = _forward(stack, target.port)
         with _connect(forward.port) as connection:
             connection.sendall(b'x')
@@ -346,7 +347,7 @@ def test_relay_dies(t):
         except OSError as error:
             over.append(error)
 
-    with Target(waits) as target:
+    with TcpServer(waits) as target:
         forward = _forward(stack, target.port)
         with _connect(forward.port) as connection:
             receive_exactly(connection, 1)
@@ -373,7 +374,7 @@ def test_lanes(t):
         except OSError:
             pass
 
-    with Target(source) as bulk_target, Target(echo) as echo_target:
+    with TcpServer(source) as bulk_target, TcpServer(echo) as echo_target:
         del echo_target
         forward = _forward(stack, bulk_target.port)
 
@@ -392,7 +393,7 @@ def test_lanes(t):
                 receive_exactly(other, 1)
             check_equal(count(), 2, 'lanes beside bulk')
         forward.stop()
-    with Target(echo) as target:
+    with TcpServer(echo) as target:
         forward = _forward(stack, target.port, '--sealed', '--lanes', '4')
         check_equal(proc_facts.connection_count(forward.pid, stack.port), 4, 'lanes that were asked for')
         connections = [_connect(forward.port) for _ in range(32)]
@@ -409,7 +410,7 @@ def test_behind_what_ends_tls(t):
     authority = certificates.Authority(os.path.join(t.run.new_folder(), 'authority'))
     chain, key = authority.issue('relay')
     stack = t.own_stack(relay_arguments=('--tls-cert', chain, '--tls-key', key, '--loops', '1'))
-    with TlsTerminator(stack.port, chain, key) as between, Target(echo) as target:
+    with TlsTerminator(stack.port, chain, key) as between, TcpServer(echo) as target:
         env = stack.environment() | {'ADIT_RELAY': f'127.0.0.1:{between.port}'}
         forward = _forward(stack, target.port, '--sealed', '--lanes', '2', env=env)
         text = os.urandom(1 << 20)

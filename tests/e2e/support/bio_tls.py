@@ -87,6 +87,17 @@ def tls_records(connection, first=b''):
         yield data
 
 
+def carry_pieces(source, target, pieces):
+    """Sends what the pieces' generator reads from `source`; a broken end resets both."""
+    try:
+        for piece in pieces:
+            target.sendall(piece)
+        finish_sending(target)
+    except OSError:
+        cut(source)
+        cut(target)
+
+
 def finish_sending(connection):
     try:
         connection.shutdown(socket.SHUT_WR)

@@ -4,67 +4,31 @@ import socket
 import threading
 import time
 
-from support.bio_tls import cut, finish_sending, tls_records
+from support.bio_tls import carry_pieces, tls_records
+from support.tcp_server import TcpServer, both_ways
 
 _APPLICATION, _HANDSHAKE = 0x17, 0x16
 
 
-class CuttingProxy:
-    """Listens on a loopback port. `ways(hello)` gives the two generators of a connection, from its
+class CuttingProxy(TcpServer):
+    """`ways(hello)` gives the two generators of a connection, from its
     ClientHello: to the server and back, each from TLS records to the pieces to send."""
 
     def __init__(self, server_port, ways):
         self._server_port = server_port
         self._ways = ways
-        self._listener = socket.create_server(('127.0.0.1', 0), backlog=256)
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__(self._splice)
 
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, here):
-        try:
-            with here, socket.create_connection(('127.0.0.1', self._server_port), 20) as there:
-                for connection in (here, there):
-                    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                records = tls_records(here)
-                hello = next(records, b'')
-                to_server, to_here = self._ways(hello)
-                back = threading.Thread(target=_carry, daemon=True,
-                                        args=(there, here, to_here(tls_records(there))))
-                back.start()
-                there.sendall(hello)
-                _carry(here, there, to_server(records))
-                back.join(60)
-        except OSError:
-            pass
-
-    def close(self):
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-
-def _carry(source, target, pieces):
-    try:
-        for piece in pieces:
-            target.sendall(piece)
-        finish_sending(target)
-    except OSError:
-        cut(source)
-        cut(target)
-
+    def _splice(self, here):
+        with socket.create_connection(('127.0.0.1', self._server_port), 20) as there:
+            for connection in (here, there):
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            records = tls_records(here)
+            hello = next(records, b'')
+            to_server, to_here = self._ways(hello)
+            there.sendall(hello)
+            both_ways(lambda: carry_pieces(there, here, to_here(tls_records(there))),
+                      lambda: carry_pieces(here, there, to_server(records)), 60)
 
 def unchanged(records):
     yield from records

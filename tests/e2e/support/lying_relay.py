@@ -6,11 +6,11 @@ A lie is an attribute of `Lies`; without any it is an honest relay with a longer
 import json
 import socket
 import ssl
-import threading
 
 from support.api import tls_context
-from support.bio_tls import BioTls, cut, finish_sending, tls_records
+from support.bio_tls import BioTls, carry_pieces, finish_sending, tls_records
 from support.frames import CONTROL, frame
+from support.tcp_server import TcpServer, both_ways
 
 _PROTOCOLS = ['adit/1', 'adit-join/1', 'http/1.1']
 
@@ -41,9 +41,9 @@ class Lies:
             setattr(self, name, value)
 
 
-class LyingRelay:
-    """Listens on a loopback port with the relay's own certificate; `port` is where, and
-    `relay_port` the real one. `lies` may be changed at any time, for what begins after that."""
+class LyingRelay(TcpServer):
+    """A server with the relay's own certificate; `relay_port` is where the real one is. `lies` may be
+    changed at any time, for what begins after that."""
 
     def __init__(self, relay_port, chain, key):
         self.relay_port = relay_port
@@ -55,30 +55,16 @@ class LyingRelay:
         self._server.minimum_version = ssl.TLSVersion.TLSv1_3
         self._server.num_tickets = 0
         self._server.set_alpn_protocols(_PROTOCOLS)
-        self._listener = socket.create_server(('127.0.0.1', 0), backlog=256)
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__(self._answer)
 
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection):
+    def _answer(self, connection):
         lies = self.lies
-        try:
-            with connection:
-                here = BioTls(connection, self._server, True)
-                if here.protocol() == 'http/1.1':
-                    self._serve_api(here, lies)
-                elif here.protocol() == 'adit-join/1':
-                    self._serve_join(here, lies)
-                # An inspected link is not our subject: it ends.
-        except (OSError, ValueError):  # ssl.SSLError is an OSError; a client may leave at any time.
-            pass
+        here = BioTls(connection, self._server, True)
+        if here.protocol() == 'http/1.1':
+            self._serve_api(here, lies)
+        elif here.protocol() == 'adit-join/1':
+            self._serve_join(here, lies)
+        # An inspected link is not our subject: it ends.
 
     def dial(self, protocol, certificate=None):
         """A connection of our own to the real relay."""
@@ -138,33 +124,18 @@ class LyingRelay:
 
     @staticmethod
     def _carry(here, there, lies):
-        def one_way(source, target, first, way):
-            try:
-                for piece in way(tls_records(source, first)):
-                    if piece is None:
-                        raise ConnectionAbortedError('the lie cuts the connection')
-                    target.sendall(piece)
-                finish_sending(target)
-            except OSError:
-                cut(source)
-                cut(target)
+        def uncut(pieces):
+            for piece in pieces:
+                if piece is None:
+                    raise ConnectionAbortedError('the lie cuts the connection')
+                yield piece
 
-        back = threading.Thread(target=one_way, daemon=True,
-                                args=(there.socket, here.socket, there.detach(), lies.to_client))
-        back.start()
-        one_way(here.socket, there.socket, here.detach(), lies.to_node)
-        back.join(30)
+        def one_way(source, target, way):
+            carry_pieces(source.socket, target.socket,
+                         uncut(way(tls_records(source.socket, source.detach()))))
 
-    def close(self):
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
+        both_ways(lambda: one_way(there, here, lies.to_client),
+                  lambda: one_way(here, there, lies.to_node), 30)
 
 def join_frame(token, **members):
     return frame(CONTROL, 0, json.dumps({'type': 'join', 'token': token, **members}).encode())

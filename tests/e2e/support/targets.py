@@ -1,44 +1,6 @@
-"""What stands behind a forwarded port: small servers in threads of the test's own process."""
+"""What small servers behind a forwarded port do with a connection; for TcpServer."""
 
 import socket
-import threading
-
-
-class Target:
-    """Accepts on a loopback port; calls `serve(connection)` in a thread for each connection."""
-
-    def __init__(self, serve):
-        self._serve = serve
-        self._listener = socket.create_server(('127.0.0.1', 0), backlog=1024)
-        self.port = self._listener.getsockname()[1]
-        self.connections = 0
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=self._run, args=(connection,), daemon=True).start()
-
-    def _run(self, connection):
-        with connection:
-            try:
-                self._serve(connection)
-            except OSError:
-                pass
-
-    def close(self):
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
 
 def echo(connection):

@@ -59,10 +59,7 @@ TEST_F(SealedSessionTest, AStreamReachesItsTargetAndTheRelayIsTold) {
 TEST_F(SealedSessionTest, EveryStreamThatWasReportedOpenIsReportedClosedOnEverySeed) {
   for (uint64_t seed = 1; seed <= 10; ++seed) {
     SCOPED_TRACE(seed);
-    engine::sim::Faults faults = engine::sim::Faults::Swarm(seed);
-    faults.reset = 0;
-    faults.refuse = 0;
-    faults.exhaust = 0;
+    engine::sim::Faults faults = engine::sim::Faults::SwarmThatLasts(seed);
     Make({.targets_max = 8, .faults = faults});
     LaneClient& client = Meet();
     for (int i = 0; i < 40; ++i) {  // More than the node takes, and of every way to end.

@@ -146,10 +146,7 @@ TEST_F(SessionTableTest, ClientAndNodeMeetWhateverTheNetworkDoesShortOfBreaking)
   for (uint64_t seed = 1; seed <= 100; ++seed) {
     SCOPED_TRACE(seed);
     engine::sim::Faults faults =
-        seed % 2 == 0 ? engine::sim::Faults{} : engine::sim::Faults::Swarm(seed);
-    faults.reset = 0;
-    faults.refuse = 0;
-    faults.exhaust = 0;
+        seed % 2 == 0 ? engine::sim::Faults{} : engine::sim::Faults::SwarmThatLasts(seed);
     seed_ = seed;
     Make({.faults = faults});
     Meet();

@@ -7,9 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/crypto/digest.h"
-#include "relay/store/sqlite_store.h"
-#include "tests/support/fake_data_plane.h"
-#include "tests/support/temporary_folder.h"
+#include "tests/unit/broker/broker_fixture.h"
 
 namespace relay {
 namespace {
@@ -18,26 +16,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Pair;
 
-constexpr int64_t kNow = 1'700'000'000'000;
-
-class BrokerTest : public testing::Test {
+class BrokerTest : public BrokerFixture {
  protected:
-  BrokerTest() : store(OpenStore()), broker(*store, plane) {
-    EXPECT_TRUE(store->AddNode({.id = "mi-1", .name = "web"}).ok());
-    plane.nodes["mi-1"] = 3;
-  }
-  std::unique_ptr<SqliteStore> OpenStore() {
-    auto opened = SqliteStore::Open({.path = folder / "adit.db"}, engine::crypto::MasterKey{});
-    EXPECT_TRUE(opened.ok()) << opened.status();
-    return *std::move(opened);
-  }
-  static StartRequest Wish() {
-    StartRequest request;
-    request.user_name = "alice";
-    request.principal = "arn:alice";
-    request.node_id = "mi-1";
-    return request;
-  }
   StartedSession Start() {
     auto result = broker.StartSession(Wish(), kNow);
     EXPECT_TRUE(std::holds_alternative<StartedSession>(result));
@@ -48,18 +28,6 @@ class BrokerTest : public testing::Test {
     EXPECT_TRUE(std::holds_alternative<StartFailure>(result));
     return std::get<StartFailure>(result).kind;
   }
-  std::vector<std::string> Events() {
-    std::vector<std::string> names;
-    const auto events = store->ListAudit(0, 10'000);
-    for (const AuditEvent& event : *events) names.push_back(event.name);
-    return names;
-  }
-  std::string LastRecord() { return store->ListAudit(0, 10'000)->back().record; }
-
-  TemporaryFolder folder;
-  FakeDataPlane plane;
-  std::unique_ptr<SqliteStore> store;
-  Broker broker;
 };
 
 TEST_F(BrokerTest, ASessionIsPreparedWithWhatItMayDoAndTheHashOfItsToken) {

@@ -1,4 +1,4 @@
-// A broker with a fake data plane, a real store and one node, for tests of sealed sessions.
+// The broker's fixture, for tests of sealed sessions.
 
 #pragma once
 
@@ -8,37 +8,16 @@
 #include <optional>
 #include <string>
 #include <variant>
-#include <vector>
 
 #include "engine/crypto/base64.h"
-#include "relay/broker/broker.h"
-#include "relay/store/sqlite_store.h"
-#include "tests/support/fake_data_plane.h"
-#include "tests/support/temporary_folder.h"
+#include "tests/unit/broker/broker_fixture.h"
 
 namespace relay {
 
-inline constexpr int64_t kNow = 1'700'000'000'000;
-inline constexpr char kNode[] = "mi-1";
-inline constexpr char kOwner[] = "arn:alice";
-
-class SealedBrokerFixture : public testing::Test {
+class SealedBrokerFixture : public BrokerFixture {
  protected:
-  SealedBrokerFixture() : store(OpenStore()), broker(*store, plane) {
-    EXPECT_TRUE(store->AddNode({.id = kNode, .name = "web"}).ok());
-    plane.nodes[kNode] = 3;
-  }
-  std::unique_ptr<SqliteStore> OpenStore() {
-    auto opened = SqliteStore::Open({.path = folder / "adit.db"}, engine::crypto::MasterKey{});
-    EXPECT_TRUE(opened.ok()) << opened.status();
-    return *std::move(opened);
-  }
-
   static StartRequest Wish() {
-    StartRequest request;
-    request.user_name = "alice";
-    request.principal = kOwner;
-    request.node_id = kNode;
+    StartRequest request = BrokerFixture::Wish();
     request.document = "AWS-StartPortForwardingSession";
     request.parameters = {{"portNumber", {"5432"}}};
     request.carriage = Carriage::kSealed;
@@ -98,24 +77,12 @@ class SealedBrokerFixture : public testing::Test {
             .to_client_bytes = to_client};
   }
 
-  SessionStatus StatusOf(const std::string& id) { return store->FindSession(id)->status; }
-  std::vector<std::string> Events() {
-    std::vector<std::string> names;
-    const auto events = store->ListAudit(0, 10'000);
-    for (const AuditEvent& event : *events) names.push_back(event.name);
-    return names;
-  }
-  std::string LastRecord() { return store->ListAudit(0, 10'000)->back().record; }
   LaneFailure::Kind LaneFailureOf(const std::string& id, const std::string& who = kOwner) {
     const auto result = broker.OpenLane(id, who);
     EXPECT_TRUE(std::holds_alternative<LaneFailure>(result));
     return std::get<LaneFailure>(result).kind;
   }
 
-  TemporaryFolder folder;
-  FakeDataPlane plane;
-  std::unique_ptr<SqliteStore> store;
-  Broker broker;
   bool starts_ = true;
   std::optional<StartFailure> failure_;
   std::optional<SealedOffer> offer_;

@@ -108,8 +108,7 @@ class ProxyStreamTest : public testing::Test, private ProxyStream::Events {
 TEST_F(ProxyStreamTest, BytesOfAllKindsPassBothWaysOnEverySeed) {
   for (uint64_t seed = 1; seed <= 12; ++seed) {
     SCOPED_TRACE(seed);
-    Faults faults = Faults::Swarm(seed);
-    faults.reset = faults.refuse = faults.exhaust = 0;
+    Faults faults = Faults::SwarmThatLasts(seed);
     Make(seed, faults);
     Open();
     const std::string there = Noise(300'001), back = Noise(200'003);

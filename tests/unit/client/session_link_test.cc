@@ -121,8 +121,7 @@ TEST_F(SessionLinkTest, AnInspectedLinkProvesItselfByTheTokenOfItsHello) {
 TEST_F(SessionLinkTest, ASealedLinkJoinsAndTellsTheNodeNoToken) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     SCOPED_TRACE(seed);
-    Faults faults = Faults::Swarm(seed);
-    faults.reset = faults.refuse = faults.exhaust = 0;
+    Faults faults = Faults::SwarmThatLasts(seed);
     Make(seed, faults);
     Dial(relay_->Sealed());
     ASSERT_TRUE(Run([this] { return ready_ || ended_; }));

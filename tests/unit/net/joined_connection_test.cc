@@ -333,10 +333,7 @@ class JoinedConnectionTest : public ::testing::Test {
 
 TEST_F(JoinedConnectionTest, TwoEndsMeetThroughARelayThatCannotRead) {
   for (uint64_t seed = 1; seed <= 40; ++seed) {
-    sim::Faults faults = sim::Faults::Swarm(seed);
-    faults.reset = 0;
-    faults.refuse = 0;
-    faults.exhaust = 0;
+    sim::Faults faults = sim::Faults::SwarmThatLasts(seed);
     const auto world = Make(seed, faults, TestRelay::Manners::kJoin);
     EXPECT_TRUE(world->Run([&] {
       return world->client->talker.heard.size() == kTalkSize &&

@@ -148,10 +148,7 @@ class JoinRoleTest : public testing::Test {
 TEST_F(JoinRoleTest, BothSidesAreJoinedWhoeverComesFirstAndNoWordIsLost) {
   for (uint64_t seed = 1; seed <= 40; ++seed) {
     SCOPED_TRACE(seed);
-    engine::sim::Faults faults = engine::sim::Faults::Swarm(seed);
-    faults.reset = 0;
-    faults.refuse = 0;
-    faults.exhaust = 0;
+    engine::sim::Faults faults = engine::sim::Faults::SwarmThatLasts(seed);
     Make(faults, seed);
     const TestLane lane(kLoop);
     switchboard_->AddLane(lane.grant);
@@ -277,10 +274,7 @@ TEST_F(JoinRoleTest, ASideThatGoesWhileItWaitsTakesTheLaneWithIt) {
 TEST_F(JoinRoleTest, InsideTlsBytesPassAsTheyAreAndNothingPilesUp) {
   for (uint64_t seed = 1; seed <= 30; ++seed) {
     SCOPED_TRACE(seed);
-    engine::sim::Faults faults = engine::sim::Faults::Swarm(seed);
-    faults.reset = 0;
-    faults.refuse = 0;
-    faults.exhaust = 0;
+    engine::sim::Faults faults = engine::sim::Faults::SwarmThatLasts(seed);
     faults.bytes_per_second = 0;
     Make(faults, seed);
     const TestLane lane(kLoop);

@@ -116,10 +116,7 @@ struct LaneContexts {
 // Play lets both sides say a long text, and then the client or the node leave.
 void Play(uint64_t seed, bool client_is_wrapped, bool node_is_wrapped) {
   static const LaneContexts tls;
-  engine::sim::Faults faults = engine::sim::Faults::Swarm(seed);
-  faults.reset = 0;
-  faults.refuse = 0;
-  faults.exhaust = 0;
+  engine::sim::Faults faults = engine::sim::Faults::SwarmThatLasts(seed);
   engine::LoopDriver driver(
       std::make_unique<engine::sim::SimLoop>(seed, faults, kBlockCount, 32 * 1024));
   RecordingControl control;
