@@ -30,7 +30,10 @@ void HttpClientSession::Receive(BufferRef plaintext, Instant /*now*/) {
 void HttpClientSession::Deliver() {
   HttpResponse response = parser_.TakeResponse();
   if (response.status < 200) {
-    if (++interim_count_ > kInterimCountMax) Fail(HttpFailure::kBadAnswer, HttpError::kMalformed);
+    const bool switches = response.status == 101;  // Nothing was asked for that it could mean.
+    if (switches || ++interim_count_ > kInterimCountMax) {
+      Fail(HttpFailure::kBadAnswer, HttpError::kMalformed);
+    }
     return;
   }
   done_ = true;

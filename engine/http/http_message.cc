@@ -106,6 +106,8 @@ std::string_view ReasonPhrase(int status) {
       return "Payload Too Large";
     case 417:
       return "Expectation Failed";
+    case 426:
+      return "Upgrade Required";
     case 431:
       return "Request Header Fields Too Large";
     case 500:
@@ -132,7 +134,9 @@ std::string Serialize(const HttpRequest& request) {
   if (!request.body.empty() || request.method == "POST" || request.method == "PUT") {
     AppendLength(out, request.body.size());
   }
-  if (!request.keep_alive) out += "Connection: close\r\n";
+  const bool upgrades = request.headers.Find("upgrade") != nullptr;
+  if (upgrades) out += "Connection: Upgrade\r\n";
+  if (!upgrades && !request.keep_alive) out += "Connection: close\r\n";
   out += "\r\n";
   out += request.body;
   return out;
@@ -151,6 +155,7 @@ std::string Serialize(const HttpResponse& response, bool keep_alive, bool with_b
   const bool bodiless = interim || response.status == 204 || response.status == 304;
   if (!bodiless) AppendLength(out, response.body.size());
   if (!keep_alive && !interim) out += "Connection: close\r\n";
+  if (response.status == 101) out += "Connection: Upgrade\r\n";
   out += "\r\n";
   if (with_body && !bodiless) out += response.body;
   return out;

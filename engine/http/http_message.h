@@ -71,8 +71,9 @@ struct HttpResponse {
 std::string_view ReasonPhrase(int status);
 
 // Serialize returns the message as it is sent. Content-Length is added, and Transfer-Encoding and
-// Connection are this function's business: such headers of the caller's are left out, and
-// "Connection: close" is written when `keep_alive` is false. Line ends and NUL inside a header
+// Connection are this function's business: such headers of the caller's are left out,
+// "Connection: Upgrade" is written for a request with Upgrade and for a response 101, and
+// "Connection: close" otherwise when `keep_alive` is false. Line ends and NUL inside a header
 // become spaces, so that no value can forge a header.
 std::string Serialize(const HttpRequest& request);
 std::string Serialize(const HttpResponse& response, bool keep_alive, bool with_body = true);

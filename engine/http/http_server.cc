@@ -80,6 +80,12 @@ void HttpServerSession::Respond(const HttpResponse& response) {
   }
 }
 
+std::string HttpServerSession::Yield() {
+  CHECK(state_ == State::kHandling);
+  state_ = State::kClosing;
+  return std::exchange(waiting_, {});
+}
+
 void HttpServerSession::Refuse(int status, std::string_view why) {
   HttpResponse response;
   response.status = status;

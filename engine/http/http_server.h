@@ -45,6 +45,11 @@ class HttpServerSession final : public RecordProtocol {
   // Respond answers the request in hand. Requires: OnRequest was called and not yet answered.
   void Respond(const HttpResponse& response);
 
+  // Yield lays the session down with the request in hand, which the caller answers in another
+  // protocol, and returns the bytes that came behind it. What is left to do is to destroy it, after
+  // OnRequest has returned. Requires: awaiting_response().
+  std::string Yield();
+
   // awaiting_response is true from OnRequest to Respond.
   bool awaiting_response() const { return state_ == State::kHandling; }
 

@@ -333,7 +333,7 @@ void HttpMessageParser::FinishHead() {
   if (!CheckLengths()) return;
   if (kind_ == Kind::kResponse) {
     status_ = static_cast<int>(parser.status_code);
-    if (status_ < 100 || status_ == 101) Fail(HttpError::kMalformed);
+    if (status_ < 100) Fail(HttpError::kMalformed);
     return;
   }
   request_.method = http_method_str(static_cast<enum http_method>(parser.method));

@@ -12,3 +12,10 @@ endfunction()
 adit_archive(adit_liburing uring)
 adit_archive(adit_http_parser http_parser)
 adit_archive(adit_sqlite sqlite3)
+
+# Debian has wslay as a shared library alone. It is linked where it is needed, so that a program that
+# speaks no WebSocket can still be copied to a machine that has none.
+find_library(ADIT_WSLAY NAMES wslay REQUIRED)
+add_library(adit_wslay INTERFACE)
+target_link_libraries(adit_wslay INTERFACE
+  -Wl,--push-state,--as-needed "${ADIT_WSLAY}" -Wl,--pop-state)

@@ -67,6 +67,15 @@ TEST_F(HttpClient, InformationalResponsesAreSkippedUpToABound) {
   EXPECT_EQ(failure, HttpFailure::kBadAnswer);
 }
 
+TEST_F(HttpClient, ASwitchOfProtocolsThatNobodyAskedForIsABadAnswer) {
+  carrier.Deliver(session,
+                  "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+                  "Upgrade: websocket\r\n\r\n\x81\x01x");
+  EXPECT_FALSE(response.has_value());
+  EXPECT_EQ(failure, HttpFailure::kBadAnswer);
+  EXPECT_TRUE(carrier.closed);
+}
+
 TEST_F(HttpClient, SilenceIsATimeout) {
   carrier.now += HttpClientSession::kAnswerMax;
   EXPECT_EQ(session.NextDeadline(), carrier.now);

@@ -189,6 +189,33 @@ TEST_F(HttpServer, AnAnswerThatComesAfterTheEndIsDropped) {
   EXPECT_TRUE(carrier.closed);
 }
 
+TEST_F(HttpServer, ASessionThatYieldsHandsOverWhatCameBehindTheRequest) {
+  answers_at_once = false;
+  carrier.Deliver(session,
+                  "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n"
+                  "Upgrade: websocket\r\n\r\n");
+  carrier.Deliver(session, "behind");
+  ASSERT_EQ(requests.size(), 1u);
+  EXPECT_EQ(session.Yield(), "behind");
+  EXPECT_EQ(carrier.Collect(session), "");
+  EXPECT_EQ(session.NextDeadline(), Instant::max());
+  EXPECT_FALSE(carrier.closed);
+}
+
+TEST(HttpMessage, ASwitchOfProtocolsIsSaidInBothDirections) {
+  HttpResponse response;
+  response.status = 101;
+  response.headers.Add("Upgrade", "websocket");
+  EXPECT_EQ(Serialize(response, true),
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\n\r\n");
+  HttpRequest request;
+  request.keep_alive = false;
+  request.headers.Add("Upgrade", "websocket");
+  EXPECT_EQ(Serialize(request),
+            "GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+}
+
 TEST(HttpMessage, NoValueCanForgeAHeader) {
   HttpResponse response;
   response.headers.Add("X-Name", "a\r\nX-Evil: 1");
