@@ -25,7 +25,7 @@ Examples:
       The same with your own certificate; send SIGHUP after renewing it.
   adit-relay rotate-master-key --state ./state
       Encrypt the stored secrets under a new key, and keep that in the key's file. Stop the relay
-      first.
+      first. A key that systemd hands over as a credential: as root, --master-key and its file.
 
 Exit codes: 0 stopped by SIGTERM or SIGINT; 1 it failed, the reason is on the standard error; 2 wrong
 arguments.)";

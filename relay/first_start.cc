@@ -204,16 +204,12 @@ absl::StatusOr<Invitations> Welcome(const StateOptions& options, const Issuer& a
 }  // namespace
 
 absl::StatusOr<LocatedKey> LoadMasterKeyFor(const StateOptions& options) {
-  const std::string default_file = PathIn(options, "master.key");
   const StoreState state =
       Exists(PathIn(options, "adit.db")) ? StoreState::kExists : StoreState::kMissing;
-  const absl::StatusOr<engine::crypto::MasterKey> key =
-      LoadMasterKey({.file = options.master_key_file,
-                     .credentials_directory = options.credentials_directory,
-                     .default_file = default_file},
-                    state);
-  if (!key.ok()) return key.status();
-  return LocatedKey{*key, options.master_key_file.empty() ? default_file : options.master_key_file};
+  return LoadMasterKey({.file = options.master_key_file,
+                        .credentials_directory = options.credentials_directory,
+                        .default_file = PathIn(options, "master.key")},
+                       state);
 }
 
 absl::StatusOr<OpenedIdentity> OpenServerIdentity(const StateOptions& options,
@@ -232,7 +228,7 @@ absl::StatusOr<RelayState> OpenState(const StateOptions& options, int64_t now_un
   const absl::StatusOr<LocatedKey> key = LoadMasterKeyFor(options);
   if (!key.ok()) return key.status();
   absl::StatusOr<std::unique_ptr<SqliteStore>> store =
-      OpenStore({.path = PathIn(options, "adit.db")}, key->key, key->key_file);
+      OpenStore({.path = PathIn(options, "adit.db")}, key->key, key->file);
   if (!store.ok()) return store.status();
   absl::StatusOr<Issuer> authority = OpenAuthority(options, now_unix_ms / 1000);
   if (!authority.ok()) return authority.status();

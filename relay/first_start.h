@@ -1,8 +1,7 @@
 // The state directory: made on first start, opened on every other.
 //
-//   master.key   encrypts the secrets in the store     ca.key, ca.crt          the relay's
-//   authority adit.db      the store                             server.key, server.crt  what
-//   clients see
+//   master.key   encrypts the secrets in the store     ca.key, ca.crt          the authority
+//   adit.db      the store                             server.key, server.crt  what clients see
 //
 // Files have mode 0600 and the directory 0700.
 
@@ -63,11 +62,7 @@ inline constexpr int64_t kServerRenewSeconds = int64_t{30} * 24 * 3600;
 // key. Errors are for the operator: what is wrong with which file, and what to do.
 absl::StatusOr<RelayState> OpenState(const StateOptions& options, int64_t now_unix_ms);
 
-// LoadMasterKeyFor reads the master key that OpenState would use; `key_file` is the file it is in.
-struct LocatedKey {
-  engine::crypto::MasterKey key;
-  std::string key_file;
-};
+// LoadMasterKeyFor reads the master key that OpenState would use.
 absl::StatusOr<LocatedKey> LoadMasterKeyFor(const StateOptions& options);
 
 // OpenServerIdentity reads the server certificate of a state directory, and makes it anew when it

@@ -261,12 +261,22 @@ absl::Status RotateMasterKeyFile(const Config& config) {
                              .host_name = {},
                              .master_key_file = config.master_key_file,
                              .credentials_directory = config.credentials_directory};
-  const absl::StatusOr<LocatedKey> old = LoadMasterKeyFor(options);
+  absl::StatusOr<LocatedKey> old = LoadMasterKeyFor(options);
   if (!old.ok()) return old.status();
+  if (old->is_credential) {
+    return absl::FailedPreconditionError(
+        "the master key is systemd's credential, " + old->file +
+        ": a copy, and the file behind it would keep the old key. As root, name the file in "
+        "LoadCredential= of adit-relay.service: adit-relay rotate-master-key --state " +
+        config.state_directory + " --master-key /etc/adit/master.key");
+  }
   const std::string database = config.state_directory + "/adit.db";
-  auto store = OpenStore({.path = database}, old->key, old->key_file);
+  auto store = OpenStore({.path = database}, old->key, old->file);
   if (!store.ok()) return store.status();
-  return RotateMasterKey(**store, old->key_file, old->key, NewMasterKey());
+  old =
+      LoadMasterKeyFor(options);  // Another one, when this finished a rotation that was cut short.
+  if (!old.ok()) return old.status();
+  return RotateMasterKey(**store, old->file, old->key, NewMasterKey());
 }
 
 }  // namespace relay

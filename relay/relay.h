@@ -31,7 +31,8 @@ class Relay {
 };
 
 // RotateMasterKeyFile encrypts the stored secrets under a new key, which takes the old one's place
-// in its file. Requires: no relay runs on that state directory.
+// in its file. FailedPrecondition, and nothing was changed: the key is systemd's credential.
+// Requires: no relay runs on that state directory.
 absl::Status RotateMasterKeyFile(const Config& config);
 
 }  // namespace relay

@@ -14,8 +14,10 @@ MasterKey NewMasterKey() {
   return key;
 }
 
-absl::StatusOr<MasterKey> ReadMasterKeyFile(const std::string& path) {
-  absl::StatusOr<std::string> content = ReadPrivateFile(path);
+namespace {
+
+absl::StatusOr<MasterKey> ParseMasterKey(const std::string& path,
+                                         const absl::StatusOr<std::string>& content) {
   if (!content.ok()) return content.status();
   std::string_view text = *content;
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
@@ -27,29 +29,43 @@ absl::StatusOr<MasterKey> ReadMasterKeyFile(const std::string& path) {
   return key;
 }
 
+}  // namespace
+
+absl::StatusOr<MasterKey> ReadMasterKeyFile(const std::string& path) {
+  return ParseMasterKey(path, ReadPrivateFile(path));
+}
+
 absl::Status WriteMasterKeyFile(const std::string& path, const MasterKey& key) {
   return WritePrivateFile(path, engine::ToHex(key) + "\n");
 }
 
-absl::StatusOr<MasterKey> LoadMasterKey(const MasterKeySource& source, StoreState state) {
-  if (!source.file.empty()) return ReadMasterKeyFile(source.file);
-  if (!source.credentials_directory.empty()) {
-    absl::StatusOr<MasterKey> key =
-        ReadMasterKeyFile(source.credentials_directory + "/" + kMasterKeyCredential);
-    if (key.ok() || !absl::IsNotFound(key.status())) return key;
+absl::StatusOr<LocatedKey> LoadMasterKey(const MasterKeySource& source, StoreState state) {
+  if (!source.file.empty()) {
+    const absl::StatusOr<MasterKey> key = ReadMasterKeyFile(source.file);
+    if (!key.ok()) return key.status();
+    return LocatedKey{*key, source.file};
   }
-  absl::StatusOr<MasterKey> key = ReadMasterKeyFile(source.default_file);
-  if (key.ok() || !absl::IsNotFound(key.status())) return key;
+  if (!source.credentials_directory.empty()) {
+    const std::string path = source.credentials_directory + "/" + kMasterKeyCredential;
+    const absl::StatusOr<MasterKey> key = ParseMasterKey(path, ReadCredentialFile(path));
+    if (key.ok()) return LocatedKey{*key, path, true};
+    if (!absl::IsNotFound(key.status())) return key.status();
+  }
+  const absl::StatusOr<MasterKey> key = ReadMasterKeyFile(source.default_file);
+  if (key.ok()) return LocatedKey{*key, source.default_file};
+  if (!absl::IsNotFound(key.status())) return key.status();
   if (state == StoreState::kExists) {
     return absl::NotFoundError("there is a store but no master key for it at " +
                                source.default_file +
-                               "; put the key back from your backup, or name it with --master-key");
+                               "; put the key back from your backup, or name its file with "
+                               "--master-key: the one in LoadCredential= of adit-relay.service, "
+                               "when systemd hands the key over");
   }
   const MasterKey made = NewMasterKey();
   if (absl::Status status = WriteMasterKeyFile(source.default_file, made); !status.ok()) {
     return status;
   }
-  return made;
+  return LocatedKey{made, source.default_file};
 }
 
 absl::Status RotateMasterKey(SqliteStore& store, const std::string& key_file,

@@ -22,12 +22,18 @@ struct MasterKeySource {
 
 inline constexpr const char* kMasterKeyCredential = "adit-master-key";
 
+// LocatedKey is a key and the file that it was read from. A credential is systemd's copy of a file
+// that only the operator knows: nothing that is written beside it lasts.
+struct LocatedKey {
+  engine::crypto::MasterKey key;
+  std::string file;
+  bool is_credential = false;
+};
+
 // LoadMasterKey reads the key. Only the default file is ever made, and only while there is no store
-// yet (`store_exists`): a new key would not open an old store. PermissionDenied: others may read
-// it.
+// yet (`state`): a new key would not open an old store. PermissionDenied: others may read it.
 enum class StoreState : uint8_t { kMissing, kExists };
-absl::StatusOr<engine::crypto::MasterKey> LoadMasterKey(const MasterKeySource& source,
-                                                        StoreState state);
+absl::StatusOr<LocatedKey> LoadMasterKey(const MasterKeySource& source, StoreState state);
 
 // ReadMasterKeyFile and WriteMasterKeyFile are one key in one file.
 absl::StatusOr<engine::crypto::MasterKey> ReadMasterKeyFile(const std::string& path);

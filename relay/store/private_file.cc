@@ -59,15 +59,14 @@ absl::Status WriteAll(int fd, std::string_view content, const std::string& path)
   return absl::OkStatus();
 }
 
-}  // namespace
-
-absl::StatusOr<std::string> ReadPrivateFile(const std::string& path) {
+// ReadSecret reads a plain file whose mode has none of the bits `shared`.
+absl::StatusOr<std::string> ReadSecret(const std::string& path, mode_t shared) {
   const File file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.fd() < 0) return FileError("open", path, errno);
   struct stat facts;
   if (fstat(file.fd(), &facts) != 0) return FileError("look at", path, errno);
   if (!S_ISREG(facts.st_mode)) return absl::InvalidArgumentError(path + " is not a plain file");
-  if ((facts.st_mode & 077) != 0) {
+  if ((facts.st_mode & shared) != 0) {
     char mode[8];
     std::snprintf(mode, sizeof mode, "%04o", static_cast<unsigned>(facts.st_mode & 07777));
     return absl::PermissionDeniedError(path + " holds a secret and has mode " + mode +
@@ -85,6 +84,16 @@ absl::StatusOr<std::string> ReadPrivateFile(const std::string& path) {
       return absl::InvalidArgumentError(path + " is larger than a key file can be");
     }
   }
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadPrivateFile(const std::string& path) {
+  return ReadSecret(path, 077);
+}
+
+absl::StatusOr<std::string> ReadCredentialFile(const std::string& path) {
+  return ReadSecret(path, 037);
 }
 
 absl::Status WritePrivateFile(const std::string& path, std::string_view content) {

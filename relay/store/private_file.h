@@ -18,6 +18,11 @@ inline constexpr size_t kPrivateFileSizeMax = 64 * 1024;
 // InvalidArgument: not a plain file, or larger than kPrivateFileSizeMax.
 absl::StatusOr<std::string> ReadPrivateFile(const std::string& path);
 
+// ReadCredentialFile is ReadPrivateFile for a file of systemd's credentials folder: that one's
+// group may read it. systemd grants the service's user his access by an ACL, of which the group's
+// bits show the mask, and lets nobody else into the folder.
+absl::StatusOr<std::string> ReadCredentialFile(const std::string& path);
+
 // WritePrivateFile writes the file whole or not at all (mode 0600, on the disk when this returns);
 // one that is there is replaced.
 absl::Status WritePrivateFile(const std::string& path, std::string_view content);

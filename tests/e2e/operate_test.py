@@ -22,8 +22,9 @@ def _served_name(stack):
     return shown.strip().split('CN = ')[-1]
 
 
-def _relay(stack, *arguments, timeout=20):
-    return subprocess.run([stack.program('adit-relay'), *arguments], env=stack.environment(),
+def _relay(stack, *arguments, timeout=20, env=None):
+    return subprocess.run([stack.program('adit-relay'), *arguments],
+                          env=stack.environment() | (env or {}),
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           timeout=timeout, check=False)
 
@@ -85,6 +86,68 @@ def test_master_key(t):
 
 
 test_master_key.limit = 90
+
+
+def test_master_key_as_credential(t):
+    """A key that systemd hands over is taken as systemd leaves it, and rotated in the file behind it"""
+    credentials = t.run.new_folder()
+    os.makedirs(credentials)
+    source = credentials + '.key'
+
+    def hand_over():  # As systemd does for a service with a user of its own.
+        credential = os.path.join(credentials, 'adit-master-key')
+        if os.path.exists(credential):
+            os.remove(credential)
+        shutil.copy(source, credential)
+        os.chmod(credential, 0o440)
+
+    with open(source, 'w', encoding='ascii') as file:
+        file.write(os.urandom(32).hex())
+    os.chmod(source, 0o600)
+    hand_over()
+    handed = {'CREDENTIALS_DIRECTORY': credentials}
+    stack = t.own_stack(env=handed)
+    check(not os.path.exists(os.path.join(stack.relay_state, 'master.key')), 'a second key was made')
+    stack.relay.stop(20)
+
+    rotate = ('rotate-master-key', '--state', stack.relay_state)
+    done = _relay(stack, *rotate, env=handed)
+    check_equal(done.returncode, 1, 'status of a rotation of the copy')
+    check(b'--master-key' in done.stderr, f'stderr does not say what to do: {done.stderr!r}')
+    done = _relay(stack, *rotate)
+    check_equal(done.returncode, 1, 'status of a rotation without the key')
+    check(b'LoadCredential' in done.stderr, f'stderr does not say what to do: {done.stderr!r}')
+
+    done = _relay(stack, *rotate, '--master-key', source)
+    check_equal(done.returncode, 0, f'rotation of the file behind it: {done.stderr.decode()}')
+    done = _relay(stack, '--state', stack.relay_state, '--listen', f'127.0.0.1:{stack.port}', env=handed)
+    check_equal(done.returncode, 1, 'status with the copy of the old key')
+    hand_over()
+    stack.start_relay()
+    stack.wait_connected(35)
+    check_equal(stack.exec('echo', 'rotated').stdout, b'rotated\n', 'exec after the rotation')
+
+
+test_master_key_as_credential.limit = 90
+
+
+def test_master_key_rotation_cut_short(t):
+    """A rotation that was cut short before the file was replaced is finished by the next one"""
+    stack = t.own_stack()
+    stack.relay.stop(20)
+    key = os.path.join(stack.relay_state, 'master.key')
+    shutil.copy(key, key + '.old')
+    rotate = ('rotate-master-key', '--state', stack.relay_state)
+    check_equal(_relay(stack, *rotate).returncode, 0, 'status of the first rotation')
+    shutil.move(key, key + '.new')
+    shutil.move(key + '.old', key)
+    done = _relay(stack, *rotate)
+    check_equal(done.returncode, 0, f'the second rotation: {done.stderr.decode()}')
+    stack.start_relay()
+    stack.wait_connected(35)
+
+
+test_master_key_rotation_cut_short.limit = 90
 
 
 def test_port_taken(t):

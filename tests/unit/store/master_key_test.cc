@@ -28,7 +28,7 @@ TEST_F(MasterKeyTest, TheFirstStartMakesAKeyThatTheNextOneReads) {
   struct stat facts;
   ASSERT_EQ(stat((folder / "master.key").c_str(), &facts), 0);
   EXPECT_EQ(facts.st_mode & 0777, 0600u);
-  EXPECT_EQ(*LoadMasterKey(Source(), StoreState::kExists), *made);
+  EXPECT_EQ(LoadMasterKey(Source(), StoreState::kExists)->key, made->key);
 }
 
 TEST_F(MasterKeyTest, AKeyIsNeverMadeBesideAnOldStore) {
@@ -68,11 +68,47 @@ TEST_F(MasterKeyTest, AFileThatIsNamedMustBeThereAndACredentialComesBeforeTheDef
   ASSERT_TRUE(fallback.ok());
   const auto key = NewMasterKey();
   ASSERT_TRUE(WriteMasterKeyFile(folder / kMasterKeyCredential, key).ok());
-  EXPECT_EQ(*LoadMasterKey(source, StoreState::kMissing), key);
+  const auto credential = LoadMasterKey(source, StoreState::kMissing);
+  ASSERT_TRUE(credential.ok());
+  EXPECT_EQ(credential->key, key);
+}
+
+TEST_F(MasterKeyTest, AKeyIsSaidToBeWhereItWasFound) {
+  MasterKeySource source = Source();
+  source.credentials_directory = folder.path();
+  const auto by_default = LoadMasterKey(source, StoreState::kMissing);
+  ASSERT_TRUE(by_default.ok());
+  EXPECT_EQ(by_default->file, folder / "master.key");
+  EXPECT_FALSE(by_default->is_credential);
+  ASSERT_TRUE(WriteMasterKeyFile(folder / kMasterKeyCredential, NewMasterKey()).ok());
+  const auto credential = LoadMasterKey(source, StoreState::kExists);
+  ASSERT_TRUE(credential.ok());
+  EXPECT_EQ(credential->file, folder / kMasterKeyCredential);
+  EXPECT_TRUE(credential->is_credential);
+  source.file = folder / "master.key";
+  const auto named = LoadMasterKey(source, StoreState::kExists);
+  ASSERT_TRUE(named.ok());
+  EXPECT_EQ(named->file, source.file);
+  EXPECT_FALSE(named->is_credential);
+}
+
+TEST_F(MasterKeyTest, ACredentialMayHaveTheModeThatSystemdGivesItAndNoWiderOne) {
+  MasterKeySource source = Source();
+  source.credentials_directory = folder.path();
+  const std::string file = folder / kMasterKeyCredential;
+  ASSERT_TRUE(WriteMasterKeyFile(file, NewMasterKey()).ok());
+  for (const mode_t mode : {0400, 0440, 0600}) {
+    ASSERT_EQ(chmod(file.c_str(), mode), 0);
+    EXPECT_TRUE(LoadMasterKey(source, StoreState::kExists).ok()) << mode;
+  }
+  for (const mode_t mode : {0444, 0460, 0404}) {
+    ASSERT_EQ(chmod(file.c_str(), mode), 0);
+    EXPECT_TRUE(absl::IsPermissionDenied(LoadMasterKey(source, StoreState::kExists).status()));
+  }
 }
 
 TEST_F(MasterKeyTest, ARotationReplacesStoreAndFile) {
-  const auto old_key = *LoadMasterKey(Source(), StoreState::kMissing);
+  const auto old_key = LoadMasterKey(Source(), StoreState::kMissing)->key;
   const auto new_key = NewMasterKey();
   const std::string file = folder / "master.key";
   {
@@ -86,7 +122,7 @@ TEST_F(MasterKeyTest, ARotationReplacesStoreAndFile) {
 }
 
 TEST_F(MasterKeyTest, ARotationThatWasCutShortIsFinishedOnTheNextStart) {
-  const auto old_key = *LoadMasterKey(Source(), StoreState::kMissing);
+  const auto old_key = LoadMasterKey(Source(), StoreState::kMissing)->key;
   const auto new_key = NewMasterKey();
   const std::string file = folder / "master.key";
   // Cut after the new key was written: the store is under the old one, which opens it.
@@ -105,7 +141,7 @@ TEST_F(MasterKeyTest, ARotationThatWasCutShortIsFinishedOnTheNextStart) {
 
 TEST_F(MasterKeyTest, AFileOfAnotherStoreIsRefusedAndLeftAlone) {
   const std::string file = folder / "master.key";
-  const auto key = *LoadMasterKey(Source(), StoreState::kMissing);
+  const auto key = LoadMasterKey(Source(), StoreState::kMissing)->key;
   ASSERT_TRUE(OpenStore({.path = folder / "adit.db"}, key, file).ok());
   ASSERT_TRUE(WriteMasterKeyFile(file + ".new", NewMasterKey()).ok());
   const auto store = OpenStore({.path = folder / "adit.db"}, NewMasterKey(), file);
