@@ -43,14 +43,20 @@ void LoopThread::Run(const engine::LoopOptions& options, const MakeSwitchboard& 
   driver_ = std::make_unique<engine::LoopDriver>(*std::move(loop));
   switchboard_ = make(*driver_);
   started.set_value(absl::OkStatus());  // From here on `options`, `make` and `started` are gone.
+  RunUntilStopped();
+  driver_->mailbox().Close();
+  // What came until then may be a connection or a lane, which has to end as well.
+  driver_->mailbox().Deliver();
+  RunUntilStopped();
+  switchboard_.reset();
+}
+
+void LoopThread::RunUntilStopped() {
   while (!switchboard_->stopped()) {
     driver_->RunOnce(kWaitMax);
     const int64_t grace = stop_grace_ns_.load(std::memory_order_relaxed);
     if (grace >= 0) switchboard_->Stop(engine::Duration{grace});
   }
-  driver_->mailbox().Close();
-  driver_->mailbox().Deliver();
-  switchboard_.reset();
 }
 
 bool LoopThread::Post(std::function<void(Switchboard&)> task) {

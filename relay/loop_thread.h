@@ -44,6 +44,7 @@ class LoopThread {
   LoopThread() = default;
   void Run(const engine::LoopOptions& options, const MakeSwitchboard& make,
            std::promise<absl::Status>& started);
+  void RunUntilStopped();
   void RunTask(std::function<void(Switchboard&)> task);
 
   std::unique_ptr<engine::LoopDriver> driver_;  // The thread's own, but for its mailbox.
