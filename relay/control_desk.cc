@@ -66,7 +66,7 @@ void ControlDesk::EndBatch() {
   if (!status.ok()) LogStoreFailure(status);
   for (size_t i = 0; i < answers_.size(); ++i) {
     if (answers_[i].empty()) continue;
-    static_cast<void>(loops_[i]->Post([answers = std::exchange(answers_[i], {})](Switchboard&) {
+    static_cast<void>(loops_[i]->Tell([answers = std::exchange(answers_[i], {})](Switchboard&) {
       for (const auto& answer : answers) answer();
     }));
   }
@@ -100,7 +100,7 @@ void ControlDesk::HandleRequest(uint32_t loop_index, engine::HttpRequest request
                     });
       });
   if (taken) return;
-  static_cast<void>(loops_[loop_index]->Post(
+  static_cast<void>(loops_[loop_index]->Tell(
       [reply](Switchboard&) { reply(Unavailable("ThrottlingException", "Rate exceeded")); }));
 }
 

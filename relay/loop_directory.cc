@@ -2,17 +2,14 @@
 
 #include <utility>
 
-#include "engine/base/log.h"
 #include "relay/switchboard/switchboard.h"
 
 namespace relay {
 namespace {
 
-// PostOrLog hands a task to a loop. A mailbox that is full means a loop that does not run any more;
-// what was to be told is then worth a line in the log, and no more can be done.
-void PostOrLog(LoopThread& loop, std::function<void(Switchboard&)> task) {
-  if (loop.Post(std::move(task))) return;
-  engine::log::Write(engine::log::Level::kError, "loop_does_not_take_tasks");
+// Tell hands a task to a loop. One that has ended has closed all that it could be told of.
+void Tell(LoopThread& loop, LoopThread::Task task) {
+  static_cast<void>(loop.Tell(std::move(task)));
 }
 
 }  // namespace
@@ -21,10 +18,10 @@ bool LoopDirectory::NodeArrived(const std::string& node_id, const NodePlace& pla
   const auto found = nodes_.find(node_id);
   const bool replaces = found != nodes_.end();
   if (replaces) {
-    PostOrLog(*loops_[found->second.loop],
-              [node_id, serial = found->second.link_serial](Switchboard& switchboard) {
-                switchboard.ReplaceNode(node_id, serial);
-              });
+    Tell(*loops_[found->second.loop],
+         [node_id, serial = found->second.link_serial](Switchboard& switchboard) {
+           switchboard.ReplaceNode(node_id, serial);
+         });
   }
   nodes_[node_id] = place;
   return replaces;
@@ -63,7 +60,7 @@ void LoopDirectory::PrepareSession(const SessionGrant& grant) {
     const std::lock_guard lock(mutex_);
     sessions_[grant.session_id] = loop_index;
   }
-  PostOrLog(*loops_[loop_index], [grant](Switchboard& switchboard) { switchboard.Prepare(grant); });
+  Tell(*loops_[loop_index], [grant](Switchboard& switchboard) { switchboard.Prepare(grant); });
 }
 
 void LoopDirectory::EndSession(std::string_view session_id, std::string_view reason) {
@@ -75,17 +72,16 @@ void LoopDirectory::EndSession(std::string_view session_id, std::string_view rea
     loop_index = found->second;
     sessions_.erase(found);
   }
-  PostOrLog(*loops_[loop_index], [id = std::string(session_id), why = std::string(reason)](
-                                     Switchboard& switchboard) { switchboard.End(id, why); });
+  Tell(*loops_[loop_index], [id = std::string(session_id), why = std::string(reason)](
+                                Switchboard& switchboard) { switchboard.End(id, why); });
 }
 
 void LoopDirectory::TellNode(std::string_view node_id, const engine::ControlMessage& message) {
   const auto found = nodes_.find(std::string(node_id));
   if (found == nodes_.end()) return;
-  PostOrLog(*loops_[found->second.loop],
-            [id = std::string(node_id), message](Switchboard& switchboard) {
-              switchboard.TellNode(id, message);
-            });
+  Tell(*loops_[found->second.loop], [id = std::string(node_id), message](Switchboard& switchboard) {
+    switchboard.TellNode(id, message);
+  });
 }
 
 bool LoopDirectory::AddLane(uint32_t loop, const LaneGrant& grant) {
@@ -95,8 +91,8 @@ bool LoopDirectory::AddLane(uint32_t loop, const LaneGrant& grant) {
 void LoopDirectory::EndLanes(std::string_view session_id, std::string_view reason) {
   // A session's lanes may be on all loops, and a loop that has none of them looks it up in vain.
   for (LoopThread* loop : loops_) {
-    PostOrLog(*loop, [id = std::string(session_id), why = std::string(reason)](
-                         Switchboard& switchboard) { switchboard.EndLanes(id, why); });
+    Tell(*loop, [id = std::string(session_id), why = std::string(reason)](
+                    Switchboard& switchboard) { switchboard.EndLanes(id, why); });
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/base/log.h"
 #include "relay/switchboard/switchboard.h"
 
 namespace relay {
@@ -44,9 +45,13 @@ void LoopThread::Run(const engine::LoopOptions& options, const MakeSwitchboard& 
   switchboard_ = make(*driver_);
   started.set_value(absl::OkStatus());  // From here on `options`, `make` and `started` are gone.
   RunUntilStopped();
-  driver_->mailbox().Close();
+  {
+    const std::lock_guard lock(mutex_);
+    driver_->mailbox().Close();
+  }
   // What came until then may be a connection or a lane, which has to end as well.
   driver_->mailbox().Deliver();
+  RunKept();
   RunUntilStopped();
   switchboard_.reset();
 }
@@ -54,16 +59,54 @@ void LoopThread::Run(const engine::LoopOptions& options, const MakeSwitchboard& 
 void LoopThread::RunUntilStopped() {
   while (!switchboard_->stopped()) {
     driver_->RunOnce(kWaitMax);
+    RunKept();
     const int64_t grace = stop_grace_ns_.load(std::memory_order_relaxed);
     if (grace >= 0) switchboard_->Stop(engine::Duration{grace});
   }
 }
 
-bool LoopThread::Post(std::function<void(Switchboard&)> task) {
+bool LoopThread::Post(Task task) {
+  const std::lock_guard lock(mutex_);
+  if (!kept_.empty()) return false;  // In order: behind those.
   return driver_->mailbox().Post<&LoopThread::RunTask>(this, std::move(task));
 }
 
-void LoopThread::RunTask(std::function<void(Switchboard&)> task) { task(*switchboard_); }
+bool LoopThread::Tell(Task task) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (kept_.empty() && driver_->mailbox().Post<&LoopThread::RunTask>(this, std::move(task))) {
+      return true;
+    }
+    if (driver_->mailbox().is_closed()) return false;
+    if (kept_.size() < kKeptMax) {
+      kept_.push_back(std::move(task));
+      task = nullptr;
+    }
+  }
+  if (task != nullptr) {
+    engine::log::Write(engine::log::Level::kError, "loop_does_not_take_tasks");
+    return false;
+  }
+  driver_->loop().Wake();
+  return true;
+}
+
+void LoopThread::RunKept() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (kept_.empty()) return;
+  }
+  // The letters came before what is kept, and none is added while something is.
+  driver_->mailbox().Deliver();
+  std::deque<Task> tasks;
+  {
+    const std::lock_guard lock(mutex_);
+    tasks.swap(kept_);
+  }
+  for (const Task& task : tasks) task(*switchboard_);
+}
+
+void LoopThread::RunTask(Task task) { task(*switchboard_); }
 
 void LoopThread::AskToStop(engine::Duration grace) {
   stop_grace_ns_.store(grace.count());

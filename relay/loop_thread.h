@@ -1,10 +1,13 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <thread>
 
 #include "absl/status/status.h"
@@ -31,12 +34,23 @@ class LoopThread {
   LoopThread(const LoopThread&) = delete;
   LoopThread& operator=(const LoopThread&) = delete;
 
-  // Post runs `task` on the loop's thread, in order. False when the thread is stopping or its
-  // mailbox is full.
-  bool Post(std::function<void(Switchboard&)> task);
+  using Task = std::function<void(Switchboard&)>;
+
+  // Tasks that Tell keeps beyond the mailbox. Requests, sessions and links that wait for an answer
+  // or their end are fewer; a loop with so many does not run any more.
+  static constexpr size_t kKeptMax = 64 * 1024;
+
+  // Post runs `task` on the loop's thread, in order. False when the thread has ended or its mailbox
+  // is full.
+  bool Post(Task task);
+
+  // Tell is Post for what must not be lost: an answer, the end of a session. What finds the mailbox
+  // full is kept, in order, until the loop has time. False when the thread has ended, so that
+  // nobody is there to be told; or with kKeptMax kept tasks, which is logged.
+  bool Tell(Task task);
 
   // AskToStop lets the links say goodbye within `grace`; Join waits for the end. Nothing is taken
-  // by Post after that. The object must live until nobody posts any more.
+  // by Post and Tell after that. The object must live until nobody posts any more.
   void AskToStop(engine::Duration grace);
   void Join();
 
@@ -45,11 +59,14 @@ class LoopThread {
   void Run(const engine::LoopOptions& options, const MakeSwitchboard& make,
            std::promise<absl::Status>& started);
   void RunUntilStopped();
-  void RunTask(std::function<void(Switchboard&)> task);
+  void RunKept();
+  void RunTask(Task task);
 
   std::unique_ptr<engine::LoopDriver> driver_;  // The thread's own, but for its mailbox.
   std::unique_ptr<Switchboard> switchboard_;    // The thread's own.
   std::atomic<int64_t> stop_grace_ns_{-1};      // Negative: go on.
+  std::mutex mutex_;
+  std::deque<Task> kept_;  // Under mutex_. While there are some, the mailbox takes no more.
   std::thread thread_;
 };
 

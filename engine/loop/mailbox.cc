@@ -50,6 +50,11 @@ void Mailbox::Close() {
   closed_ = true;
 }
 
+bool Mailbox::is_closed() const {
+  const std::scoped_lock lock(mutex_);
+  return closed_;
+}
+
 size_t Mailbox::size() const {
   const std::scoped_lock lock(mutex_);
   return count_;

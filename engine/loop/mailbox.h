@@ -64,6 +64,7 @@ class Mailbox {
 
   // Close makes every later Post fail. Letters that are in the ring are still delivered.
   void Close();
+  bool is_closed() const;
 
   size_t size() const;
 
