@@ -1,4 +1,5 @@
-// Internal to engine/wire: taking members out of foreign JSON, and putting ours in.
+// Internal to engine/wire and engine/datachannel: taking members out of foreign JSON, and putting
+// ours in.
 
 #pragma once
 
