@@ -141,4 +141,13 @@ bool ParseMessageId(std::string_view text, MessageId& out) {
   return FromHex({digits.data(), digits.size()}, out);
 }
 
+MessageId NewMessageId(Random& random) {
+  MessageId id;
+  StoreBig(id.data(), random.Next());
+  StoreBig(id.data() + sizeof(uint64_t), random.Next());
+  id[6] = (id[6] & std::byte{0x0F}) | std::byte{0x40};
+  id[8] = (id[8] & std::byte{0x3F}) | std::byte{0x80};
+  return id;
+}
+
 }  // namespace engine::datachannel

@@ -19,6 +19,7 @@
 #include <string_view>
 
 #include "engine/base/bytes.h"
+#include "engine/base/random.h"
 
 namespace engine::datachannel {
 
@@ -73,6 +74,10 @@ using MessageId = std::array<std::byte, 16>;
 inline constexpr size_t kMessageIdTextSize = 36;
 void FormatMessageId(const MessageId& id, std::span<char, kMessageIdTextSize> out);
 bool ParseMessageId(std::string_view text, MessageId& out);
+
+// NewMessageId returns a version 4 UUID (RFC 4122, section 4.4). It names a message and keeps no
+// secret.
+MessageId NewMessageId(Random& random);
 
 struct AgentMessage {
   MessageType type = MessageType::kInputStreamData;

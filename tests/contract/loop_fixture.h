@@ -38,9 +38,6 @@ std::string BackendName(const testing::TestParamInfo<Backend>& info);
 // Bytes that differ at every offset that matters.
 std::string Pattern(size_t size, uint32_t salt = 0);
 
-// How often `operator new` was called in this process.
-uint64_t AllocationCount();
-
 // Recorders own one op each, note every completion, and then call `then` if it is set. They check
 // that handlers run inside RunOnce() only.
 class Recorder {

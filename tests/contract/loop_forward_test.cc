@@ -11,6 +11,7 @@
 #include "engine/base/random.h"
 #include "engine/loop/socket_options.h"
 #include "tests/contract/loop_forward_fixture.h"
+#include "tests/support/allocation_count.h"
 
 namespace engine {
 namespace {

@@ -15,6 +15,7 @@
 #include "engine/loop/mailbox.h"
 #include "engine/loop/socket_options.h"
 #include "tests/contract/loop_fixture.h"
+#include "tests/support/allocation_count.h"
 
 namespace engine {
 namespace {

@@ -1,10 +1,10 @@
 // Counts every call of the global `operator new` in the test program.
 
+#include "tests/support/allocation_count.h"
+
 #include <atomic>
 #include <cstdlib>
 #include <new>
-
-#include "tests/contract/loop_fixture.h"
 
 namespace {
 std::atomic<uint64_t> allocations = 0;
