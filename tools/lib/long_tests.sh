@@ -1,13 +1,14 @@
 # The tests of tools/test --long: at full size, each result a line of bench/results/long.jsonl.
 # Sourced by tools/test, whose functions it uses.
 
-long_tests=(asan tsan fuzz e2e bench)
+long_tests=(asan tsan fuzz e2e bench policy)
 declare -A about_long=(
   [asan]="unit, contract, sim and fuzz inputs with AddressSanitizer and UndefinedBehaviorSanitizer"
   [tsan]="unit, contract and sim with ThreadSanitizer"
   [fuzz]="every fuzz target for FUZZ_SECONDS (300), on a corpus that grows in build/fuzz-corpus"
   [e2e]="the real programs at full size, on both backends"
   [bench]="every micro benchmark at full length, in preset release"
+  [policy]="policies against the npm package iam-simulate: makes the cases of tests/data anew and replays them"
 )
 
 # Each long_NAME leaves a JSON object with what it saw in this file.
@@ -101,6 +102,23 @@ long_bench() {
       --benchmark_out="build/bench/$target.json" --benchmark_out_format=json
   done
   python3 tools/lib/bench_details.py build/bench > "$long_details"
+}
+
+# POLICY_SEED and POLICY_CASES say which cases; those of tests/data are the default.
+long_policy() {
+  local package='@cloud-copilot/iam-simulate@0.1.173' cases=build/policy_cases.jsonl folder
+  command -v npm > /dev/null && command -v node > /dev/null ||
+    { echo "npm and Node.js 18 or newer are missing; install them (Debian: nodejs and npm) and repeat this"; return 1; }
+  folder=$(mktemp -d)
+  npm install --prefix "$folder" --no-save --no-audit --no-fund --ignore-scripts "$package" &&
+    node tests/differential/generate_policy_cases.mjs "$folder" "${POLICY_SEED:-20261127}" "${POLICY_CASES:-24000}" \
+      "$cases" tests/data/policy_explained.txt || { rm -rf "$folder"; return 1; }
+  rm -rf "$folder"
+  xz -9e --stdout "$cases" > tests/data/policy_cases.jsonl.xz
+  configure_and_build dev policy_differential_test
+  ctest --test-dir build/dev -R '^policy_differential_test$' --output-on-failure
+  printf '{"package": "%s", "cases": %d, "explained": %d}\n' "$package" "$(grep -o '"verdict"' "$cases" | wc -l)" \
+    "$(grep -vc '^#' tests/data/policy_explained.txt)" > "$long_details"
 }
 
 run_long() {

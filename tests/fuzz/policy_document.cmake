@@ -1,0 +1,1 @@
+adit_fuzz(policy_document SOURCES policy_document_fuzz.cc DEPS relay_policy)
