@@ -15,6 +15,8 @@ namespace {
 using Json = nlohmann::json;
 using Presence = ApiInput::Presence;
 
+constexpr size_t kIdSizeMax = 64;
+constexpr size_t kCodeSizeMax = 256;
 constexpr size_t kNameSizeMax = 256;
 constexpr size_t kRequestSizeMax = 16 * 1024;
 
@@ -36,6 +38,16 @@ absl::StatusOr<Activation> CheckCode(Store& store, const std::string& id, const 
 }
 
 }  // namespace
+
+bool HoldsActivation(Store& store, const Json& object, int64_t now_unix_ms) {
+  ApiInput input(object);
+  const std::string id = input.Text("ActivationId", Presence::kRequired, 1, kIdSizeMax);
+  const std::string code = input.Text("ActivationCode", Presence::kRequired, 1, kCodeSizeMax);
+  if (input.error().has_value()) return false;
+  const absl::StatusOr<Activation> activation = CheckCode(store, id, code);
+  return activation.ok() && now_unix_ms < activation->expires_unix_ms &&
+         activation->registration_count < activation->registration_limit;
+}
 
 NewActivation MakeActivation(int64_t now_unix_ms, int64_t expires_unix_ms,
                              uint32_t registration_limit) {
@@ -77,8 +89,8 @@ ApiOutcome CreateActivation(ApiContext& context, ApiCall& call) {
 
 ApiOutcome EnrollNode(ApiContext& context, ApiCall& call) {
   ApiInput input(call.input);
-  const std::string activation_id = input.Text("ActivationId", Presence::kRequired, 1, 64);
-  const std::string code = input.Text("ActivationCode", Presence::kRequired, 1, 256);
+  const std::string activation_id = input.Text("ActivationId", Presence::kRequired, 1, kIdSizeMax);
+  const std::string code = input.Text("ActivationCode", Presence::kRequired, 1, kCodeSizeMax);
   const std::string request_pem =
       input.Text("CertificateRequest", Presence::kRequired, 1, kRequestSizeMax);
   Node node;

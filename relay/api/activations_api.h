@@ -10,6 +10,10 @@ namespace relay {
 ApiOutcome CreateActivation(ApiContext& context, ApiCall& call);
 ApiOutcome EnrollNode(ApiContext& context, ApiCall& call);
 
+// HoldsActivation is true when EnrollNode's input has the code of an activation that can be used
+// now. Only looks; of an input or a store that is broken EnrollNode tells.
+bool HoldsActivation(Store& store, const nlohmann::json& input, int64_t now_unix_ms);
+
 // NewActivation is an activation with a fresh id and code. The code is secret and told once.
 struct NewActivation {
   Activation activation;

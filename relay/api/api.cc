@@ -68,6 +68,10 @@ HttpResponse TextResponse(int status, std::string text) {
   return response;
 }
 
+// A larger body of an unsigned request is not looked into while FailureGate is shut: reading it
+// costs time, and no honest one is as large.
+constexpr size_t kUnsignedBodySizeMax = 64 * 1024;
+
 // EventName is the operation's name without the prefix of its service.
 std::string_view EventName(std::string_view target) {
   const size_t dot = target.find('.');
@@ -84,7 +88,8 @@ ApiError LogStoreFailure(const absl::Status& status) {
 
 struct Api::Route {
   std::string_view target;
-  enum class Proof : uint8_t { kSignature, kInBody } proof;
+  // Whether the body proves that the caller may ask; null: the signature has to.
+  bool (*proof)(Store& store, const Json& input, int64_t now_unix_ms);
   ApiOutcome (*operation)(ApiContext& context, ApiCall& call);
   std::span<const char* const> audited;
 };
@@ -95,17 +100,16 @@ struct Api::Pending {
 };
 
 const Api::Route* Api::FindRoute(std::string_view target) {
-  using Proof = Route::Proof;
   static constexpr Route kRoutes[] = {
-      {"AmazonSSM.StartSession", Proof::kSignature, StartSession, kStartSessionAudited},
-      {"AmazonSSM.TerminateSession", Proof::kSignature, TerminateSession, kSessionAudited},
-      {"AmazonSSM.DescribeSessions", Proof::kSignature, DescribeSessions, kDescribeAudited},
-      {"AmazonSSM.GetConnectionStatus", Proof::kSignature, GetConnectionStatus, kTargetAudited},
-      {"AmazonSSM.DescribeInstanceInformation", Proof::kSignature, DescribeInstanceInformation,
+      {"AmazonSSM.StartSession", nullptr, StartSession, kStartSessionAudited},
+      {"AmazonSSM.TerminateSession", nullptr, TerminateSession, kSessionAudited},
+      {"AmazonSSM.DescribeSessions", nullptr, DescribeSessions, kDescribeAudited},
+      {"AmazonSSM.GetConnectionStatus", nullptr, GetConnectionStatus, kTargetAudited},
+      {"AmazonSSM.DescribeInstanceInformation", nullptr, DescribeInstanceInformation,
        kDescribeAudited},
-      {"AmazonSSM.CreateActivation", Proof::kSignature, CreateActivation, kCreateActivationAudited},
-      {"Adit.EnrollNode", Proof::kInBody, EnrollNode, kEnrollNodeAudited},
-      {"Adit.OpenLane", Proof::kSignature, OpenLane, kSessionAudited},
+      {"AmazonSSM.CreateActivation", nullptr, CreateActivation, kCreateActivationAudited},
+      {"Adit.EnrollNode", HoldsActivation, EnrollNode, kEnrollNodeAudited},
+      {"Adit.OpenLane", nullptr, OpenLane, kSessionAudited},
   };
   const auto* route = std::find_if(std::begin(kRoutes), std::end(kRoutes),
                                    [&](const Route& r) { return r.target == target; });
@@ -146,21 +150,27 @@ void Api::Call(const HttpRequest& request, std::string_view source_ip, int64_t n
   audit.request_id = NewUuid();
 
   // An unknown operation is told only to those who may call known ones.
-  const bool is_signed = route == nullptr || route->proof == Route::Proof::kSignature;
+  const bool is_signed = route == nullptr || route->proof == nullptr;
+  bool is_proven = false;
   std::optional<ApiError> error;
-  if (is_signed) {
+  if (!is_signed) {
+    is_proven = request.body.size() <= kUnsignedBodySizeMax &&
+                !ParseBody(request.body, call.input).has_value() &&
+                route->proof(context_.store, call.input, now_unix_ms);
+  } else {
     std::variant<Caller, ApiError> proven =
         Authenticate(request, "ssm", context_.store, now_unix_ms);
     if (auto* refused = std::get_if<ApiError>(&proven)) {
       error = std::move(*refused);
     } else {
+      is_proven = true;
       call.caller = std::get<Caller>(std::move(proven));
       audit.principal = call.caller.principal;
       audit.user_name = call.caller.user_name;
       audit.access_key_id = call.caller.access_key_id;
     }
   }
-  if (audit.principal.empty() && !gate_.Open(now_unix_ms)) {
+  if (!is_proven && !gate_.Open(now_unix_ms)) {
     return pending->reply(
         ErrorResponse({"ThrottlingException", "Rate exceeded"}, audit.request_id));
   }

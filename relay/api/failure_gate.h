@@ -6,8 +6,9 @@
 namespace relay {
 
 // FailureGate limits how many requests of nobody in particular are worked on and written to the
-// audit: whoever can reach the port could otherwise fill the disk and guess codes as fast as we
-// answer. Requests with a good signature never meet it.
+// audit: whoever can reach the port could otherwise fill the disk. It is one for all, so that those
+// who prove nothing keep it shut for one another; requests with a good signature or an activation's
+// code never meet it.
 class FailureGate {
  public:
   static constexpr int64_t kBurst = 100;
