@@ -24,8 +24,9 @@ Resolved Lookup(const std::string& host, uint16_t port) {
   addrinfo* list = nullptr;
   const std::string service = std::to_string(port);
   int code = ::getaddrinfo(host.c_str(), service.c_str(), &hints, &list);
-  if (code != 0) {
-    // A machine with nothing but loopback has no "configured" address family (RFC 3493, 6.1).
+  if (code != 0 && code != EAI_AGAIN) {
+    // A machine with nothing but loopback has no "configured" address family (RFC 3493, 6.1). Name
+    // servers that did not answer are not asked again: that takes as long once more.
     hints.ai_flags = AI_NUMERICSERV;
     code = ::getaddrinfo(host.c_str(), service.c_str(), &hints, &list);
   }
@@ -44,16 +45,20 @@ Resolved Lookup(const std::string& host, uint16_t port) {
 
 }  // namespace
 
-Resolver::Resolver(Loop& loop) : loop_(loop) {}
+Resolver::Resolver(Loop& loop) : desk_(std::make_shared<Desk>(loop)) {}
 
 Resolver::~Resolver() {
+  std::array<bool, kThreads> is_looking_up;
   {
-    const std::lock_guard lock(mutex_);
-    ending_ = true;
-    queue_.clear();
+    const std::lock_guard lock(desk_->mutex);
+    desk_->loop = nullptr;
+    desk_->queue.clear();
+    is_looking_up = desk_->is_looking_up;
   }
-  changed_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
+  desk_->changed.notify_all();
+  for (size_t i = 0; i < threads_.size(); ++i) {
+    is_looking_up[i] ? threads_[i].detach() : threads_[i].join();
+  }
 }
 
 void Resolver::Resolve(ResolveOp& op, std::string_view host, uint16_t port) {
@@ -67,20 +72,22 @@ void Resolver::Resolve(ResolveOp& op, std::string_view host, uint16_t port) {
   Address numeric;
   if (Address::Parse(host, port, numeric)) {
     question->result.addresses.push_back(numeric);
-    return Answer(std::move(question));
+    return desk_->Answer(std::move(question));
   }
   {
-    const std::lock_guard lock(mutex_);
-    if (queue_.size() < kQueueMax) {
-      queue_.push_back(std::move(question));
+    const std::lock_guard lock(desk_->mutex);
+    if (desk_->queue.size() < kQueueMax) {
+      desk_->queue.push_back(std::move(question));
     }
   }
   if (question != nullptr) {
     question->result.error = ResolveError::kBusy;
-    return Answer(std::move(question));
+    return desk_->Answer(std::move(question));
   }
-  while (threads_.size() < kThreads) threads_.emplace_back([this] { Work(); });
-  changed_.notify_one();
+  while (threads_.size() < kThreads) {
+    threads_.emplace_back([desk = desk_, thread = threads_.size()] { Work(desk, thread); });
+  }
+  desk_->changed.notify_one();
 }
 
 void Resolver::Cancel(ResolveOp& op) {
@@ -91,42 +98,43 @@ void Resolver::Cancel(ResolveOp& op) {
   canceled->result.error = ResolveError::kCanceled;
   op.question_->op = nullptr;
   op.question_ = canceled;
-  Answer(std::move(canceled));
+  desk_->Answer(std::move(canceled));
 }
 
-void Resolver::Work() {
+void Resolver::Work(const std::shared_ptr<Desk>& desk, size_t thread) {
   while (true) {
     std::shared_ptr<Question> question;
     {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return ending_ || !queue_.empty(); });
-      if (ending_) return;
-      question = std::move(queue_.front());
-      queue_.pop_front();
+      std::unique_lock lock(desk->mutex);
+      desk->is_looking_up[thread] = false;
+      desk->changed.wait(lock, [&] { return desk->loop == nullptr || !desk->queue.empty(); });
+      if (desk->loop == nullptr) return;
+      question = std::move(desk->queue.front());
+      desk->queue.pop_front();
+      desk->is_looking_up[thread] = true;
     }
     question->result = Lookup(question->host, question->port);
-    Answer(std::move(question));
+    desk->Answer(std::move(question));
   }
 }
 
-void Resolver::Answer(std::shared_ptr<Question> question) {
-  {
-    const std::lock_guard lock(mutex_);
-    answers_.push_back(std::move(question));
-  }
-  loop_.Wake();
+void Resolver::Desk::Answer(std::shared_ptr<Question> question) {
+  const std::lock_guard lock(mutex);
+  if (loop == nullptr) return;
+  answers.push_back(std::move(question));
+  loop->Wake();  // Under the lock: the loop goes soon after the resolver.
 }
 
 bool Resolver::has_answers() const {
-  const std::lock_guard lock(mutex_);
-  return !answers_.empty();
+  const std::lock_guard lock(desk_->mutex);
+  return !desk_->answers.empty();
 }
 
 void Resolver::Deliver() {
   std::vector<std::shared_ptr<Question>> answers;
   {
-    const std::lock_guard lock(mutex_);
-    answers.swap(answers_);
+    const std::lock_guard lock(desk_->mutex);
+    answers.swap(desk_->answers);
   }
   for (const std::shared_ptr<Question>& question : answers) {
     ResolveOp* op = question->op;

@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include <array>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -55,7 +56,9 @@ class ResolveOp {
   std::shared_ptr<Question> question_;
 };
 
-// Resolver belongs to one loop's thread, and has threads of its own that only call getaddrinfo.
+// Resolver belongs to one loop's thread, and has threads of its own that only call getaddrinfo. A
+// call that is under way cannot be ended, and may take a minute where name servers are dead: such a
+// thread is left behind with what it needs, so that nobody who wants to end waits for it.
 class Resolver {
  public:
   static constexpr size_t kQueueMax = 256;
@@ -65,8 +68,7 @@ class Resolver {
 
   // Wakes `loop`, which must outlive the resolver, when there is an answer to deliver.
   explicit Resolver(Loop& loop);
-  // Waits for the threads, hence at most for the system's own time-out of a look-up under way.
-  ~Resolver();
+  ~Resolver();  // Does not wait for a look-up that is under way.
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
 
@@ -83,16 +85,22 @@ class Resolver {
 
  private:
   using Question = ResolveOp::Question;
-  void Work();
-  void Answer(std::shared_ptr<Question> question);
+  // Desk is what the threads use. It outlives the resolver while one of them is in a look-up.
+  struct Desk {
+    explicit Desk(Loop& its_loop) : loop(&its_loop) {}
+    void Answer(std::shared_ptr<Question> question);
 
-  Loop& loop_;
+    std::mutex mutex;
+    std::condition_variable changed;
+    Loop* loop;  // From here on under `mutex`. Null: the resolver has gone.
+    std::deque<std::shared_ptr<Question>> queue;
+    std::vector<std::shared_ptr<Question>> answers;
+    std::array<bool, kThreads> is_looking_up{};
+  };
+  static void Work(const std::shared_ptr<Desk>& desk, size_t thread);
+
+  const std::shared_ptr<Desk> desk_;
   std::vector<std::thread> threads_;
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::shared_ptr<Question>> queue_;  // From here on under mutex_.
-  std::vector<std::shared_ptr<Question>> answers_;
-  bool ending_ = false;
 };
 
 }  // namespace engine
