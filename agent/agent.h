@@ -14,13 +14,13 @@
 #include "absl/status/statusor.h"
 #include "agent/node_state.h"
 #include "agent/process/child_watcher.h"
-#include "agent/process/signal_receiver.h"
 #include "agent/relay_link.h"
 #include "agent/session/session_table.h"
 #include "agent/target/target_table.h"
 #include "engine/loop/op.h"
 #include "engine/net/backoff.h"
 #include "engine/platform/service_manager.h"
+#include "engine/platform/signal_receiver.h"
 
 namespace engine {
 class LoopDriver;
@@ -37,7 +37,7 @@ struct AgentOptions {
   InheritedEnvironment inherited;
 };
 
-class Agent final : private RelayLink::Events, private SignalReceiver::Events {
+class Agent final : private RelayLink::Events, private engine::SignalReceiver::Events {
  public:
   // A signal to stop gives sessions this long. It is more than the grace of a child.
   static constexpr engine::Duration kStopMax = std::chrono::seconds(8);
@@ -85,7 +85,7 @@ class Agent final : private RelayLink::Events, private SignalReceiver::Events {
   std::unique_ptr<engine::TlsContext> context_;
   engine::ServiceManager service_manager_;
   ChildWatcher children_;
-  SignalReceiver signals_;
+  engine::SignalReceiver signals_;
   TargetContext target_context_;
   TargetTable targets_;
   SessionTable sessions_;

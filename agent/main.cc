@@ -11,8 +11,8 @@
 
 #include "agent/agent_commands.h"
 #include "agent/agent_config.h"
-#include "agent/process/signal_receiver.h"
 #include "engine/base/version.h"
+#include "engine/platform/signal_receiver.h"
 
 int main(int argc, char** argv) {
   // A descriptor that is missing would be taken by the next socket.
@@ -45,7 +45,7 @@ int main(int argc, char** argv) {
     case agent::Command::kRun:
       break;
   }
-  agent::SignalReceiver::Block({SIGCHLD, SIGTERM, SIGINT});
+  engine::SignalReceiver::Block({SIGCHLD, SIGTERM, SIGINT});
   size_t count = 0;
   while (environ[count] != nullptr) ++count;
   const int code = agent::RunAgent(*config, agent::InheritedFrom({environ, count}, is_root),

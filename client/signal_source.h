@@ -1,11 +1,12 @@
-// Signals as events of the loop, by signalfd.
+// Signals as events of the loop.
 
 #pragma once
 
 #include <csignal>
 #include <initializer_list>
+#include <memory>
 
-#include "engine/loop/loop.h"
+#include "engine/platform/signal_receiver.h"
 
 namespace client {
 
@@ -13,31 +14,22 @@ namespace client {
 // as it lives. Make it before anything that starts threads.
 class SignalSource {
  public:
-  class Events {
-   public:
-    virtual ~Events() = default;
-    virtual void OnSignal(int number) = 0;
-  };
+  using Events = engine::SignalReceiver::Events;
 
   explicit SignalSource(std::initializer_list<int> signals);
-  ~SignalSource();  // Requires: Start was not called, or Stop was and joined() is true.
+  ~SignalSource();  // Requires: joined().
   SignalSource(const SignalSource&) = delete;
   SignalSource& operator=(const SignalSource&) = delete;
 
   void Start(engine::Loop& loop, Events& events);
   void Stop();
-  bool joined() const { return !receive_op_.in_flight(); }
+  // Start was not called, or what came of it is over.
+  bool joined() const { return receiver_ == nullptr || receiver_->closed(); }
 
  private:
-  void OnReceived(engine::Received outcome);
-  void Leave();
-
-  int descriptor_ = -1;
-  sigset_t before_;
-  engine::Loop* loop_ = nullptr;
-  Events* events_ = nullptr;
-  bool stopped_ = false;
-  engine::ReceiveOp receive_op_;
+  const sigset_t signals_;
+  const sigset_t before_;
+  std::unique_ptr<engine::SignalReceiver> receiver_;
 };
 
 // DieBySignal ends the process as if the signal had never been blocked or handled, so that the

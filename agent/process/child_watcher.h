@@ -5,13 +5,13 @@
 #include <sys/types.h>
 
 #include "absl/container/flat_hash_map.h"
-#include "agent/process/signal_receiver.h"
 #include "engine/loop/loop.h"
+#include "engine/platform/signal_receiver.h"
 #include "engine/wire/control.h"
 
 namespace agent {
 
-class ChildWatcher final : private SignalReceiver::Events {
+class ChildWatcher final : private engine::SignalReceiver::Events {
  public:
   class Owner {
    public:
@@ -46,7 +46,7 @@ class ChildWatcher final : private SignalReceiver::Events {
   void OnSignal(int signal) override;
 
   absl::flat_hash_map<pid_t, Child> children_;
-  SignalReceiver signals_;
+  engine::SignalReceiver signals_;
 };
 
 }  // namespace agent

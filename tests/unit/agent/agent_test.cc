@@ -31,7 +31,7 @@ constexpr char kHost[] = "127.0.0.1";
 
 class AgentTest : public ::testing::Test {
  public:
-  static void SetUpTestSuite() { SignalReceiver::Block({SIGCHLD, SIGTERM, SIGINT}); }
+  static void SetUpTestSuite() { engine::SignalReceiver::Block({SIGCHLD, SIGTERM, SIGINT}); }
 
  protected:
   AgentTest() {

@@ -25,7 +25,7 @@ constexpr engine::Duration kGrace = std::chrono::milliseconds(300);
 
 class ChildProcessTest : public ::testing::Test, public ChildProcess::Events {
  protected:
-  static void SetUpTestSuite() { SignalReceiver::Block({SIGCHLD}); }
+  static void SetUpTestSuite() { engine::SignalReceiver::Block({SIGCHLD}); }
 
   void TearDown() override {
     watcher_.Close();

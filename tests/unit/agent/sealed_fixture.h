@@ -53,7 +53,7 @@ class EchoServer {
 
 class SealedFixture : public ::testing::Test {
  public:
-  static void SetUpTestSuite() { SignalReceiver::Block({SIGCHLD}); }
+  static void SetUpTestSuite() { engine::SignalReceiver::Block({SIGCHLD}); }
 
  protected:
   static constexpr char kRelay[] = "10.0.0.1";

@@ -25,7 +25,7 @@ namespace agent {
 
 class TargetFixture : public ::testing::TestWithParam<engine::LoopIo>, private engine::LinkEvents {
  public:
-  static void SetUpTestSuite() { SignalReceiver::Block({SIGCHLD}); }
+  static void SetUpTestSuite() { engine::SignalReceiver::Block({SIGCHLD}); }
 
  protected:
   class Carrier final : public engine::RecordCarrier {
