@@ -123,7 +123,7 @@ def test_what_is_odd_but_legal(t):
 
 
 def test_floods_of_pings_and_controls(t):
-    """Pings without reading the answers end the link as too-many; controls cost bounded memory"""
+    """Pings without reading the answers end the link as too-many, controls their stream alone"""
     with undisturbed(t) as stack:
         with client_link(stack, *_EXEC) as link:
             for i in range(2000):
@@ -131,18 +131,26 @@ def test_floods_of_pings_and_controls(t):
                 if i % 100 == 99:
                     for wanted in range(i - 99, i + 1):
                         check_equal(link.wait_for(frames.PING, frames.GOAWAY).payload, _u64(wanted), 'pong')
-        for name, data in (('pings', frame(frames.PING, 0, bytes(8)) * 2000),
-                           ('controls', _control(b'{"type":"resize","columns":80,"rows":24}', 1) * 300)):
-            with _talking(stack) as link:
-                before = len(stack.relay.err())
-                link.connection.settimeout(10)
-                for _ in range(t.size(400, 2000)):
-                    try:
-                        link.connection.sendall(data)
-                    except OSError:
-                        break  # It was ended, or it takes no more: both are bounds.
-                said = re.findall('client_link_failed.*', stack.relay.err()[before:])
-                check('code=too-many' in ''.join(said) or name != 'pings', f'{name}: the log says {said}')
+        with _talking(stack) as link:
+            before = len(stack.relay.err())
+            link.connection.settimeout(10)
+            for _ in range(t.size(400, 2000)):
+                try:
+                    link.connection.sendall(frame(frames.PING, 0, bytes(8)) * 2000)
+                except OSError:
+                    break  # It was ended, or it takes no more: both are bounds.
+            said = re.findall('client_link_failed.*', stack.relay.err()[before:])
+            check('code=too-many' in ''.join(said), f'the log says {said}')
+        with _talking(stack) as link:
+            controls = _control(b'{"type":"resize","columns":80,"rows":24}', 1) * 300
+            for _ in range(t.size(400, 2000)):
+                link.send(controls)
+            got = link.wait_for(frames.RESET, frames.GOAWAY)
+            check(got and got.type == frames.RESET, f'the controls were answered with {got}')
+            check_equal(frames.code_of(got)[0], frames.TOO_MANY, 'code of the reset')
+            link.send(frame(frames.PING, 0, _u64(1)))
+            got = link.wait_for(frames.PING, frames.GOAWAY)
+            check(got and got.type == frames.PING, f'a ping behind the controls was answered with {got}')
 
 
 test_floods_of_pings_and_controls.limit = 90
