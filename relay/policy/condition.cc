@@ -214,6 +214,20 @@ bool Condition::MatchesValue(std::string_view value, const RequestContext& conte
          any_of(binaries->texts, [&](const std::string& text) { return text == value; });
 }
 
+std::vector<std::string> Condition::DemandedTexts() const {
+  const auto* patterns = std::get_if<std::vector<Pattern>>(&values_);
+  const bool is_equality = operator_.kind == Kind::kText && operator_.sense == Sense::kPlain;
+  if (patterns == nullptr || !is_equality || operator_.quantifier != Quantifier::kNone ||
+      operator_.absence == Absence::kHolds)
+    return {};
+  std::vector<std::string> texts;
+  for (const Pattern& pattern : *patterns) {
+    if (!pattern.is_literal()) return {};
+    texts.push_back(pattern.literal_text());
+  }
+  return texts;
+}
+
 void Condition::AddKeys(std::vector<std::string>& names) const {
   names.push_back(key_.name());
   const auto add = [&](const Pattern& pattern) {

@@ -39,6 +39,12 @@ class Condition {
 
   bool Holds(const RequestContext& context) const;
 
+  const ContextKey& key() const { return key_; }
+
+  // DemandedTexts returns the values of which the key must have exactly one for the condition to
+  // hold. Empty: the condition is of another form.
+  std::vector<std::string> DemandedTexts() const;
+
   // AddKeys adds the names of all keys that it looks at.
   void AddKeys(std::vector<std::string>& names) const;
 

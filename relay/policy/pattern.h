@@ -50,6 +50,10 @@ class Pattern {
   // True for a pattern without wildcards and variables.
   bool is_literal() const { return is_literal_; }
 
+  // The one text that a literal pattern matches (but for case, where that is ignored).
+  // Requires: is_literal().
+  const std::string& literal_text() const { return text_; }
+
   const std::vector<ContextKey>& variables() const { return keys_; }
 
  private:

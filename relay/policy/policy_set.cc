@@ -47,25 +47,25 @@ PolicySet::Index PolicySet::MakeIndex(Effect effect) const {
   // Groups by the text of the action: patterns of the same text are the same pattern.
   struct Draft {
     const Pattern* action = nullptr;
-    std::vector<PrefixTree::Entry> resources;
+    // By how the resource begins.
+    std::map<std::string, std::vector<StatementBucket::Candidate>, std::less<>> resources;
   };
   std::map<std::string, Draft, std::less<>> drafts;
-  Index index;
   const auto add = [&](const Pattern* action, const StatementRef& ref) {
     Draft& draft = drafts[action == nullptr ? std::string() : action->text()];
     draft.action = action;
     const Statement& statement = ref.statement();
-    const auto add_candidate = [&](std::string_view prefix, uint32_t resource) {
-      draft.resources.push_back(
-          {std::string(prefix), static_cast<uint32_t>(index.candidates.size())});
-      index.candidates.push_back({ref, resource});
+    const auto add_candidate = [&](std::string_view start, uint32_t resource) {
+      draft.resources[std::string(start)].emplace_back(ref, resource);
     };
     if (statement.resources_listed == Listed::kAllButThese) {
-      add_candidate("", kWhole);
+      add_candidate("", StatementBucket::kWhole);
       return;
     }
-    for (uint32_t i = 0; i < statement.resources.size(); ++i)
-      add_candidate(ResourceStart(statement.resources[i].text()), action == nullptr ? kWhole : i);
+    for (uint32_t i = 0; i < statement.resources.size(); ++i) {
+      add_candidate(ResourceStart(statement.resources[i].text()),
+                    action == nullptr ? StatementBucket::kWhole : i);
+    }
   };
   for (const AttachedPolicy& policy : policies_) {
     const auto& statements = policy.document->statements();
@@ -79,22 +79,21 @@ PolicySet::Index PolicySet::MakeIndex(Effect effect) const {
       for (const Pattern& action : statements[i].actions) add(&action, ref);
     }
   }
+  Index index;
   std::vector<PrefixTree::Entry> actions;
   for (auto& [text, draft] : drafts) {
     const std::string_view prefix =
         draft.action == nullptr ? std::string_view() : PlainStart(draft.action->text());
     actions.push_back({std::string(prefix), static_cast<uint32_t>(index.groups.size())});
-    index.groups.push_back({draft.action, PrefixTree(std::move(draft.resources))});
+    std::vector<PrefixTree::Entry> resources;
+    for (auto& [start, candidates] : draft.resources) {
+      resources.push_back({start, static_cast<uint32_t>(index.buckets.size())});
+      index.buckets.emplace_back(std::move(candidates));
+    }
+    index.groups.push_back({draft.action, PrefixTree(std::move(resources))});
   }
   index.actions = PrefixTree(std::move(actions));
   return index;
-}
-
-bool PolicySet::Matches(const Candidate& candidate, const Request& request) {
-  const Statement& statement = candidate.statement.statement();
-  if (candidate.resource == kWhole) return statement.Matches(request);
-  return statement.resources[candidate.resource].Matches(request.resource(), request.context()) &&
-         statement.ConditionsHold(request.context());
 }
 
 StatementRef PolicySet::Find(Effect effect, const Request& request) const {
@@ -104,11 +103,9 @@ StatementRef PolicySet::Find(Effect effect, const Request& request) const {
     const Group& group = found_in.groups[group_index];
     if (group.action != nullptr && !group.action->Matches(request.action(), request.context()))
       return false;
-    return VisitResource(group.resources, request.resource(), [&](uint32_t candidate_index) {
-      const Candidate& candidate = found_in.candidates[candidate_index];
-      if (!Matches(candidate, request)) return false;
-      result = candidate.statement;
-      return true;
+    return VisitResource(group.resources, request.resource(), [&](uint32_t bucket) {
+      result = found_in.buckets[bucket].Find(request);
+      return !result.empty();
     });
   });
   return result;

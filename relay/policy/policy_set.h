@@ -12,6 +12,7 @@
 #include "relay/policy/policy_document.h"
 #include "relay/policy/prefix_tree.h"
 #include "relay/policy/request.h"
+#include "relay/policy/statement_bucket.h"
 
 namespace relay::policy {
 
@@ -22,25 +23,17 @@ struct AttachedPolicy {
   std::shared_ptr<const PolicyDocument> document;
 };
 
-// StatementRef names one statement of a PolicySet, and lives as long as that.
-struct StatementRef {
-  const AttachedPolicy* policy = nullptr;
-  // The statement's place in its document, from 0.
-  uint32_t index = 0;
-
-  bool empty() const { return policy == nullptr; }
-  const Statement& statement() const { return policy->document->statements()[index]; }
-};
-
 // PolicySet is immutable; it is made anew when a policy of the principal changes.
 //
-// Its index has two steps. A request's action leads to the groups of statements whose action it may
-// be, by the plain text that each pattern begins with. Its resource leads, inside each group, to
-// the statements whose resource it may be, by the plain text that the part behind the ARN's fifth
-// colon begins with: what stands before it is seldom written out. Only those are looked at:
+// Its index has three steps. A request's action leads to the groups of statements whose action it
+// may be, by the plain text that each pattern begins with. Its resource leads, inside each group,
+// to the statements whose resource it may be, by the plain text that the part behind the ARN's
+// fifth colon begins with: what stands before it is seldom written out. There, a key of the context
+// tells apart those that demand certain values of it. Only what remains is looked at:
 //
 //     ssm:startsession -> "ssm:startsession" -> managed-instance/mi-0123 -> statement 7
-//                      -> "ssm:*"            -> managed-instance/        -> statement 2
+//                      -> "ssm:*"            -> managed-instance/        -> team = db -> statement
+//                      2
 class PolicySet {
  public:
   explicit PolicySet(std::vector<AttachedPolicy> policies);
@@ -58,28 +51,20 @@ class PolicySet {
   const std::vector<AttachedPolicy>& policies() const { return policies_; }
 
  private:
-  static constexpr uint32_t kWhole = UINT32_MAX;
-
-  // Candidate is one resource pattern of one statement; kWhole: all of its Resource and Action are
-  // to be looked at, because one of them is a Not... form.
-  struct Candidate {
-    StatementRef statement;
-    uint32_t resource;
-  };
   struct Group {
     // Null: statements with NotAction.
     const Pattern* action;
+    // Its values are places in buckets.
     PrefixTree resources;
   };
   struct Index {
-    std::vector<Candidate> candidates;
+    std::vector<StatementBucket> buckets;
     std::vector<Group> groups;
     // Its values are places in groups.
     PrefixTree actions{{}};
   };
 
   Index MakeIndex(Effect effect) const;
-  static bool Matches(const Candidate& candidate, const Request& request);
 
   const Index& index(Effect effect) const { return indexes_[static_cast<size_t>(effect)]; }
 

@@ -194,7 +194,8 @@ TEST_F(EvaluateTest, ADecisionAllocatesNothing) {
       "DateLessThan":{"aws:CurrentTime":"2030-01-01"},"NumericLessThan":{"adit:Port":"1024"},
       "ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:user/${aws:username}"},
       "BinaryEquals":{"adit:Hash":"QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="},
-      "StringEqualsIgnoreCase":{"adit:Env":"PROD"},"Null":{"adit:None":"true"},
+      "StringEqualsIgnoreCase":{"adit:Env":"PROD"},
+      "StringEquals":{"adit:Team":["db","a-team-whose-name-is-not-short"]},"Null":{"adit:None":"true"},
       "ForAnyValue:StringLike":{"aws:TagKeys":["en*","x"]}}})");
   context_.Add("adit:Node", "mi-1");
   context_.Add("adit:B", "true");
@@ -205,6 +206,7 @@ TEST_F(EvaluateTest, ADecisionAllocatesNothing) {
   context_.Add("aws:username", "alice");
   context_.Add("adit:Hash", "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo=");
   context_.Add("adit:Env", "Prod");
+  context_.Add("adit:Team", "a-team-whose-name-is-not-short");
   context_.Add("aws:TagKeys", std::vector<std::string>{"team", "env"});
   const uint64_t before = AllocationCounter::count();
   const Verdict verdict = Decide({.identity = identity.get(), .boundary = allow_.get()});

@@ -79,6 +79,26 @@ TEST(PolicySetTest, AStarBeforeTheFifthColonMayStandForColons) {
   EXPECT_TRUE(set.Find(Effect::kAllow, Request("a:b", "arn:aws:ssm:r:x/y", context)).empty());
 }
 
+TEST(PolicySetTest, StatementsThatDifferInOneValueAreToldApartByIt) {
+  std::string statements;
+  for (const char* team : {"db", "web", "ops", "net", "dev", "lab"}) {
+    statements += std::string(statements.empty() ? "" : ",") +
+                  StatementText("Allow", R"("Action":"a:b")",
+                                R"("Resource":"*","Condition":{"StringEquals":{"adit:Team":")" +
+                                    std::string(team) + R"("},"Null":{"adit:Off":"true"}})");
+  }
+  const PolicySet set({Attach("teams", statements)});
+  RequestContext context;
+  EXPECT_TRUE(set.Find(Effect::kAllow, Request("a:b", "*", context)).empty());
+  context.Add("adit:team", "web");
+  const StatementRef web = set.Find(Effect::kAllow, Request("a:b", "*", context));
+  ASSERT_FALSE(web.empty());
+  EXPECT_EQ(web.index, 1u);
+  context.Add("adit:Off", "yes");
+  EXPECT_TRUE(set.Find(Effect::kAllow, Request("a:b", "*", context)).empty())
+      << "its other conditions count as well";
+}
+
 class RandomSets {
  public:
   explicit RandomSets(uint64_t seed) : random_(seed) {}
@@ -110,11 +130,22 @@ class RandomSets {
     while (Chance(40)) list += ",\"" + (this->*make)() + "\"";
     return list + "]";
   }
+  // Half of the conditions are of the form that the index tells apart, the others nearly so.
+  std::string Condition() {
+    const std::string name = Pick({"StringEquals", "StringEquals", "StringEquals",
+                                   "StringEqualsIfExists", "StringNotEquals", "StringLike",
+                                   "ForAnyValue:StringEquals", "StringEqualsIgnoreCase"});
+    const std::string value =
+        Pick({R"("a")", R"("t")", R"(["a","t"])", R"(["b","${adit:k}"])", R"("${*}")", R"("A")"});
+    return R"(,"Condition":{")" + name + R"(":{")" + Pick({"adit:k", "ADIT:K", "adit:l"}) +
+           "\":" + value + "}}";
+  }
   std::string Statement() {
     return StatementText(
         Chance(30) ? "Deny" : "Allow",
         (Chance(20) ? R"("NotAction":)" : R"("Action":)") + List(&RandomSets::ActionPattern),
-        (Chance(20) ? R"("NotResource":)" : R"("Resource":)") + List(&RandomSets::ResourcePattern));
+        (Chance(20) ? R"("NotResource":)" : R"("Resource":)") + List(&RandomSets::ResourcePattern) +
+            (Chance(40) ? Condition() : ""));
   }
 
  private:
@@ -129,13 +160,16 @@ TEST(PolicySetTest, TheIndexFindsWhatLookingAtEveryStatementFinds) {
     std::vector<AttachedPolicy> policies;
     for (size_t i = random.Count(3); i > 0; --i) {
       std::string statements = random.Statement();
-      for (size_t more = random.Count(4); more > 1; --more) statements += "," + random.Statement();
+      for (size_t more = random.Count(8); more > 1; --more) statements += "," + random.Statement();
       policies.push_back(Attach("p" + std::to_string(i), statements));
     }
     const PolicySet set(std::move(policies));
     for (int i = 0; i < 40; ++i) {
       RequestContext context;
       if (random.Chance(70)) context.Add("adit:k", random.Pick({"a", "t", "*"}));
+      if (random.Chance(40))
+        context.Add("adit:L", std::vector<std::string>{"a", random.Pick({"a", "t"})});
+      if (random.Chance(50)) context.Add("adit:L", random.Pick({"a", "t", "*"}));
       const std::string action = random.Action();
       const std::string resource = random.Resource();
       const Request request(action, resource, context);
