@@ -165,9 +165,9 @@ bool Condition::Holds(const RequestContext& context) const {
     return found.empty() ? presence->absent : presence->present;
   const bool is_negated = operator_.sense == Sense::kNegated;
   if (found.empty()) {
-    if (operator_.absence == Absence::kHolds) return true;
-    if (operator_.quantifier == Quantifier::kNone) return is_negated;
-    return operator_.quantifier == Quantifier::kForAllValues;
+    if (operator_.quantifier == Quantifier::kForAnyValue) return false;
+    if (operator_.quantifier == Quantifier::kForAllValues) return true;
+    return operator_.absence == Absence::kHolds || is_negated;
   }
   if (operator_.quantifier == Quantifier::kNone)
     return found.size() == 1 && MatchesValue(found[0], context) != is_negated;

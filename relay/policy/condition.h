@@ -21,9 +21,9 @@ namespace relay::policy {
 // ForAnyValue:. What decides, in this order:
 //
 //     Null                      whether the key has a value
-//     no value, IfExists        true
+//     no value, ForAnyValue:    false, with IfExists too: no value is none that matches
 //     no value, ForAllValues:   true
-//     no value, ForAnyValue:    false
+//     no value, IfExists        true
 //     no value                  what a comparison that does not match gives: true for Not...
 //     several values            false without ForAllValues: or ForAnyValue:, as AWS demands one
 //     a value                   whether any of the policy's values matches it; Not... whether none

@@ -40,11 +40,25 @@ std::string ActionProblem(std::string_view action) {
   return "";
 }
 
+// NamesItsService is about the third part of an ARN, in which AWS has no wildcards.
+bool NamesItsService(std::string_view arn) {
+  for (int part = 0; part < 2; ++part) {
+    const size_t colon = arn.find(':');
+    if (colon == std::string_view::npos) return false;
+    arn.remove_prefix(colon + 1);
+  }
+  const size_t end = arn.find(':');
+  return end != std::string_view::npos &&
+         arn.substr(0, end).find_first_of("*?") == std::string_view::npos;
+}
+
 // ResourceProblem returns what is wrong with a resource, or nothing.
 std::string ResourceProblem(std::string_view resource) {
   if (resource == "*") return "";
   if (!resource.starts_with("arn:"))
     return "is no ARN; write one such as arn:aws:ssm:*:*:managed-instance/*, or \"*\"";
+  if (!NamesItsService(resource))
+    return "does not name its service; write it out, as in arn:aws:ssm:*, or \"*\" for everything";
   const auto parts = SplitArn(resource);
   if (!parts) {
     // A star at the end stands for the colons, too, that do not follow.

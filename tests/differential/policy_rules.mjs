@@ -4,7 +4,6 @@ export const ruleTexts = {
   'version': 'Without Version 2012-10-17 a policy variable is plain text (IAM JSON policy elements: Version).',
   'no-value': 'A variable without a value equals nothing: a Not... operator matches, and NotResource excludes nothing by it ' +
     '(Policy variables with no value).',
-  'if-exists': 'IfExists makes a condition true when its key is absent, with ForAnyValue: too (...IfExists condition operators).',
   'epoch': 'A date may be written as UNIX time, which is in seconds (Date condition operators).',
   'address': 'An address is the range /32, or /128 in IPv6; 0.0.0.0/0 has every IPv4 address; NotIpAddress is every address ' +
     'but those (IP address condition operators).',
@@ -48,12 +47,8 @@ export function rewrite(set, request) {
     return text.replaceAll(/\$\{[^}]*\}/g, nothing)
   }
 
-  function rewriteCondition(operator, key, values, hasVariables) {
+  function rewriteCondition(operator, values, hasVariables) {
     const isNegated = /Not/.test(operator)
-    if (/^ForAnyValue:.*IfExists$/i.test(operator) && valueOf(context, key) === undefined) {
-      rules.add('if-exists')
-      return undefined
-    }
     return asList(values).flatMap(value => {
       const text = rewriteText(String(value), hasVariables)
       if (/Date/.test(operator) && /^[0-9]{5,}$/.test(text)) {
@@ -106,10 +101,8 @@ export function rewrite(set, request) {
     result.Condition = {}
     for (const [operator, keys] of Object.entries(statement.Condition)) {
       for (const [key, values] of Object.entries(keys)) {
-        const rewritten = rewriteCondition(operator, key, values, hasVariables)
-        if (rewritten === undefined) continue
         result.Condition[operator] ??= {}
-        result.Condition[operator][key] = rewritten
+        result.Condition[operator][key] = rewriteCondition(operator, values, hasVariables)
       }
     }
     return result

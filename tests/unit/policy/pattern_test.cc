@@ -119,6 +119,7 @@ TEST(PatternTest, AWildcardInAValueIsAPlainCharacter) {
 }
 
 TEST(PatternTest, AVariableWithoutAValueMatchesNothing) {
+  EXPECT_FALSE(Matches("${aws:TagKeys}", "env")) << "the first of several is none of them";
   for (const char* key : {"aws:userid", "aws:PrincipalTag/empty", "aws:TagKeys"}) {
     const std::string variable = std::string("${") + key + "}";
     EXPECT_FALSE(Matches(variable, ""));

@@ -115,6 +115,8 @@ TEST(PolicyErrorTest, ResourcesAreChecked) {
                 "Statement 2, Resource: it is mis");
   EXPECT_STARTS(error("mi-1"), place + "mi-1\" is no ARN");
   EXPECT_STARTS(error("*mi-1"), place + "*mi-1\" is no ARN");
+  for (const char* text : {"arn:*", "arn:aws:*", "arn:aws:s*:us-east-1:1:x", "arn:aws:?:::x"})
+    EXPECT_STARTS(error(text), place + text + "\" does not name its service");
   EXPECT_STARTS(error("arn:aws:ssm:us-east-1"), place + "arn:aws:ssm:us-east-1\" has fewer parts");
   EXPECT_STARTS(
       error("arn:aws:iam::${aws:PrincipalAccount}:user/a"),

@@ -115,7 +115,7 @@ class RandomSets {
   std::string Action() { return Pick({"a:Get", "a:GetX", "a:GetXX", "b:Put", "b:X", "c:Z"}); }
 
   std::string ResourcePattern() {
-    return Pick({"*", "arn:*", "arn:aws:s:*", "arn:aws:s:r:1:t/a", "arn:aws:s:*:*:t/a",
+    return Pick({"*", "arn:*:s:*", "arn:aws:s:*", "arn:aws:s:r:1:t/a", "arn:aws:s:*:*:t/a",
                  "arn:aws:s:*:*:t/a*", "arn:aws:s:*:*:t/*", "arn:aws:s:*:*:*", "arn:aws:s:?:*:t/?b",
                  "arn:aws:s:r:1:t/${adit:k}", "arn:aws:s:*:*:${adit:k}/a", "arn:aws:s:*:*:u:t/a",
                  "arn:aws:s:r:1:", "arn:aws:s:*:*:t/a${$}"});

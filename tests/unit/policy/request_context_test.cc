@@ -50,8 +50,11 @@ TEST(RequestContextTest, AListKeepsItsOrderAndMayBeEmpty) {
 TEST(RequestContextTest, TheFirstOfTwoKeysThatDifferInCaseCounts) {
   RequestContext context;
   context.Add("ssm:resourceTag/Env", "prod");
+  context.Add("aws:TagKeys", Texts{"a", "b"});
   context.Add("ssm:resourceTag/env", "dev");
+  context.Add("AWS:TagKeys", Texts{"c"});
   EXPECT_EQ(Read(context, "ssm:resourceTag/env"), Texts{"prod"});
+  EXPECT_EQ(Read(context, "aws:TagKeys"), (Texts{"a", "b"}));
 }
 
 TEST(RequestContextTest, ClearForgetsEverythingAndFillingAgainAllocatesNothing) {
