@@ -331,25 +331,25 @@ bool SecureConnection::PumpOutput() {
   const bool may_write = phase_ == Phase::kOpen || !sent_last_;
   while (protocol_ != nullptr && may_write && channel_->handshake_done() &&
          channel_->error() == TlsError::kNone && channel_->output_size() < kSealedAheadMax) {
+    // What was gathered must be taken: it cannot be given back.
+    const TlsChannel::Outcome room = channel_->RoomForRecord();
+    if (room == TlsChannel::Outcome::kNoBuffers) SchedulePump(kNoBuffersPause);
+    if (room != TlsChannel::Outcome::kOk) break;
     const size_t count = protocol_->GatherRecord(slices, loop_.Now());
     if (count == 0) break;
     BufferRef* payload = protocol_->GatheredPayload();
     const TlsChannel::Outcome outcome = payload != nullptr
                                             ? channel_->WriteInPlace(slices[0], *payload)
                                             : channel_->Write(std::span(slices).first(count));
-    if (outcome == TlsChannel::Outcome::kOk) {
-      protocol_->RecordTaken();
-      const bool writes_on =
-          phase_ == Phase::kOpen || phase_ == Phase::kDraining || phase_ == Phase::kDetaching;
-      if (!writes_on) return false;
-      continue;
-    }
-    if (outcome == TlsChannel::Outcome::kNoBuffers) SchedulePump(kNoBuffersPause);
     if (outcome == TlsChannel::Outcome::kError) {
       Join({Kind::kPeerError, channel_->error_text()});
       return false;
     }
-    break;
+    CHECK(outcome == TlsChannel::Outcome::kOk);
+    protocol_->RecordTaken();
+    const bool writes_on =
+        phase_ == Phase::kOpen || phase_ == Phase::kDraining || phase_ == Phase::kDetaching;
+    if (!writes_on) return false;
   }
   StartSend();
   return true;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/base/check.h"
+#include "engine/tls/tls_error.h"
 
 namespace engine {
 
@@ -67,11 +68,20 @@ void TlsTunnel::PumpInput(Instant now) {
 // PumpOutput seals what the protocol has, as far as the outer connection takes it soon.
 void TlsTunnel::PumpOutput(Instant now) {
   std::array<ByteView, kRecordSlicesMax> slices;
-  while (protocol_ != nullptr && secured_ && !close_sent_ &&
+  while (protocol_ != nullptr && secured_ && !close_sent_ && channel_->error() == TlsError::kNone &&
          channel_->output_size() < SecureConnection::kSealedAheadMax) {
+    // What was gathered must be taken: it cannot be given back.
+    const TlsChannel::Outcome room = channel_->RoomForRecord();
+    if (room == TlsChannel::Outcome::kNoBuffers) {
+      retry_at_ = now + SecureConnection::kNoBuffersPause;
+    }
+    if (room != TlsChannel::Outcome::kOk) break;
     const size_t count = protocol_->GatherRecord(slices, now);
     if (count == 0) break;
-    if (channel_->Write(std::span(slices).first(count)) != TlsChannel::Outcome::kOk) break;
+    // An error is told by the next Read().
+    const TlsChannel::Outcome outcome = channel_->Write(std::span(slices).first(count));
+    if (outcome == TlsChannel::Outcome::kError) break;
+    CHECK(outcome == TlsChannel::Outcome::kOk);
     protocol_->RecordTaken();
   }
   const bool all_said = channel_->output_size() == 0;

@@ -80,6 +80,21 @@ TlsChannel::Outcome TlsChannel::Handshake() {
   return Outcome::kOk;
 }
 
+TlsChannel::Outcome TlsChannel::RoomForRecord() const {
+  // BoringSSL's own records are copied into the output's blocks, and never into its spare.
+  const TlsOutput::Room room =
+      boring_ != nullptr ? output_.HasRoom(kTlsRecordSizeMax) : output_.HasRoomForRecord();
+  switch (room) {
+    case TlsOutput::Room::kOk:
+      return Outcome::kOk;
+    case TlsOutput::Room::kNoBuffers:
+      return Outcome::kNoBuffers;
+    case TlsOutput::Room::kFull:
+      return Outcome::kOutputFull;
+  }
+  CHECK(false);
+}
+
 TlsChannel::Outcome TlsChannel::Write(std::span<const ByteView> pieces) {
   CHECK(!close_sent_);
   if (error_ != TlsError::kNone) return Outcome::kError;

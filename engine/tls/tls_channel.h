@@ -87,6 +87,10 @@ class TlsChannel {
   std::vector<BufferRef> TakeUnread() { return input_.TakeAll(); }
   bool has_unread() const { return !input_.empty(); }
 
+  // RoomForRecord says whether Write() or WriteInPlace() of any record would be taken now: kOk,
+  // kNoBuffers or kOutputFull. Who cannot take back what it has gathered asks first.
+  Outcome RoomForRecord() const;
+
   // Write seals the pieces, in order, as exactly one record, which is added to the output. kOk: all
   // of it. kNeedMore: the handshake is not done. kNoBuffers, kOutputFull: nothing was taken.
   // kError: the connection is over. Requires: 1 to 16,384 bytes in all; Close() was not called.

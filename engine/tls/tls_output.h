@@ -4,11 +4,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "engine/base/bytes.h"
 #include "engine/buffer/buffer_pool.h"
 #include "engine/buffer/recycled_ring.h"
+#include "engine/tls/record_format.h"
 
 namespace engine {
 
@@ -17,7 +19,9 @@ namespace engine {
 inline constexpr size_t kTlsOutputSlicesMax = 32;
 
 // TlsOutput is a queue of slices, of two kinds: of blocks that it takes from the pool and fills one
-// after another, and of blocks of others in which a record was sealed where it lay.
+// after another, and of blocks of others in which a record was sealed where it lay. When the pool
+// has run dry one record at a time goes into memory of its own, so that what empties the pool again
+// can always be said.
 class TlsOutput {
  public:
   enum class Room : uint8_t { kOk, kNoBuffers, kFull };
@@ -29,6 +33,10 @@ class TlsOutput {
   // Append copies as many of the bytes as there is room for, and returns their count; `room` says
   // why when it is not all.
   size_t Append(ByteView bytes, Room& room);
+
+  // HasRoomForRecord says whether Reserve() would find room for a record and a key update before
+  // it, or Push() a place. kNoBuffers goes away with Sent().
+  Room HasRoomForRecord() const;
 
   // Reserve finds room for `size` bytes in one block, after what waits: fill `bytes` and Commit()
   // them, or leave it. With another outcome than kOk nothing has changed.
@@ -51,13 +59,20 @@ class TlsOutput {
 
  private:
   struct Slice {
-    BufferRef holder;
+    BufferRef holder;  // Empty: the bytes are in spare_.
     std::span<std::byte> bytes;
   };
 
+  // A record, and the key update that may have to go before it.
+  static constexpr size_t kSpareSize = kTlsRecordSizeMax + kKeyUpdateRecordSize;
+
+  Room ReserveSpare(size_t size, std::span<std::byte>& bytes);
+
   BufferPool& pool_;
   RecycledRing<Slice, kTlsOutputSlicesMax> slices_;
-  BufferRef tail_;  // What is free of the newest block of our own.
+  BufferRef tail_;                      // What is free of the newest block of our own.
+  std::unique_ptr<std::byte[]> spare_;  // Until all that waits was sent.
+  std::span<std::byte> spare_left_;     // What is free of it.
   size_t size_ = 0;
 };
 
