@@ -88,6 +88,11 @@ void SealedSession::OnLaneOpen(Lane& lane, engine::StreamId stream, engine::Byte
                        {{"session", id()}, {"code", engine::CloseCodeName(checked.code)}});
     return link.Reject(stream, checked.code, checked.text);
   }
+  if (stream_count_ >= engine::kSessionStreamsMax) {
+    return link.Reject(stream, CloseCode::kTooMany,
+                       "the session has as many streams as one may have; close some");
+  }
+  ++stream_count_;
   const uint32_t serial = next_serial_++;
   engine::StreamNews news;
   news.session_id = id();
@@ -141,6 +146,7 @@ void SealedSession::Sweep() {
 void SealedSession::OnStreamBytes() { idle_.Heard(loop().Now()); }
 
 void SealedSession::OnStreamOver(const StreamMeter& meter, CloseCode code) {
+  --stream_count_;
   engine::StreamNews news;
   news.session_id = id();
   news.serial = meter.serial();

@@ -99,6 +99,7 @@ class SealedSession final : private Lane::Owner, private StreamMeter::Owner {
   engine::Instant armed_deadline_ = engine::Instant::max();
   engine::TimerOp timer_op_;
   uint32_t next_serial_ = 1;
+  uint32_t stream_count_ = 0;
   bool raw_passed_ = false;       // A raw lane came up: raw bytes pass.
   bool raw_was_unheard_ = false;  // A lane was joined, and then nothing sensible came.
   bool client_left_ = false;  // The lane that ended last, of those that were up, did so in order.

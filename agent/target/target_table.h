@@ -18,7 +18,7 @@ namespace agent {
 class TargetTable final : private Target::Owner {
  public:
   // Targets at once; more opens are rejected with kTooMany. Targets that still clean up count.
-  static constexpr size_t kTargetsMax = 1024;
+  static constexpr size_t kTargetsMax = 2048;
 
   // `context` outlives the table.
   explicit TargetTable(const TargetContext& context, size_t targets_max = kTargetsMax);

@@ -245,11 +245,13 @@ bool OutputQueue::PushControl(StreamOutput& stream, ByteView message) {
   CHECK(!message.empty());
   CHECK(message.size() <= kControlSizeMax);
   if (stream.control_count_ >= options_.control_messages_max) return false;
+  if (stream.control_bytes_ + message.size() > options_.control_bytes_max) return false;
   OutputItem* item = MakeItem(FrameType::kControl, 0);
   item->message = std::make_unique<std::byte[]>(message.size());
   item->message_size = static_cast<uint16_t>(message.size());
   std::memcpy(item->message.get(), message.data(), message.size());
   ++stream.control_count_;
+  stream.control_bytes_ += message.size();
   Append(stream, *item);
   return true;
 }
@@ -266,6 +268,7 @@ void OutputQueue::Drop(StreamOutput& stream) {
   stream.queued_bytes_ = 0;
   stream.data_items_ = 0;
   stream.control_count_ = 0;
+  stream.control_bytes_ = 0;
   stream.packing_block_ = {};
   stream.packing_size_ = 0;
   LeaveReady(stream);
@@ -451,6 +454,7 @@ void OutputQueue::Emit(Record& record, StreamOutput& stream, Plan plan) {
       record.AddSlice(message);
     }
     --stream.control_count_;
+    stream.control_bytes_ -= message.size();
     RetireFront(stream);
   }
   stream.burst_ += kFrameHeaderSize + plan.payload_size;
@@ -462,6 +466,7 @@ void OutputQueue::VerifyStream(const StreamOutput& stream) const {
   size_t bytes = 0;
   uint32_t data_items = 0;
   uint32_t control_count = 0;
+  size_t control_bytes = 0;
   for (const OutputItem* item = stream.items_.front(); item != nullptr;
        item = decltype(stream.items_)::Next(*item)) {
     if (item->type == FrameType::kData) {
@@ -470,6 +475,7 @@ void OutputQueue::VerifyStream(const StreamOutput& stream) const {
       ++data_items;
     } else if (item->type == FrameType::kControl) {
       ++control_count;
+      control_bytes += item->message_size;
     } else {
       CHECK(stream.is_finish_queued_);
     }
@@ -479,6 +485,8 @@ void OutputQueue::VerifyStream(const StreamOutput& stream) const {
   CHECK(data_items <= options_.data_items_max);
   CHECK(control_count == stream.control_count_);
   CHECK(control_count <= options_.control_messages_max);
+  CHECK(control_bytes == stream.control_bytes_);
+  CHECK(control_bytes <= options_.control_bytes_max);
   CHECK(stream.window_.sent() <= stream.window_.limit());
   CHECK(stream.deficit_ <= 2 * kQuantum);
   CHECK((stream.place_ != StreamOutput::Place::kNone) == IsReady(stream));

@@ -67,6 +67,7 @@ class StreamOutput {
   size_t queued_bytes() const { return queued_bytes_; }      // Data that waits.
   uint32_t data_item_count() const { return data_items_; }   // Pieces of data that wait.
   uint32_t control_count() const { return control_count_; }  // Control messages that wait.
+  size_t control_bytes() const { return control_bytes_; }
   bool is_finish_queued() const { return is_finish_queued_; }
   // is_drained is true when nothing waits; with is_finish_queued, the finish is gathered.
   bool is_drained() const { return items_.empty(); }
@@ -86,6 +87,7 @@ class StreamOutput {
   size_t queued_bytes_ = 0;
   uint32_t data_items_ = 0;
   uint32_t control_count_ = 0;
+  size_t control_bytes_ = 0;
   size_t deficit_ = 0;       // Bytes it may still send in this round.
   size_t burst_ = 0;         // Bytes sent since it last ran empty.
   BufferRef packing_block_;  // Small payloads that wait are packed in here ...
@@ -119,9 +121,10 @@ class OutputQueue {
   enum class Chunks : uint8_t { kFill, kWhole };
 
   struct Options {
-    size_t link_bytes_max = 64 * 1024;   // Link frames that wait.
-    uint32_t data_items_max = 1024;      // Pieces of data that wait, per stream.
-    uint32_t control_messages_max = 64;  // Control messages that wait: per stream, and link.
+    size_t link_bytes_max = 64 * 1024;     // Link frames that wait.
+    uint32_t data_items_max = 1024;        // Pieces of data that wait, per stream.
+    uint32_t control_messages_max = 64;    // Control messages that wait: per stream, and link.
+    size_t control_bytes_max = 64 * 1024;  // The same in bytes, per stream.
     Chunks chunks = Chunks::kFill;
   };
 

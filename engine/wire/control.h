@@ -93,6 +93,10 @@ struct Notice {
 inline constexpr std::string_view kFeatureSealed = "sealed";
 inline constexpr uint32_t kLanesMax = 16;
 
+// Streams of one session at once, of either carriage: a third of what a node takes, so that no
+// session shuts the others out.
+inline constexpr uint32_t kSessionStreamsMax = 640;
+
 // SessionOffer tells a node of a session that will come to it, and of all that it allows.
 struct SessionOffer {
   std::string session_id, principal, run_as;

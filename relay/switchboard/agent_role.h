@@ -17,7 +17,7 @@ class Switchboard;
 // admitted it until the link ends or a newer one of the same node replaces it.
 class AgentRole final : public Role, private SwitchPort::Events {
  public:
-  // A forward of 10,000 connections fits, and so does what many clients open at once.
+  // Far more than a node of today takes: what is too many is for the node to say.
   static constexpr uint32_t kCircuitsMax = 16 * 1024;
   // Opens and resets that wait for the agent to read: about 3,000 opens, and a reset of each
   // stream.

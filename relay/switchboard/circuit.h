@@ -24,25 +24,29 @@ struct Circuit;
 // what comes from it.
 struct CircuitEnd : engine::StreamOutput {
   CircuitEnd(SwitchPort& port_in, engine::StreamId id, engine::Priority priority,
-             Circuit& circuit_in)
-      : StreamOutput(id, priority), port(port_in), circuit(circuit_in) {}
+             Circuit& circuit_in, uint64_t held_max)
+      : StreamOutput(id, priority), port(port_in), circuit(circuit_in), flow(held_max) {}
 
   SwitchPort& port;
   Circuit& circuit;
   Flow flow;
-  bool finish_taken = false;  // The other side's finish has left towards this link.
+  bool finish_taken = false;    // The other side's finish has left towards this link.
+  uint32_t counted_pieces = 0;  // In the client link's budget.
 
   CircuitEnd& other() const;
 };
 
 struct Circuit {
+  // `held_max` is what the relay may hold of each direction.
   Circuit(SwitchPort& client_port, engine::StreamId client_id, SwitchPort& node_port,
-          engine::StreamId node_id, engine::Priority priority)
-      : client(client_port, client_id, priority, *this),
-        node(node_port, node_id, priority, *this) {}
+          engine::StreamId node_id, engine::Priority priority, uint64_t held_max_in)
+      : client(client_port, client_id, priority, *this, held_max_in),
+        node(node_port, node_id, priority, *this, held_max_in),
+        held_max(held_max_in) {}
 
   CircuitEnd client;
   CircuitEnd node;
+  const uint64_t held_max;  // Reserved in the client link's budget.
   bool accepted = false;
   uint32_t serial = 0;  // Names the stream in the audit trail.
 };

@@ -18,7 +18,7 @@ ClientRole::ClientRole(Switchboard& switchboard, engine::SecureConnection& conne
     : switchboard_(switchboard),
       connection_(connection),
       open_rate_(connection.loop().Now()),
-      port_({.peer_opens = true, .circuits_max = kCircuitsMax}, connection,
+      port_({.peer_opens = true, .circuits_max = engine::kSessionStreamsMax}, connection,
             connection.loop().buffers(), *this, connection.loop().Now()) {}
 
 void ClientRole::OnHello(const engine::Hello& hello) {
@@ -60,11 +60,8 @@ void ClientRole::OnOpen(engine::StreamId id, engine::Priority priority, uint64_t
   if (agent == nullptr) {
     return port_.Reject(id, CloseCode::kNodeGone, "the node is not connected");
   }
-  auto circuit =
-      std::make_unique<Circuit>(port_, id, agent->port(), agent->port().NextStreamId(), priority);
-  circuit->serial = switchboard_.NextStreamSerial();
-  const StreamReport report{grant_->session_id, circuit->serial, checked.what};
-  if (port_.Connect(std::move(circuit), limit, checked.request)) {
+  const StreamReport report{grant_->session_id, switchboard_.NextStreamSerial(), checked.what};
+  if (port_.Connect(id, priority, agent->port(), report.stream_serial, limit, checked.request)) {
     switchboard_.control().StreamOpened(report);
   }
 }

@@ -18,8 +18,6 @@ class Switchboard;
 // that the session's grant allows.
 class ClientRole final : public Role, private SwitchPort::Events {
  public:
-  static constexpr uint32_t kCircuitsMax = 1024;
-
   ClientRole(Switchboard& switchboard, engine::SecureConnection& connection);
 
   // End says goodbye: the session was ended, for the reason given.

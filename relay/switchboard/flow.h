@@ -7,7 +7,7 @@
 // that what it holds of a stream is bounded, and it never claims that bytes were received. With
 // `receiver` for the window towards the receiver (its sent() is what left the relay):
 //
-//   receiver.sent() <= received <= granted <= min(receiver.limit(), receiver.sent() + kHeldMax)
+//   receiver.sent() <= received <= granted <= min(receiver.limit(), receiver.sent() + held_max)
 
 #pragma once
 
@@ -20,12 +20,8 @@ namespace relay {
 
 class Flow {
  public:
-  // What the relay holds of one direction of one stream at most. It also caps the window of a
-  // stream that crosses the relay: 1 MiB is 100 MB/s at 10 ms.
-  static constexpr uint64_t kHeldMax = 1024 * 1024;
-  // A limit that our cap held back is told when it moved by this much: one small frame for every 16
-  // large ones.
-  static constexpr uint64_t kGrantStep = kHeldMax / 4;
+  // `held_max` is what the relay holds of this direction at most; see LinkBudget.
+  explicit Flow(uint64_t held_max) : held_max_(held_max) {}
 
   enum class Verdict : uint8_t {
     kOk,
@@ -53,7 +49,7 @@ class Flow {
   // IsCreditDue is true when data left the relay and made enough room for more. (What the receiver
   // itself says is passed on at once; see SwitchPort.)
   bool IsCreditDue(const engine::SendWindow& receiver) const {
-    return Cap(receiver) - granted_ >= kGrantStep;
+    return Cap(receiver) - granted_ >= grant_step();
   }
 
   // Grant returns what the sender is told now: in the first limit, or in a credit frame.
@@ -62,15 +58,19 @@ class Flow {
     return {receiver.received(), granted_};
   }
 
+  // A limit that our cap held back is told when it moved by this much: with the largest cap, one
+  // small frame for every 16 large ones.
+  uint64_t grant_step() const { return held_max_ / 4; }
   uint64_t received() const { return received_; }
   bool finished() const { return finished_; }
 
  private:
   // Never below granted_: both of its terms only grow.
-  static uint64_t Cap(const engine::SendWindow& receiver) {
-    return std::min(receiver.limit(), receiver.sent() + kHeldMax);
+  uint64_t Cap(const engine::SendWindow& receiver) const {
+    return std::min(receiver.limit(), receiver.sent() + held_max_);
   }
 
+  const uint64_t held_max_;
   uint64_t received_ = 0;  // From the sender.
   uint64_t granted_ = 0;   // The limit that the sender was told.
   bool finished_ = false;  // The sender sends no more.

@@ -73,9 +73,11 @@ SwitchPort::SwitchPort(const Options& options, engine::RecordCarrier& carrier,
     : options_(options),
       carrier_(carrier),
       events_(events),
-      queue_(
-          {.link_bytes_max = options.link_bytes_max, .chunks = engine::OutputQueue::Chunks::kWhole},
-          pool, *this),
+      queue_({.link_bytes_max = options.link_bytes_max,
+              .data_items_max = LinkBudget::kPiecesMax,
+              .chunks = engine::OutputQueue::Chunks::kWhole},
+             pool, *this),
+      budget_(options.peer_opens ? options.circuits_max : 0),
       liveness_(options.ping_interval, options.silence_max, now),
       hello_deadline_(now + options.hello_max) {}
 
@@ -88,37 +90,39 @@ StreamId SwitchPort::NextStreamId() {
   return StreamId{last_id_ += 2};  // Even: this side accepted the connection.
 }
 
-bool SwitchPort::Connect(std::unique_ptr<Circuit> circuit, uint64_t limit,
-                         std::string_view request) {
-  CircuitEnd& client = circuit->client;
-  CircuitEnd& node = circuit->node;
-  SwitchPort& node_port = node.port;
-  CHECK(&client.port == this);
+bool SwitchPort::Connect(StreamId id, engine::Priority priority, SwitchPort& node_port,
+                         uint32_t serial, uint64_t limit, std::string_view request) {
+  CHECK(options_.peer_opens);
   if (over_ || node_port.over_) {
-    Reject(client.id(), CloseCode::kNodeGone, "the node is disconnecting");
+    Reject(id, CloseCode::kNodeGone, "the node is disconnecting");
     return false;
   }
   if (draining_ || node_port.draining_) {
-    Reject(client.id(), CloseCode::kShuttingDown, "the relay is stopping; try again soon");
+    Reject(id, CloseCode::kShuttingDown, "the relay is stopping; try again soon");
     return false;
   }
   if (ends_.size() >= options_.circuits_max ||
       node_port.ends_.size() >= node_port.options_.circuits_max) {
-    Reject(client.id(), CloseCode::kTooMany, "too many streams are open on this link");
+    Reject(id, CloseCode::kTooMany, "too many streams are open on this link");
     return false;
   }
   // The other half is for the resets of what is open: they must never be too many.
   if (node_port.queue_.link_bytes() >= node_port.options_.link_bytes_max / 2) {
-    Reject(client.id(), CloseCode::kTooMany, "too many streams are being opened on this node");
+    Reject(id, CloseCode::kTooMany, "too many streams are being opened on this node");
     return false;
   }
+  auto circuit = std::make_unique<Circuit>(*this, id, node_port, node_port.NextStreamId(), priority,
+                                           budget_.Reserve());
+  circuit->serial = serial;
+  CircuitEnd& client = circuit->client;
+  CircuitEnd& node = circuit->node;
   queue_.Open(client, limit);
   const auto limit_bytes = LimitBytes(node.flow.Grant(client.window()).limit);
   const uint8_t flags =
-      client.priority() == engine::Priority::kInteractive ? engine::kFlagInteractive : uint8_t{0};
-  ends_.emplace(client.id(), &client);
+      priority == engine::Priority::kInteractive ? engine::kFlagInteractive : uint8_t{0};
+  ends_.emplace(id, &client);
   node_port.ends_.emplace(node.id(), &node);
-  circuits_.emplace(client.id(), std::move(circuit));
+  circuits_.emplace(id, std::move(circuit));
   node_port.Push(FrameType::kOpen, flags, node.id(), {limit_bytes, engine::AsBytes(request)});
   return true;
 }
@@ -167,13 +171,6 @@ void SwitchPort::EndAll(CloseCode code, std::string_view text) {
   }
 }
 
-void SwitchPort::EndCircuits(CloseCode code, std::string_view text) {
-  while (!ends_.empty()) {
-    CircuitEnd& end = *ends_.begin()->second;
-    End(end.circuit, &end, &end.other(), code, text);
-  }
-}
-
 // -------------------------------------------------------------- from the peer
 
 void SwitchPort::Receive(engine::BufferRef plaintext, engine::Instant now) {
@@ -197,7 +194,9 @@ void SwitchPort::Receive(engine::BufferRef plaintext, engine::Instant now) {
 }
 
 PeerError SwitchPort::HandleFrame(Frame& frame, engine::Instant now) {
-  if (!hello_seen_ && frame.header.type != FrameType::kControl) {
+  // A goaway may stand in the place of the hello.
+  const FrameType type = frame.header.type;
+  if (!hello_seen_ && type != FrameType::kControl && type != FrameType::kGoaway) {
     return PeerError::Protocol("the first frame is not a hello");
   }
   if (frame.header.stream == engine::kLinkStream) return HandleLinkFrame(frame, now);
@@ -313,7 +312,9 @@ PeerError SwitchPort::HandleData(CircuitEnd& end, Frame& frame) {
   if (!error.ok()) return error;
   CircuitEnd& other = end.other();
   // The room around a frame that was alone in its record goes with it: it is sealed there again.
-  if (!other.port.queue_.PushData(other, frame.header.flags, std::move(frame.data))) {
+  const bool taken = other.port.queue_.PushData(other, frame.header.flags, std::move(frame.data));
+  CountPieces(other);
+  if (!taken || end.circuit.client.port.budget_.has_too_many_pieces()) {
     End(end.circuit, &end, &other, CloseCode::kTooMany, "too many small frames wait");
     return {};
   }
@@ -367,6 +368,7 @@ void SwitchPort::RecordTaken() { queue_.Taken(); }
 void SwitchPort::OnOutputTaken(engine::StreamOutput& stream) {
   auto& end = static_cast<CircuitEnd&>(stream);
   CircuitEnd& other = end.other();
+  CountPieces(end);
   if (other.flow.finished() && end.is_drained()) {
     end.finish_taken = true;
     if (other.finish_taken) return End(end.circuit, nullptr, nullptr, CloseCode::kNormal, {});
@@ -443,6 +445,7 @@ void SwitchPort::End(Circuit& circuit, CircuitEnd* tell, CircuitEnd* tell_too, C
   CHECK(found != client_port.circuits_.end());
   const std::unique_ptr<Circuit> last = std::move(found->second);
   client_port.circuits_.erase(found);
+  client_port.budget_.Return(last->held_max);
   for (CircuitEnd* end : {tell, tell_too}) {
     if (end == nullptr) continue;
     const bool is_answer = end == &last->client && !last->accepted;
@@ -452,8 +455,15 @@ void SwitchPort::End(Circuit& circuit, CircuitEnd* tell, CircuitEnd* tell_too, C
   last->node.port.CloseIfDrained();
 }
 
+void SwitchPort::CountPieces(CircuitEnd& end) {
+  const uint32_t count = end.data_item_count();
+  end.circuit.client.port.budget_.CountPieces(end.counted_pieces, count);
+  end.counted_pieces = count;
+}
+
 void SwitchPort::Detach(CircuitEnd& end) {
   end.port.queue_.Drop(end);
+  CountPieces(end);
   end.port.ends_.erase(end.id());
 }
 

@@ -20,6 +20,7 @@
 #include "engine/mux/peer_error.h"
 #include "engine/wire/control.h"
 #include "relay/switchboard/circuit.h"
+#include "relay/switchboard/link_budget.h"
 
 namespace relay {
 
@@ -54,14 +55,13 @@ class SwitchPort final : public engine::RecordProtocol, private engine::OutputQu
              Events& events, engine::Instant now);
   ~SwitchPort() override;  // Requires: no circuit is left; see EndAll.
 
-  // Connect takes a new circuit whose client end is on this port, and passes the request on to its
-  // node end. False, with the stream rejected: one of the ports has circuits_max or is over, or the
-  // node's has half of link_bytes_max waiting.
-  bool Connect(std::unique_ptr<Circuit> circuit, uint64_t limit, std::string_view request);
+  // Connect makes a circuit of stream `id` of this port, a client's, and a new stream of the node's
+  // port, and passes the request on. False, with the stream rejected: one of the ports has
+  // circuits_max or is over, or the node's has half of link_bytes_max waiting. True: the circuit is
+  // this port's until OnCircuitEnded. `serial` names it there.
+  bool Connect(engine::StreamId id, engine::Priority priority, SwitchPort& node_port,
+               uint32_t serial, uint64_t limit, std::string_view request);
   void Reject(engine::StreamId id, engine::CloseCode code, std::string_view text);
-
-  // NextStreamId returns a new id for a stream that the relay opens on this link.
-  engine::StreamId NextStreamId();
 
   void SendHello(const engine::Hello& hello);
   void SendControl(const engine::ControlMessage& message);
@@ -74,9 +74,6 @@ class SwitchPort final : public engine::RecordProtocol, private engine::OutputQu
 
   // EndAll resets every circuit at its other end: this link is gone.
   void EndAll(engine::CloseCode code, std::string_view text);
-
-  // EndCircuits resets every circuit at both ends: the session is over, the link is not yet.
-  void EndCircuits(engine::CloseCode code, std::string_view text);
 
   size_t circuit_count() const { return ends_.size(); }
 
@@ -104,6 +101,9 @@ class SwitchPort final : public engine::RecordProtocol, private engine::OutputQu
   engine::PeerError HandleCredit(CircuitEnd& end, const Frame& frame);
   engine::PeerError HandleClose(CircuitEnd& end, const Frame& frame);
   bool WasClosed(engine::StreamId id) const;
+  engine::StreamId NextStreamId();
+  // CountPieces keeps the account of what waits at `end` in its client link's budget.
+  static void CountPieces(CircuitEnd& end);
 
   // Push queues a link frame; a peer that does not read so many fails.
   void Push(engine::FrameType type, uint8_t flags, engine::StreamId id,
@@ -123,6 +123,7 @@ class SwitchPort final : public engine::RecordProtocol, private engine::OutputQu
   Events& events_;
   engine::FrameParser parser_;
   engine::OutputQueue queue_;
+  LinkBudget budget_;  // Of a client's link.
   engine::Liveness liveness_;
   const engine::Instant hello_deadline_;
   absl::flat_hash_map<engine::StreamId, CircuitEnd*> ends_;

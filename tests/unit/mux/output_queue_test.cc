@@ -294,6 +294,17 @@ TEST_F(OutputQueueTest, PiecesAndMessagesHaveAMaximum) {
   EXPECT_FALSE(queue.PushControl(a, AsBytes("{}")));
 }
 
+TEST_F(OutputQueueTest, MessagesHaveAMaximumInBytesToo) {
+  OutputQueue queue({.control_bytes_max = 10'000}, pool_, *this);
+  StreamOutput a(StreamId{1}, Priority::kBulk);
+  const Dropping dropping{queue, a};
+  const std::string large(6'000, 'c');
+  EXPECT_TRUE(queue.PushControl(a, AsBytes(large)));
+  EXPECT_FALSE(queue.PushControl(a, AsBytes(large)));
+  EXPECT_TRUE(queue.PushControl(a, AsBytes("{}")));
+  EXPECT_EQ(a.control_bytes(), 6'002u);
+}
+
 TEST_F(OutputQueueTest, APoolThatHasRunDryStillTakesSmallPayloads) {
   BufferPool dry(1, 16 * 1024);
   OutputQueue queue({}, dry, *this);

@@ -42,9 +42,7 @@ struct FakeRole final : SwitchPort::Events {
               std::string_view request) override {
     last_id = id;
     if (node_port == nullptr) return port->Reject(id, CloseCode::kDenied, "not allowed");
-    static_cast<void>(port->Connect(
-        std::make_unique<Circuit>(*port, id, *node_port, node_port->NextStreamId(), priority),
-        limit, request));
+    static_cast<void>(port->Connect(id, priority, *node_port, /*serial=*/1, limit, request));
   }
   void OnCircuitEnded(Circuit& circuit, CloseCode code) override {
     ++ended_count;
@@ -206,9 +204,25 @@ TEST_F(SwitchPortTest, HoldsABoundedPartOfAStreamWhoseReaderStopped) {
     client.Receive(Output(client_port), now);
   }
   const size_t held = size_t{free_before} - pool.free_count();
-  EXPECT_LE(held * kBlockSize, 3 * Flow::kHeldMax);
+  EXPECT_LE(held * kBlockSize, 3 * LinkBudget::kFlowHeldMax);
   other.consumes = true;
   Pump();
+}
+
+TEST_F(SwitchPortTest, OutputAndErrorsInTurnWaitForAClientThatDoesNotRead) {
+  FakeStream& stream = client.Open();
+  Pump();
+  FakeStream& other = *agent.streams.begin()->second;
+  constexpr int kCount = 5000;  // Each with other flags than the one before: none can be joined.
+  for (int i = 0; i < kCount; ++i) {
+    agent.Write(other.id, i % 2 == 0 ? "out" : "err",
+                i % 2 == 0 ? engine::Channel::kMain : engine::Channel::kStderr);
+    Feed(agent_port, Joined(agent.Gathered(now)));  // And nothing goes on to the client.
+  }
+  EXPECT_EQ(client_role.ended_count, 0);
+  Pump();
+  EXPECT_EQ(stream.main.size(), 3u * kCount / 2);
+  EXPECT_EQ(stream.standard_error.size(), 3u * kCount / 2);
 }
 
 TEST_F(SwitchPortTest, PassesOnAResetAndARejectWithTheirReasons) {
@@ -281,7 +295,7 @@ TEST_F(SwitchPortTest, IgnoresFramesThatCrossedWithAReset) {
   client.Open();
   Pump();
   const uint32_t agent_id = static_cast<uint32_t>(agent.streams.begin()->first);
-  client_port.EndCircuits(CloseCode::kSessionEnded, {});
+  client_port.EndAll(CloseCode::kSessionEnded, {});
   Feed(agent_port, FrameText(FrameType::kData, 0, agent_id, "late"));
   EXPECT_EQ(agent_role.failed_code, CloseCode::kNormal);
 }
