@@ -24,8 +24,8 @@ using engine::log::Level;
 
 namespace {
 
-// Pools are address space until used: every client's link may hold LinkBudget::kHeldMax, and this is
-// where the sum ends.
+// Pools are address space until used: every client's link may hold LinkBudget::kHeldMax, and this
+// is where the sum ends.
 constexpr uint16_t kBlocksPerLoop = 32 * 1024;
 constexpr int kBacklog = 4096;
 // A relay that was killed may leave its port taken for a moment, until the kernel has let go.
