@@ -391,9 +391,13 @@ def test_handshakes_that_are_altered(t):
             tls.socket.recv(65536)
             tls.socket.recv(65536)
 
-        _tell(liar, 'an earlier session played to the client', Lies(instead_of_join=plays), over)
-        _tell(liar, 'an earlier session played to the node',
-              Lies(to_node=lambda records: iter(kept['to_node'])), over)
+        # At another target: a connection of the sessions before may come to theirs after their end.
+        with TcpServer(_answers) as fresh:
+            liar.target, usual = fresh, liar.target
+            _tell(liar, 'an earlier session played to the client', Lies(instead_of_join=plays), over)
+            _tell(liar, 'an earlier session played to the node',
+                  Lies(to_node=lambda records: iter(kept['to_node'])), over)
+            liar.target = usual
 
 
 def test_streams_that_are_altered(t):
@@ -470,7 +474,8 @@ def test_lies_to_a_forward_and_a_command(t):
                 liar.lies = lies
                 port = free_port()
                 forward = liar.stack.start('deceived-forward', [
-                    liar.stack.program('adit'), 'forward', liar.stack.NODE, f'{port}:{target.port}'],
+                    liar.stack.program('adit'), 'forward', '--lanes', '1', liar.stack.NODE,
+                    f'{port}:{target.port}'],
                     liar.env)
                 forward.wait_for(lambda: proc_facts.is_listening(port), 10, 'the forward listens')
                 noise = os.urandom(4 << 20)

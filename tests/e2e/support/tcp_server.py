@@ -10,6 +10,7 @@ class TcpServer:
 
     def __init__(self, serve):
         self.connections = 0
+        self._lock = threading.Lock()
         self._serve = serve
         self._listener = socket.create_server(('127.0.0.1', 0), backlog=1024)
         self.port = self._listener.getsockname()[1]
@@ -21,10 +22,12 @@ class TcpServer:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            self.connections += 1
             threading.Thread(target=self._run, args=(connection,), daemon=True).start()
 
     def _run(self, connection):
+        # Counted before anybody is answered: who has heard from this server is in the count.
+        with self._lock:
+            self.connections += 1
         with connection:
             try:
                 self._serve(connection)
