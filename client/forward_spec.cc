@@ -162,11 +162,4 @@ bool ParseForwardSpec(std::string_view text, ForwardSpec& out, std::string& erro
   return false;
 }
 
-std::string ToText(const ForwardSpec& spec) {
-  const std::string target = engine::FormatHostPort({spec.host, spec.port});
-  if (!spec.socket_path.empty()) return spec.socket_path + ":" + target;
-  const std::string bind = spec.bind.empty() ? "localhost" : spec.bind;
-  return engine::FormatHostPort({bind, spec.local_port}) + ":" + target;
-}
-
 }  // namespace client

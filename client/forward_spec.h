@@ -30,7 +30,4 @@ struct ForwardSpec {
 // what is wrong and what to write instead.
 [[nodiscard]] bool ParseForwardSpec(std::string_view text, ForwardSpec& out, std::string& error);
 
-// ToText returns the specification in its full form, which parses to the same again.
-std::string ToText(const ForwardSpec& spec);
-
 }  // namespace client

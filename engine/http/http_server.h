@@ -47,11 +47,8 @@ class HttpServerSession final : public RecordProtocol {
 
   // Yield lays the session down with the request in hand, which the caller answers in another
   // protocol, and returns the bytes that came behind it. What is left to do is to destroy it, after
-  // OnRequest has returned. Requires: awaiting_response().
+  // OnRequest has returned. Requires: as for Respond.
   std::string Yield();
-
-  // awaiting_response is true from OnRequest to Respond.
-  bool awaiting_response() const { return state_ == State::kHandling; }
 
   void Receive(BufferRef plaintext, Instant now) override;
   size_t GatherRecord(std::span<ByteView> slices, Instant now) override;

@@ -8,6 +8,7 @@
 
 #include "client/forward_spec.h"
 #include "engine/base/check.h"
+#include "tests/support/forward_spec_text.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);

@@ -7,6 +7,8 @@
 
 #include <string>
 
+#include "tests/support/forward_spec_text.h"
+
 namespace client {
 namespace {
 
