@@ -150,7 +150,9 @@ absl::Status Relay::State::StartLoops(int listener) {
   return absl::OkStatus();
 }
 
-// Place hands a socket to the loop that its client named, or to each in turn.
+// Place hands a socket to the loop that its client named, or to each in turn. One that cannot take
+// it, because it is stopping or has too much to do, leaves it to this one, which tells a client
+// that came for a session where to come again.
 void Relay::State::Place(Switchboard& first, Greeting greeting) {
   const uint32_t index =
       greeting.loop_index.value_or(next_loop++) % static_cast<uint32_t>(loops.size());
@@ -161,7 +163,7 @@ void Relay::State::Place(Switchboard& first, Greeting greeting) {
         [descriptor, bytes = std::string(engine::AsText(greeting.first_bytes.bytes()))](
             Switchboard& switchboard) { switchboard.AdoptCopy(descriptor, bytes); });
     if (posted) return;
-    greeting.socket = first.loop().Adopt(descriptor);  // That loop is stopping; so is this one.
+    greeting.socket = first.loop().Adopt(descriptor);
   }
   first.Adopt(greeting.socket, std::move(greeting.first_bytes));
 }

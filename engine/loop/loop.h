@@ -25,8 +25,8 @@
 //                   promised, and the simulator shuffles the rest.
 //  7. Threads.      A loop belongs to one thread. Only Wake() may be called from another.
 //
-// Backends: engine/uring (Linux), engine/epoll (Linux without io_uring), engine/kqueue (macOS,
-// BSD), engine/iocp (Windows), engine/sim (tests). engine/platform/create_loop.h picks one.
+// Backends: engine/uring (Linux), engine/epoll (Linux without io_uring), engine/sim (tests).
+// engine/platform/create_loop.h picks one.
 
 #pragma once
 
@@ -105,10 +105,10 @@ class Loop {
   //   kCanceled     What was taken from `from` and not yet accepted by `to` is lost: at most
   //                 kForwardHeldMax bytes. The owner closes both.
   //   another one   One of them failed; `at_sender` says which. That `to` broke is learned by
-  //   moving
-  //                 bytes, that `from` did, once it is read again; who wants to know at once runs
-  //                 another ForwardOp the other way, which is allowed. The kernel tells an
-  //                 error once: the other flow may then end with kEndOfStream.
+  //                 moving bytes, that `from` did, once it is read again. Who wants to know at
+  //                 once runs another ForwardOp the other way, which is allowed.
+  //                 The kernel tells an error once: the other flow may then end with
+  //                 kEndOfStream.
   // While it is in flight it has the receiving direction of `from` and the sending one of `to`.
   // A flow in which nothing moves holds neither memory nor a descriptor.
   virtual void Forward(ForwardOp& op, Socket from, Socket to) = 0;

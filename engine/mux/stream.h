@@ -1,11 +1,11 @@
 // One stream's two half-states, as PROTOCOL.md draws them, and the rules that the peer's frames
 // must keep in each.
 //
-//     receive half                                send half
-//     kWaiting --ACCEPT--> kOpen --FINISH--> kFinished
-//                                                 kWaiting --ACCEPT--> kOpen --Finish()-->
-//                                                 kFinished
-//     RESET, REJECT or the link's end leave from everywhere.
+//     receive half    kWaiting --ACCEPT--> kOpen --FINISH----> kFinished
+//
+//     send half       kWaiting --ACCEPT--> kOpen --Finish()--> kFinished
+//
+// RESET, REJECT or the link's end leave from everywhere.
 
 #pragma once
 

@@ -46,9 +46,9 @@ class Joiner {
 // Lane is one pair of connections of a sealed session, from the moment its tokens are made until
 // both connections are closed:
 //
-//     waiting --both claimed--> joining --both bare, or in TLS--> joined --> over
-//        | 10 s                    |                                | ended by the relay: within 1
-//        s;
+//     waiting --both claimed--> joining --both bare, or in TLS--> joined
+//        |                         |                                |
+//        | 10 s                    |                                | ended by the relay: 1 s
 //        +-------------------------+---------> over <---------------+ one side ended: 10 s
 class Lane final : private Joint::Events {
  public:
