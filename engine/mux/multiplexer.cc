@@ -18,8 +18,6 @@ constexpr size_t kLinkBytesPerStream = 32;
 // Credit that windows may not grow into, so that new streams start with a useful one.
 constexpr uint64_t kGrowthReserveFraction = 4;
 
-constexpr std::string_view kUnreadText = "the peer does not read the answers to its frames";
-
 OutputQueue::Options OutputOptions(const MultiplexerOptions& options) {
   return {.link_bytes_max = kLinkBytesBase + kLinkBytesPerStream * size_t{options.streams_max},
           .control_messages_max = kControlQueueMax,

@@ -10,8 +10,6 @@
 namespace engine {
 namespace {
 
-constexpr std::string_view kUnreadText = "the peer does not read the answers to its frames";
-
 struct Close {
   CloseCode code;
   std::string_view text;

@@ -20,6 +20,9 @@
 
 namespace engine {
 
+// Why a link ends whose control frames pile up.
+inline constexpr std::string_view kUnreadText = "the peer does not read the answers to its frames";
+
 // Invariants, checked by Verify:
 //   streams_ and all_ hold the same streams, at most streams_max;
 //   window_bytes_sum_ is the sum of their windows, at most window_bytes_sum_max;
