@@ -11,8 +11,8 @@
 #include <span>
 #include <vector>
 
-#include "client/slice_packer.h"
 #include "engine/buffer/buffer_pool.h"
+#include "engine/buffer/slice_packer.h"
 #include "engine/loop/loop.h"
 
 namespace client {
@@ -57,7 +57,7 @@ class OutputPump {
   const engine::Socket socket_;
   Events& events_;
   engine::SendOp send_op_;
-  SlicePacker packer_;
+  engine::SlicePacker packer_;
   // A ring that starts small and grows to what a slow reader once needed.
   std::vector<engine::BufferRef> waiting_;
   size_t first_ = 0;

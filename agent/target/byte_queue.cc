@@ -1,6 +1,5 @@
 #include "agent/target/byte_queue.h"
 
-#include <cstring>
 #include <utility>
 
 #include "engine/base/check.h"
@@ -10,24 +9,7 @@ namespace {
 
 constexpr size_t kSlotsAtStart = 16;
 
-// What is at least this part of a block is worth a block of its own: at most four times the bytes
-// that are queued are pinned.
-constexpr size_t kSmallPart = 4;
-
 }  // namespace
-
-engine::BufferRef PiecePacker::Pack(engine::BufferRef piece) {
-  if (piece.size() >= pool_.block_size() / kSmallPart) return piece;
-  if (block_.size() - filled_ < piece.size()) {
-    block_ = pool_.Take();
-    filled_ = 0;
-    if (block_.empty()) return piece;
-  }
-  std::memcpy(block_.bytes().data() + filled_, piece.bytes().data(), piece.size());
-  engine::BufferRef packed = block_.Share(filled_, piece.size());
-  filled_ += piece.size();
-  return packed;
-}
 
 ByteQueue::ByteQueue(engine::BufferPool& pool) : packer_(pool), ring_(kSlotsAtStart) {}
 
@@ -44,7 +26,7 @@ void ByteQueue::Push(engine::BufferRef bytes) {
   if (count_ > 0) {
     bytes = packer_.Pack(std::move(bytes));
   } else {
-    packer_.Drop();
+    packer_.Release();
   }
   if (count_ == ring_.size()) Grow();
   At(count_++) = std::move(bytes);
@@ -78,7 +60,7 @@ void ByteQueue::Pop(size_t size) {
     first_ = (first_ + 1) % ring_.size();
     --count_;
   }
-  if (count_ == 0) packer_.Drop();
+  if (count_ == 0) packer_.Release();
 }
 
 }  // namespace agent

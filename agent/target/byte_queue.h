@@ -6,30 +6,9 @@
 
 #include "engine/base/bytes.h"
 #include "engine/buffer/buffer_pool.h"
+#include "engine/buffer/slice_packer.h"
 
 namespace agent {
-
-// PiecePacker copies small pieces one after another into a block of their own, so that a program
-// that speaks one byte at a time cannot pin a block with each of them.
-class PiecePacker {
- public:
-  explicit PiecePacker(engine::BufferPool& pool) : pool_(pool) {}
-
-  // Pack returns the same bytes: a reference to a copy if the piece is small, else, or when the
-  // pool has run dry, the piece itself.
-  engine::BufferRef Pack(engine::BufferRef piece);
-
-  // Drop lets go of the block that was being filled. What was packed stays as long as it is used.
-  void Drop() {
-    block_ = {};
-    filled_ = 0;
-  }
-
- private:
-  engine::BufferPool& pool_;
-  engine::BufferRef block_;
-  size_t filled_ = 0;
-};
 
 // ByteQueue holds bytes in order, by reference. It has no maximum of its own: a stream's window
 // bounds what its owner pushes. In a steady state it does not allocate.
@@ -55,7 +34,7 @@ class ByteQueue {
   const engine::BufferRef& At(size_t index) const { return ring_[(first_ + index) % ring_.size()]; }
   void Grow();
 
-  PiecePacker packer_;
+  engine::SlicePacker packer_;
   std::vector<engine::BufferRef> ring_;
   size_t first_ = 0;
   size_t count_ = 0;

@@ -96,7 +96,7 @@ void DescriptorPump::OnReceived(engine::Received outcome) {
   if (stream_.has_output()) {
     outcome.data = packer_.Pack(std::move(outcome.data));
   } else {
-    packer_.Drop();
+    packer_.Release();
   }
   held_.Push(std::move(outcome.data));
   if (outcome.more) return;
@@ -171,7 +171,7 @@ void DescriptorPump::Close(engine::CloseMode mode) {
   reading_ = false;
   writing_ = false;
   held_.Clear();
-  packer_.Drop();
+  packer_.Release();
   loop_.Cancel(receive_op_);
   loop_.Cancel(send_op_);
   loop_.Cancel(retry_op_);

@@ -14,6 +14,7 @@
 #include "agent/target/byte_queue.h"
 #include "agent/target/stream_handle.h"
 #include "engine/buffer/recycled_ring.h"
+#include "engine/buffer/slice_packer.h"
 #include "engine/loop/loop.h"
 #include "engine/mux/multiplexer.h"
 
@@ -90,7 +91,7 @@ class DescriptorPump {
   engine::CloseOp close_op_;
   engine::CloseMode close_mode_ = engine::CloseMode::kOrderly;
 
-  PiecePacker packer_;  // For what is read.
+  engine::SlicePacker packer_;  // For what is read.
   // Read, and not yet taken by the stream.
   engine::RecycledRing<engine::BufferRef, engine::kReceiveBlocksMax> held_;
   ByteQueue queue_;  // To be written.

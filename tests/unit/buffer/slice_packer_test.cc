@@ -1,7 +1,7 @@
 // Goal: small slices share a block, large ones stay where they are, and no byte changes. Method: a
 // pool of a few blocks whose free count tells who holds what.
 
-#include "client/slice_packer.h"
+#include "engine/buffer/slice_packer.h"
 
 #include <gtest/gtest.h>
 
@@ -12,11 +12,8 @@
 
 #include "engine/base/bytes.h"
 
-namespace client {
+namespace engine {
 namespace {
-
-using engine::BufferPool;
-using engine::BufferRef;
 
 BufferRef Received(BufferPool& pool, const std::string& text) {
   BufferRef block = pool.Take();
@@ -31,7 +28,7 @@ TEST(SlicePackerTest, SmallSlicesShareABlock) {
   for (int i = 0; i < 100; ++i) held.push_back(packer.Pack(Received(pool, std::to_string(i))));
   EXPECT_EQ(pool.free_count(), 15);
   for (int i = 0; i < 100; ++i) {
-    EXPECT_EQ(engine::AsText(held[static_cast<size_t>(i)].bytes()), std::to_string(i));
+    EXPECT_EQ(AsText(held[static_cast<size_t>(i)].bytes()), std::to_string(i));
   }
   packer.Release();
   held.clear();
@@ -41,7 +38,7 @@ TEST(SlicePackerTest, SmallSlicesShareABlock) {
 TEST(SlicePackerTest, ALargeSliceStaysWhileBlocksArePlenty) {
   BufferPool pool(16, 16 * 1024);
   SlicePacker packer(pool);
-  BufferRef large = Received(pool, std::string(SlicePacker::kSmallSizeMax + 1, 'x'));
+  BufferRef large = Received(pool, std::string(16 * 1024 / SlicePacker::kSmallPart, 'x'));
   const std::byte* where = large.bytes().data();
   EXPECT_EQ(packer.Pack(std::move(large)).bytes().data(), where);
 }
@@ -54,7 +51,17 @@ TEST(SlicePackerTest, WhenBlocksRunShortEverythingIsPacked) {
   BufferRef first = packer.Pack(Received(pool, std::string(5000, 'a')));
   BufferRef second = packer.Pack(Received(pool, std::string(5000, 'b')));
   EXPECT_EQ(pool.free_count(), 1) << "both share one block";
-  EXPECT_EQ(engine::AsText(second.bytes()), std::string(5000, 'b'));
+  EXPECT_EQ(AsText(second.bytes()), std::string(5000, 'b'));
+}
+
+TEST(SlicePackerTest, WhatNeedsABlockOfItsOwnAnywayIsNotCopied) {
+  BufferPool pool(8, 16 * 1024);
+  SlicePacker packer(pool);
+  std::vector<BufferRef> others;
+  while (pool.free_count() > 1) others.push_back(pool.Take());
+  BufferRef large = Received(pool, std::string(9000, 'x'));
+  const std::byte* where = large.bytes().data();
+  EXPECT_EQ(packer.Pack(std::move(large)).bytes().data(), where);
 }
 
 TEST(SlicePackerTest, WithoutAFreeBlockTheSliceItselfIsReturned) {
@@ -72,7 +79,7 @@ TEST(SlicePackerTest, TheNewestSliceGrowsInPlace) {
   BufferRef last = packer.Pack(Received(pool, "one "));
   EXPECT_TRUE(packer.AppendTo(last, Received(pool, "two ")));
   EXPECT_TRUE(packer.AppendTo(last, Received(pool, "three")));
-  EXPECT_EQ(engine::AsText(last.bytes()), "one two three");
+  EXPECT_EQ(AsText(last.bytes()), "one two three");
   BufferRef newer = packer.Pack(Received(pool, "newer"));
   EXPECT_FALSE(packer.AppendTo(last, Received(pool, "x"))) << "it is no longer the newest";
   BufferRef foreign = Received(pool, "foreign");
@@ -80,4 +87,4 @@ TEST(SlicePackerTest, TheNewestSliceGrowsInPlace) {
 }
 
 }  // namespace
-}  // namespace client
+}  // namespace engine

@@ -1,14 +1,13 @@
-#include "client/slice_packer.h"
+#include "engine/buffer/slice_packer.h"
 
 #include <cstring>
 #include <utility>
 
-namespace client {
-
-using engine::BufferRef;
+namespace engine {
 
 bool SlicePacker::WorthPacking(size_t size) const {
-  return size <= kSmallSizeMax || pool_.free_count() < pool_.block_count() / 4;
+  if (size < pool_.block_size() / kSmallPart) return true;
+  return size <= pool_.block_size() / 2 && pool_.free_count() < pool_.block_count() / 4;
 }
 
 BufferRef SlicePacker::Pack(BufferRef slice) {
@@ -41,4 +40,4 @@ void SlicePacker::Release() {
   fill_ = 0;
 }
 
-}  // namespace client
+}  // namespace engine
