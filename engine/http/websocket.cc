@@ -118,12 +118,15 @@ void WebSocket::TakeClose(std::string_view reason) {
   End({.code = code, .text = std::string(reason), .is_peers = true});
 }
 
-bool WebSocket::Send(WebSocketKind kind, ByteView bytes) {
+bool WebSocket::HasRoom(size_t size) {
   if (state_ != State::kOpen) return false;
-  if (waiting() + kWebSocketFrameHeaderMax + bytes.size() > options_.output_size_max) {
-    wants_room_ = true;
-    return false;
-  }
+  if (waiting() + kWebSocketFrameHeaderMax + size <= options_.output_size_max) return true;
+  wants_room_ = true;
+  return false;
+}
+
+bool WebSocket::Send(WebSocketKind kind, ByteView bytes) {
+  if (!HasRoom(bytes.size())) return false;
   // What was sent is dropped when it is most of the buffer, so that moving costs each byte once.
   if (output_gathered_ == 0 && output_sent_ > waiting()) {
     output_.erase(0, std::exchange(output_sent_, 0));

@@ -57,7 +57,7 @@ class WebSocket final : public RecordProtocol {
     virtual void OnOpen() {}
     // `bytes` stay until the call returns. Text is UTF-8.
     virtual void OnMessage(WebSocketKind kind, ByteView bytes) = 0;
-    // After Send returned false: at most half of output_size_max waits now.
+    // After HasRoom or Send returned false: at most half of output_size_max waits now.
     virtual void OnRoom() {}
     // The last call, once.
     virtual void OnClosed(const WebSocketEnd& end) = 0;
@@ -81,9 +81,12 @@ class WebSocket final : public RecordProtocol {
   bool open() const { return state_ == State::kOpen; }
   void set_message_size_max(size_t size) { receiver_.set_message_size_max(size); }
 
-  // Send queues one message. False, and nothing is queued: it is not open, or the message does not
-  // fit into output_size_max beside what waits; OnRoom follows in the second case. A message that
-  // is larger than that alone never fits.
+  // HasRoom says whether Send takes a message of that size now. False: it is not open, or the
+  // message does not fit into output_size_max beside what waits; OnRoom follows in the second case.
+  // A message that is larger than that alone never fits.
+  bool HasRoom(size_t size);
+
+  // Send queues one message, or returns false as HasRoom does, and nothing is queued.
   bool Send(WebSocketKind kind, ByteView bytes);
 
   // Close says the last word after everything that is queued, and waits kCloseMax for the peer's.
