@@ -1,18 +1,11 @@
 #include "agent/target/descriptor_pump.h"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "engine/base/check.h"
 
 namespace agent {
-namespace {
-
-// The pool is shared: when it has run dry, others give blocks back within milliseconds.
-constexpr engine::Duration kNoBuffersPause = std::chrono::milliseconds(5);
-
-}  // namespace
 
 DescriptorPump::DescriptorPump(engine::Loop& loop, StreamHandle& stream, engine::Channel channel,
                                Events& events)

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <string_view>
 
@@ -36,6 +37,9 @@ class DescriptorPump {
    protected:
     ~Events() = default;
   };
+
+  // The pool is shared: when it has run dry, others give blocks back within milliseconds.
+  static constexpr engine::Duration kNoBuffersPause = std::chrono::milliseconds(2);
 
   // `stream` and `events` outlive the pump. What is read goes to `channel`.
   DescriptorPump(engine::Loop& loop, StreamHandle& stream, engine::Channel channel, Events& events);

@@ -11,8 +11,6 @@
 namespace agent {
 namespace {
 
-constexpr engine::Duration kNoBuffersPause = std::chrono::milliseconds(5);
-
 // A terminal whose shell is gone hangs up by itself. When something keeps it open all the same, it
 // is read until it was silent for this long.
 constexpr engine::Duration kTerminalSilence = std::chrono::milliseconds(200);
@@ -77,7 +75,7 @@ void ProcessTarget::ReceiveStatus() {
 
 void ProcessTarget::OnStatus(engine::Received outcome) {
   if (!tearing_down_ && outcome.error == engine::IoError::kNoBuffers) {
-    return loop_.StartTimer(timer_op_, loop_.Now() + kNoBuffersPause);
+    return loop_.StartTimer(timer_op_, loop_.Now() + DescriptorPump::kNoBuffersPause);
   }
   loop_.Close(status_close_op_, status_);
   if (tearing_down_) return;

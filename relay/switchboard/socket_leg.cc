@@ -39,7 +39,7 @@ void SocketLeg::OnReceived(engine::Received outcome) {
     case IoError::kNone:
       return events_->OnBytes(*this, std::move(outcome.data));
     case IoError::kNoBuffers:
-      return loop_.StartTimer(retry_op_, loop_.Now() + kNoBuffersPause);
+      return loop_.StartTimer(retry_op_, loop_.Now() + engine::SecureConnection::kNoBuffersPause);
     case IoError::kEndOfStream:
       ended_ = true;
       events_->OnFinished(*this);

@@ -14,9 +14,6 @@ namespace relay {
 // ended.
 class SocketLeg final : public Leg {
  public:
-  // How long to wait for blocks when the pool has run dry.
-  static constexpr engine::Duration kNoBuffersPause = std::chrono::milliseconds(2);
-
   SocketLeg(engine::Loop& loop, engine::DetachedSocket detached);
   ~SocketLeg() override;  // Requires: OnGone was called.
 
