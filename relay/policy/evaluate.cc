@@ -106,7 +106,7 @@ std::string Explain(const Decision& decision, const Request& request) {
   const std::string_view layer = NameOf(decision.layer);
   const std::string_view article = decision.layer == Layer::kIdentity ? "an " : "a ";
   if (decision.statement.empty()) {
-    return Concat({"because no ", layer, " allows the ", request.action(), " action"});
+    return Concat({"because no ", layer, " allows the ", request.asked_action(), " action"});
   }
   const std::string& sid = decision.statement.statement().sid;
   return Concat({decision.allowed() ? "allowed by " : "with an explicit deny in ", article, layer,

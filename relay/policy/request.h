@@ -35,21 +35,22 @@ class Request {
   // Requires: it has at most kActionSizeMax bytes.
   Request(std::string_view action, std::string_view resource, const RequestContext& context,
           RequestPrincipal principal = {})
-      : action_size_(action.size()), resource_(resource), context_(context), principal_(principal) {
+      : asked_action_(action), resource_(resource), context_(context), principal_(principal) {
     CHECK(action.size() <= kActionSizeMax);
     std::transform(action.begin(), action.end(), action_.begin(),
                    [](char c) { return LowerCase(c); });
   }
 
-  // The action in lower case.
-  std::string_view action() const { return std::string_view(action_.data(), action_size_); }
+  // The action in lower case, and as it was asked for.
+  std::string_view action() const { return std::string_view(action_.data(), asked_action_.size()); }
+  std::string_view asked_action() const { return asked_action_; }
   std::string_view resource() const { return resource_; }
   const RequestContext& context() const { return context_; }
   const RequestPrincipal& principal() const { return principal_; }
 
  private:
   std::array<char, kActionSizeMax> action_;
-  size_t action_size_;
+  std::string_view asked_action_;
   std::string_view resource_;
   const RequestContext& context_;
   RequestPrincipal principal_;

@@ -71,9 +71,9 @@ constexpr Verdict kYes = Verdict::kAllowed;
 constexpr Verdict kNo = Verdict::kImplicitDeny;
 
 TEST_F(EvaluateTest, NothingAllowsNothing) {
-  EXPECT_EQ(Text({}), "because no identity-based policy allows the ssm:startsession action");
+  EXPECT_EQ(Text({}), "because no identity-based policy allows the ssm:StartSession action");
   EXPECT_EQ(Text({.identity = other_.get()}),
-            "because no identity-based policy allows the ssm:startsession action");
+            "because no identity-based policy allows the ssm:StartSession action");
 }
 
 TEST_F(EvaluateTest, AnIdentityPolicyAllows) {
@@ -99,9 +99,9 @@ TEST_F(EvaluateTest, BoundaryAndSessionLimitWhatIdentityAllows) {
   EXPECT_EQ(Decide({.identity = allow_.get(), .boundary = allow_.get(), .session = allow_.get()}),
             kYes);
   EXPECT_EQ(Text({.identity = allow_.get(), .boundary = other_.get()}),
-            "because no permissions boundary allows the ssm:startsession action");
+            "because no permissions boundary allows the ssm:StartSession action");
   EXPECT_EQ(Text({.identity = allow_.get(), .boundary = allow_.get(), .session = other_.get()}),
-            "because no session policy allows the ssm:startsession action");
+            "because no session policy allows the ssm:StartSession action");
   EXPECT_EQ(Decide({.identity = other_.get(), .boundary = allow_.get(), .session = allow_.get()}),
             kNo)
       << "neither of them gives anything";
@@ -156,7 +156,7 @@ TEST_F(EvaluateTest, ATrustPolicyMustAllow) {
   const auto trust = MakeSet("trust", other, DocumentKind::kTrust);
   const Request request("sts:AssumeRole", "arn:aws:iam::123456789012:role/Ops", context_, kAlice);
   EXPECT_EQ(Explain(Evaluate({.identity = sts_.get(), .trust = trust.get()}, request), request),
-            "because no role trust policy allows the sts:assumerole action");
+            "because no role trust policy allows the sts:AssumeRole action");
 }
 
 TEST_F(EvaluateTest, ATrustPolicysConditionsAreAsked) {
