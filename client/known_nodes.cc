@@ -186,6 +186,18 @@ absl::StatusOr<KnownNodes::Meeting> KnownNodes::Meet(const Node& node,
   return meeting;
 }
 
+absl::StatusOr<bool> KnownNodes::Knows(const Node& node) const {
+  const absl::StatusOr<std::string> file = ReadFile();
+  if (!file.ok()) return file.status();
+  const absl::StatusOr<std::vector<Line>> lines = Parse(*file, path_);
+  if (!lines.ok()) return lines.status();
+  const std::string name(Trim(Printable(node.name)));
+  const bool by_name = !node.named_by_id && !name.empty();
+  return std::ranges::any_of(*lines, [&](const Line& line) {
+    return line.entry && (line.entry->node_id == node.id || (by_name && line.entry->name == name));
+  });
+}
+
 absl::StatusOr<std::vector<KnownNodes::Entry>> KnownNodes::Forget(std::string_view id_or_name) {
   std::vector<Entry> forgotten;
   absl::StatusOr<std::string> file = ReadFile();

@@ -66,6 +66,10 @@ class KnownNodes {
   // error: the file cannot be read, or the node's id is none.
   absl::StatusOr<Meeting> Meet(const Node& node, std::string_view fingerprint);
 
+  // Knows says whether the node was met before, under its id or under the name that the user typed:
+  // the relay says which id a name stands for. An error: the file cannot be read.
+  absl::StatusOr<bool> Knows(const Node& node) const;
+
   // Forget removes the lines of the node with this id, or of all that had this name, and returns
   // them; none: nothing was known.
   absl::StatusOr<std::vector<Entry>> Forget(std::string_view id_or_name);

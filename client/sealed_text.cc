@@ -89,6 +89,14 @@ std::string NotSealedText(std::string_view node, std::string_view why) {
          name + "; or leave out --sealed, and let the relay be able to read what passes";
 }
 
+std::string NoLongerSealedText(std::string_view node, std::string_view why) {
+  const std::string name = Printable(node);
+  return "no sealed session on " + name + Because(why) +
+         "\nearlier sessions on it were sealed, so a relay that wants to read this one would say "
+         "the same\nif you know the reason, --inspected goes on, and the relay can read what "
+         "passes";
+}
+
 std::string CutText(std::string_view node, std::string_view reason) {
   return "the session on " + Printable(node) + " was ended: " + Printable(reason);
 }

@@ -32,6 +32,9 @@ std::string WrappedText(const engine::HostPort& relay);
 std::string UnsealedText(std::string_view node, std::string_view why);
 std::string NotSealedText(std::string_view node, std::string_view why);
 
+// NoLongerSealedText is the error for a node that was met sealed before.
+std::string NoLongerSealedText(std::string_view node, std::string_view why);
+
 // CutText adds to what we saw of a link's end why the relay ended the session.
 std::string CutText(std::string_view node, std::string_view reason);
 

@@ -36,9 +36,15 @@ absl::StatusOr<SecuredSession> SessionStart::RunSealed(const KnownNodes::Node& n
   // A relay that does not know the wish has started an inspected session.
   const std::string why =
       session.ok() ? "the relay is older than this adit" : TextOf(session.status());
-  if (choice == CarriageChoice::kSealed) {
+  // A node that was reached sealed once is not given up to a relay that says it cannot be.
+  const absl::StatusOr<bool> known = known_nodes_.Knows(node);
+  if (choice == CarriageChoice::kSealed || !known.ok() || *known) {
     if (session.ok()) api_.TerminateSession(session->id).IgnoreError();
-    return absl::UnimplementedError(NotSealedText(label, why));
+    if (choice == CarriageChoice::kSealed) {
+      return absl::UnimplementedError(NotSealedText(label, why));
+    }
+    if (!known.ok()) return known.status();
+    return absl::FailedPreconditionError(NoLongerSealedText(label, why));
   }
   tell_(UnsealedText(label, why));
   if (!session.ok()) return Run(node, std::move(wish), CarriageChoice::kInspected);

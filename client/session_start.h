@@ -4,7 +4,8 @@
 //     our key --> StartSession --> ProveSealed --> KnownNodes --> a TLS context for exactly that
 //     key
 //                      |
-//                      +-- cannot be sealed --> inspected with a notice, or an error
+//                      +-- cannot be sealed --> inspected with a notice; an error for a node that
+//                                               was met sealed before, or where the user insists
 
 #pragma once
 

@@ -237,6 +237,32 @@ TEST_F(SessionStartTest, AnOlderRelaysInspectedSessionIsUsedWithANoticeOrEnded) 
   EXPECT_EQ(calls_, (std::vector<std::string>{"StartSession", "TerminateSession"}));
 }
 
+TEST_F(SessionStartTest, ANodeThatWasMetSealedIsNotGivenUp) {
+  ASSERT_TRUE(Start(CarriageChoice::kSealedIfPossible).ok());
+  const auto refused = [&](const char* how) {
+    SCOPED_TRACE(how);
+    told_.clear();
+    calls_.clear();
+    const auto session = Start(CarriageChoice::kSealedIfPossible);
+    ASSERT_FALSE(session.ok());
+    EXPECT_NE(TextOf(session.status()).find("--inspected goes on"), std::string::npos)
+        << TextOf(session.status());
+    EXPECT_TRUE(told_.empty());
+  };
+  lie_ = [](Json& answer, const Json&) {
+    answer = {{"__type", "SealedNotSupported"}, {"message", "The agent is too old."}};
+  };
+  refused("the relay says that it cannot be");
+  EXPECT_EQ(calls_, std::vector<std::string>{"StartSession"});
+  lie_ = [](Json& answer, const Json&) {
+    answer = {{"SessionId", "s"}, {"TokenValue", "t"}, {"Adit", {{"Loop", 2}}}};
+  };
+  refused("the relay starts an inspected one");
+  EXPECT_EQ(calls_, (std::vector<std::string>{"StartSession", "TerminateSession"}));
+  node_.id = "mi-0fedcba9876543210";
+  refused("the name is said to be another node's");
+}
+
 TEST_F(SessionStartTest, AnInspectedSessionAsksForNothingAndMeetsNobody) {
   lie_ = [](Json& answer, const Json&) {
     answer = {{"SessionId", "s"}, {"TokenValue", "t"}, {"Adit", {{"Loop", 2}}}};
