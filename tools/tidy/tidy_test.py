@@ -147,6 +147,10 @@ class TidyTest(unittest.TestCase):
         self.write('relay/README.md', 'line\n' * 31)
         self.assert_found('readme', 'relay/README.md', 31, 'longer than 30')
 
+    def test_what_a_tool_wrote_into_a_readme_is_not_counted(self):
+        self.write('relay/README.md', 'line\n<!-- x: begin -->\n' + 'row\n' * 50 + '<!-- x: end -->\n')
+        self.assertEqual(self.found('readme'), [])
+
     def test_banned_words_are_found(self):
         for line, rule in (
                 ('auto t = std::chrono::steady_clock::now();', 'real clock'),
