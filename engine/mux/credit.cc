@@ -22,6 +22,22 @@ CreditError SendWindow::Update(Credit credit) {
   return CreditError::kNone;
 }
 
+std::string_view CreditErrorText(CreditError error) {
+  switch (error) {
+    case CreditError::kNone:
+      return "no error";
+    case CreditError::kReceivedBeyondSent:
+      return "credit for bytes that were never sent";
+    case CreditError::kReceivedWentBack:
+      return "credit whose received offset went back";
+    case CreditError::kLimitWentBack:
+      return "credit whose limit went back";
+    case CreditError::kLimitBelowReceived:
+      return "credit whose limit is below its received offset";
+  }
+  CHECK(false);
+}
+
 ReceiveWindow::ReceiveWindow(uint64_t window, uint64_t offset)
     : window_(window), received_(offset), consumed_(offset), limit_(0) {
   limit_ = TargetLimit();

@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "engine/base/time.h"
 
@@ -33,6 +34,9 @@ enum class CreditError : uint8_t {
   kLimitWentBack,  // A promise is kept.
   kLimitBelowReceived,
 };
+
+// CreditErrorText returns which rule a CREDIT frame broke.
+std::string_view CreditErrorText(CreditError error);
 
 // SendWindow is the sender's side.
 //

@@ -172,7 +172,6 @@ class OutputQueue {
   void Drop(StreamOutput& stream);
 
   bool HasOutput() const;
-  size_t link_control_count() const { return link_.control_count(); }
   size_t link_bytes() const { return link_.size(); }
   uint64_t data_bytes() const { return data_bytes_; }  // Payload of data gathered so far.
 

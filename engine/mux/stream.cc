@@ -35,20 +35,4 @@ PeerError Stream::ReceiveFinish(uint64_t offset) {
   return {};
 }
 
-std::string_view CreditErrorText(CreditError error) {
-  switch (error) {
-    case CreditError::kNone:
-      return "no error";
-    case CreditError::kReceivedBeyondSent:
-      return "credit for bytes that were never sent";
-    case CreditError::kReceivedWentBack:
-      return "credit whose received offset went back";
-    case CreditError::kLimitWentBack:
-      return "credit whose limit went back";
-    case CreditError::kLimitBelowReceived:
-      return "credit whose limit is below its received offset";
-  }
-  return "unknown credit error";
-}
-
 }  // namespace engine

@@ -56,7 +56,4 @@ class Stream final : public StreamOutput {
   ListLinks<Stream> all_links;
 };
 
-// CreditErrorText returns which rule a CREDIT frame broke.
-std::string_view CreditErrorText(CreditError error);
-
 }  // namespace engine

@@ -79,7 +79,7 @@ void AgentRole::OnControl(const engine::ControlMessage& message) {
   const bool is_of_session = std::holds_alternative<engine::SessionAnswer>(message) ||
                              std::holds_alternative<engine::SessionOver>(message);
   if (is_of_session) return PassOn(message);
-  // Not known here; perhaps of a newer agent.
+  // The others are the relay's own to send, and change nothing here.
 }
 
 void AgentRole::Renew(const engine::RenewCertificate& renew) {

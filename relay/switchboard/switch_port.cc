@@ -34,18 +34,8 @@ PeerError ToPeerError(Flow::Verdict verdict) {
 }
 
 PeerError ToPeerError(engine::CreditError error) {
-  switch (error) {
-    case engine::CreditError::kNone:
-      return {};
-    case engine::CreditError::kReceivedBeyondSent:
-      return PeerError::Protocol("credit for bytes that were never sent");
-    case engine::CreditError::kReceivedWentBack:
-    case engine::CreditError::kLimitWentBack:
-      return PeerError::Protocol("credit that takes back an earlier one");
-    case engine::CreditError::kLimitBelowReceived:
-      return PeerError::Protocol("credit with a limit below what was received");
-  }
-  CHECK(false);
+  if (error == engine::CreditError::kNone) return {};
+  return PeerError::Protocol(engine::CreditErrorText(error));
 }
 
 // ReadClose splits the payload of a reject, reset or goaway.
