@@ -43,18 +43,19 @@ TEST_P(KernelLoopForward, IdleFlowsHoldNoPipe) {
   const size_t before = OpenDescriptors();
   std::vector<std::unique_ptr<Join>> joins;
   constexpr size_t kJoins = 20;
+  const std::string bytes = Pattern(100'000);
   for (size_t i = 0; i < kJoins; ++i) {
     joins.push_back(MakeJoin());
     Join& join = *joins.back();
     Start(join);
     Read(join.at_right, join.right);
     Read(join.at_left, join.left);
-    Send(join.from_left, join.left, Pattern(100'000));
+    Send(join.from_left, join.left, bytes);
     Send(join.from_right, join.right, "answer");
   }
   for (auto& join : joins) {
     ASSERT_TRUE(RunUntil([&] {
-      return join->at_right.size == 100'000 && join->at_left.size == 6 &&
+      return join->at_right.size == bytes.size() && join->at_left.size == 6 &&
              join->from_left.finals == 1 && join->from_right.finals == 1;
     }));
   }

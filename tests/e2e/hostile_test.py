@@ -17,7 +17,7 @@ import time
 from support import certificates, frames
 from support.api import tls_connect
 from support.frames import Link, client_link, frame
-from support.processes import Failure, check, check_equal
+from support.processes import Failure, check, check_equal, wait_until
 from support.tcp_server import TcpServer
 from support.undisturbed import undisturbed
 
@@ -410,6 +410,36 @@ def test_a_token_is_for_its_session(t):
     with Link(stack.port, loop=made[0]['Adit']['Loop']) as link:
         link.hello(role='client', session_id=made[0]['SessionId'], session_token=made[1]['TokenValue'])
         _expect_goaway(link, frames.BAD_TOKEN, "another session's token")
+
+
+# LinkBudget::kHeldMax, and what the objects of 640 streams take.
+_LINK_HELD_MAX = (96 << 20) + (16 << 20)
+
+
+def test_a_client_that_does_not_read(t):
+    """As many streams as a link may have, all pouring, and a client that reads none of it: bounded"""
+    def pours(connection):
+        while True:
+            connection.sendall(b'x' * 65536)
+
+    # The blocks of the pool that were used once stay in memory.
+    with TcpServer(pours) as target, \
+            undisturbed(t, peak_max=_LINK_HELD_MAX, growth_max=_LINK_HELD_MAX) as stack:
+        with client_link(stack, 'AWS-StartPortForwardingSession', {'portNumber': [str(target.port)]}) as link:
+            request = json.dumps({'type': 'tcp', 'host': 'localhost', 'port': target.port}).encode()
+            everything = b'\xff' * 8
+            for stream in range(1, 2 * 700, 2):
+                link.send(frame(frames.OPEN, stream, everything + request))
+                if stream % 100 == 1:
+                    time.sleep(0.05)  # The node looks up so many names at once.
+            wait_until(lambda: target.connections >= 640, 20, 'the streams are open')
+            time.sleep(2)  # All that the relay takes is there now.
+            got = link.wait_for(frames.REJECT, frames.GOAWAY)
+            check(got and frames.code_of(got)[0] == frames.TOO_MANY, f'the last streams got {got}')
+            check(target.connections <= 640, f'{target.connections} streams were opened')
+
+
+test_a_client_that_does_not_read.limit = 90
 
 
 def test_flood_of_opens(t):
