@@ -551,3 +551,4 @@ def test_a_relay_that_falls_silent(t):
 
 
 test_a_relay_that_falls_silent.limit = 60
+test_a_relay_that_falls_silent.waits = True

@@ -113,6 +113,7 @@ def test_slow_and_half_hellos(t):
 
 
 test_slow_and_half_hellos.limit = 90
+test_slow_and_half_hellos.waits = True
 
 
 def _client_hello():
@@ -224,6 +225,7 @@ def test_slow_http(t):
 
 
 test_slow_http.limit = 90
+test_slow_http.waits = True
 
 
 def test_activations_that_are_over(t):

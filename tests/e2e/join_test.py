@@ -241,6 +241,7 @@ def test_joins_of_which_half_never_complete(t):
 
 
 test_joins_of_which_half_never_complete.limit = 60
+test_joins_of_which_half_never_complete.waits = True
 
 
 def test_lanes_are_bounded(t):

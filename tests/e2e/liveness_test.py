@@ -33,6 +33,7 @@ def _says_lost(process, mark):
 
 
 test_frozen_relay_is_noticed.limit = 80
+test_frozen_relay_is_noticed.waits = True
 
 
 def test_frozen_agent_is_noticed(t):
@@ -51,6 +52,7 @@ def test_frozen_agent_is_noticed(t):
 
 
 test_frozen_agent_is_noticed.limit = 80
+test_frozen_agent_is_noticed.waits = True
 
 
 def test_relay_restart(t):
@@ -93,6 +95,7 @@ def test_relay_stops_in_good_order(t):
 
 
 test_relay_stops_in_good_order.limit = 60
+test_relay_stops_in_good_order.waits = True
 
 
 def test_short_command_survives_a_drain(t):
@@ -115,6 +118,9 @@ def test_agent_stops_in_good_order(t):
     check_equal(stack.agent.wait(15), 0, 'status of the agent')
     check_equal(process.wait(10), 255, 'status of the client')
     wait_until(lambda: not stack.is_connected(), 5, 'the node is listed as not connected')
+
+
+test_agent_stops_in_good_order.waits = True
 
 
 def test_agent_waits_for_a_relay(t):
