@@ -58,12 +58,12 @@ def test_a_client_that_breaks_a_rule(t):
     protocol, flow = frames.PROTOCOL_ERROR, frames.FLOW_CONTROL
     with undisturbed(t) as stack:
         for name, data, code, why in (
-                ('received goes back', _credit(10, 1 << 20) + _credit(4, 1 << 20), protocol, 'takes back'),
-                ('the limit goes back', _credit(10, 1 << 21) + _credit(10, 1 << 20), protocol, 'takes back'),
+                ('received goes back', _credit(10, 1 << 20) + _credit(4, 1 << 20), protocol, 'went back'),
+                ('the limit goes back', _credit(10, 1 << 21) + _credit(10, 1 << 20), protocol, 'went back'),
                 ('received that was never sent', _credit(11, 1 << 21), protocol, 'never sent'),
                 ('received beyond 2^63', _credit(1 << 63, _MOST), protocol, 'never sent'),
                 ('received beyond 2^64', _credit(_MOST, _MOST), protocol, 'never sent'),
-                ('a limit that falls to nothing', _credit(10, 0), protocol, 'takes back|below'),
+                ('a limit that falls to nothing', _credit(10, 0), protocol, 'went back|below'),
                 ('a finish behind the data', _finish(11), protocol, 'another offset'),
                 ('a finish before its data', _finish(9), protocol, 'another offset'),
                 ('a finish at 2^64', _finish(_MOST), protocol, 'another offset'),
@@ -166,7 +166,7 @@ def test_a_node_that_breaks_a_rule(t):
                 ('a reject behind its accept', accept + frame(frames.REJECT, 2, b'\0\0'), 'reject'),
                 ('credit that was never sent', accept + frame(frames.CREDIT, 2, _u64(1, 1 << 21)),
                  'never sent'),
-                ('a limit that goes back', accept + frame(frames.CREDIT, 2, _u64(0, 1)), 'takes back'),
+                ('a limit that goes back', accept + frame(frames.CREDIT, 2, _u64(0, 1)), 'went back'),
                 ('a finish at another offset', accept + frame(frames.FINISH, 2, _u64(1)), 'another offset'),
                 ('data beyond the limit', accept + frame(frames.DATA, 2, bytes(16000)) * 200, 'limit'),
                 ('an open of its own', _open(4), 'only the relay'),
