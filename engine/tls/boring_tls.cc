@@ -267,16 +267,6 @@ Outcome BoringTls::Fail(TlsError error, std::string text) {
 }
 
 // Room says whether the output can take `size` bytes now.
-Outcome BoringTls::Room(size_t size) const {
-  switch (output_.HasRoom(size)) {
-    case TlsOutput::Room::kOk:
-      return Outcome::kOk;
-    case TlsOutput::Room::kNoBuffers:
-      return Outcome::kNoBuffers;
-    case TlsOutput::Room::kFull:
-      return Outcome::kOutputFull;
-  }
-  CHECK(false);
-}
+Outcome BoringTls::Room(size_t size) const { return OutcomeOf(output_.HasRoom(size)); }
 
 }  // namespace engine

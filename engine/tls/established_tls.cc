@@ -15,18 +15,6 @@ using Outcome = TlsChannel::Outcome;
 constexpr std::byte kWarning{1};
 constexpr std::byte kFatal{2};
 
-Outcome OutcomeOf(TlsOutput::Room room) {
-  switch (room) {
-    case TlsOutput::Room::kOk:
-      return Outcome::kOk;
-    case TlsOutput::Room::kNoBuffers:
-      return Outcome::kNoBuffers;
-    case TlsOutput::Room::kFull:
-      return Outcome::kOutputFull;
-  }
-  CHECK(false);
-}
-
 }  // namespace
 
 EstablishedTls::EstablishedTls(const Keys& keys, TlsRole role, TlsInput& input, TlsOutput& output)

@@ -35,6 +35,18 @@ void VerifyExports(const BoringTls& boring, const EstablishedTls& established) {
 
 }  // namespace
 
+TlsChannel::Outcome OutcomeOf(TlsOutput::Room room) {
+  switch (room) {
+    case TlsOutput::Room::kOk:
+      return TlsChannel::Outcome::kOk;
+    case TlsOutput::Room::kNoBuffers:
+      return TlsChannel::Outcome::kNoBuffers;
+    case TlsOutput::Room::kFull:
+      return TlsChannel::Outcome::kOutputFull;
+  }
+  CHECK(false);
+}
+
 TlsChannel::TlsChannel(const TlsContext& context, BufferPool& pool, std::string_view host)
     : input_(pool), output_(pool) {
   CHECK(pool.block_size() >= kBlockSizeMin);
@@ -82,17 +94,8 @@ TlsChannel::Outcome TlsChannel::Handshake() {
 
 TlsChannel::Outcome TlsChannel::RoomForRecord() const {
   // BoringSSL's own records are copied into the output's blocks, and never into its spare.
-  const TlsOutput::Room room =
-      boring_ != nullptr ? output_.HasRoom(kTlsRecordSizeMax) : output_.HasRoomForRecord();
-  switch (room) {
-    case TlsOutput::Room::kOk:
-      return Outcome::kOk;
-    case TlsOutput::Room::kNoBuffers:
-      return Outcome::kNoBuffers;
-    case TlsOutput::Room::kFull:
-      return Outcome::kOutputFull;
-  }
-  CHECK(false);
+  return OutcomeOf(boring_ != nullptr ? output_.HasRoom(kTlsRecordSizeMax)
+                                      : output_.HasRoomForRecord());
 }
 
 TlsChannel::Outcome TlsChannel::Write(std::span<const ByteView> pieces) {

@@ -169,4 +169,7 @@ class TlsChannel {
   bool close_sent_ = false;
 };
 
+// OutcomeOf is what a write returns for what the output has room for.
+TlsChannel::Outcome OutcomeOf(TlsOutput::Room room);
+
 }  // namespace engine
