@@ -11,6 +11,7 @@
 #include "engine/wire/invitation.h"
 #include "relay/api/activations_api.h"
 #include "relay/audit/audit_trail.h"
+#include "relay/store/iam_store.h"
 #include "relay/store/identifiers.h"
 #include "relay/store/private_file.h"
 
@@ -169,7 +170,27 @@ absl::StatusOr<engine::CaDigest> ServedDigest(const StateOptions& options,
   return chain->back().fingerprint();
 }
 
-// Welcome makes the administrator's access key and the first activation.
+// AddAdministrator gives the administrator, who may do everything, an access key. He is there
+// already when every access key was deleted: whoever can start the relay may have a new one then.
+absl::Status AddAdministrator(SqliteStore& store, AccessKey& key) {
+  absl::StatusOr<IamEntity> user = store.Iam().FindEntity(IamKind::kUser, key.user_name);
+  if (absl::IsNotFound(user.status())) {
+    user = IamEntity{.kind = IamKind::kUser,
+                     .id = NewIamId("AIDA"),
+                     .name = key.user_name,
+                     .created_unix_ms = key.created_unix_ms};
+    if (absl::Status status = store.Iam().AddEntity(*user); !status.ok()) return status;
+  }
+  if (!user.ok()) return user.status();
+  if (absl::Status status = store.Iam().Attach(user->id, kAdministratorPolicy); !status.ok()) {
+    return status;
+  }
+  key.user_id = user->id;
+  key.principal = user->Arn();
+  return store.AddAccessKey(key);
+}
+
+// Welcome makes the administrator and the first activation.
 absl::StatusOr<Invitations> Welcome(const StateOptions& options, const Issuer& authority,
                                     SqliteStore& store, int64_t now_unix_ms) {
   const absl::StatusOr<engine::CaDigest> digest = ServedDigest(options, authority);
@@ -177,7 +198,6 @@ absl::StatusOr<Invitations> Welcome(const StateOptions& options, const Issuer& a
   AccessKey key;
   key.id = NewAccessKeyId();
   key.user_name = kAdministrator;
-  key.principal = kAdministratorPrincipal;
   key.secret = NewAccessKeySecret();
   key.created_unix_ms = now_unix_ms;
   NewActivation first = MakeActivation(now_unix_ms, now_unix_ms + kActivationDefaultMs, 1);
@@ -187,7 +207,7 @@ absl::StatusOr<Invitations> Welcome(const StateOptions& options, const Issuer& a
   record.additional = {{"accessKeyId", key.id}, {"activationId", first.activation.id}};
 
   if (absl::Status status = store.Begin(); !status.ok()) return status;
-  absl::Status status = store.AddAccessKey(key);
+  absl::Status status = AddAdministrator(store, key);
   if (status.ok()) status = store.AddActivation(first.activation);
   if (status.ok()) status = AppendAudit(store, record);
   if (!status.ok()) {

@@ -52,7 +52,7 @@ struct RelayState {
 };
 
 inline constexpr std::string_view kAdministrator = "admin";
-inline constexpr std::string_view kAdministratorPrincipal = "arn:aws:iam::000000000000:user/admin";
+inline constexpr std::string_view kAdministratorPolicy = "arn:aws:iam::aws:policy/AditAdmin";
 inline constexpr std::string_view kInternalServerName = "adit-relay.internal";
 inline constexpr int64_t kAuthorityValidSeconds = int64_t{10} * 365 * 24 * 3600;
 inline constexpr int64_t kServerValidSeconds = int64_t{90} * 24 * 3600;

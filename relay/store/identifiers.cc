@@ -22,6 +22,12 @@ std::string RandomBase32(size_t size) {
   return out;
 }
 
+std::string RandomUpperBase32(size_t size) {
+  std::string digits = RandomBase32(size);
+  for (char& c : digits) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  return digits;
+}
+
 template <size_t kSize>
 std::string RandomBase64Url() {
   std::array<std::byte, kSize> bytes;
@@ -73,10 +79,10 @@ std::string NewSessionId(std::string_view user_name) {
 
 std::string NewToken() { return RandomBase64Url<32>(); }
 
-std::string NewAccessKeyId() {
-  std::string id = "AKIA" + RandomBase32(16);
-  for (char& c : id) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  return id;
+std::string NewAccessKeyId() { return "AKIA" + RandomUpperBase32(16); }
+
+std::string NewIamId(std::string_view prefix) {
+  return std::string(prefix) + RandomUpperBase32(17);
 }
 
 std::string NewAccessKeySecret() { return RandomBase64Url<30>(); }

@@ -25,4 +25,8 @@ std::string NewToken();
 std::string NewAccessKeyId();
 std::string NewAccessKeySecret();
 
+// NewIamId returns `prefix` and 17 characters: AIDA for a user, AGPA a group, AROA a role, ANPA a
+// policy, ASIA a temporary access key.
+std::string NewIamId(std::string_view prefix);
+
 }  // namespace relay

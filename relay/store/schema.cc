@@ -46,7 +46,61 @@ CREATE INDEX sessions_alive ON sessions(status) WHERE ended = 0;
 CREATE INDEX audit_by_time ON audit(time);
 )sql";
 
-constexpr std::array<const char*, 2> kMigrations = {kVersion1, kVersion2};
+// IAM. Who had the one access key so far becomes the user of that name, and may still do
+// everything. The names of one kind differ in more than their case.
+constexpr const char* kVersion3 = R"sql(
+CREATE TABLE iam_entities(
+  id TEXT PRIMARY KEY, kind INTEGER NOT NULL, name TEXT NOT NULL COLLATE NOCASE,
+  path TEXT NOT NULL, created INTEGER NOT NULL, boundary TEXT NOT NULL, trust TEXT NOT NULL,
+  description TEXT NOT NULL, session_max INTEGER NOT NULL, UNIQUE(kind, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX iam_entities_by_boundary ON iam_entities(boundary) WHERE boundary != '';
+CREATE TABLE iam_members(
+  user_id TEXT NOT NULL REFERENCES iam_entities, group_id TEXT NOT NULL REFERENCES iam_entities,
+  PRIMARY KEY(user_id, group_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX iam_members_of_group ON iam_members(group_id);
+CREATE TABLE iam_inline_policies(
+  entity_id TEXT NOT NULL REFERENCES iam_entities, name TEXT NOT NULL, document TEXT NOT NULL,
+  PRIMARY KEY(entity_id, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE iam_policies(
+  arn TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL COLLATE NOCASE UNIQUE,
+  path TEXT NOT NULL, description TEXT NOT NULL, created INTEGER NOT NULL,
+  updated INTEGER NOT NULL, default_version INTEGER NOT NULL, newest_version INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE iam_policy_versions(
+  arn TEXT NOT NULL REFERENCES iam_policies, number INTEGER NOT NULL, document TEXT NOT NULL,
+  created INTEGER NOT NULL, PRIMARY KEY(arn, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE iam_attachments(
+  entity_id TEXT NOT NULL REFERENCES iam_entities, policy_arn TEXT NOT NULL,
+  PRIMARY KEY(entity_id, policy_arn)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX iam_attachments_of_policy ON iam_attachments(policy_arn);
+CREATE TABLE iam_tags(
+  owner TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY(owner, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE iam_mfa_devices(
+  serial TEXT PRIMARY KEY COLLATE NOCASE, name TEXT NOT NULL, path TEXT NOT NULL,
+  sealed_seed BLOB NOT NULL, user_id TEXT NOT NULL, enabled INTEGER NOT NULL,
+  last_step INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX iam_mfa_devices_of_user ON iam_mfa_devices(user_id);
+ALTER TABLE access_keys ADD COLUMN user_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE access_keys ADD COLUMN used INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE access_keys ADD COLUMN used_service TEXT NOT NULL DEFAULT '';
+CREATE INDEX access_keys_of_user ON access_keys(user_id);
+INSERT INTO iam_entities
+  SELECT 'AIDA' || upper(substr(hex(randomblob(9)), 1, 17)), 1, user_name, '/', min(created), '',
+    '', '', 3600
+  FROM access_keys GROUP BY user_name;
+INSERT INTO iam_attachments SELECT id, 'arn:aws:iam::aws:policy/AditAdmin' FROM iam_entities;
+UPDATE access_keys SET user_id =
+  (SELECT e.id FROM iam_entities e WHERE e.kind = 1 AND e.name = user_name);
+)sql";
+
+constexpr std::array<const char*, 3> kMigrations = {kVersion1, kVersion2, kVersion3};
 
 absl::StatusOr<int64_t> ReadVersion(SqliteDatabase& database) {
   SqliteStatement statement = database.Prepare("SELECT version FROM schema_version");

@@ -48,7 +48,7 @@ Node NodeFrom(const SqliteStatement& row) {
 }  // namespace
 
 SqliteStore::SqliteStore(std::unique_ptr<SqliteDatabase> database, const MasterKey& key)
-    : database_(std::move(database)), key_(key) {}
+    : database_(std::move(database)), key_(key), iam_(*database_, key_) {}
 
 SqliteStore::~SqliteStore() { engine::crypto::Cleanse(key_); }
 
@@ -119,6 +119,7 @@ absl::Status SqliteStore::EncryptAgain(const MasterKey& new_key) {
                  .Run());
     if (!status.ok()) return status;
   }
+  if (absl::Status status = iam_.EncryptAgain(new_key); !status.ok()) return status;
   return Done(database_->Prepare("UPDATE facts SET value = ? WHERE name = 'master_key_check'")
                   .Blob(AsBytes(KeyCheck(new_key)))
                   .Run());
@@ -139,9 +140,10 @@ void SqliteStore::DoRollbackToSave() {
 absl::Status SqliteStore::AddAccessKey(const AccessKey& key) {
   const std::string sealed = engine::crypto::Seal(key_, AsBytes(key.secret), AsBytes(key.id));
   return Done(database_
-                  ->Prepare("INSERT INTO access_keys(id, user_name, principal, sealed_secret,"
-                            " active, created) VALUES(?, ?, ?, ?, ?, ?)")
+                  ->Prepare("INSERT INTO access_keys(id, user_id, user_name, principal,"
+                            " sealed_secret, active, created) VALUES(?, ?, ?, ?, ?, ?, ?)")
                   .Text(key.id)
+                  .Text(key.user_id)
                   .Text(key.user_name)
                   .Text(key.principal)
                   .Blob(AsBytes(sealed))
@@ -152,7 +154,8 @@ absl::Status SqliteStore::AddAccessKey(const AccessKey& key) {
 
 absl::StatusOr<AccessKey> SqliteStore::FindAccessKey(std::string_view id) {
   SqliteStatement row = database_->Prepare(
-      "SELECT user_name, principal, sealed_secret, active, created FROM access_keys WHERE id = ?");
+      "SELECT user_name, principal, sealed_secret, active, created, user_id FROM access_keys"
+      " WHERE id = ?");
   const absl::StatusOr<bool> found = row.Text(id).Step();
   if (!found.ok()) return found.status();
   if (!*found) return absl::NotFoundError("there is no such access key");
@@ -163,6 +166,7 @@ absl::StatusOr<AccessKey> SqliteStore::FindAccessKey(std::string_view id) {
                                " was changed on disk; restore the store, or make a new key");
   }
   return AccessKey{.id = std::string(id),
+                   .user_id = row.TextAt(5),
                    .user_name = row.TextAt(0),
                    .principal = row.TextAt(1),
                    .secret = *std::move(secret),

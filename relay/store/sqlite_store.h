@@ -9,6 +9,7 @@
 
 #include "engine/crypto/aead.h"
 #include "relay/store/sqlite_database.h"
+#include "relay/store/sqlite_iam_store.h"
 #include "relay/store/store.h"
 
 namespace relay {
@@ -30,6 +31,7 @@ class SqliteStore final : public Store {
   absl::Status RotateMasterKey(const engine::crypto::MasterKey& old_key,
                                const engine::crypto::MasterKey& new_key);
 
+  IamStore& Iam() override { return iam_; }
   absl::Status AddAccessKey(const AccessKey& key) override;
   absl::StatusOr<AccessKey> FindAccessKey(std::string_view id) override;
   absl::StatusOr<bool> HasAccessKeys() override;
@@ -66,6 +68,7 @@ class SqliteStore final : public Store {
 
   std::unique_ptr<SqliteDatabase> database_;
   engine::crypto::MasterKey key_;
+  SqliteIamStore iam_;
 };
 
 }  // namespace relay

@@ -26,6 +26,7 @@ using engine::crypto::Sha256Digest;
 
 struct AccessKey {
   std::string id;         // AKIA...
+  std::string user_id;    // AIDA...: see IamStore.
   std::string user_name;  // "admin"
   std::string principal;  // arn:aws:iam::000000000000:user/admin
   std::string secret;     // Encrypted where it is kept; never logged.
@@ -114,9 +115,14 @@ struct AuditEvent {
   uint64_t sequence = 0;  // Given by the store, ever rising.
 };
 
+class IamStore;
+
 class Store {
  public:
   virtual ~Store() = default;
+
+  // Iam is the part behind IAM; what it writes is a part of this store's transactions.
+  virtual IamStore& Iam() = 0;
 
   // Begin opens a transaction: what follows is kept by Commit all together, or not at all. Outside
   // of one, each call is kept by itself. Transactions do not nest.
