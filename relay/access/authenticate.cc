@@ -142,7 +142,12 @@ std::variant<Caller, ApiError> Authenticate(const engine::HttpRequest& request,
   if (!engine::crypto::ConstantTimeEqual(AsBytes(signature), AsBytes(authorization->signature))) {
     return Mismatch();
   }
-  return Caller{key->id, key->user_name, key->principal};
+  return Caller{.access_key_id = key->id,
+                .user_name = key->user_name,
+                .principal = key->principal,
+                .entity_id = key->user_id,
+                .region = authorization->scope.region,
+                .temporary = {}};
 }
 
 }  // namespace relay

@@ -8,17 +8,11 @@
 
 #include "engine/http/http_message.h"
 #include "relay/access/api_error.h"
+#include "relay/access/caller.h"
 
 namespace relay {
 
 class Store;
-
-// Caller is the proven sender of a request.
-struct Caller {
-  std::string access_key_id;
-  std::string user_name;
-  std::string principal;  // ARN.
-};
 
 // A signature counts for this long before and after the time it names.
 inline constexpr int64_t kSignatureSkewMaxSeconds = 5 * 60;

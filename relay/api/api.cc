@@ -6,11 +6,11 @@
 #include <utility>
 
 #include "engine/base/log.h"
-#include "relay/api/activations_api.h"
+#include "engine/http/sigv4.h"
 #include "relay/api/api_input.h"
-#include "relay/api/nodes_api.h"
-#include "relay/api/sealed_api.h"
-#include "relay/api/sessions_api.h"
+#include "relay/api/api_route.h"
+#include "relay/api/query_body.h"
+#include "relay/api/query_response.h"
 #include "relay/broker/broker.h"
 #include "relay/store/identifiers.h"
 #include "relay/store/store.h"
@@ -22,17 +22,6 @@ using engine::HttpRequest;
 using engine::HttpResponse;
 
 namespace {
-
-// The members of a request that go into its audit record. What is not named here is not recorded:
-// a code or a key can never slip in.
-constexpr const char* kStartSessionAudited[] = {"Target", "DocumentName", "Reason", "Parameters"};
-constexpr const char* kSessionAudited[] = {"SessionId"};
-constexpr const char* kDescribeAudited[] = {"State", "Filters", "InstanceInformationFilterList",
-                                            "MaxResults"};
-constexpr const char* kTargetAudited[] = {"Target"};
-constexpr const char* kCreateActivationAudited[] = {"IamRole", "Description", "DefaultInstanceName",
-                                                    "RegistrationLimit", "ExpirationDate"};
-constexpr const char* kEnrollNodeAudited[] = {"ActivationId", "Name", "Platform", "AgentVersion"};
 
 std::string AuditedParameters(const Json& input, std::span<const char* const> names) {
   Json parameters = Json::object();
@@ -55,9 +44,20 @@ HttpResponse JsonResponse(int status, const Json& body, const std::string& reque
   return response;
 }
 
-HttpResponse ErrorResponse(const ApiError& error, const std::string& request_id) {
-  return JsonResponse(error.status, {{"__type", error.code}, {"message", error.message}},
-                      request_id);
+HttpResponse Success(const ApiService& service, const ApiCall& call) {
+  if (service.protocol == ApiService::Protocol::kJson) {
+    return JsonResponse(200, call.output, call.audit.request_id);
+  }
+  return QueryResponse(call.operation, service.xml_namespace, call.output, call.audit.request_id);
+}
+
+HttpResponse Failure(const ApiService& service, const ApiError& error,
+                     const std::string& request_id) {
+  if (service.protocol == ApiService::Protocol::kJson) {
+    return JsonResponse(error.status, {{"__type", error.code}, {"message", error.message}},
+                        request_id);
+  }
+  return QueryErrorResponse(error, service.xml_namespace, request_id);
 }
 
 HttpResponse TextResponse(int status, std::string text) {
@@ -72,10 +72,46 @@ HttpResponse TextResponse(int status, std::string text) {
 // costs time, and no honest one is as large.
 constexpr size_t kUnsignedBodySizeMax = 64 * 1024;
 
+constexpr std::string_view kDefaultJsonService = "ssm";
+constexpr std::string_view kDefaultQueryService = "iam";
+
 // EventName is the operation's name without the prefix of its service.
 std::string_view EventName(std::string_view target) {
-  const size_t dot = target.find('.');
+  const size_t dot = target.rfind('.');
   return dot == std::string_view::npos ? target : target.substr(dot + 1);
+}
+
+// TextMember returns a text of the input, or an empty one.
+std::string TextMember(const Json& input, const char* name) {
+  const auto member = input.find(name);
+  return member != input.end() && member->is_string() ? member->get<std::string>() : std::string();
+}
+
+ApiError UnknownOperation(const ApiService& service, const Json& input) {
+  if (service.protocol == ApiService::Protocol::kJson) return {"UnknownOperationException", ""};
+  return {"InvalidAction", "Could not find operation " + TextMember(input, "Action") +
+                               " for version " + TextMember(input, "Version")};
+}
+
+bool IsQuery(const HttpRequest& request) {
+  return request.headers.Find("x-amz-target") == nullptr &&
+         request.headers.Get("content-type").starts_with("application/x-www-form-urlencoded");
+}
+
+// ServiceOf returns the service that a request is for. A query request's is that of its signature;
+// what names none is answered as one of the usual service.
+const ApiService& ServiceOf(const HttpRequest& request) {
+  const ApiService* service = nullptr;
+  if (IsQuery(request)) {
+    std::string ignored;
+    const auto authorization =
+        engine::ParseAuthorization(request.headers.Get("authorization"), ignored);
+    if (authorization.has_value()) service = FindService(authorization->scope.service);
+    const bool speaks_it = service != nullptr && service->protocol == ApiService::Protocol::kQuery;
+    return speaks_it ? *service : *FindService(kDefaultQueryService);
+  }
+  service = FindServiceOfTarget(request.headers.Get("x-amz-target"));
+  return service != nullptr ? *service : *FindService(kDefaultJsonService);
 }
 
 }  // namespace
@@ -86,35 +122,11 @@ ApiError LogStoreFailure(const absl::Status& status) {
   return StoreFailure();
 }
 
-struct Api::Route {
-  std::string_view target;
-  // Whether the body proves that the caller may ask; null: the signature has to.
-  bool (*proof)(Store& store, const Json& input, int64_t now_unix_ms);
-  ApiOutcome (*operation)(ApiContext& context, ApiCall& call);
-  std::span<const char* const> audited;
-};
-
 struct Api::Pending {
+  const ApiService& service;
   ApiCall call;
   Reply reply;
 };
-
-const Api::Route* Api::FindRoute(std::string_view target) {
-  static constexpr Route kRoutes[] = {
-      {"AmazonSSM.StartSession", nullptr, StartSession, kStartSessionAudited},
-      {"AmazonSSM.TerminateSession", nullptr, TerminateSession, kSessionAudited},
-      {"AmazonSSM.DescribeSessions", nullptr, DescribeSessions, kDescribeAudited},
-      {"AmazonSSM.GetConnectionStatus", nullptr, GetConnectionStatus, kTargetAudited},
-      {"AmazonSSM.DescribeInstanceInformation", nullptr, DescribeInstanceInformation,
-       kDescribeAudited},
-      {"AmazonSSM.CreateActivation", nullptr, CreateActivation, kCreateActivationAudited},
-      {"Adit.EnrollNode", HoldsActivation, EnrollNode, kEnrollNodeAudited},
-      {"Adit.OpenLane", nullptr, OpenLane, kSessionAudited},
-  };
-  const auto* route = std::find_if(std::begin(kRoutes), std::end(kRoutes),
-                                   [&](const Route& r) { return r.target == target; });
-  return route == std::end(kRoutes) ? nullptr : route;
-}
 
 Api::Api(Store& store, Broker& broker, const NodeCertificates& certificates, std::string advertise)
     : context_{store, broker, certificates, std::move(advertise)} {}
@@ -134,32 +146,41 @@ void Api::Handle(const HttpRequest& request, std::string_view source_ip, int64_t
 
 void Api::Call(const HttpRequest& request, std::string_view source_ip, int64_t now_unix_ms,
                Reply reply) {
-  const std::string_view target = request.headers.Get("x-amz-target");
-  const Route* route = FindRoute(target);
-  auto pending = std::make_shared<Pending>();
-  pending->reply = std::move(reply);
+  const ApiService& service = ServiceOf(request);
+  const bool is_query = service.protocol == ApiService::Protocol::kQuery;
+  auto pending = std::make_shared<Pending>(Pending{service, {}, std::move(reply)});
   ApiCall& call = pending->call;
   call.source_ip = source_ip;
   call.now_unix_ms = now_unix_ms;
   AuditRecord& audit = call.audit;
   audit.time_unix_ms = now_unix_ms;
-  audit.event_name = target.empty() ? "Unknown" : EventName(target);
-  if (target.starts_with("Adit.")) audit.event_source = "adit";
   audit.source_ip = source_ip;
   audit.user_agent = request.headers.Get("user-agent");
   audit.request_id = NewUuid();
+  audit.event_source = service.source;
+
+  // A body that proves nothing yet is not worth much reading.
+  const bool is_small = request.body.size() <= kUnsignedBodySizeMax;
+  std::string name(request.headers.Get("x-amz-target"));
+  std::optional<ApiError> body_error;
+  if (is_query && is_small) {
+    body_error = ParseQueryBody(request.body, call.input);
+    if (!body_error.has_value()) name = TextMember(call.input, "Action");
+  }
+  const ApiRoute* route = FindRoute(service, name);
+  audit.event_name = name.empty() ? "Unknown" : EventName(name);
+  if (name.starts_with("Adit.")) audit.event_source = "adit";
 
   // An unknown operation is told only to those who may call known ones.
   const bool is_signed = route == nullptr || route->proof == nullptr;
   bool is_proven = false;
   std::optional<ApiError> error;
   if (!is_signed) {
-    is_proven = request.body.size() <= kUnsignedBodySizeMax &&
-                !ParseBody(request.body, call.input).has_value() &&
+    is_proven = is_small && (is_query || !ParseBody(request.body, call.input).has_value()) &&
                 route->proof(context_.store, call.input, now_unix_ms);
   } else {
     std::variant<Caller, ApiError> proven =
-        Authenticate(request, "ssm", context_.store, now_unix_ms);
+        Authenticate(request, service.name, context_.store, now_unix_ms);
     if (auto* refused = std::get_if<ApiError>(&proven)) {
       error = std::move(*refused);
     } else {
@@ -172,14 +193,20 @@ void Api::Call(const HttpRequest& request, std::string_view source_ip, int64_t n
   }
   if (!is_proven && !gate_.Open(now_unix_ms)) {
     return pending->reply(
-        ErrorResponse({"ThrottlingException", "Rate exceeded"}, audit.request_id));
+        Failure(service, {"ThrottlingException", "Rate exceeded"}, audit.request_id));
   }
-  if (!error.has_value() && route == nullptr) {
-    error = ApiError{"UnknownOperationException", ""};
+  if (is_query && !is_small) {
+    body_error = ApiError{"RequestEntityTooLarge", "The request is too large.", 413};
   }
-  if (!error.has_value()) error = ParseBody(request.body, call.input);
+  if (!error.has_value()) error = body_error;
+  if (!error.has_value() && is_query && TextMember(call.input, "Version") != service.version) {
+    route = nullptr;
+  }
+  if (!error.has_value() && route == nullptr) error = UnknownOperation(service, call.input);
+  if (!error.has_value() && !is_query) error = ParseBody(request.body, call.input);
   if (error.has_value()) return Deny(*pending, *error);
   audit.request_parameters = AuditedParameters(call.input, route->audited);
+  call.operation = EventName(route->name);
   Run(std::move(pending), route->operation);
 }
 
@@ -213,7 +240,7 @@ void Api::Run(std::shared_ptr<Pending> pending, const ApiStep& step) {
     audit.response_elements.clear();
     return Deny(*pending, *error);
   }
-  pending->reply(JsonResponse(200, pending->call.output, audit.request_id));
+  pending->reply(Success(pending->service, pending->call));
 }
 
 void Api::Deny(Pending& pending, const ApiError& error) {
@@ -227,9 +254,9 @@ void Api::Deny(Pending& pending, const ApiError& error) {
   audit.error_code = error.code;
   audit.error_message = error.message;
   if (absl::Status status = AppendAudit(context_.store, audit); !status.ok()) {
-    return pending.reply(ErrorResponse(LogStoreFailure(status), audit.request_id));
+    return pending.reply(Failure(pending.service, LogStoreFailure(status), audit.request_id));
   }
-  pending.reply(ErrorResponse(error, audit.request_id));
+  pending.reply(Failure(pending.service, error, audit.request_id));
 }
 
 absl::StatusOr<std::string> Api::RenewCertificate(std::string_view node_id,

@@ -46,8 +46,6 @@ class Api {
                                                std::string_view request_pem, int64_t now_unix_ms);
 
  private:
-  struct Route;
-  static const Route* FindRoute(std::string_view target);
   struct Pending;  // A call that is not answered yet.
 
   void Call(const engine::HttpRequest& request, std::string_view source_ip, int64_t now_unix_ms,

@@ -33,6 +33,7 @@ struct ApiContext {
 // operation returns no error. Audit is the record of the call: who, when, from where and with which
 // parameters is in it already; the operation adds what came of it, never a secret.
 struct ApiCall {
+  std::string_view operation;  // "StartSession"; static.
   nlohmann::json input = nlohmann::json::object();
   Caller caller;  // Empty members if the operation is not signed.
   std::string source_ip;

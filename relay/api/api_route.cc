@@ -1,0 +1,74 @@
+#include "relay/api/api_route.h"
+
+#include <algorithm>
+
+#include "relay/api/activations_api.h"
+#include "relay/api/nodes_api.h"
+#include "relay/api/sealed_api.h"
+#include "relay/api/sessions_api.h"
+
+namespace relay {
+namespace {
+
+constexpr const char* kStartSessionAudited[] = {"Target", "DocumentName", "Reason", "Parameters"};
+constexpr const char* kSessionAudited[] = {"SessionId"};
+constexpr const char* kDescribeAudited[] = {"State", "Filters", "InstanceInformationFilterList",
+                                            "MaxResults"};
+constexpr const char* kTargetAudited[] = {"Target"};
+constexpr const char* kCreateActivationAudited[] = {"IamRole", "Description", "DefaultInstanceName",
+                                                    "RegistrationLimit", "ExpirationDate"};
+constexpr const char* kEnrollNodeAudited[] = {"ActivationId", "Name", "Platform", "AgentVersion"};
+
+constexpr ApiRoute kSsmRoutes[] = {
+    {"AmazonSSM.StartSession", StartSession, kStartSessionAudited},
+    {"AmazonSSM.TerminateSession", TerminateSession, kSessionAudited},
+    {"AmazonSSM.DescribeSessions", DescribeSessions, kDescribeAudited},
+    {"AmazonSSM.GetConnectionStatus", GetConnectionStatus, kTargetAudited},
+    {"AmazonSSM.DescribeInstanceInformation", DescribeInstanceInformation, kDescribeAudited},
+    {"AmazonSSM.CreateActivation", CreateActivation, kCreateActivationAudited},
+    {"Adit.EnrollNode", EnrollNode, kEnrollNodeAudited, HoldsActivation},
+    {"Adit.OpenLane", OpenLane, kSessionAudited},
+};
+
+std::span<const ApiService> Services() {
+  using Protocol = ApiService::Protocol;
+  static const ApiService services[] = {
+      {"ssm", "ssm.amazonaws.com", Protocol::kJson, {}, {}, kSsmRoutes},
+      {"iam",
+       "iam.amazonaws.com",
+       Protocol::kQuery,
+       "2010-05-08",
+       "https://iam.amazonaws.com/doc/2010-05-08/",
+       {}},
+      {"sts",
+       "sts.amazonaws.com",
+       Protocol::kQuery,
+       "2011-06-15",
+       "https://sts.amazonaws.com/doc/2011-06-15/",
+       {}},
+  };
+  return services;
+}
+
+}  // namespace
+
+const ApiService* FindService(std::string_view name) {
+  const auto services = Services();
+  const auto found = std::ranges::find(services, name, &ApiService::name);
+  return found == services.end() ? nullptr : &*found;
+}
+
+const ApiService* FindServiceOfTarget(std::string_view target) {
+  for (const ApiService& service : Services()) {
+    if (service.protocol != ApiService::Protocol::kJson) continue;
+    if (FindRoute(service, target) != nullptr) return &service;
+  }
+  return nullptr;
+}
+
+const ApiRoute* FindRoute(const ApiService& service, std::string_view name) {
+  const auto found = std::ranges::find(service.routes, name, &ApiRoute::name);
+  return found == service.routes.end() ? nullptr : &*found;
+}
+
+}  // namespace relay

@@ -1,0 +1,1 @@
+adit_fuzz(query_body SOURCES query_body_fuzz.cc DEPS relay_api_call)
