@@ -34,6 +34,7 @@ ControlDesk::ControlDesk(std::unique_ptr<SqliteStore> store, engine::crypto::Iss
       thread_(std::make_unique<ControlThread>(
           [this, tick = std::move(tick)] {
             broker_.Tick(UnixNowMs());
+            api_.Tick(UnixNowMs());
             tick();
           },
           ControlThread::Batch{[this] { BeginBatch(); }, [this] { EndBatch(); }})) {}

@@ -7,11 +7,13 @@
 
 #include "engine/base/log.h"
 #include "engine/http/sigv4.h"
+#include "relay/access/authenticate.h"
 #include "relay/api/api_input.h"
 #include "relay/api/api_route.h"
 #include "relay/api/query_body.h"
 #include "relay/api/query_response.h"
 #include "relay/broker/broker.h"
+#include "relay/store/iam_store.h"
 #include "relay/store/identifiers.h"
 #include "relay/store/store.h"
 
@@ -129,7 +131,9 @@ struct Api::Pending {
 };
 
 Api::Api(Store& store, Broker& broker, const NodeCertificates& certificates, std::string advertise)
-    : context_{store, broker, certificates, std::move(advertise)} {}
+    : authoriser_(store),
+      watch_(store, authoriser_),
+      context_{store, broker, certificates, authoriser_, watch_, std::move(advertise)} {}
 
 void Api::Handle(const HttpRequest& request, std::string_view source_ip, int64_t now_unix_ms,
                  Reply reply) {
@@ -207,7 +211,26 @@ void Api::Call(const HttpRequest& request, std::string_view source_ip, int64_t n
   if (error.has_value()) return Deny(*pending, *error);
   audit.request_parameters = AuditedParameters(call.input, route->audited);
   call.operation = EventName(route->name);
-  Run(std::move(pending), route->operation);
+  call.access.caller = call.caller;
+  call.access.source_ip = call.source_ip;
+  call.access.user_agent = audit.user_agent;
+  call.access.asked_unix_ms = now_unix_ms;
+  call.access.question.action = std::string(service.name) + ":" + std::string(call.operation);
+  Run(std::move(pending), [this, route](ApiContext& context, ApiCall& running) -> ApiOutcome {
+    if (std::optional<ApiError> denied = Authorise(*route, running)) return *std::move(denied);
+    return route->operation(context, running);
+  });
+}
+
+// Authorise runs in the transaction of the operation, so that both see the same store.
+std::optional<ApiError> Api::Authorise(const ApiRoute& route, ApiCall& call) {
+  if (route.proof != nullptr) return std::nullopt;
+  AccessQuestion& question = call.access.question;
+  if (route.ask != nullptr) route.ask(context_, call, question);
+  if (absl::Status status = authoriser_.ReadTags(question); !status.ok()) {
+    return LogStoreFailure(status);
+  }
+  return authoriser_.Check(call.access, call.now_unix_ms);
 }
 
 void Api::Run(std::shared_ptr<Pending> pending, const ApiStep& step) {
@@ -216,7 +239,11 @@ void Api::Run(std::shared_ptr<Pending> pending, const ApiStep& step) {
   if (absl::Status status = store.Begin(); !status.ok()) {
     return Deny(*pending, LogStoreFailure(status));
   }
+  const uint64_t revision = store.Iam().revision();
   const ApiOutcome outcome = step(context_, pending->call);
+  // What was compiled while changes were made that are taken back is not looked at again.
+  const auto forget = [this] { context_.store.Iam().Changed(); };
+  if (store.Iam().revision() != revision) store.AfterCommit([] {}, forget);
   if (outcome.waits()) {
     store.Rollback();
     return outcome.Ask(pending->call.now_unix_ms,
@@ -233,6 +260,7 @@ void Api::Run(std::shared_ptr<Pending> pending, const ApiStep& step) {
   }
   if (error.has_value()) {
     store.Rollback();
+    if (store.Iam().revision() != revision) forget();
   } else if (absl::Status status = store.Commit(); !status.ok()) {
     error = LogStoreFailure(status);
   }
@@ -257,6 +285,16 @@ void Api::Deny(Pending& pending, const ApiError& error) {
     return pending.reply(Failure(pending.service, LogStoreFailure(status), audit.request_id));
   }
   pending.reply(Failure(pending.service, error, audit.request_id));
+}
+
+void Api::Tick(int64_t now_unix_ms) {
+  Broker& broker = context_.broker;
+  watch_.Tick(
+      now_unix_ms, [&broker](std::string_view id) { return broker.IsLive(id); },
+      [&broker, now_unix_ms](std::string_view id, std::string_view reason) {
+        const absl::Status status = broker.TerminateSession(id, reason, now_unix_ms);
+        if (!status.ok()) LogStoreFailure(status);
+      });
 }
 
 absl::StatusOr<std::string> Api::RenewCertificate(std::string_view node_id,

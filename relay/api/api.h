@@ -1,6 +1,7 @@
 // The control plane: one HTTP request in, one response out.
 //
-//   authenticate --> read the body --> operation --> audit record --> commit --> answer
+//   authenticate --> read the body --> authorise --> operation --> audit record --> commit -->
+//   answer
 //
 // Every call of the API leaves one audit record, allowed or denied, and is answered only when that
 // is on the disk. The one exception is FailureGate's: past it, calls that nobody in particular
@@ -19,11 +20,15 @@
 
 #include "absl/status/statusor.h"
 #include "engine/http/http_message.h"
+#include "relay/access/authorise.h"
+#include "relay/access/session_watch.h"
 #include "relay/api/api_call.h"
 #include "relay/api/failure_gate.h"
 #include "relay/api/node_certificates.h"
 
 namespace relay {
+
+struct ApiRoute;
 
 class Api {
  public:
@@ -39,6 +44,9 @@ class Api {
   void Handle(const engine::HttpRequest& request, std::string_view source_ip, int64_t now_unix_ms,
               Reply reply);
 
+  // Tick ends sessions whose permission has ended. Call it a few times a second.
+  void Tick(int64_t now_unix_ms);
+
   // RenewCertificate is for a node's link, which its present certificate has proven. NotFound: the
   // node is not registered any more. InvalidArgument: the request is no good. Other errors: the
   // store does not work.
@@ -50,9 +58,12 @@ class Api {
 
   void Call(const engine::HttpRequest& request, std::string_view source_ip, int64_t now_unix_ms,
             Reply reply);
+  std::optional<ApiError> Authorise(const ApiRoute& route, ApiCall& call);
   void Run(std::shared_ptr<Pending> pending, const ApiStep& step);
   void Deny(Pending& pending, const ApiError& error);
 
+  Authoriser authoriser_;
+  SessionWatch watch_;
   ApiContext context_;
   FailureGate gate_;
 };

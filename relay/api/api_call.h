@@ -11,14 +11,17 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "relay/access/access_case.h"
 #include "relay/access/api_error.h"
-#include "relay/access/authenticate.h"
+#include "relay/access/caller.h"
 #include "relay/audit/audit_trail.h"
 
 namespace relay {
 
+class Authoriser;
 class Broker;
 class NodeCertificates;
+class SessionWatch;
 class Store;
 
 // ApiContext outlives every call.
@@ -26,6 +29,8 @@ struct ApiContext {
   Store& store;
   Broker& broker;
   const NodeCertificates& certificates;
+  Authoriser& authoriser;
+  SessionWatch& watch;
   std::string advertise;  // HOST:PORT, as clients reach this relay.
 };
 
@@ -35,7 +40,8 @@ struct ApiContext {
 struct ApiCall {
   std::string_view operation;  // "StartSession"; static.
   nlohmann::json input = nlohmann::json::object();
-  Caller caller;  // Empty members if the operation is not signed.
+  Caller caller;      // Empty members if the operation is not signed.
+  AccessCase access;  // What the call was allowed by, once it runs.
   std::string source_ip;
   int64_t now_unix_ms = 0;  // When the step that runs began.
   nlohmann::json output = nlohmann::json::object();

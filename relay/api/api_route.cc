@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "relay/api/access_questions.h"
 #include "relay/api/activations_api.h"
 #include "relay/api/nodes_api.h"
 #include "relay/api/sealed_api.h"
@@ -20,14 +21,15 @@ constexpr const char* kCreateActivationAudited[] = {"IamRole", "Description", "D
 constexpr const char* kEnrollNodeAudited[] = {"ActivationId", "Name", "Platform", "AgentVersion"};
 
 constexpr ApiRoute kSsmRoutes[] = {
-    {"AmazonSSM.StartSession", StartSession, kStartSessionAudited},
-    {"AmazonSSM.TerminateSession", TerminateSession, kSessionAudited},
-    {"AmazonSSM.DescribeSessions", DescribeSessions, kDescribeAudited},
-    {"AmazonSSM.GetConnectionStatus", GetConnectionStatus, kTargetAudited},
-    {"AmazonSSM.DescribeInstanceInformation", DescribeInstanceInformation, kDescribeAudited},
-    {"AmazonSSM.CreateActivation", CreateActivation, kCreateActivationAudited},
-    {"Adit.EnrollNode", EnrollNode, kEnrollNodeAudited, HoldsActivation},
-    {"Adit.OpenLane", OpenLane, kSessionAudited},
+    {"AmazonSSM.StartSession", StartSession, AskStartSession, kStartSessionAudited},
+    {"AmazonSSM.TerminateSession", TerminateSession, AskOfSession, kSessionAudited},
+    {"AmazonSSM.DescribeSessions", DescribeSessions, nullptr, kDescribeAudited},
+    {"AmazonSSM.GetConnectionStatus", GetConnectionStatus, AskOfTarget, kTargetAudited},
+    {"AmazonSSM.DescribeInstanceInformation", DescribeInstanceInformation, nullptr,
+     kDescribeAudited},
+    {"AmazonSSM.CreateActivation", CreateActivation, nullptr, kCreateActivationAudited},
+    {"Adit.EnrollNode", EnrollNode, nullptr, kEnrollNodeAudited, HoldsActivation},
+    {"Adit.OpenLane", OpenLane, AskOpenLane, kSessionAudited},
 };
 
 std::span<const ApiService> Services() {

@@ -9,6 +9,7 @@
 #include <span>
 #include <string_view>
 
+#include "relay/access/access_case.h"
 #include "relay/api/api_call.h"
 
 namespace relay {
@@ -19,6 +20,8 @@ struct ApiRoute {
   // With JSON, the whole of X-Amz-Target; in the query protocol, the Action.
   std::string_view name;
   ApiOutcome (*operation)(ApiContext& context, ApiCall& call);
+  // Fills in what has to be allowed; null: the action, SERVICE:OPERATION, on everything ("*").
+  void (*ask)(ApiContext& context, const ApiCall& call, AccessQuestion& question) = nullptr;
   // The members of a request that go into its audit record. What is not named is not recorded: a
   // code or a key can never slip in.
   std::span<const char* const> audited = {};

@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "relay/access/session_watch.h"
 #include "relay/api/api_input.h"
 #include "relay/broker/broker.h"
 
@@ -30,6 +31,7 @@ ApiOutcome AnswerSealed(ApiContext& context, ApiCall& call,
   const auto& offer = std::get<SealedOffer>(outcome);
   const absl::Status started = context.broker.StartSealed(offer, call.now_unix_ms);
   if (!started.ok()) return LogStoreFailure(started);
+  context.watch.Watch(offer.session.id, call.access);
   call.output = {{"SessionId", offer.session.id},
                  {"Adit",
                   {{"Loop", offer.loop},

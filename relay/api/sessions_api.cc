@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/http/amz_date.h"
+#include "relay/access/session_watch.h"
 #include "relay/api/api_input.h"
 #include "relay/api/page_token.h"
 #include "relay/api/sealed_api.h"
@@ -140,6 +141,7 @@ ApiOutcome StartSession(ApiContext& context, ApiCall& call) {
   }
   request.user_name = call.caller.user_name;
   request.principal = call.caller.principal;
+  request.owner_id = call.caller.UserId();
   request.source_ip = call.source_ip;
   if (std::optional<ApiError> error = ReadCarriage(call.input["Adit"], request)) return error;
   if (request.carriage == Carriage::kSealed) return StartSealed(context, request);
@@ -148,6 +150,7 @@ ApiOutcome StartSession(ApiContext& context, ApiCall& call) {
   if (const auto* failure = std::get_if<StartFailure>(&result)) return ToError(*failure);
 
   const StartedSession& session = std::get<StartedSession>(result);
+  context.watch.Watch(session.session_id, call.access);
   const std::string url = "wss://" + context.advertise + "/v1/data-channel/" + session.session_id +
                           "?role=publish_subscribe";
   call.output = {{"SessionId", session.session_id},

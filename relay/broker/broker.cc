@@ -73,6 +73,7 @@ Session Broker::ToSession(const StartRequest& request, const SessionPlan& plan,
   session.id = session_id;
   session.node_id = request.node_id;
   session.principal = request.principal;
+  session.owner_id = request.owner_id;
   session.source_ip = request.source_ip;
   session.document = request.document.empty() ? std::string(kShellDocument) : request.document;
   session.reason = request.reason;
@@ -131,6 +132,11 @@ absl::Status Broker::TerminateSession(std::string_view session_id, std::string_v
     if (live != nullptr) End(*live, SessionStatus::kTerminated, why, now_unix_ms);
   });
   return absl::OkStatus();
+}
+
+bool Broker::IsLive(std::string_view session_id) {
+  const Live* live = Find(session_id);
+  return live != nullptr && live->state != Live::State::kEnding;
 }
 
 void Broker::End(Live& live, SessionStatus status, std::string_view reason, int64_t now_unix_ms) {

@@ -69,6 +69,9 @@ class Broker {
   absl::Status TerminateSession(std::string_view session_id, std::string_view reason,
                                 int64_t now_unix_ms);
 
+  // IsLive is true from the commit of a session's start until its end begins.
+  bool IsLive(std::string_view session_id);
+
   bool IsConnected(std::string_view node_id) { return data_plane_.FindNode(node_id).has_value(); }
 
   // NodeConnected is for a link whose certificate was proven. NotFound: the node is not registered

@@ -14,6 +14,7 @@ namespace relay {
 struct StartRequest {
   std::string user_name;
   std::string principal;
+  std::string owner_id;  // Caller::UserId
   std::string source_ip;
   std::string node_id;
   std::string document;  // Empty: kShellDocument.

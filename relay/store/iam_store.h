@@ -174,7 +174,8 @@ class IamStore {
   virtual absl::StatusOr<std::vector<IamEntity>> ListAttachedTo(std::string_view policy_arn) = 0;
   virtual absl::StatusOr<std::vector<IamEntity>> ListBoundedBy(std::string_view policy_arn) = 0;
 
-  // Tags of an entity's id, a policy's ARN or a device's serial number; in the order of their keys.
+  // Tags of an entity's id, a device's serial number, or the ARN of a policy, a node or a document;
+  // in the order of their keys.
   virtual absl::Status PutTag(std::string_view owner, const IamTag& tag) = 0;
   virtual absl::Status RemoveTag(std::string_view owner, std::string_view key) = 0;
   virtual absl::StatusOr<std::vector<IamTag>> ListTags(std::string_view owner) = 0;

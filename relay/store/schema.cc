@@ -100,7 +100,12 @@ UPDATE access_keys SET user_id =
   (SELECT e.id FROM iam_entities e WHERE e.kind = 1 AND e.name = user_name);
 )sql";
 
-constexpr std::array<const char*, 3> kMigrations = {kVersion1, kVersion2, kVersion3};
+// Whose a session is, in the form that policies compare.
+constexpr const char* kVersion4 = R"sql(
+ALTER TABLE sessions ADD COLUMN owner_id TEXT NOT NULL DEFAULT '';
+)sql";
+
+constexpr std::array<const char*, 4> kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4};
 
 absl::StatusOr<int64_t> ReadVersion(SqliteDatabase& database) {
   SqliteStatement statement = database.Prepare("SELECT version FROM schema_version");

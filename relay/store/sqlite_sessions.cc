@@ -11,12 +11,12 @@ namespace {
 
 constexpr const char* kFindSession =
     "SELECT id, node_id, principal, source_ip, document, reason, what, status, token_sha256,"
-    " started, ended, details, bytes_in, bytes_out FROM sessions WHERE id = ?";
+    " started, ended, details, bytes_in, bytes_out, owner_id FROM sessions WHERE id = ?";
 
 // A parameter that is NULL narrows nothing.
 constexpr const char* kListSessions =
     "SELECT id, node_id, principal, source_ip, document, reason, what, status, token_sha256,"
-    " started, ended, details, bytes_in, bytes_out FROM sessions"
+    " started, ended, details, bytes_in, bytes_out, owner_id FROM sessions"
     " WHERE (ended <> 0) = ?1 AND started >= ?2 AND started <= ?3"
     " AND (?4 IS NULL OR node_id = ?4) AND (?5 IS NULL OR principal = ?5)"
     " AND (?6 IS NULL OR id = ?6) AND (?7 IS NULL OR status = ?7)"
@@ -50,7 +50,8 @@ Session SessionFrom(const SqliteStatement& row) {
           .ended_unix_ms = row.IntegerAt(10),
           .details = row.TextAt(11),
           .bytes_in = static_cast<uint64_t>(row.IntegerAt(12)),
-          .bytes_out = static_cast<uint64_t>(row.IntegerAt(13))};
+          .bytes_out = static_cast<uint64_t>(row.IntegerAt(13)),
+          .owner_id = row.TextAt(14)};
 }
 
 void BindOptional(SqliteStatement& statement, const std::optional<std::string>& text) {
@@ -67,8 +68,8 @@ absl::Status SqliteStore::AddSession(const Session& session) {
   return database_
       ->Prepare(
           "INSERT INTO sessions(id, node_id, principal, source_ip, document, reason, what,"
-          " status, token_sha256, started, ended, details, bytes_in, bytes_out)"
-          " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+          " status, token_sha256, started, ended, details, bytes_in, bytes_out, owner_id)"
+          " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .Text(session.id)
       .Text(session.node_id)
       .Text(session.principal)
@@ -83,6 +84,7 @@ absl::Status SqliteStore::AddSession(const Session& session) {
       .Text(session.details)
       .Integer(ToInteger(session.bytes_in))
       .Integer(ToInteger(session.bytes_out))
+      .Text(session.owner_id)
       .Run()
       .status();
 }

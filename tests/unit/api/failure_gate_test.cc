@@ -16,6 +16,7 @@
 #include "relay/broker/broker.h"
 #include "relay/store/sqlite_store.h"
 #include "tests/support/fake_data_plane.h"
+#include "tests/support/iam_user.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tls_credentials.h"
 
@@ -34,12 +35,9 @@ class FailureGateTest : public testing::Test {
         broker_(*store_, plane_),
         certificates_(engine::test::TestAuthority().issuer()),
         api_(*store_, broker_, certificates_, "relay.test:443") {
-    EXPECT_TRUE(store_
-                    ->AddAccessKey({.id = "AKIAalice",
-                                    .user_name = "alice",
-                                    .principal = "arn:alice",
-                                    .secret = "secret"})
-                    .ok());
+    AddAdministrator(
+        *store_,
+        {.id = "AKIAalice", .user_name = "alice", .principal = "arn:alice", .secret = "secret"});
   }
 
   // Call returns the error's name, or "" when the call did what it should.

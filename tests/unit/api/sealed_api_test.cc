@@ -17,6 +17,7 @@
 #include "relay/broker/broker.h"
 #include "relay/store/sqlite_store.h"
 #include "tests/support/fake_data_plane.h"
+#include "tests/support/iam_user.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tls_credentials.h"
 
@@ -40,12 +41,10 @@ class SealedApiTest : public testing::Test {
     EXPECT_TRUE(opened.ok()) << opened.status();
     store_ = *std::move(opened);
     for (const std::string user : {"alice", "bob"}) {
-      EXPECT_TRUE(store_
-                      ->AddAccessKey({.id = "AKIA" + user,
-                                      .user_name = user,
-                                      .principal = "arn:" + user,
-                                      .secret = "secret-of-" + user})
-                      .ok());
+      AddAdministrator(*store_, {.id = "AKIA" + user,
+                                 .user_name = user,
+                                 .principal = "arn:" + user,
+                                 .secret = "secret-of-" + user});
     }
     EXPECT_TRUE(store_->AddNode({.id = kNode, .name = "web"}).ok());
     plane_.nodes[kNode] = 2;

@@ -1,0 +1,41 @@
+// What is asked, by whom: all that a decision needs beside the policies and the time.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "relay/access/caller.h"
+
+namespace relay {
+
+// ConditionKeys are keys of a request's context with their values: {"aws:TagKeys", {"env"}}.
+using ConditionKeys = std::vector<std::pair<std::string, std::vector<std::string>>>;
+
+// AccessResource is one thing that something is done to. Its tags are the keys SERVICE:resourceTag/
+// and aws:ResourceTag/ of the request.
+struct AccessResource {
+  std::string arn = "*";
+  std::string tag_owner;  // Under which the IamStore has its tags; empty: it has none there.
+  std::vector<IamTag> tags;
+};
+
+// AccessQuestion is an action on resources, each of which has to be allowed.
+struct AccessQuestion {
+  std::string action;  // "ssm:StartSession"
+  std::vector<AccessResource> resources = {AccessResource()};
+  ConditionKeys keys;         // Of the request itself: adit:RemoteHost, aws:RequestTag/team.
+  std::string trust_role_id;  // The role whose trust policy has to allow it; empty: none.
+};
+
+struct AccessCase {
+  Caller caller;
+  std::string source_ip;
+  std::string user_agent;
+  int64_t asked_unix_ms = 0;
+  AccessQuestion question;
+};
+
+}  // namespace relay

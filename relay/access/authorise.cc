@@ -1,0 +1,167 @@
+#include "relay/access/authorise.h"
+
+#include <algorithm>
+
+#include "engine/base/log.h"
+#include "engine/http/amz_date.h"
+#include "relay/access/resource_arn.h"
+#include "relay/policy/evaluate.h"
+
+namespace relay {
+namespace {
+
+constexpr std::string_view kPermanentKeyPrefix = "AKIA";
+
+void AddAll(const ConditionKeys& keys, policy::RequestContext& context) {
+  for (const auto& [name, values] : keys) context.Add(name, values);
+}
+
+void AddResourceTags(const AccessQuestion& question, const AccessResource& resource,
+                     policy::RequestContext& context) {
+  const std::string service = question.action.substr(0, question.action.find(':'));
+  for (const IamTag& tag : resource.tags) {
+    context.Add(service + ":resourceTag/" + tag.key, tag.value);
+    context.Add("aws:ResourceTag/" + tag.key, tag.value);
+  }
+}
+
+void AddTags(const std::vector<IamTag>& tags, policy::RequestContext& context) {
+  for (const IamTag& tag : tags) context.Add("aws:PrincipalTag/" + tag.key, tag.value);
+}
+
+std::string Sentence(const AccessCase& asked, const AccessResource& resource,
+                     const std::string& why) {
+  std::string text =
+      "User: " + asked.caller.principal + " is not authorized to perform: " + asked.question.action;
+  if (resource.arn != "*") text += " on resource: " + resource.arn;
+  return text + " " + why;
+}
+
+ApiError Failed(const absl::Status& status) {
+  engine::log::Write(engine::log::Level::kError, "store_failed",
+                     {{"at", "authorise"}, {"why", status.ToString()}});
+  return StoreFailure();
+}
+
+}  // namespace
+
+void FillContext(const AccessCase& asked, const CompiledPrincipal& principal, int64_t now_unix_ms,
+                 policy::RequestContext& context) {
+  const Caller& caller = asked.caller;
+  const TemporarySession* temporary = caller.temporary.has_value() ? &*caller.temporary : nullptr;
+  const bool is_role = principal.entity.kind == IamKind::kRole;
+  context.Add("aws:PrincipalArn", principal.entity.Arn());
+  context.Add("aws:PrincipalAccount", kAccountId);
+  context.Add("aws:PrincipalType", is_role ? "AssumedRole" : "User");
+  context.Add("aws:userid", caller.UserId());
+  if (!is_role) context.Add("aws:username", principal.entity.name);
+  // The session's tags come first: the first value of a key counts.
+  if (temporary != nullptr) AddTags(temporary->tags, context);
+  AddTags(principal.tags, context);
+  if (temporary != nullptr) {
+    context.Add("aws:TokenIssueTime", engine::IsoDate(temporary->issued_unix_ms / 1000));
+    context.Add("aws:MultiFactorAuthPresent",
+                temporary->mfa_unix_ms.has_value() ? "true" : "false");
+    if (temporary->mfa_unix_ms.has_value()) {
+      const int64_t age_ms = std::max<int64_t>(asked.asked_unix_ms - *temporary->mfa_unix_ms, 0);
+      context.Add("aws:MultiFactorAuthAge", std::to_string(age_ms / 1000));
+    }
+    if (!temporary->source_identity.empty()) {
+      context.Add("aws:SourceIdentity", temporary->source_identity);
+    }
+  }
+  context.Add("aws:CurrentTime", engine::IsoDate(now_unix_ms / 1000));
+  context.Add("aws:EpochTime", std::to_string(now_unix_ms / 1000));
+  context.Add("aws:SourceIp", asked.source_ip);
+  context.Add("aws:SecureTransport", "true");  // There is no other way in.
+  context.Add("aws:RequestedRegion", caller.region.empty() ? kRegion : caller.region);
+  if (!asked.user_agent.empty()) context.Add("aws:UserAgent", asked.user_agent);
+}
+
+absl::Status Authoriser::ReadTags(AccessQuestion& question) {
+  for (AccessResource& resource : question.resources) {
+    if (resource.tag_owner.empty()) continue;
+    absl::StatusOr<std::vector<IamTag>> tags = store_.Iam().ListTags(resource.tag_owner);
+    if (!tags.ok()) return tags.status();
+    resource.tags = *std::move(tags);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Authoriser::Principal> Authoriser::Find(const AccessCase& asked) {
+  Principal principal;
+  auto entity = policies_.Of(asked.caller.entity_id);
+  if (!entity.ok()) return entity.status();
+  principal.entity = *std::move(entity);
+  if (asked.caller.temporary.has_value()) {
+    auto session = policies_.OfSession(asked.caller.access_key_id, *asked.caller.temporary);
+    if (!session.ok()) return session.status();
+    principal.session = *std::move(session);
+  }
+  if (!asked.question.trust_role_id.empty()) {
+    auto trusting = policies_.Of(asked.question.trust_role_id);
+    if (!trusting.ok()) return trusting.status();
+    principal.trusting = *std::move(trusting);
+  }
+  return principal;
+}
+
+std::optional<std::string> Authoriser::Decide(const AccessCase& asked, const Principal& principal,
+                                              int64_t now_unix_ms) {
+  const policy::Policies policies = {
+      .identity = principal.entity->identity.get(),
+      .boundary = principal.entity->boundary.get(),
+      .session = principal.session == nullptr ? nullptr : principal.session->policies.get(),
+      .trust = principal.trusting == nullptr ? nullptr : principal.trusting->trust.get()};
+  const bool is_role = principal.entity->entity.kind == IamKind::kRole;
+  const std::string role_arn = is_role ? principal.entity->entity.Arn() : std::string();
+  for (const AccessResource& resource : asked.question.resources) {
+    context_.Clear();
+    AddResourceTags(asked.question, resource, context_);
+    AddAll(asked.question.keys, context_);
+    FillContext(asked, *principal.entity, now_unix_ms, context_);
+    const policy::Request request(
+        asked.question.action, resource.arn, context_,
+        {.arn = asked.caller.principal, .account = kAccountId, .role_arn = role_arn});
+    const policy::Decision decision = policy::Evaluate(policies, request);
+    if (!decision.allowed()) return Sentence(asked, resource, policy::Explain(decision, request));
+  }
+  return std::nullopt;
+}
+
+std::optional<ApiError> Authoriser::Check(const AccessCase& asked, int64_t now_unix_ms) {
+  const absl::StatusOr<Principal> principal = Find(asked);
+  std::optional<std::string> why;
+  if (principal.ok()) {
+    why = Decide(asked, *principal, now_unix_ms);
+  } else if (absl::IsNotFound(principal.status())) {
+    why = Sentence(asked, asked.question.resources.front(),
+                   "because its user, role or one of their policies does not exist any more");
+  } else {
+    return Failed(principal.status());
+  }
+  if (!why.has_value()) return std::nullopt;
+  return ApiError{"AccessDeniedException", *why};
+}
+
+absl::StatusOr<Authoriser::Outcome> Authoriser::CheckAgain(const AccessCase& asked,
+                                                           int64_t now_unix_ms) {
+  if (asked.caller.access_key_id.starts_with(kPermanentKeyPrefix)) {
+    const auto key = store_.Iam().FindAccessKeyFacts(asked.caller.access_key_id);
+    if (absl::IsNotFound(key.status())) return Outcome{"The access key was deleted.", false};
+    if (!key.ok()) return key.status();
+    if (!key->is_active) return Outcome{"The access key was deactivated.", false};
+  }
+  const absl::StatusOr<Principal> principal = Find(asked);
+  if (absl::IsNotFound(principal.status())) {
+    return Outcome{"The user or role was deleted.", false};
+  }
+  if (!principal.ok()) return principal.status();
+  Outcome outcome;
+  outcome.lost = Decide(asked, *principal, now_unix_ms);
+  outcome.depends_on_time = principal->entity->depends_on_time ||
+                            (principal->session != nullptr && principal->session->depends_on_time);
+  return outcome;
+}
+
+}  // namespace relay

@@ -1,0 +1,84 @@
+#include "relay/api/access_questions.h"
+
+#include <nlohmann/json.hpp>
+
+#include "relay/access/resource_arn.h"
+#include "relay/access/session_watch.h"
+#include "relay/api/api_input.h"
+#include "relay/broker/documents.h"
+#include "relay/store/store.h"
+
+namespace relay {
+namespace {
+
+// What is too long for a name is refused when the operation reads it; here it only must not cost.
+constexpr size_t kNameSizeMax = 512;
+
+std::string TextOf(const ApiCall& call, const char* name) {
+  const auto member = call.input.find(name);
+  if (member == call.input.end() || !member->is_string()) return {};
+  return member->get_ref<const std::string&>().substr(0, kNameSizeMax);
+}
+
+AccessResource Tagged(std::string arn) {
+  AccessResource resource;
+  resource.arn = std::move(arn);
+  resource.tag_owner = resource.arn;
+  return resource;
+}
+
+}  // namespace
+
+ConditionKeys PlanKeys(const engine::SessionPlan& plan) {
+  switch (plan.kind) {
+    case engine::SessionKind::kShell:
+      return {{"adit:SessionType", {"Standard_Stream"}}};
+    case engine::SessionKind::kExec:
+      return {{"adit:SessionType",
+               {plan.with_terminal ? "InteractiveCommands" : "NonInteractiveCommands"}}};
+    case engine::SessionKind::kTcp:
+      return {{"adit:SessionType", {"Port"}},
+              {"adit:RemoteHost", {plan.host}},
+              {"adit:RemotePort", {std::to_string(plan.port)}}};
+  }
+  return {};
+}
+
+void AskStartSession(ApiContext&, const ApiCall& call, AccessQuestion& question) {
+  std::string document = TextOf(call, "DocumentName");
+  if (document.empty()) document = kShellDocument;
+  question.resources = {Tagged(NodeArn(TextOf(call, "Target"))), Tagged(DocumentArn(document))};
+  ApiInput input(call.input);
+  const auto plan = ResolveDocument(document, input.TextLists("Parameters"));
+  // What cannot be resolved has no keys, and the operation says what is wrong with it.
+  if (plan.ok()) question.keys = PlanKeys(*plan);
+  question.keys.emplace_back("ssm:SessionDocumentAccessCheck", std::vector<std::string>{"true"});
+}
+
+void AskOfSession(ApiContext& context, const ApiCall& call, AccessQuestion& question) {
+  AccessResource resource;
+  const std::string id = TextOf(call, "SessionId");
+  resource.arn = SessionArn(id);
+  if (const absl::StatusOr<Session> session = context.store.FindSession(id); session.ok()) {
+    resource.tags = {{"aws:ssmmessages:session-id", session->owner_id},
+                     {"aws:ssmmessages:target-id", session->node_id}};
+  }
+  question.resources = {std::move(resource)};
+}
+
+void AskOfTarget(ApiContext&, const ApiCall& call, AccessQuestion& question) {
+  question.resources = {Tagged(NodeArn(TextOf(call, "Target")))};
+}
+
+void AskOpenLane(ApiContext& context, const ApiCall& call, AccessQuestion& question) {
+  const AccessCase* session = context.watch.Find(TextOf(call, "SessionId"));
+  if (session != nullptr && session->caller.principal == call.caller.principal) {
+    question = session->question;
+    return;
+  }
+  // The operation finds no such session of the caller's, and says so to who may start any.
+  question.action = "ssm:StartSession";
+  question.resources.front().arn = NodeArn("*");
+}
+
+}  // namespace relay

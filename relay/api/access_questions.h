@@ -1,0 +1,28 @@
+// What each operation of the ssm service has to be allowed for: the resources of its action, as
+// AWS's Service Authorization Reference has them, and the keys of its request.
+
+#pragma once
+
+#include "engine/wire/session_plan.h"
+#include "relay/access/access_case.h"
+#include "relay/api/api_call.h"
+
+namespace relay {
+
+// The node and the document must both be allowed (ssm:SessionDocumentAccessCheck is always on), and
+// adit:SessionType, adit:RemoteHost and adit:RemotePort say what the document makes of the wish.
+void AskStartSession(ApiContext& context, const ApiCall& call, AccessQuestion& question);
+
+// A session has the tags that AWS gives it: who started it, and on which node.
+void AskOfSession(ApiContext& context, const ApiCall& call, AccessQuestion& question);
+
+void AskOfTarget(ApiContext& context, const ApiCall& call, AccessQuestion& question);
+
+// A lane is a part of its session: it is allowed as long as that is.
+void AskOpenLane(ApiContext& context, const ApiCall& call, AccessQuestion& question);
+
+// PlanKeys are the keys adit:* of a session. Their values are AWS's session types, a host as it was
+// asked for, and a port.
+ConditionKeys PlanKeys(const engine::SessionPlan& plan);
+
+}  // namespace relay
