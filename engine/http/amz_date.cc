@@ -103,4 +103,22 @@ std::optional<int64_t> ParseIsoDate(std::string_view text) {
   return ParseAmzDate(date);
 }
 
+std::optional<int64_t> ParseHttpDate(std::string_view text) {
+  constexpr std::string_view kShape = "Xxx, 00 Xxx 0000 00:00:00 GMT";
+  constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  if (text.size() != kShape.size()) return std::nullopt;
+  for (const size_t i : {3, 4, 7, 11, 16, 19, 22, 25, 26, 27, 28}) {
+    if (text[i] != kShape[i]) return std::nullopt;
+  }
+  const size_t month = kMonths.find(text.substr(8, 3));
+  if (month == std::string_view::npos || month % 3 != 0) return std::nullopt;
+  const std::string month_text = std::to_string(month / 3 + 1);
+  std::string date(text.substr(12, 4));
+  date += (month_text.size() == 1 ? "0" : "") + month_text;
+  date += text.substr(5, 2);
+  date += 'T';
+  for (const size_t i : {17, 20, 23}) date += text.substr(i, 2);
+  return ParseAmzDate(date + 'Z');
+}
+
 }  // namespace engine

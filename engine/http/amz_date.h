@@ -1,4 +1,4 @@
-// The form in which AWS writes a time: yyyymmddThhmmssZ.
+// The forms in which AWS writes a time, first of all yyyymmddThhmmssZ.
 
 #pragma once
 
@@ -18,5 +18,9 @@ std::optional<int64_t> ParseAmzDate(std::string_view text);
 // else.
 std::string IsoDate(int64_t unix_seconds);
 std::optional<int64_t> ParseIsoDate(std::string_view text);
+
+// ParseHttpDate reads the form of HTTP's Date header that is written today ("Sun, 06 Nov 1994
+// 08:49:37 GMT", RFC 9110 5.6.7) and nothing else. The name of the day is not looked at.
+std::optional<int64_t> ParseHttpDate(std::string_view text);
 
 }  // namespace engine

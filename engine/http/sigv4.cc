@@ -1,48 +1,25 @@
 #include "engine/http/sigv4.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "engine/base/bytes.h"
 #include "engine/base/check.h"
 #include "engine/http/amz_date.h"
+#include "engine/http/sigv4_text.h"
 
 namespace engine {
 namespace {
 
-constexpr size_t kSignedHeadersCountMax = 64;
-
-std::vector<std::string_view> Split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (;;) {
-    const size_t at = text.find(separator);
-    parts.push_back(text.substr(0, at));
-    if (at == std::string_view::npos) return parts;
-    text.remove_prefix(at + 1);
-  }
-}
-
-std::string_view TrimSpaces(std::string_view text) {
-  const auto blank = [](char c) { return c == ' ' || c == '\t'; };
-  while (!text.empty() && blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && blank(text.back())) text.remove_suffix(1);
-  return text;
-}
+constexpr std::string_view kSignatureParameter = "X-Amz-Signature";
 
 // CollapseSpaces trims, and makes one space of each run of spaces.
 std::string CollapseSpaces(std::string_view text) {
   std::string out;
-  for (const char c : TrimSpaces(text)) {
+  for (const char c : TrimBlanks(text)) {
     if (c == ' ' && !out.empty() && out.back() == ' ') continue;
     out.push_back(c);
   }
-  return out;
-}
-
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   return out;
 }
 
@@ -86,89 +63,10 @@ std::string Join(const std::vector<std::string>& parts, char separator) {
   return out;
 }
 
-bool ParseCredential(std::string_view text, SigV4Authorization& out) {
-  const std::vector<std::string_view> parts = Split(text, '/');
-  if (parts.size() != 5) return false;
-  for (const std::string_view part : parts) {
-    if (part.empty()) return false;
-  }
-  out.access_key_id = parts[0];
-  out.scope = {std::string(parts[1]), std::string(parts[2]), std::string(parts[3])};
-  out.terminator = parts[4];
-  return true;
-}
-
-bool ParseSignedHeaders(std::string_view text, SigV4Authorization& out) {
-  for (const std::string_view name : Split(text, ';')) {
-    if (name.empty() || name != Lower(name)) return false;
-    if (!out.signed_headers.empty() && out.signed_headers.back() >= name) return false;
-    if (out.signed_headers.size() == kSignedHeadersCountMax) return false;
-    out.signed_headers.emplace_back(name);
-  }
-  return true;
-}
-
-bool ParseSignature(std::string_view text, SigV4Authorization& out) {
-  std::array<std::byte, crypto::kSha256Size> bytes;
-  if (!FromHex(text, bytes) || text != Lower(text)) return false;
-  out.signature = text;
-  return true;
-}
-
 }  // namespace
 
 std::string SigV4Scope::Text() const {
   return date + "/" + region + "/" + service + "/" + std::string(kSigV4Terminator);
-}
-
-std::optional<SigV4Authorization> ParseAuthorization(std::string_view header,
-                                                     std::string& problem) {
-  if (header.size() > kAuthorizationSizeMax) {
-    problem = "Authorization header is too large.";
-    return std::nullopt;
-  }
-  header = TrimSpaces(header);
-  if (!header.starts_with(kSigV4Algorithm) || header.size() == kSigV4Algorithm.size() ||
-      header[kSigV4Algorithm.size()] != ' ') {
-    problem = "Authorization header requires the algorithm 'AWS4-HMAC-SHA256'.";
-    return std::nullopt;
-  }
-  header.remove_prefix(kSigV4Algorithm.size() + 1);
-  struct Part {
-    std::string_view name;
-    bool (*parse)(std::string_view, SigV4Authorization&);
-    bool seen = false;
-  };
-  Part parts[] = {{"Credential", ParseCredential},
-                  {"Signature", ParseSignature},
-                  {"SignedHeaders", ParseSignedHeaders}};
-  SigV4Authorization result;
-  for (const std::string_view field : Split(header, ',')) {
-    const std::string_view text = TrimSpaces(field);
-    const size_t equals = text.find('=');
-    const std::string_view name = text.substr(0, equals);
-    const auto part = std::find_if(std::begin(parts), std::end(parts),
-                                   [&](const Part& p) { return p.name == name; });
-    if (part == std::end(parts) || equals == std::string_view::npos) {
-      problem =
-          "Authorization header has a part that is not Credential, SignedHeaders or Signature.";
-      return std::nullopt;
-    }
-    if (std::exchange(part->seen, true)) {
-      problem = "Authorization header has the '" + std::string(name) + "' parameter twice.";
-      return std::nullopt;
-    }
-    if (!part->parse(text.substr(equals + 1), result)) {
-      problem = "Authorization header has a malformed '" + std::string(name) + "' parameter.";
-      return std::nullopt;
-    }
-  }
-  for (const Part& part : parts) {
-    if (part.seen) continue;
-    problem = "Authorization header requires '" + std::string(part.name) + "' parameter.";
-    return std::nullopt;
-  }
-  return result;
 }
 
 std::string UriEncode(std::string_view text, Slash slash) {
@@ -209,15 +107,24 @@ std::string CanonicalPath(std::string_view path) {
   return out;
 }
 
-std::string CanonicalQuery(std::string_view query) {
-  std::vector<std::pair<std::string, std::string>> parameters;
+std::vector<QueryParameter> ParseQuery(std::string_view query) {
+  std::vector<QueryParameter> parameters;
   for (const std::string_view part : Split(query, '&')) {
     if (part.empty()) continue;
     const size_t equals = part.find('=');
     const std::string_view value =
         equals == std::string_view::npos ? std::string_view() : part.substr(equals + 1);
-    parameters.emplace_back(UriEncode(DecodeQueryPart(part.substr(0, equals)), Slash::kEncode),
-                            UriEncode(DecodeQueryPart(value), Slash::kEncode));
+    parameters.push_back({DecodeQueryPart(part.substr(0, equals)), DecodeQueryPart(value)});
+  }
+  return parameters;
+}
+
+std::string CanonicalQuery(std::string_view query, SigV4Form form) {
+  std::vector<std::pair<std::string, std::string>> parameters;
+  for (const QueryParameter& parameter : ParseQuery(query)) {
+    if (form == SigV4Form::kPresigned && parameter.name == kSignatureParameter) continue;
+    parameters.emplace_back(UriEncode(parameter.name, Slash::kEncode),
+                            UriEncode(parameter.value, Slash::kEncode));
   }
   std::sort(parameters.begin(), parameters.end());
   std::string out;
@@ -228,11 +135,11 @@ std::string CanonicalQuery(std::string_view query) {
   return out;
 }
 
-std::string CanonicalRequest(const HttpRequest& request,
+std::string CanonicalRequest(const HttpRequest& request, SigV4Form form,
                              const std::vector<std::string>& signed_headers,
                              std::string_view payload_hash) {
   std::string out = request.method + "\n" + CanonicalPath(request.path()) + "\n" +
-                    CanonicalQuery(request.query()) + "\n";
+                    CanonicalQuery(request.query(), form) + "\n";
   for (const std::string& name : signed_headers) {
     out += name;
     out.push_back(':');
@@ -273,6 +180,33 @@ std::string SigV4Signature(std::string_view secret, const SigV4Scope& scope,
   return ToHex(crypto::HmacSha256(AsBytes(key), AsBytes(string_to_sign)));
 }
 
+namespace {
+
+// SignCanonical returns the signature of the request as it is now.
+std::string SignCanonical(const HttpRequest& request, SigV4Form form,
+                          const std::vector<std::string>& names, std::string_view secret,
+                          std::string_view amz_date, const SigV4Scope& scope) {
+  const std::string canonical =
+      CanonicalRequest(request, form, names, crypto::HexSha256(AsBytes(request.body)));
+  return SigV4Signature(secret, scope, StringToSign(amz_date, scope, canonical));
+}
+
+// NamesToSign are Host, Content-Type and every X-Amz- header that is there.
+std::vector<std::string> NamesToSign(const HttpRequest& request) {
+  std::vector<std::string> names;
+  for (const HttpHeader& header : request.headers.all()) {
+    std::string name = LowerAscii(header.name);
+    if (name == "host" || name == "content-type" || name.starts_with("x-amz-")) {
+      names.push_back(std::move(name));
+    }
+  }
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
+}  // namespace
+
 void Sign(HttpRequest& request, const AwsCredentials& credentials, std::string_view region,
           std::string_view service, int64_t unix_seconds) {
   CHECK(request.headers.Find("host") != nullptr);
@@ -281,24 +215,34 @@ void Sign(HttpRequest& request, const AwsCredentials& credentials, std::string_v
   if (!credentials.session_token.empty()) {
     request.headers.Set("X-Amz-Security-Token", credentials.session_token);
   }
-  std::vector<std::string> names;
-  for (const HttpHeader& header : request.headers.all()) {
-    std::string name = Lower(header.name);
-    if (name == "host" || name == "content-type" || name.starts_with("x-amz-")) {
-      names.push_back(std::move(name));
-    }
-  }
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
+  const std::vector<std::string> names = NamesToSign(request);
   const SigV4Scope scope{date.substr(0, 8), std::string(region), std::string(service)};
-  const std::string canonical =
-      CanonicalRequest(request, names, crypto::HexSha256(AsBytes(request.body)));
   const std::string signature =
-      SigV4Signature(credentials.secret, scope, StringToSign(date, scope, canonical));
+      SignCanonical(request, SigV4Form::kHeader, names, credentials.secret, date, scope);
   request.headers.Set("Authorization", std::string(kSigV4Algorithm) +
                                            " Credential=" + credentials.access_key_id + "/" +
                                            scope.Text() + ", SignedHeaders=" + Join(names, ';') +
                                            ", Signature=" + signature);
+}
+
+void Presign(HttpRequest& request, const AwsCredentials& credentials, std::string_view region,
+             std::string_view service, int64_t unix_seconds, int64_t expires_seconds) {
+  CHECK(request.headers.Find("host") != nullptr);
+  const std::string date = AmzDate(unix_seconds);
+  const std::vector<std::string> names = NamesToSign(request);
+  const SigV4Scope scope{date.substr(0, 8), std::string(region), std::string(service)};
+  const auto add = [&request](std::string_view name, std::string_view value) {
+    request.target += request.target.find('?') == std::string::npos ? '?' : '&';
+    request.target += std::string(name) + "=" + UriEncode(value, Slash::kEncode);
+  };
+  add("X-Amz-Algorithm", kSigV4Algorithm);
+  add("X-Amz-Credential", credentials.access_key_id + "/" + scope.Text());
+  add("X-Amz-Date", date);
+  add("X-Amz-Expires", std::to_string(expires_seconds));
+  add("X-Amz-SignedHeaders", Join(names, ';'));
+  if (!credentials.session_token.empty()) add("X-Amz-Security-Token", credentials.session_token);
+  add(kSignatureParameter,
+      SignCanonical(request, SigV4Form::kPresigned, names, credentials.secret, date, scope));
 }
 
 }  // namespace engine

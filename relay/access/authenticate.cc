@@ -9,6 +9,7 @@
 #include "engine/crypto/digest.h"
 #include "engine/http/amz_date.h"
 #include "engine/http/sigv4.h"
+#include "engine/http/sigv4_proof.h"
 #include "relay/store/store.h"
 
 namespace relay {
@@ -134,8 +135,9 @@ std::variant<Caller, ApiError> Authenticate(const engine::HttpRequest& request,
     return *error;
   }
 
-  const std::string canonical = engine::CanonicalRequest(
-      request, authorization->signed_headers, engine::crypto::HexSha256(AsBytes(request.body)));
+  const std::string canonical =
+      engine::CanonicalRequest(request, engine::SigV4Form::kHeader, authorization->signed_headers,
+                               engine::crypto::HexSha256(AsBytes(request.body)));
   const std::string signature =
       engine::SigV4Signature(key->secret, authorization->scope,
                              engine::StringToSign(amz_date, authorization->scope, canonical));

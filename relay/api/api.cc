@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "engine/base/log.h"
-#include "engine/http/sigv4.h"
+#include "engine/http/sigv4_proof.h"
 #include "relay/access/authenticate.h"
 #include "relay/api/api_input.h"
 #include "relay/api/api_route.h"

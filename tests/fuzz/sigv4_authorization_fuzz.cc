@@ -9,6 +9,7 @@
 
 #include "engine/base/check.h"
 #include "engine/http/sigv4.h"
+#include "engine/http/sigv4_proof.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
@@ -22,10 +23,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     CHECK(authorization->signature.size() == 64);
     CHECK(!authorization->signed_headers.empty());
     CHECK(!authorization->access_key_id.empty());
-    engine::CanonicalRequest(request, authorization->signed_headers, "");
+    engine::CanonicalRequest(request, engine::SigV4Form::kHeader, authorization->signed_headers,
+                             "");
   }
   CHECK(engine::CanonicalPath(request.path()).starts_with('/'));
-  const std::string query = engine::CanonicalQuery(request.query());
-  CHECK(engine::CanonicalQuery(query) == query);
+  const std::string query = engine::CanonicalQuery(request.query(), engine::SigV4Form::kHeader);
+  CHECK(engine::CanonicalQuery(query, engine::SigV4Form::kHeader) == query);
   return 0;
 }

@@ -40,5 +40,14 @@ TEST(AmzDate, WhatIsNoDateIsRefused) {
   }
 }
 
+TEST(AmzDate, TheDateOfHttpIsReadInItsPresentForm) {
+  EXPECT_EQ(ParseHttpDate("Sun, 30 Aug 2015 12:36:00 GMT"), 1440938160);
+  for (const char* text : {"", "Sun, 30 Aug 2015 12:36:00 UTC", "Sun, 31 Feb 2015 12:36:00 GMT",
+                           "Sun, 30 anF 2015 12:36:00 GMT", "Sunday, 30-Aug-15 12:36:00 GMT",
+                           "Sun, 30 Aug 2015 24:36:00 GMT", "Sun,  1 Aug 2015 12:36:00 GMT"}) {
+    EXPECT_EQ(ParseHttpDate(text), std::nullopt) << text;
+  }
+}
+
 }  // namespace
 }  // namespace engine
