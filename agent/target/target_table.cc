@@ -71,6 +71,11 @@ std::unique_ptr<Target> TargetTable::Make(StreamHandle stream, engine::OpenReque
     LogOpen("tcp", tcp->session_id, tcp->principal, tcp->host + ":" + std::to_string(tcp->port));
     return std::make_unique<TcpTarget>(context_, owner, std::move(stream), std::move(*tcp));
   }
+  if (std::holds_alternative<engine::GrantedRequest>(request)) {
+    stream.Reject(engine::CloseCode::kUnsupported,
+                  "the relay did not say what the session's document grants; update it");
+    return nullptr;
+  }
   auto* shell = std::get_if<engine::ShellRequest>(&request);
   auto* exec = std::get_if<engine::ExecRequest>(&request);
   const std::string& session = shell != nullptr ? shell->session_id : exec->session_id;

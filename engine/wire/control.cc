@@ -68,6 +68,7 @@ bool Read(const Json& json, ShellRequest& out) {
       .Text("run_as", out.run_as)
       .Size(out.size)
       .Text("terminal", out.terminal, kTerminalMax)
+      .Text("profile", out.profile, kAnyMax)
       .ok();
 }
 
@@ -91,8 +92,18 @@ bool Read(const Json& json, TcpRequest& out) {
              .Text("host", out.host, kHostMax)
              .Required("port")
              .Number("port", out.port, 1, 65'535)
+             .Flag("may_be_link_local", out.may_be_link_local)
              .ok() &&
          !out.host.empty();
+}
+
+bool Read(const Json& json, GrantedRequest& out) {
+  return Reader(json)
+      .Text("session_id", out.session_id)
+      .Text("principal", out.principal, kAnyMax)
+      .Size(out.size)
+      .Text("terminal", out.terminal, kTerminalMax)
+      .ok();
 }
 
 void Write(Json& json, const Hello& hello) {
@@ -130,6 +141,7 @@ void Write(Json& json, const ShellRequest& request) {
   Put(json, "run_as", request.run_as);
   Put(json, request.size);
   Put(json, "terminal", request.terminal);
+  Put(json, "profile", request.profile);
 }
 
 void Write(Json& json, const ExecRequest& request) {
@@ -143,6 +155,12 @@ void Write(Json& json, const ExecRequest& request) {
 void Write(Json& json, const TcpRequest& request) {
   json["host"] = request.host;
   json["port"] = request.port;
+  if (request.may_be_link_local) json["may_be_link_local"] = true;
+}
+
+void Write(Json& json, const GrantedRequest& request) {
+  Put(json, request.size);
+  Put(json, "terminal", request.terminal);
 }
 
 namespace {
@@ -163,7 +181,7 @@ constexpr std::string_view kControlTypes[] = {"hello",
                                               "stream-news",
                                               "join",
                                               "joined"};
-constexpr std::string_view kOpenTypes[] = {"shell", "exec", "tcp"};
+constexpr std::string_view kOpenTypes[] = {"shell", "exec", "tcp", "granted"};
 static_assert(std::size(kControlTypes) == std::variant_size_v<ControlMessage>);
 static_assert(std::size(kOpenTypes) == std::variant_size_v<OpenRequest>);
 

@@ -51,6 +51,7 @@ struct ShellRequest {
   std::string session_id, principal, run_as;
   TerminalSize size;
   std::string terminal;  // TERM, such as "xterm-256color".
+  std::string profile;   // Typed into the shell when it has started; set by the relay alone.
 };
 struct ExecRequest {
   std::string session_id, principal, run_as;
@@ -63,8 +64,16 @@ struct TcpRequest {
   std::string session_id, principal;
   std::string host;  // A name or an address, as the node resolves it.
   uint16_t port = 0;
+  bool may_be_link_local = false;  // Also to addresses of clouds' metadata; set by the relay alone.
 };
-using OpenRequest = std::variant<ShellRequest, ExecRequest, TcpRequest>;
+// GrantedRequest opens what the session's document says, a shell or a command; only the client
+// sends it: whoever holds the grant puts that in its place.
+struct GrantedRequest {
+  std::string session_id, principal;
+  TerminalSize size;
+  std::string terminal;
+};
+using OpenRequest = std::variant<ShellRequest, ExecRequest, TcpRequest, GrantedRequest>;
 
 // Messages on a stream.
 struct Resize {
@@ -100,15 +109,18 @@ inline constexpr uint32_t kSessionStreamsMax = 640;
 // SessionOffer tells a node of a session that will come to it, and of all that it allows.
 struct SessionOffer {
   std::string session_id, principal, run_as;
-  std::string client_key;         // 64 hex digits: the SHA-256 of the client's session key (SPKI).
-  std::string join_token;         // For the node's side of the first lane; works once.
-  uint32_t loop = 0;              // The relay's loop on which the lanes are joined.
-  std::string kind;               // "shell", "exec" or "tcp": the only streams that may be opened.
-  std::string command;            // exec: the arguments, joined as JoinCommand does.
-  bool with_terminal = false;     // exec.
-  std::string host;               // tcp.
-  uint16_t port = 0;              // tcp.
-  uint32_t idle_seconds_max = 0;  // Without a byte of the user's, the node ends it; 0: never.
+  std::string client_key;          // 64 hex digits: the SHA-256 of the client's session key (SPKI).
+  std::string join_token;          // For the node's side of the first lane; works once.
+  uint32_t loop = 0;               // The relay's loop on which the lanes are joined.
+  std::string kind;                // "shell", "exec" or "tcp": the only streams that may be opened.
+  std::string command;             // exec: the arguments, joined as JoinCommand does.
+  bool with_terminal = false;      // exec.
+  std::string host;                // tcp.
+  uint16_t port = 0;               // tcp.
+  std::string profile;             // shell: typed into it when it has started.
+  bool with_shell = false;         // exec: opened as `granted`, the command is text for `sh -c`.
+  bool may_be_link_local = false;  // tcp: also to addresses of clouds' metadata.
+  uint32_t idle_seconds_max = 0;   // Without a byte of the user's, the node ends it; 0: never.
 };
 // SessionAnswer is the node's consent, or the reason why there is none.
 struct SessionAnswer {

@@ -34,6 +34,9 @@ bool Read(const Json& json, SessionOffer& out) {
           .Flag("with_terminal", out.with_terminal)
           .Text("host", out.host, kHostMax)
           .Number("port", out.port, 0, 65'535)
+          .Text("profile", out.profile, kAnyMax)
+          .Flag("with_shell", out.with_shell)
+          .Flag("may_be_link_local", out.may_be_link_local)
           .Number("idle_seconds_max", out.idle_seconds_max, 0, std::numeric_limits<uint32_t>::max())
           .ok();
   if (!ok || out.session_id.empty() || out.join_token.empty() || !IsKey(out.client_key)) {
@@ -55,6 +58,9 @@ void Write(Json& json, const SessionOffer& message) {
   json["with_terminal"] = message.with_terminal;
   Put(json, "host", message.host);
   json["port"] = message.port;
+  Put(json, "profile", message.profile);
+  if (message.with_shell) json["with_shell"] = true;
+  if (message.may_be_link_local) json["may_be_link_local"] = true;
   json["idle_seconds_max"] = message.idle_seconds_max;
 }
 

@@ -128,6 +128,7 @@ bool Read(const Json& json, Notice& out);
 bool Read(const Json& json, ShellRequest& out);
 bool Read(const Json& json, ExecRequest& out);
 bool Read(const Json& json, TcpRequest& out);
+bool Read(const Json& json, GrantedRequest& out);
 void Write(Json& json, const Hello& message);
 void Write(Json& json, const Resize& message);
 void Write(Json& json, const Signal& message);
@@ -138,6 +139,7 @@ void Write(Json& json, const Notice& message);
 void Write(Json& json, const ShellRequest& message);
 void Write(Json& json, const ExecRequest& message);
 void Write(Json& json, const TcpRequest& message);
+void Write(Json& json, const GrantedRequest& message);
 // ... and, of sealed sessions, in control_sealed.cc.
 bool Read(const Json& json, SessionOffer& out);
 bool Read(const Json& json, SessionAnswer& out);

@@ -1,6 +1,9 @@
 #include "engine/wire/session_plan.h"
 
+#include <type_traits>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "engine/wire/command_line.h"
 
@@ -23,11 +26,39 @@ bool Allows(const SessionPlan& plan, const TcpRequest& request) {
   return plan.kind == SessionKind::kTcp && plan.host == request.host && plan.port == request.port;
 }
 
+bool Allows(const SessionPlan&, const GrantedRequest&) { return false; }  // Nothing was granted.
+
+// Expand puts what was granted in the place of a request that names nothing else; a port has to be
+// asked for by its name.
+void Expand(const SessionPlan& plan, OpenRequest& request) {
+  const auto* asked = std::get_if<GrantedRequest>(&request);
+  if (asked == nullptr) return;
+  if (plan.kind == SessionKind::kShell) {
+    request = ShellRequest{.size = asked->size, .terminal = asked->terminal};
+  } else if (plan.kind == SessionKind::kExec) {
+    ExecRequest exec{
+        .with_terminal = plan.with_terminal, .size = asked->size, .terminal = asked->terminal};
+    if (plan.with_shell) {
+      exec.arguments = {"sh", "-c", plan.command};
+    } else if (absl::StatusOr<std::vector<std::string>> words = SplitCommand(plan.command);
+               words.ok() && words->size() <= kCommandArgumentsMax) {
+      exec.arguments = *std::move(words);
+    } else {
+      return;
+    }
+    request = std::move(exec);
+  }
+}
+
 template <class Request>
-void Stamp(const SessionNames& names, Request& request) {
+void Stamp(const SessionPlan& plan, const SessionNames& names, Request& request) {
   request.session_id = names.session_id;
   request.principal = names.principal;
   if constexpr (requires { request.run_as; }) request.run_as = names.run_as;
+  if constexpr (requires { request.profile; }) request.profile = plan.profile;
+  if constexpr (requires { request.may_be_link_local; }) {
+    request.may_be_link_local = plan.may_be_link_local;
+  }
 }
 
 }  // namespace
@@ -38,10 +69,14 @@ SessionPlan PlanOf(const SessionOffer& offer) {
     plan.kind = SessionKind::kTcp;
     plan.host = offer.host;
     plan.port = offer.port;
+    plan.may_be_link_local = offer.may_be_link_local;
   } else if (offer.kind == "exec") {
     plan.kind = SessionKind::kExec;
     plan.command = offer.command;
     plan.with_terminal = offer.with_terminal;
+    plan.with_shell = offer.with_shell;
+  } else {
+    plan.profile = offer.profile;
   }
   return plan;
 }
@@ -67,9 +102,13 @@ CheckedOpen CheckOpen(const SessionPlan& plan, const SessionNames& names,
     checked.text = "what is to be opened is not known here; update the older side";
     return checked;
   }
+  const bool is_granted = std::holds_alternative<GrantedRequest>(checked.request);
+  Expand(plan, checked.request);
   std::visit(
       [&](auto& wanted) {
-        if (Allows(plan, wanted)) return Stamp(names, wanted);
+        const bool is_expanded = is_granted && plan.kind != SessionKind::kTcp &&
+                                 !std::is_same_v<decltype(wanted), GrantedRequest&>;
+        if (is_expanded || Allows(plan, wanted)) return Stamp(plan, names, wanted);
         checked.code = CloseCode::kDenied;
         checked.text = "this session allows only: " + Describe(plan) + "; start another one";
       },

@@ -19,8 +19,12 @@ struct SessionPlan {
   SessionKind kind = SessionKind::kShell;
   std::string command;         // kExec: one line, as JoinCommand writes it.
   bool with_terminal = false;  // kExec: on a terminal.
+  bool with_shell = false;     // kExec: who opens `granted` runs it by a shell.
+  std::string profile;         // kShell: what is typed into the shell when it has started.
   std::string host;            // kTcp: as the node resolves it.
   uint16_t port = 0;           // kTcp
+  // kTcp: also to link-local addresses, where clouds keep what their machines may know only.
+  bool may_be_link_local = false;
 };
 
 // PlanOf returns what a relay's offer allows. Requires: Decode returned it.
@@ -44,7 +48,8 @@ struct CheckedOpen {
 };
 
 // CheckOpen allows what the plan says and nothing else: a shell in a shell session, exactly the
-// command, exactly the host and port. `request` is foreign bytes.
+// command, exactly the host and port; a GrantedRequest becomes the shell or command of the plan.
+// `request` is foreign bytes.
 CheckedOpen CheckOpen(const SessionPlan& plan, const SessionNames& names, std::string_view request);
 
 }  // namespace engine

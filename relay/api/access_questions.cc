@@ -5,7 +5,8 @@
 #include "relay/access/resource_arn.h"
 #include "relay/access/session_watch.h"
 #include "relay/api/api_input.h"
-#include "relay/broker/documents.h"
+#include "relay/broker/wish_resolver.h"
+#include "relay/documents/builtin_documents.h"
 #include "relay/store/store.h"
 
 namespace relay {
@@ -44,14 +45,19 @@ ConditionKeys PlanKeys(const engine::SessionPlan& plan) {
   return {};
 }
 
-void AskStartSession(ApiContext&, const ApiCall& call, AccessQuestion& question) {
+void AskStartSession(ApiContext& context, const ApiCall& call, AccessQuestion& question) {
   std::string document = TextOf(call, "DocumentName");
   if (document.empty()) document = kShellDocument;
   question.resources = {Tagged(NodeArn(TextOf(call, "Target"))), Tagged(DocumentArn(document))};
   ApiInput input(call.input);
-  const auto plan = ResolveDocument(document, input.TextLists("Parameters"));
+  StartRequest request;
+  request.document = document;
+  request.parameters = input.TextLists("Parameters");
+  const auto resolved = ResolveWish(context.store, request);
   // What cannot be resolved has no keys, and the operation says what is wrong with it.
-  if (plan.ok()) question.keys = PlanKeys(*plan);
+  if (const auto* session = std::get_if<ResolvedSession>(&resolved)) {
+    question.keys = PlanKeys(session->plan);
+  }
   question.keys.emplace_back("ssm:SessionDocumentAccessCheck", std::vector<std::string>{"true"});
 }
 

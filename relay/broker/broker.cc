@@ -1,11 +1,14 @@
 #include "relay/broker/broker.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "engine/base/check.h"
 #include "engine/base/log.h"
 #include "engine/crypto/digest.h"
+#include "relay/broker/wish_resolver.h"
+#include "relay/documents/builtin_documents.h"
 #include "relay/store/identifiers.h"
 
 namespace relay {
@@ -47,24 +50,23 @@ absl::Status Broker::EndLeftovers(int64_t now_unix_ms) {
   });
 }
 
-std::variant<SessionPlan, StartFailure> Broker::Resolve(const StartRequest& request,
-                                                        Carriage carriage) const {
+std::variant<ResolvedSession, StartFailure> Broker::Resolve(const StartRequest& request,
+                                                            Carriage carriage) const {
   using Kind = StartFailure::Kind;
-  absl::StatusOr<SessionPlan> plan = ResolveDocument(request.document, request.parameters);
-  if (!plan.ok()) {
-    const bool unknown = absl::IsNotFound(plan.status());
-    return StartFailure{unknown ? Kind::kInvalidDocument : Kind::kInvalidParameters,
-                        std::string(plan.status().message())};
-  }
-  const absl::StatusOr<Carriage> chosen =
-      ChooseCarriage(CarriagesOf(request.document), request.carriage);
-  if (!chosen.ok()) return StartFailure{Kind::kCarriage, std::string(chosen.status().message())};
-  CHECK(*chosen == carriage);
+  std::variant<ResolvedSession, StartFailure> resolved = ResolveWish(store_, request);
+  if (std::holds_alternative<StartFailure>(resolved)) return resolved;
+  CHECK(request.carriage.value_or(Carriage::kInspected) == carriage);
   if (!data_plane_.FindNode(request.node_id).has_value()) {
     return StartFailure{Kind::kNotConnected, request.node_id + " is not connected."};
   }
   if (live_.size() >= kLiveSessionsMax) return StartFailure{Kind::kTooMany, "Rate exceeded"};
-  return *std::move(plan);
+  return resolved;
+}
+
+std::chrono::seconds Broker::DurationOf(const ResolvedSession& session) {
+  if (session.duration_seconds_max == 0) return kSessionMax;
+  return std::min<std::chrono::seconds>(std::chrono::seconds(session.duration_seconds_max),
+                                        kSessionMax);
 }
 
 Session Broker::ToSession(const StartRequest& request, const SessionPlan& plan,
@@ -83,8 +85,9 @@ Session Broker::ToSession(const StartRequest& request, const SessionPlan& plan,
 
 std::variant<StartedSession, StartFailure> Broker::StartSession(const StartRequest& request,
                                                                 int64_t now_unix_ms) {
-  std::variant<SessionPlan, StartFailure> plan = Resolve(request, Carriage::kInspected);
-  if (auto* failure = std::get_if<StartFailure>(&plan)) return std::move(*failure);
+  std::variant<ResolvedSession, StartFailure> resolved = Resolve(request, Carriage::kInspected);
+  if (auto* failure = std::get_if<StartFailure>(&resolved)) return std::move(*failure);
+  auto& wanted = std::get<ResolvedSession>(resolved);
 
   const std::string token = NewToken();
   SessionGrant grant;
@@ -92,9 +95,11 @@ std::variant<StartedSession, StartFailure> Broker::StartSession(const StartReque
   grant.node_id = request.node_id;
   grant.principal = request.principal;
   grant.token_sha256 = engine::crypto::Sha256(engine::AsBytes(token));
-  grant.plan = std::get<SessionPlan>(std::move(plan));
+  grant.plan = std::move(wanted.plan);
+  grant.run_as = wanted.run_as;
   grant.join_max = kJoinMax;
-  grant.duration_max = kSessionMax;
+  grant.duration_max = DurationOf(wanted);
+  grant.idle_max = std::chrono::seconds(wanted.idle_seconds_max);
 
   Session session = ToSession(request, grant.plan, grant.session_id);
   session.token_sha256 = grant.token_sha256;
@@ -109,7 +114,8 @@ std::variant<StartedSession, StartFailure> Broker::StartSession(const StartReque
     Live& live = live_[grant.session_id];
     live.subject = {grant.session_id, grant.node_id, grant.principal};
     live.join_by_unix_ms = now_unix_ms + milliseconds(kJoinMax).count();
-    live.end_by_unix_ms = now_unix_ms + milliseconds(kSessionMax).count();
+    live.end_by_unix_ms =
+        now_unix_ms + std::chrono::duration_cast<milliseconds>(grant.duration_max).count();
     data_plane_.PrepareSession(grant);
   });
   return started;

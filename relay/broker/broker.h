@@ -24,7 +24,6 @@
 #include "absl/status/status.h"
 #include "engine/wire/control.h"
 #include "relay/broker/data_plane.h"
-#include "relay/broker/documents.h"
 #include "relay/broker/sealed_state.h"
 #include "relay/broker/session_records.h"
 #include "relay/broker/session_wish.h"
@@ -159,8 +158,9 @@ class Broker {
   // FindSealed returns the session if it is sealed and this node's.
   Live* FindSealed(std::string_view session_id, std::string_view node_id);
 
-  std::variant<SessionPlan, StartFailure> Resolve(const StartRequest& request,
-                                                  Carriage carriage) const;
+  std::variant<ResolvedSession, StartFailure> Resolve(const StartRequest& request,
+                                                      Carriage carriage) const;
+  static std::chrono::seconds DurationOf(const ResolvedSession& session);
   static Session ToSession(const StartRequest& request, const SessionPlan& plan,
                            std::string_view session_id);
   SessionSubject SubjectOf(std::string_view session_id);

@@ -60,9 +60,10 @@ void Broker::OfferSession(const StartRequest& request, int64_t now_unix_ms, Offe
 std::optional<StartFailure> Broker::TryOffer(const StartRequest& request, int64_t now_unix_ms,
                                              OfferDone& done) {
   using Kind = StartFailure::Kind;
-  std::variant<SessionPlan, StartFailure> resolved = Resolve(request, Carriage::kSealed);
+  std::variant<ResolvedSession, StartFailure> resolved = Resolve(request, Carriage::kSealed);
   if (auto* failure = std::get_if<StartFailure>(&resolved)) return std::move(*failure);
-  const SessionPlan& plan = std::get<SessionPlan>(resolved);
+  const ResolvedSession& wanted = std::get<ResolvedSession>(resolved);
+  const SessionPlan& plan = wanted.plan;
   const NodePlace place = *data_plane_.FindNode(request.node_id);
   if (!place.is_sealing) {
     return StartFailure{Kind::kCarriage, "The agent of " + request.node_id +
@@ -85,7 +86,7 @@ std::optional<StartFailure> Broker::TryOffer(const StartRequest& request, int64_
   const NewLane lane = MakeLane(live);
   const engine::SessionOffer message{.session_id = live.subject.id,
                                      .principal = request.principal,
-                                     .run_as = {},
+                                     .run_as = wanted.run_as,
                                      .client_key = request.client_key,
                                      .join_token = lane.node_token,
                                      .loop = lane.loop,
@@ -94,7 +95,10 @@ std::optional<StartFailure> Broker::TryOffer(const StartRequest& request, int64_
                                      .with_terminal = plan.with_terminal,
                                      .host = plan.host,
                                      .port = plan.port,
-                                     .idle_seconds_max = 0};
+                                     .profile = plan.profile,
+                                     .with_shell = plan.with_shell,
+                                     .may_be_link_local = plan.may_be_link_local,
+                                     .idle_seconds_max = wanted.idle_seconds_max};
   if (engine::Encode(message).size() > engine::kControlSizeMax) {
     return StartFailure{Kind::kInvalidParameters, "The command is too long for a sealed session."};
   }
@@ -102,6 +106,7 @@ std::optional<StartFailure> Broker::TryOffer(const StartRequest& request, int64_
       .link_serial = place.link_serial,
       .answer_by_unix_ms = now_unix_ms + milliseconds(SealedState::kAnswerMax).count(),
       .outcome = {.session = ToSession(request, plan, live.subject.id),
+                  .duration_max = DurationOf(wanted),
                   .join_token = lane.client_token,
                   .loop = lane.loop,
                   .session_key = {},
@@ -191,7 +196,7 @@ absl::Status Broker::StartSealed(const SealedOffer& offer, int64_t now_unix_ms) 
   CHECK(live->state == Live::State::kOffered);
   live->state = Live::State::kStarting;
   live->join_by_unix_ms = now_unix_ms + milliseconds(kJoinMax).count();
-  live->end_by_unix_ms = now_unix_ms + milliseconds(kSessionMax).count();
+  live->end_by_unix_ms = now_unix_ms + milliseconds(offer.duration_max).count();
   store_.AfterCommit(
       [this, id = session.id] {
         Live* kept = Find(id);

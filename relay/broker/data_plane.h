@@ -10,9 +10,11 @@
 #include "engine/base/time.h"
 #include "engine/crypto/digest.h"
 #include "engine/wire/control.h"
-#include "relay/broker/documents.h"
+#include "engine/wire/session_plan.h"
 
 namespace relay {
+
+using engine::SessionPlan;
 
 // NodePlace says where a node's link is, and what its agent knows.
 struct NodePlace {
@@ -32,6 +34,8 @@ struct SessionGrant {
   // Counted from PrepareSession. The broker ends a session at both; the data plane may as well.
   engine::Duration join_max{};
   engine::Duration duration_max{};
+  // Without a byte of the user's; zero: never. The data plane ends it: it alone sees bytes.
+  engine::Duration idle_max{};
 };
 
 // LaneId names a lane of a sealed session.

@@ -6,7 +6,9 @@
 #include <optional>
 #include <string>
 
-#include "relay/broker/documents.h"
+#include "relay/documents/carriage_rule.h"
+#include "relay/documents/placeholder.h"
+#include "relay/documents/resolve_document.h"
 
 namespace relay {
 
@@ -18,10 +20,13 @@ struct StartRequest {
   std::string source_ip;
   std::string node_id;
   std::string document;  // Empty: kShellDocument.
-  DocumentParameters parameters;
+  ParameterValues parameters;
   std::string reason;
   std::optional<Carriage> carriage;  // Nothing: the client did not say.
-  std::string client_key;            // Sealed: the SHA-256 of its key, in hexadecimal digits.
+  // What the caller's policies and tags say, for whoever authorises to fill in.
+  std::string run_as_tag;          // The principal's tag SSMSessionRunAs.
+  bool may_be_link_local = false;  // A policy names the link-local address as the target.
+  std::string client_key;          // Sealed: the SHA-256 of its key, in hexadecimal digits.
 };
 
 struct StartFailure {

@@ -12,6 +12,8 @@ endfunction()
 adit_archive(adit_liburing uring)
 adit_archive(adit_http_parser http_parser)
 adit_archive(adit_sqlite sqlite3)
+adit_archive(adit_yaml yaml-cpp)
+adit_archive(adit_re2 re2)
 
 # Debian has wslay as a shared library alone. It is linked where it is needed, so that a program that
 # speaks no WebSocket can still be copied to a machine that has none.

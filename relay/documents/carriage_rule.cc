@@ -1,0 +1,18 @@
+#include "relay/documents/carriage_rule.h"
+
+namespace relay {
+
+absl::StatusOr<Carriage> ChooseCarriage(CarriageRule rule, std::optional<Carriage> asked) {
+  const Carriage chosen = asked.value_or(Carriage::kInspected);
+  if (chosen == Carriage::kSealed && rule == CarriageRule::kInspectedOnly) {
+    return absl::FailedPreconditionError(
+        "The document wants its sessions to be seen by the relay; ask for an inspected one.");
+  }
+  if (chosen == Carriage::kInspected && rule == CarriageRule::kSealedOnly) {
+    return absl::FailedPreconditionError(
+        "The document wants its sessions to be sealed from the relay; ask for a sealed one.");
+  }
+  return chosen;
+}
+
+}  // namespace relay

@@ -1,0 +1,23 @@
+// In which carriage a session's bytes may travel.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/status/statusor.h"
+
+namespace relay {
+
+// Carriage is how a session's bytes travel: in frames that the relay reads, or in TLS from client
+// to node, which the relay only joins.
+enum class Carriage : uint8_t { kInspected, kSealed };
+enum class CarriageRule : uint8_t { kEither, kInspectedOnly, kSealedOnly };
+
+// ChooseCarriage is the one place where it is decided. A client that does not say, as those of AWS
+// do not, can do `inspected` only; one of ours asks for `sealed` for ports, and for shells and
+// commands if its user wants so. FailedPrecondition: the rule does not allow what is asked for; the
+// text says so.
+absl::StatusOr<Carriage> ChooseCarriage(CarriageRule rule, std::optional<Carriage> asked);
+
+}  // namespace relay

@@ -1,0 +1,30 @@
+// A document's text, JSON or YAML, to one form and back.
+
+#pragma once
+
+#include <cstddef>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace relay {
+
+// DocumentJson keeps members in the order in which they were written.
+using DocumentJson = nlohmann::ordered_json;
+
+enum class DocumentFormat : uint8_t { kJson, kYaml };
+
+inline constexpr size_t kDocumentSizeMax = 64 * 1024;
+inline constexpr size_t kDocumentDepthMax = 16;  // Maps and lists within one another.
+
+// ReadDocumentText reads one map. OutOfRange: the text is larger than kDocumentSizeMax.
+// InvalidArgument: it is no such text, is nested too deeply, has a member twice in one map or, in
+// YAML, anchors, aliases, tags or more than one document; the text says what and where.
+absl::StatusOr<DocumentJson> ReadDocumentText(DocumentFormat format, std::string_view text);
+
+// WriteDocumentText writes what ReadDocumentText returned, so that it reads as the same again.
+std::string WriteDocumentText(DocumentFormat format, const DocumentJson& document);
+
+}  // namespace relay

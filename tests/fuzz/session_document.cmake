@@ -1,0 +1,1 @@
+adit_fuzz(session_document SOURCES session_document_fuzz.cc DEPS relay_documents)
