@@ -1,5 +1,6 @@
 #include "relay/control_desk.h"
 
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "engine/base/log.h"
@@ -19,15 +20,17 @@ engine::HttpResponse Unavailable(const std::string& type, const std::string& mes
   engine::HttpResponse response;
   response.status = 503;
   response.headers.Set("Content-Type", "application/x-amz-json-1.1");
-  response.body = R"({"__type":")" + type + R"(","message":")" + message + "\"}";
+  response.body = nlohmann::json({{"__type", type}, {"message", message}}).dump();
   return response;
 }
 
 }  // namespace
 
-ControlDesk::ControlDesk(std::unique_ptr<SqliteStore> store, engine::crypto::Issuer authority,
-                         std::string advertise, std::function<void()> tick)
+ControlDesk::ControlDesk(std::unique_ptr<SqliteStore> store, std::unique_ptr<AuditOutbox> outbox,
+                         engine::crypto::Issuer authority, std::string advertise,
+                         std::function<void()> tick)
     : store_(std::move(store)),
+      outbox_(std::move(outbox)),
       certificates_(std::move(authority)),
       broker_(*store_, directory_),
       api_(*store_, broker_, certificates_, std::move(advertise)),
@@ -42,6 +45,7 @@ ControlDesk::ControlDesk(std::unique_ptr<SqliteStore> store, engine::crypto::Iss
 ControlDesk::~ControlDesk() {
   thread_.reset();
   broker_.Flush();
+  outbox_.reset();
 }
 
 absl::Status ControlDesk::Open(std::vector<LoopThread*> loops) {
@@ -63,8 +67,11 @@ void ControlDesk::BeginBatch() {
 }
 
 void ControlDesk::EndBatch() {
+  // With what is written anyway; the files know it better.
+  if (store_->in_group()) outbox_->Mark();
   const absl::Status status = store_->CloseGroup();
   if (!status.ok()) LogStoreFailure(status);
+  outbox_->Pump();
   for (size_t i = 0; i < answers_.size(); ++i) {
     if (answers_[i].empty()) continue;
     static_cast<void>(loops_[i]->Tell([answers = std::exchange(answers_[i], {})](Switchboard&) {
@@ -93,6 +100,13 @@ void ControlDesk::HandleRequest(uint32_t loop_index, engine::HttpRequest request
                                 std::function<void(engine::HttpResponse)> reply) {
   const bool taken = thread_->Ask(
       [this, loop_index, request = std::move(request), source = std::move(source_address), reply] {
+        if (outbox_->is_full()) {
+          return Answer(loop_index,
+                        [reply, response = Unavailable("ServiceUnavailable", outbox_->Why())] {
+                          reply(response);
+                        },
+                        {});
+        }
         api_.Handle(request, source, UnixNowMs(),
                     [this, loop_index, reply](engine::HttpResponse response) {
                       Answer(
@@ -107,6 +121,11 @@ void ControlDesk::HandleRequest(uint32_t loop_index, engine::HttpRequest request
 
 void ControlDesk::NodeConnected(NodeArrival arrival, std::function<void(absl::Status)> admitted) {
   thread_->Tell([this, arrival = std::move(arrival), admitted = std::move(admitted)] {
+    if (outbox_->is_full()) {
+      return Answer(
+          arrival.loop_index,
+          [admitted, status = absl::UnavailableError(outbox_->Why())] { admitted(status); }, {});
+    }
     const bool replaces = directory_.NodeArrived(
         arrival.node_id, {arrival.loop_index, arrival.link_serial, arrival.is_sealing});
     const absl::Status status = broker_.NodeConnected({.node_id = arrival.node_id,
@@ -142,6 +161,11 @@ void ControlDesk::RenewCertificate(uint32_t loop_index, std::string node_id,
                                    std::function<void(absl::StatusOr<std::string>)> reply) {
   thread_->Tell([this, loop_index, node_id = std::move(node_id), request = std::move(request_pem),
                  reply = std::move(reply)] {
+    if (outbox_->is_full()) {
+      return Answer(loop_index,
+                    [reply, status = absl::UnavailableError(outbox_->Why())] { reply(status); },
+                    {});
+    }
     absl::StatusOr<std::string> certificate = api_.RenewCertificate(node_id, request, UnixNowMs());
     Answer(
         loop_index, [reply, certificate = std::move(certificate)] { reply(certificate); },

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "relay/api/api.h"
+#include "relay/audit/audit_outbox.h"
 #include "relay/broker/broker.h"
 #include "relay/control_thread.h"
 #include "relay/first_start.h"
@@ -20,8 +21,8 @@ namespace relay {
 class ControlDesk final : public ControlPort {
  public:
   // `tick` runs on the control thread a few times a second, beside the desk's own work.
-  ControlDesk(std::unique_ptr<SqliteStore> store, engine::crypto::Issuer authority,
-              std::string advertise, std::function<void()> tick);
+  ControlDesk(std::unique_ptr<SqliteStore> store, std::unique_ptr<AuditOutbox> outbox,
+              engine::crypto::Issuer authority, std::string advertise, std::function<void()> tick);
   // Runs what was posted, then writes what waits. Requires: no loop runs any more.
   ~ControlDesk() override;
 
@@ -42,7 +43,7 @@ class ControlDesk final : public ControlPort {
   void SessionJoined(std::string session_id, std::string source_address) override;
   void SessionEnded(std::string session_id, std::string reason, uint64_t to_node_bytes,
                     uint64_t to_client_bytes) override;
-  bool IsBehind() const override { return thread_->IsBehind(); }
+  bool IsBehind() const override { return thread_->IsBehind() || outbox_->is_full(); }
   void StreamOpened(StreamReport report) override;
   void StreamClosed(StreamReport report, std::string reason, uint64_t to_node_bytes,
                     uint64_t to_client_bytes) override;
@@ -56,6 +57,7 @@ class ControlDesk final : public ControlPort {
   void Answer(uint32_t loop_index, std::function<void()> answer, std::function<void()> lost);
 
   std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<AuditOutbox> outbox_;
   NodeCertificates certificates_;
   LoopDirectory directory_;
   Broker broker_;

@@ -7,6 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/bytes.h"
+#include "engine/base/log.h"
+#include "engine/crypto/identity_key.h"
 #include "engine/crypto/key.h"
 #include "engine/wire/invitation.h"
 #include "relay/api/activations_api.h"
@@ -254,7 +257,7 @@ absl::StatusOr<RelayState> OpenState(const StateOptions& options, int64_t now_un
   if (!authority.ok()) return authority.status();
   absl::StatusOr<OpenedIdentity> server = OpenServerIdentity(options, *authority, now_unix_ms);
   if (!server.ok()) return server.status();
-  RelayState state{*std::move(store), *std::move(authority), std::move(server->identity), {}};
+  RelayState state{*std::move(store), *std::move(authority), std::move(server->identity), {}, {}};
   const absl::StatusOr<bool> known = state.store->HasAccessKeys();
   if (!known.ok()) return known.status();
   if (!*known) {
@@ -263,6 +266,17 @@ absl::StatusOr<RelayState> OpenState(const StateOptions& options, int64_t now_un
     if (!invitations.ok()) return invitations.status();
     state.invitations = *std::move(invitations);
   }
+  const std::string audit_directory = PathIn(options, "audit");
+  const absl::StatusOr<engine::crypto::IdentityKey> audit_key =
+      OpenAuditKey(PathIn(options, "audit.key"), audit_directory);
+  if (!audit_key.ok()) return audit_key.status();
+  absl::StatusOr<std::unique_ptr<AuditOutbox>> outbox =
+      AuditOutbox::Open(*state.store, {.directory = audit_directory, .key = *audit_key});
+  if (!outbox.ok()) return outbox.status();
+  state.outbox = *std::move(outbox);
+  engine::log::Write(
+      engine::log::Level::kInfo, "audit_files",
+      {{"directory", audit_directory}, {"public_key", engine::ToHex(audit_key->public_key())}});
   return state;
 }
 

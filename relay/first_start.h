@@ -2,6 +2,7 @@
 //
 //   master.key   encrypts the secrets in the store     ca.key, ca.crt          the authority
 //   adit.db      the store                             server.key, server.crt  what clients see
+//   audit/       the audit files                       audit.key               signs their digests
 //
 // Files have mode 0600 and the directory 0700.
 
@@ -17,6 +18,7 @@
 #include "engine/crypto/aead.h"
 #include "engine/crypto/certificate.h"
 #include "engine/wire/host_port.h"
+#include "relay/audit/audit_outbox.h"
 #include "relay/store/master_key.h"
 #include "relay/store/sqlite_store.h"
 
@@ -49,6 +51,7 @@ struct RelayState {
   engine::crypto::Issuer authority;
   ServerIdentity server;
   std::optional<Invitations> invitations;  // On first start.
+  std::unique_ptr<AuditOutbox> outbox;     // Of the store.
 };
 
 inline constexpr std::string_view kAdministrator = "admin";

@@ -220,9 +220,9 @@ absl::StatusOr<std::unique_ptr<Relay>> Relay::Start(const Config& config) {
   auto tls = engine::TlsContext::Server(state.ServerOptions(operators.value_or(own)));
   if (!tls.ok()) return tls.status();
   state.tls = *std::move(tls);
-  state.desk = std::make_unique<ControlDesk>(std::move(opened->store), std::move(opened->authority),
-                                             engine::FormatHostPort(*advertise),
-                                             [&state] { state.CheckIdentity(); });
+  state.desk = std::make_unique<ControlDesk>(
+      std::move(opened->store), std::move(opened->outbox), std::move(opened->authority),
+      engine::FormatHostPort(*advertise), [&state] { state.CheckIdentity(); });
   const absl::Status started = state.StartLoops(listener->descriptor);
   if (!started.ok()) return started;
 

@@ -40,13 +40,7 @@ std::string FolderOf(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-absl::Status SyncFolder(const std::string& path) {
-  const File folder(open(FolderOf(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.fd() < 0 || fsync(folder.fd()) != 0) {
-    return FileError("sync the directory of", path, errno);
-  }
-  return absl::OkStatus();
-}
+absl::Status SyncFolder(const std::string& path) { return SyncDirectory(FolderOf(path)); }
 
 absl::Status WriteAll(int fd, std::string_view content, const std::string& path) {
   while (!content.empty()) {
@@ -87,6 +81,14 @@ absl::StatusOr<std::string> ReadSecret(const std::string& path, mode_t shared) {
 }
 
 }  // namespace
+
+absl::Status SyncDirectory(const std::string& path) {
+  const File folder(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.fd() < 0 || fsync(folder.fd()) != 0) {
+    return FileError("sync the directory", path, errno);
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<std::string> ReadPrivateFile(const std::string& path) {
   return ReadSecret(path, 077);

@@ -30,6 +30,9 @@ absl::Status WritePrivateFile(const std::string& path, std::string_view content)
 // RenamePrivateFile moves a file over another one, and is on the disk when this returns.
 absl::Status RenamePrivateFile(const std::string& from, const std::string& to);
 
+// SyncDirectory puts a directory's list of files on the disk.
+absl::Status SyncDirectory(const std::string& path);
+
 // MakePrivateDirectory makes a directory of mode 0700, or checks that one that is there is a
 // directory that only its owner may enter.
 absl::Status MakePrivateDirectory(const std::string& path);

@@ -271,35 +271,4 @@ absl::Status SqliteStore::CountRegistration(std::string_view activation_id) {
   return absl::OkStatus();
 }
 
-absl::Status SqliteStore::AppendAudit(const AuditEvent& event) {
-  return Done(database_
-                  ->Prepare("INSERT INTO audit(id, time, name, principal, record)"
-                            " VALUES(?, ?, ?, ?, ?)")
-                  .Text(event.id)
-                  .Integer(event.time_unix_ms)
-                  .Text(event.name)
-                  .Text(event.principal)
-                  .Text(event.record)
-                  .Run());
-}
-
-absl::StatusOr<std::vector<AuditEvent>> SqliteStore::ListAudit(uint64_t after, size_t count_max) {
-  SqliteStatement row = database_->Prepare(
-      "SELECT id, time, name, principal, record, sequence FROM audit WHERE sequence > ?"
-      " ORDER BY sequence LIMIT ?");
-  row.Integer(static_cast<int64_t>(after)).Integer(static_cast<int64_t>(count_max));
-  std::vector<AuditEvent> events;
-  for (;;) {
-    const absl::StatusOr<bool> found = row.Step();
-    if (!found.ok()) return found.status();
-    if (!*found) return events;
-    events.push_back({.id = row.TextAt(0),
-                      .time_unix_ms = row.IntegerAt(1),
-                      .name = row.TextAt(2),
-                      .principal = row.TextAt(3),
-                      .record = row.TextAt(4),
-                      .sequence = static_cast<uint64_t>(row.IntegerAt(5))});
-  }
-}
-
 }  // namespace relay

@@ -51,6 +51,10 @@ class SqliteStore final : public Store {
   absl::Status SetSessionBytes(std::string_view id, uint64_t bytes_in, uint64_t bytes_out) override;
   absl::Status AppendAudit(const AuditEvent& event) override;
   absl::StatusOr<std::vector<AuditEvent>> ListAudit(uint64_t after, size_t count_max) override;
+  absl::StatusOr<uint64_t> LastAudit() override;
+  absl::Status SkipAudit(uint64_t sequence) override;
+  absl::StatusOr<AuditMark> FindAuditMark() override;
+  absl::Status SetAuditMark(const AuditMark& mark) override;
 
  protected:
   absl::Status DoBegin() override;

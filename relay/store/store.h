@@ -118,6 +118,12 @@ struct AuditEvent {
 
 class IamStore;
 
+// AuditMark is an event in the audit files, which are a chain: all before it is there, too.
+struct AuditMark {
+  uint64_t sequence = 0;
+  Sha256Digest hash{};
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -134,6 +140,7 @@ class Store {
   [[nodiscard]] absl::Status Commit();
   void Rollback();
   bool in_transaction() const { return in_transaction_; }
+  bool in_group() const { return in_group_; }
 
   // OpenGroup begins a group commit: to wait for the disk costs the same for one change and for
   // hundreds. Transactions, and calls outside of them, go on as before; what they change is on the
@@ -180,6 +187,13 @@ class Store {
   virtual absl::Status AppendAudit(const AuditEvent& event) = 0;
   // ListAudit returns events in order, those with a greater sequence than `after`.
   virtual absl::StatusOr<std::vector<AuditEvent>> ListAudit(uint64_t after, size_t count_max) = 0;
+  // LastAudit is the greatest sequence that was given; 0: none. SkipAudit gives only greater ones
+  // than `sequence` from now on.
+  virtual absl::StatusOr<uint64_t> LastAudit() = 0;
+  virtual absl::Status SkipAudit(uint64_t sequence) = 0;
+  // The mark is how far the audit files are known to go.
+  virtual absl::StatusOr<AuditMark> FindAuditMark() = 0;
+  virtual absl::Status SetAuditMark(const AuditMark& mark) = 0;
 
  protected:
   virtual absl::Status DoBegin() = 0;

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "relay/audit/audit_thread.h"
+
+namespace relay {
+
+class Store;
+
+// AuditOutbox takes events that are committed from the store to the audit files:
+//
+//   change + event --commit--> store --outbox--> thread --append, sync--> files
+//                                ^                                          |
+//                                +-------- mark: so far they are chained ---+
+//
+// Events are in the store before an answer leaves, so nothing is lost while files cannot be
+// written. But then they only become more, and so nothing is allowed any more when kEventsMax wait.
+// Of the control thread, but for is_full().
+class AuditOutbox {
+ public:
+  static constexpr uint64_t kEventsMax = 8'192;
+  // What is handed to the thread at once.
+  static constexpr size_t kBatchMax = 1'024;
+
+  // Open goes on where the files end. Requires: the store outlives it.
+  static absl::StatusOr<std::unique_ptr<AuditOutbox>> Open(Store& store,
+                                                           const ChainFiles::Options& options);
+  // Writes what waits, unless the files cannot be written.
+  ~AuditOutbox();
+
+  // Mark notes in the store how far the files are: in the group of changes that is open.
+  void Mark();
+  // Pump hands on what was committed. Call it after each commit, and now and then.
+  void Pump();
+
+  // is_full is true while nothing is allowed. Any thread.
+  bool is_full() const { return is_full_.load(std::memory_order_relaxed); }
+  // Why says what a caller has to know then.
+  std::string Why();
+  // WaitForAttempt waits until what was handed on is written or has failed.
+  void WaitForAttempt() { thread_.WaitIdle(); }
+
+ private:
+  AuditOutbox(Store& store, std::unique_ptr<ChainFiles> files);
+
+  Store& store_;
+  AuditMark marked_;
+  AuditThread thread_;
+  std::atomic<bool> is_full_{false};
+};
+
+}  // namespace relay

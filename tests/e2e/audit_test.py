@@ -1,0 +1,163 @@
+"""Is everything that was done in the audit files, and nothing that must not be, whatever happens?
+
+Method: use and abuse the real relay, then read its files by PROTOCOL.md; kill it at random moments;
+take the disk away from its files.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import threading
+
+from support import audit_files
+from support.processes import check, check_equal, wait_until
+
+
+def _names(stack):
+    return [record['eventName'] for record in audit_files.read(audit_files.directory(stack))]
+
+
+def test_sessions_are_in_the_files(t):
+    """What was done is in a chain of files, which ends with a digest when the relay is stopped"""
+    stack = t.own_stack()
+    check_equal(stack.exec('echo', 'fine').stdout, b'fine\n', 'exec')
+    check_equal(stack.api().call('StartSession', {'Target': 'mi-0'}).status, 400, 'a session to nowhere')
+    stack.agent.stop(20)
+    stack.relay.stop(20)
+    names = _names(stack)
+    for name in ('FirstStart', 'EnrollNode', 'NodeConnected', 'StartSession', 'SessionConnected',
+                 'StreamOpened', 'StreamClosed', 'SessionEnded', 'NodeDisconnected'):
+        check(name in names, f'{name} is not in the files: {names}')
+    folder = audit_files.directory(stack)
+    last = list(audit_files.lines(folder))[-1]
+    check(last.startswith(b'{"digest":'), f'the last line is no digest: {last[:80]!r}')
+    with open(os.path.join(folder, 'adit-audit-head.json'), 'rb') as file:
+        check_equal(file.read(), last + b'\n', 'head')
+    for name in os.listdir(folder):
+        check_equal(os.stat(os.path.join(folder, name)).st_mode & 0o777, 0o600, f'mode of {name}')
+
+
+def test_killed_at_any_moment(t):
+    """Killed at random moments under load, the relay loses no record of a call that it answered"""
+    stack = t.own_stack()
+    seed = int.from_bytes(os.urandom(4), 'big')
+    t.note(f'seed {seed}')
+    chance = random.Random(seed)
+    answered = set()
+
+    def call(api, ending):
+        try:
+            api.keep_connection()
+            while not ending.is_set():
+                answer = api.call('GetConnectionStatus', {'Target': 'mi-0'})
+                if answer.status == 200:
+                    answered.add(answer.headers['x-amzn-requestid'])
+        except (OSError, ValueError, IndexError, KeyError):
+            pass  # The relay was killed.
+
+    kills = t.size(10, 200)
+    for number in range(kills):
+        ending = threading.Event()
+        threads = [threading.Thread(target=call, args=(stack.api(), ending)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        before = len(answered)
+        wait_until(lambda: len(answered) > before, 20, 'calls are answered')
+        ending.wait(chance.uniform(0, 0.3))
+        stack.relay.signal(signal.SIGKILL)
+        stack.relay.popen.wait(20)
+        ending.set()
+        for thread in threads:
+            thread.join(20)
+        stack.start_relay()
+        if number % 10 == 9:
+            _nothing_lost(stack, answered)
+    stack.relay.stop(20)
+    _nothing_lost(stack, answered)
+    t.note(f'{kills} kills, {len(answered)} answered calls, all recorded')
+
+
+test_killed_at_any_moment.limit = 120
+
+
+def _nothing_lost(stack, answered):
+    wanted = set(answered)
+
+    def is_whole():
+        try:
+            records = audit_files.read(audit_files.directory(stack))
+        except Exception as problem:  # A line that is being written now.
+            if 'ends within a line' in str(problem) and stack.relay.running():
+                return False
+            raise
+        return wanted <= {record.get('requestID') for record in records}
+
+    wait_until(is_whole, 20, 'every answered call is in the files')
+
+
+def test_full_disk(t):
+    """While the audit files cannot be written, calls are refused with the reason, and go on afterwards"""
+    stack = t.own_stack()
+    stack.agent.stop(20)
+    stack.relay.stop(20)
+    folder = audit_files.directory(stack)
+    size = sum(os.path.getsize(os.path.join(folder, name)) for name in os.listdir(folder))
+    mount = ['mount', '-t', 'tmpfs', '-o', f'mode=700,size={(size + 262144) // 1024}k', 'none']
+    kept = folder + '.kept'
+    os.rename(folder, kept)
+    os.makedirs(folder, 0o700)
+    if subprocess.run([*mount, folder], check=False, stderr=subprocess.DEVNULL).returncode != 0:
+        t.note('not run: this user may not mount a small disk')
+        os.rmdir(folder)
+        return
+    try:
+        for name in os.listdir(kept):
+            with open(os.path.join(kept, name), 'rb') as source:
+                data = source.read()
+            descriptor = os.open(os.path.join(folder, name), os.O_WRONLY | os.O_CREAT, 0o600)
+            os.write(descriptor, data)
+            os.close(descriptor)
+        stack.start_relay()
+        answer = _call_until_refused(stack)
+        check_equal(answer.status, 503, 'status when the outbox is full')
+        check(folder in answer.json()['message'] and 'No space left' in answer.json()['message'],
+              f'message: {answer}')
+        check('audit_outbox_full' in stack.relay.err(), 'the log does not say so')
+        check(stack.adit('nodes').returncode != 0, 'a call was allowed')
+        subprocess.run(['mount', '-o', 'remount,size=64m', folder], check=True)
+        api = stack.api()
+        wait_until(lambda: api.call('DescribeSessions', {'State': 'Active'}).status == 200, 20,
+                   'calls are answered again')
+        stack.relay.stop(20)
+        check(len(audit_files.read(folder)) > 8192, 'records are missing')
+    finally:
+        stack.relay.stop(20)
+        subprocess.run(['umount', folder], check=False)
+
+
+test_full_disk.limit = 120
+test_full_disk.waits = True
+
+
+def _call_until_refused(stack):
+    """Makes calls on several connections until one is refused; returns that answer."""
+    refused = []
+
+    def work():
+        api = stack.api()
+        api.keep_connection()
+        for _ in range(12_000):
+            answer = api.call('DescribeSessions', {'State': 'Active'})
+            if answer.status != 200:
+                refused.append(answer)
+            if refused:
+                return
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(100)
+    check(refused, 'no call was refused')
+    return refused[0]
