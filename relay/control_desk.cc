@@ -38,6 +38,7 @@ ControlDesk::ControlDesk(std::unique_ptr<SqliteStore> store, std::unique_ptr<Aud
           [this, tick = std::move(tick)] {
             broker_.Tick(UnixNowMs());
             api_.Tick(UnixNowMs());
+            outbox_->Forget(UnixNowMs());
             tick();
           },
           ControlThread::Batch{[this] { BeginBatch(); }, [this] { EndBatch(); }})) {}

@@ -160,6 +160,7 @@ void Api::Call(const HttpRequest& request, std::string_view source_ip, int64_t n
   audit.time_unix_ms = now_unix_ms;
   audit.source_ip = source_ip;
   audit.user_agent = request.headers.Get("user-agent");
+  audit.host = request.headers.Get("host");
   audit.request_id = NewUuid();
   audit.event_source = service.source;
 
@@ -173,6 +174,7 @@ void Api::Call(const HttpRequest& request, std::string_view source_ip, int64_t n
   }
   const ApiRoute* route = FindRoute(service, name);
   audit.event_name = name.empty() ? "Unknown" : EventName(name);
+  audit.read_only = IsReadOnly(audit.event_name);
   if (name.starts_with("Adit.")) audit.event_source = "adit";
 
   // An unknown operation is told only to those who may call known ones.
@@ -192,6 +194,12 @@ void Api::Call(const HttpRequest& request, std::string_view source_ip, int64_t n
       call.caller = std::get<Caller>(std::move(proven));
       audit.principal = call.caller.principal;
       audit.user_name = call.caller.user_name;
+      audit.principal_id = call.caller.UserId();
+      if (const auto& session = call.caller.temporary; session.has_value()) {
+        audit.issued_unix_ms = session->issued_unix_ms;
+        audit.role_arn = session->role_arn;
+        audit.has_mfa = session->mfa_unix_ms.has_value();
+      }
       audit.access_key_id = call.caller.access_key_id;
     }
   }
@@ -227,6 +235,10 @@ std::optional<ApiError> Api::Authorise(const ApiRoute& route, ApiCall& call) {
   if (route.proof != nullptr) return std::nullopt;
   AccessQuestion& question = call.access.question;
   if (route.ask != nullptr) route.ask(context_, call, question);
+  call.audit.resources.clear();  // A step that waited asks once more.
+  for (const AccessResource& resource : question.resources) {
+    if (resource.arn.starts_with("arn:")) call.audit.resources.push_back(resource.arn);
+  }
   if (absl::Status status = authoriser_.ReadTags(question); !status.ok()) {
     return LogStoreFailure(status);
   }

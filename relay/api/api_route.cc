@@ -4,6 +4,7 @@
 
 #include "relay/api/access_questions.h"
 #include "relay/api/activations_api.h"
+#include "relay/api/events_api.h"
 #include "relay/api/nodes_api.h"
 #include "relay/api/sealed_api.h"
 #include "relay/api/sessions_api.h"
@@ -15,6 +16,8 @@ constexpr const char* kStartSessionAudited[] = {"Target", "DocumentName", "Reaso
 constexpr const char* kSessionAudited[] = {"SessionId"};
 constexpr const char* kDescribeAudited[] = {"State", "Filters", "InstanceInformationFilterList",
                                             "MaxResults"};
+constexpr const char* kLookupAudited[] = {"LookupAttributes", "StartTime", "EndTime",
+                                          "EventCategory", "MaxResults"};
 constexpr const char* kTargetAudited[] = {"Target"};
 constexpr const char* kCreateActivationAudited[] = {"IamRole", "Description", "DefaultInstanceName",
                                                     "RegistrationLimit", "ExpirationDate"};
@@ -32,10 +35,16 @@ constexpr ApiRoute kSsmRoutes[] = {
     {"Adit.OpenLane", OpenLane, AskOpenLane, kSessionAudited},
 };
 
+constexpr ApiRoute kCloudTrailRoutes[] = {
+    {"com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents", LookupEvents, nullptr,
+     kLookupAudited},
+};
+
 std::span<const ApiService> Services() {
   using Protocol = ApiService::Protocol;
   static const ApiService services[] = {
       {"ssm", "ssm.amazonaws.com", Protocol::kJson, {}, {}, kSsmRoutes},
+      {"cloudtrail", "cloudtrail.amazonaws.com", Protocol::kJson, {}, {}, kCloudTrailRoutes},
       {"iam",
        "iam.amazonaws.com",
        Protocol::kQuery,

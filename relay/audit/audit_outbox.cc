@@ -65,6 +65,12 @@ void AuditOutbox::Mark() {
   marked_ = last;
 }
 
+void AuditOutbox::Forget(int64_t now_unix_ms) {
+  const absl::Status status =
+      store_.ForgetAudit(marked_.sequence, now_unix_ms - kLookupMs, kLookupEventsMax, kForgetMax);
+  if (!status.ok()) LogFailure(status);
+}
+
 void AuditOutbox::Pump() {
   const AuditThread::Progress progress = thread_.progress();
   const absl::StatusOr<uint64_t> newest = store_.LastAudit();

@@ -13,6 +13,11 @@ namespace relay {
 
 class Store;
 
+// Events stay in the store, to be looked up, for so long, as with CloudTrail, and at most so many:
+// about 2 GB. The files keep them longer; who may remove those is the operator's decision.
+inline constexpr int64_t kLookupMs = int64_t{90} * 24 * 3600 * 1000;
+inline constexpr uint64_t kLookupEventsMax = 1'000'000;
+
 // AuditOutbox takes events that are committed from the store to the audit files:
 //
 //   change + event --commit--> store --outbox--> thread --append, sync--> files
@@ -27,6 +32,8 @@ class AuditOutbox {
   static constexpr uint64_t kEventsMax = 8'192;
   // What is handed to the thread at once.
   static constexpr size_t kBatchMax = 1'024;
+  // How many may be forgotten each time: more than come in between at most.
+  static constexpr size_t kForgetMax = 2'048;
 
   // Open goes on where the files end. Requires: the store outlives it.
   static absl::StatusOr<std::unique_ptr<AuditOutbox>> Open(Store& store,
@@ -36,6 +43,8 @@ class AuditOutbox {
 
   // Mark notes in the store how far the files are: in the group of changes that is open.
   void Mark();
+  // Forget deletes a few events that need not be looked up any more, and are in the files.
+  void Forget(int64_t now_unix_ms);
   // Pump hands on what was committed. Call it after each commit, and now and then.
   void Pump();
 

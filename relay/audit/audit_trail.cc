@@ -1,6 +1,8 @@
 #include "relay/audit/audit_trail.h"
 
 #include <nlohmann/json.hpp>
+#include <span>
+#include <utility>
 
 #include "engine/http/amz_date.h"
 #include "relay/store/identifiers.h"
@@ -10,6 +12,8 @@ namespace relay {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr const char* kAccount = "000000000000";
 
 // Foreign text is cut, and bytes that are no UTF-8 are replaced when the record is written.
 std::string Cut(const std::string& text, size_t size_max = 1024) {
@@ -25,22 +29,94 @@ Json Member(const std::string& json) {
   return parsed.is_discarded() ? Json(nullptr) : parsed;
 }
 
+// NameIn is what stands behind the last slash or colon.
+std::string_view NameIn(std::string_view arn) { return arn.substr(arn.find_last_of("/:") + 1); }
+
+// SessionContext is what temporary credentials add to an identity.
+Json SessionContext(const AuditRecord& record) {
+  Json context = Json::object();
+  if (!record.role_arn.empty()) {
+    const std::string& id = record.principal_id;
+    context["sessionIssuer"] = {{"type", "Role"},
+                                {"principalId", id.substr(0, id.find(':'))},
+                                {"arn", record.role_arn},
+                                {"accountId", kAccount},
+                                {"userName", NameIn(record.role_arn)}};
+  }
+  context["attributes"] = {{"creationDate", engine::IsoDate(record.issued_unix_ms / 1000)},
+                           {"mfaAuthenticated", record.has_mfa ? "true" : "false"}};
+  return context;
+}
+
 Json Identity(const AuditRecord& record) {
   if (record.principal.empty()) {
+    if (record.event_type == "AwsServiceEvent") {
+      return {{"type", "AWSService"}, {"invokedBy", "adit"}};
+    }
     Json unknown = {{"type", "Unknown"}};
     if (!record.access_key_id.empty()) unknown["accessKeyId"] = Cut(record.access_key_id, 128);
     return unknown;
   }
   if (!record.principal.starts_with("arn:")) {
-    return {{"type", "Node"}, {"principalId", record.principal}};
+    return {{"type", "Node"}, {"principalId", record.principal}, {"accountId", kAccount}};
   }
-  Json user = {{"type", "IAMUser"}, {"arn", record.principal}};
+  const bool is_role = record.principal.find(":assumed-role/") != std::string::npos;
+  Json user = {{"type", is_role ? "AssumedRole" : "IAMUser"}};
+  if (!record.principal_id.empty()) user["principalId"] = record.principal_id;
+  user["arn"] = record.principal;
+  user["accountId"] = kAccount;
   if (!record.access_key_id.empty()) user["accessKeyId"] = record.access_key_id;
-  if (!record.user_name.empty()) user["userName"] = record.user_name;
+  if (!record.user_name.empty() && !is_role) user["userName"] = record.user_name;
+  if (record.issued_unix_ms != 0) user["sessionContext"] = SessionContext(record);
   return user;
 }
 
+Json Resources(const AuditRecord& record) {
+  Json resources = Json::array();
+  for (const std::string& arn : record.resources) {
+    if (resources.size() == kAuditResourcesMax) break;
+    resources.push_back(
+        {{"ARN", Cut(arn, 512)}, {"accountId", kAccount}, {"type", ResourceOf(arn).type}});
+  }
+  return resources;
+}
+
 }  // namespace
+
+bool IsReadOnly(std::string_view operation) {
+  for (const std::string_view verb : {"Describe", "Get", "List", "Lookup", "Simulate"}) {
+    // Those two hand out credentials, and are written as changes by AWS, too.
+    if (operation == "GetSessionToken" || operation == "GetFederationToken") return false;
+    if (operation.starts_with(verb)) return true;
+  }
+  return false;
+}
+
+AuditEvent::Resource ResourceOf(std::string_view arn) {
+  const auto type = [arn]() -> std::string_view {
+    const bool is_iam = arn.starts_with("arn:aws:iam:");
+    constexpr std::pair<std::string_view, std::string_view> kSsm[] = {
+        {":managed-instance/", "AWS::SSM::ManagedInstance"},
+        {":document/", "AWS::SSM::Document"},
+        {":session/", "AWS::SSM::Session"},
+        {":activation/", "AWS::SSM::Activation"}};
+    constexpr std::pair<std::string_view, std::string_view> kIam[] = {
+        {":user/", "AWS::IAM::User"},
+        {":role/", "AWS::IAM::Role"},
+        {":group/", "AWS::IAM::Group"},
+        {":policy/", "AWS::IAM::Policy"},
+        {":mfa/", "AWS::IAM::MfaDevice"}};
+    const std::span<const std::pair<std::string_view, std::string_view>> known =
+        is_iam ? std::span(kIam)
+               : std::span<const std::pair<std::string_view, std::string_view>>(kSsm);
+    for (const auto& [part, name] : known) {
+      if (arn.find(part) != std::string_view::npos) return name;
+    }
+    if (arn.starts_with("mi-")) return "AWS::SSM::ManagedInstance";
+    return arn.starts_with("arn:") ? "Other" : "AWS::SSM::Session";
+  }();
+  return {std::string(type), Cut(std::string(NameIn(arn)), 512)};
+}
 
 AuditRecord NewServiceEvent(std::string_view name, int64_t time_unix_ms) {
   AuditRecord record;
@@ -74,7 +150,16 @@ std::string ToJson(const AuditRecord& record, std::string_view event_id) {
   }
   if (!record.request_id.empty()) json["requestID"] = record.request_id;
   json["eventID"] = std::string(event_id);
+  json["readOnly"] = record.read_only;
+  if (!record.resources.empty()) json["resources"] = Resources(record);
   json["eventType"] = record.event_type;
+  json["managementEvent"] = true;
+  json["recipientAccountId"] = kAccount;
+  json["eventCategory"] = "Management";
+  if (!record.host.empty()) {  // The relay speaks no older version.
+    json["tlsDetails"] = {{"tlsVersion", "TLSv1.3"},
+                          {"clientProvidedHostHeader", Cut(record.host, 256)}};
+  }
   return json.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
 }
 
@@ -85,6 +170,14 @@ absl::Status AppendAudit(Store& store, const AuditRecord& record) {
   event.name = Cut(record.event_name, 128);
   event.principal = record.principal;
   event.record = ToJson(record, event.id);
+  event.source = record.event_source;
+  event.user_name = record.user_name;
+  event.access_key_id = Cut(record.access_key_id, 128);
+  event.read_only = record.read_only;
+  for (const std::string& arn : record.resources) {
+    if (event.resources.size() == kAuditResourcesMax) break;
+    event.resources.push_back(ResourceOf(arn));
+  }
   return store.AppendAudit(event);
 }
 

@@ -16,6 +16,8 @@ AuditRecord SessionRecords::NewRecord(std::string_view name, const SessionSubjec
                                       int64_t now_unix_ms) {
   AuditRecord record = NewServiceEvent(name, now_unix_ms);
   record.principal = subject.principal;
+  record.resources.push_back(subject.id);
+  if (!subject.node_id.empty()) record.resources.push_back(subject.node_id);
   record.additional.emplace_back("sessionId", subject.id);
   if (!subject.node_id.empty()) record.additional.emplace_back("target", subject.node_id);
   return record;

@@ -105,7 +105,31 @@ constexpr const char* kVersion4 = R"sql(
 ALTER TABLE sessions ADD COLUMN owner_id TEXT NOT NULL DEFAULT '';
 )sql";
 
-constexpr std::array<const char*, 4> kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4};
+// By what events are looked up. That of the time alone goes on to be used.
+constexpr const char* kVersion5 = R"sql(
+ALTER TABLE audit ADD COLUMN source TEXT NOT NULL DEFAULT '';
+ALTER TABLE audit ADD COLUMN user_name TEXT NOT NULL DEFAULT '';
+ALTER TABLE audit ADD COLUMN access_key_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE audit ADD COLUMN read_only INTEGER NOT NULL DEFAULT 0;
+UPDATE audit SET source = coalesce(json_extract(record, '$.eventSource'), ''),
+  user_name = coalesce(json_extract(record, '$.userIdentity.userName'), ''),
+  access_key_id = coalesce(json_extract(record, '$.userIdentity.accessKeyId'), ''),
+  read_only = name GLOB 'Describe*' OR name GLOB 'Get*' OR name GLOB 'List*';
+CREATE INDEX audit_by_name ON audit(name, time);
+CREATE INDEX audit_by_source ON audit(source, time);
+CREATE INDEX audit_by_user ON audit(user_name, time);
+CREATE INDEX audit_by_access_key ON audit(access_key_id, time);
+CREATE INDEX audit_by_read_only ON audit(read_only, time);
+CREATE TABLE audit_resources(
+  sequence INTEGER NOT NULL REFERENCES audit ON DELETE CASCADE, time INTEGER NOT NULL,
+  type TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY(sequence, type, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX audit_resources_by_name ON audit_resources(name, time, sequence);
+CREATE INDEX audit_resources_by_type ON audit_resources(type, time, sequence);
+)sql";
+
+constexpr std::array<const char*, 5> kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4,
+                                                    kVersion5};
 
 absl::StatusOr<int64_t> ReadVersion(SqliteDatabase& database) {
   SqliteStatement statement = database.Prepare("SELECT version FROM schema_version");

@@ -53,6 +53,9 @@ class SqliteStore final : public Store {
   absl::StatusOr<std::vector<AuditEvent>> ListAudit(uint64_t after, size_t count_max) override;
   absl::StatusOr<uint64_t> LastAudit() override;
   absl::Status SkipAudit(uint64_t sequence) override;
+  absl::StatusOr<std::vector<AuditEvent>> LookupAudit(const AuditQuery& query) override;
+  absl::Status ForgetAudit(uint64_t sequence, int64_t before_unix_ms, uint64_t kept_max,
+                           size_t count_max) override;
   absl::StatusOr<AuditMark> FindAuditMark() override;
   absl::Status SetAuditMark(const AuditMark& mark) override;
 

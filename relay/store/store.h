@@ -114,6 +114,42 @@ struct AuditEvent {
   std::string principal;
   std::string record;     // JSON, without secrets.
   uint64_t sequence = 0;  // Given by the store, ever rising.
+  // What it is found by, beside those above; Store::ListAudit leaves them empty.
+  std::string source;
+  std::string user_name;
+  std::string access_key_id;
+  bool read_only = false;
+  struct Resource {
+    std::string type;  // "AWS::SSM::ManagedInstance"
+    std::string name;  // "mi-..."
+  };
+  std::vector<Resource> resources;
+};
+
+// AuditQuery is what CloudTrail's LookupEvents can ask: one attribute at most. Newest first.
+struct AuditQuery {
+  enum class By : uint8_t {
+    kEverything,
+    kId,
+    kName,
+    kReadOnly,  // "true" or "false".
+    kUserName,
+    kResourceType,
+    kResourceName,
+    kSource,
+    kAccessKeyId
+  };
+  By by = By::kEverything;
+  std::string value;
+  int64_t from_unix_ms = 0;  // Included, as is to_unix_ms.
+  int64_t to_unix_ms = INT64_MAX;
+  // After is the last event of the page before.
+  struct Position {
+    int64_t time_unix_ms = 0;
+    uint64_t sequence = 0;
+  };
+  std::optional<Position> after;
+  size_t count_max = 50;
 };
 
 class IamStore;
@@ -191,6 +227,11 @@ class Store {
   // than `sequence` from now on.
   virtual absl::StatusOr<uint64_t> LastAudit() = 0;
   virtual absl::Status SkipAudit(uint64_t sequence) = 0;
+  virtual absl::StatusOr<std::vector<AuditEvent>> LookupAudit(const AuditQuery& query) = 0;
+  // ForgetAudit deletes up to `count_max` of the oldest events up to `sequence`, which are older
+  // than `before`, or more than `kept_max` events old.
+  virtual absl::Status ForgetAudit(uint64_t sequence, int64_t before_unix_ms, uint64_t kept_max,
+                                   size_t count_max) = 0;
   // The mark is how far the audit files are known to go.
   virtual absl::StatusOr<AuditMark> FindAuditMark() = 0;
   virtual absl::Status SetAuditMark(const AuditMark& mark) = 0;
