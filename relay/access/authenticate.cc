@@ -2,21 +2,25 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "absl/status/status.h"
+#include "engine/base/check.h"
 #include "engine/base/log.h"
 #include "engine/crypto/constant_time.h"
 #include "engine/crypto/digest.h"
 #include "engine/http/amz_date.h"
 #include "engine/http/sigv4.h"
-#include "engine/http/sigv4_proof.h"
+#include "relay/access/resource_arn.h"
 #include "relay/store/store.h"
 
 namespace relay {
 namespace {
 
 using engine::AsBytes;
-using engine::SigV4Authorization;
+using engine::SigV4Form;
+using engine::SigV4Problem;
+using engine::SigV4Proof;
 
 ApiError Incomplete(std::string message) {
   return {"IncompleteSignatureException", std::move(message)};
@@ -30,6 +34,11 @@ ApiError Mismatch() {
       "The request signature we calculated does not match the signature you provided. Check your "
       "AWS Secret Access Key and signing method. Consult the service documentation for details.");
 }
+ApiError Failed(const absl::Status& status) {
+  engine::log::Write(engine::log::Level::kError, "store_failed",
+                     {{"at", "authenticate"}, {"why", status.ToString()}});
+  return StoreFailure();
+}
 
 // These change what a request means: who has a signed request must not be able to add or exchange
 // one of them.
@@ -37,37 +46,41 @@ constexpr std::string_view kSignedIfPresent[] = {"content-type", "x-amz-date",
                                                  "x-amz-security-token", "x-amz-target"};
 // Two of these would be read differently by two readers.
 constexpr std::string_view kUnique[] = {"authorization", "content-type",         "host",
-                                        "x-amz-date",    "x-amz-security-token", "x-amz-target"};
+                                        "x-amz-date",    "x-amz-security-token", "x-amz-target",
+                                        "date"};
 
-std::optional<ApiError> CheckHeaders(const engine::HttpRequest& request,
-                                     const SigV4Authorization& authorization) {
+std::optional<ApiError> CheckHeaders(const engine::HttpRequest& request, const SigV4Proof& proof) {
   for (const std::string_view name : kUnique) {
     if (request.headers.Count(name) > 1) {
       return Incomplete("Header '" + std::string(name) + "' must not be repeated.");
     }
   }
-  const auto is_signed = [&](std::string_view name) {
-    return std::find(authorization.signed_headers.begin(), authorization.signed_headers.end(),
-                     name) != authorization.signed_headers.end();
-  };
-  if (request.headers.Find("host") == nullptr || !is_signed("host")) {
+  if (request.headers.Find("host") == nullptr || !proof.IsSigned("host")) {
     return Incomplete("'Host' must be a 'SignedHeader' in the AWS Authorization.");
   }
-  if (request.headers.Find("x-amz-date") == nullptr) {
-    return Incomplete(
-        "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.");
-  }
   for (const std::string_view name : kSignedIfPresent) {
-    if (request.headers.Find(name) != nullptr && !is_signed(name)) {
+    if (request.headers.Find(name) != nullptr && !proof.IsSigned(name)) {
       return Incomplete("'" + std::string(name) +
                         "' must be a 'SignedHeader' in the AWS Authorization.");
     }
   }
+  const bool is_dated_by_header =
+      proof.form == SigV4Form::kHeader && request.headers.Find("x-amz-date") == nullptr;
+  if (is_dated_by_header && !proof.IsSigned("date")) {
+    return Incomplete("'date' must be a 'SignedHeader' in the AWS Authorization.");
+  }
+  // Bodies that are signed in pieces, or not at all, are S3's.
+  const std::string_view hash = request.headers.Get("x-amz-content-sha256");
+  if (hash == "UNSIGNED-PAYLOAD" || hash.starts_with("STREAMING-")) {
+    return Invalid("X-Amz-Content-Sha256 is '" + std::string(hash) +
+                   "', which only S3 takes. Sign the SHA-256 of the whole body, or leave the "
+                   "header out.");
+  }
   return std::nullopt;
 }
 
-std::optional<ApiError> CheckScope(const SigV4Authorization& authorization,
-                                   std::string_view service, std::string_view amz_date) {
+std::optional<ApiError> CheckScope(const SigV4Proof& proof, std::string_view service) {
+  const engine::SigV4Authorization& authorization = proof.authorization;
   if (authorization.terminator != engine::kSigV4Terminator) {
     return Invalid("Credential should be scoped with a valid terminator: 'aws4_request', not '" +
                    authorization.terminator + "'.");
@@ -76,80 +89,158 @@ std::optional<ApiError> CheckScope(const SigV4Authorization& authorization,
     return Invalid("Credential should be scoped to correct service: '" + std::string(service) +
                    "'.");
   }
-  if (authorization.scope.date != amz_date.substr(0, 8)) {
+  const std::string date = proof.amz_date.substr(0, 8);
+  if (authorization.scope.date != date) {
     return Invalid("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of " +
-                   std::string("date from HTTP: '") + authorization.scope.date + "' != '" +
-                   std::string(amz_date.substr(0, 8)) + "', from '" + std::string(amz_date) + "'.");
+                   std::string("date from HTTP: '") + authorization.scope.date + "' != '" + date +
+                   "', from '" + proof.amz_date + "'.");
   }
   return std::nullopt;
 }
 
-std::optional<ApiError> CheckTime(std::string_view amz_date, int64_t signed_seconds,
-                                  int64_t now_seconds) {
+// Lifetime is for how many seconds after its date a signature counts.
+int64_t Lifetime(const SigV4Proof& proof) {
+  if (proof.form == SigV4Form::kHeader) return kSignatureSkewMaxSeconds;
+  return std::min(proof.expires_seconds, kPresignedMaxSeconds);
+}
+
+std::optional<ApiError> CheckTime(const SigV4Proof& proof, int64_t now_seconds) {
   const std::string now = engine::AmzDate(now_seconds);
-  if (signed_seconds < now_seconds - kSignatureSkewMaxSeconds) {
-    return Invalid("Signature expired: " + std::string(amz_date) + " is now earlier than " +
-                   engine::AmzDate(now_seconds - kSignatureSkewMaxSeconds) + " (" + now +
-                   " - 5 min.)");
+  const int64_t lifetime = Lifetime(proof);
+  if (proof.signed_unix_seconds < now_seconds - lifetime) {
+    const std::string span = lifetime % 60 == 0 ? std::to_string(lifetime / 60) + " min."
+                                                : std::to_string(lifetime) + " s";
+    return Invalid("Signature expired: " + proof.amz_date + " is now earlier than " +
+                   engine::AmzDate(now_seconds - lifetime) + " (" + now + " - " + span + ")");
   }
-  if (signed_seconds > now_seconds + kSignatureSkewMaxSeconds) {
-    return Invalid("Signature not yet current: " + std::string(amz_date) + " is still later than " +
+  if (proof.signed_unix_seconds > now_seconds + kSignatureSkewMaxSeconds) {
+    return Invalid("Signature not yet current: " + proof.amz_date + " is still later than " +
                    engine::AmzDate(now_seconds + kSignatureSkewMaxSeconds) + " (" + now +
                    " + 5 min.)");
   }
   return std::nullopt;
 }
 
+engine::crypto::Sha256Digest SignatureBytes(std::string_view hex) {
+  engine::crypto::Sha256Digest digest;
+  CHECK(engine::FromHex(hex, digest));
+  return digest;
+}
+
 }  // namespace
 
-std::variant<Caller, ApiError> Authenticate(const engine::HttpRequest& request,
-                                            std::string_view service, Store& store,
-                                            int64_t now_unix_ms) {
-  const std::string* header = request.headers.Find("authorization");
-  if (header == nullptr) {
-    return ApiError{"MissingAuthenticationTokenException",
-                    "Request is missing Authentication Token"};
-  }
-  std::string problem;
-  const std::optional<SigV4Authorization> authorization =
-      engine::ParseAuthorization(*header, problem);
-  if (!authorization.has_value()) return Incomplete(problem);
-  if (std::optional<ApiError> error = CheckHeaders(request, *authorization)) return *error;
-
-  const std::string_view amz_date = request.headers.Get("x-amz-date");
-  const std::optional<int64_t> signed_seconds = engine::ParseAmzDate(amz_date);
-  if (!signed_seconds.has_value()) {
-    return Incomplete("Date must be in ISO-8601 'basic format'.");
-  }
-  if (std::optional<ApiError> error = CheckScope(*authorization, service, amz_date)) return *error;
-
-  const absl::StatusOr<AccessKey> key = store.FindAccessKey(authorization->access_key_id);
-  if (!key.ok() && !absl::IsNotFound(key.status())) {
-    engine::log::Write(engine::log::Level::kError, "store_failed",
-                       {{"why", key.status().ToString()}});
-    return StoreFailure();
-  }
-  const bool has_token = request.headers.Find("x-amz-security-token") != nullptr;
-  if (!key.ok() || !key->active || has_token) return Unrecognized();
-  if (std::optional<ApiError> error = CheckTime(amz_date, *signed_seconds, now_unix_ms / 1000)) {
-    return *error;
-  }
-
-  const std::string canonical =
-      engine::CanonicalRequest(request, engine::SigV4Form::kHeader, authorization->signed_headers,
-                               engine::crypto::HexSha256(AsBytes(request.body)));
-  const std::string signature =
-      engine::SigV4Signature(key->secret, authorization->scope,
-                             engine::StringToSign(amz_date, authorization->scope, canonical));
-  if (!engine::crypto::ConstantTimeEqual(AsBytes(signature), AsBytes(authorization->signature))) {
-    return Mismatch();
-  }
-  return Caller{.access_key_id = key->id,
+std::variant<Authenticator::Claim, ApiError> Authenticator::FindPermanent(
+    const std::string& access_key_id) {
+  absl::StatusOr<AccessKey> key = store_.FindAccessKey(access_key_id);
+  if (absl::IsNotFound(key.status())) return Unrecognized();
+  if (!key.ok()) return Failed(key.status());
+  if (!key->active) return Unrecognized();
+  return Claim{{.access_key_id = key->id,
                 .user_name = key->user_name,
                 .principal = key->principal,
                 .entity_id = key->user_id,
-                .region = authorization->scope.region,
+                .region = {},
+                .temporary = {}},
+               std::move(key->secret)};
+}
+
+std::variant<Authenticator::Claim, ApiError> Authenticator::FindTemporary(
+    const std::string& access_key_id, std::string_view token, int64_t now_unix_ms) {
+  absl::StatusOr<TemporaryPrincipal> opened = tokens_.Open(access_key_id, token);
+  if (!opened.ok()) return Unrecognized();
+  if (opened->expires_unix_ms <= now_unix_ms) {
+    return ApiError{"ExpiredTokenException",
+                    "The security token included in the request is expired"};
+  }
+  const absl::StatusOr<IamEntity> entity = store_.Iam().FindEntityById(opened->entity_id);
+  if (absl::IsNotFound(entity.status())) return Unrecognized();
+  if (!entity.ok()) return Failed(entity.status());
+  if (!opened->issuer_key_id.empty()) {
+    const absl::StatusOr<AccessKeyFacts> issuer =
+        store_.Iam().FindAccessKeyFacts(opened->issuer_key_id);
+    if (absl::IsNotFound(issuer.status())) return Unrecognized();
+    if (!issuer.ok()) return Failed(issuer.status());
+    if (!issuer->is_active) return Unrecognized();
+  }
+  TemporarySession& session = opened->session;
+  Caller caller{.access_key_id = access_key_id,
+                .user_name = entity->name,
+                .principal = entity->Arn(),
+                .entity_id = entity->id,
+                .region = {},
                 .temporary = {}};
+  if (entity->kind == IamKind::kRole) {
+    session.role_arn = entity->Arn();  // Of today: a role keeps its id when its path changes.
+    caller.user_name = session.name;
+    caller.principal = AssumedRoleArn(entity->name, session.name);
+  }
+  caller.temporary = std::move(session);
+  return Claim{std::move(caller), tokens_.Secret(access_key_id)};
+}
+
+std::variant<Caller, Refusal> Authenticator::Prove(const engine::HttpRequest& request,
+                                                   const SigV4Proof& proof,
+                                                   std::string_view service,
+                                                   std::string_view source_ip,
+                                                   int64_t now_unix_ms) {
+  const engine::SigV4Authorization& authorization = proof.authorization;
+  if (std::optional<ApiError> error = CheckHeaders(request, proof)) return Refusal{*error, {}, {}};
+  if (std::optional<ApiError> error = CheckScope(proof, service)) return Refusal{*error, {}, {}};
+  std::variant<Claim, ApiError> found =
+      proof.session_token.has_value()
+          ? FindTemporary(authorization.access_key_id, *proof.session_token, now_unix_ms)
+          : FindPermanent(authorization.access_key_id);
+  if (auto* error = std::get_if<ApiError>(&found)) return Refusal{*std::move(error), {}, {}};
+  Claim& claim = std::get<Claim>(found);
+  if (std::optional<ApiError> error = CheckTime(proof, now_unix_ms / 1000)) {
+    return Refusal{*error, {}, {}};
+  }
+  const std::string canonical =
+      engine::CanonicalRequest(request, proof.form, authorization.signed_headers,
+                               engine::crypto::HexSha256(AsBytes(request.body)));
+  const std::string signature =
+      engine::SigV4Signature(claim.secret, authorization.scope,
+                             engine::StringToSign(proof.amz_date, authorization.scope, canonical));
+  if (!engine::crypto::ConstantTimeEqual(AsBytes(signature), AsBytes(authorization.signature))) {
+    return Refusal{Mismatch(), {}, {}};
+  }
+  const int64_t until_unix_ms = (proof.signed_unix_seconds + Lifetime(proof)) * 1000;
+  SeenSignatures::Outcome seen = seen_.See(SignatureBytes(signature), authorization.access_key_id,
+                                           source_ip, until_unix_ms, now_unix_ms);
+  switch (seen.sighting) {
+    case SeenSignatures::Sighting::kFirst:
+    case SeenSignatures::Sighting::kRepeat:
+      break;
+    case SeenSignatures::Sighting::kElsewhere:
+      return Refusal{
+          Invalid("This signed request was already received from another address. If you "
+                  "did not send it there, somebody has copied it; sign a new one."),
+          {},
+          std::move(seen.first_source)};
+    case SeenSignatures::Sighting::kFull:
+      return Refusal{{"ThrottlingException", "Rate exceeded"}, {}, {}};
+  }
+  claim.caller.region = authorization.scope.region;
+  return std::move(claim.caller);
+}
+
+std::variant<Caller, Refusal> Authenticator::Authenticate(const engine::HttpRequest& request,
+                                                          std::string_view service,
+                                                          std::string_view source_ip,
+                                                          int64_t now_unix_ms) {
+  const auto read = engine::ReadProof(request);
+  if (const auto* problem = std::get_if<SigV4Problem>(&read)) {
+    if (problem->kind == SigV4Problem::Kind::kIncomplete) {
+      return Refusal{Incomplete(problem->text), {}, {}};
+    }
+    return Refusal{{"MissingAuthenticationTokenException", problem->text}, {}, {}};
+  }
+  const SigV4Proof& proof = std::get<SigV4Proof>(read);
+  std::variant<Caller, Refusal> result = Prove(request, proof, service, source_ip, now_unix_ms);
+  if (auto* refusal = std::get_if<Refusal>(&result)) {
+    refusal->access_key_id = proof.authorization.access_key_id;
+  }
+  return result;
 }
 
 }  // namespace relay

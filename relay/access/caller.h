@@ -19,6 +19,7 @@ struct TemporarySession {
   std::vector<std::string> policies;     // Session policies, as JSON; what it may do at most.
   std::vector<std::string> policy_arns;  // Managed ones.
   std::vector<IamTag> tags;              // Session tags; they stand before those of the entity.
+  std::vector<std::string> transitive_tag_keys;  // Those that the next role's session has, too.
   std::string source_identity;
 };
 

@@ -26,4 +26,10 @@ std::string DocumentArn(std::string_view name) {
   return SsmArn(name.starts_with("AWS-") ? std::string_view() : kAccountId, "document", name);
 }
 
+std::string AssumedRoleArn(std::string_view role_name, std::string_view session_name) {
+  std::string arn = "arn:aws:sts::";
+  arn.append(kAccountId).append(":assumed-role/").append(role_name);
+  return arn.append("/").append(session_name);
+}
+
 }  // namespace relay

@@ -18,4 +18,8 @@ std::string SessionArn(std::string_view session_id);
 // begin with AWS- belong to no account, as with AWS.
 std::string DocumentArn(std::string_view name);
 
+// AssumedRoleArn is what a role's session is called:
+// arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION.
+std::string AssumedRoleArn(std::string_view role_name, std::string_view session_name);
+
 }  // namespace relay

@@ -131,7 +131,8 @@ struct Api::Pending {
 };
 
 Api::Api(Store& store, Broker& broker, const NodeCertificates& certificates, std::string advertise)
-    : authoriser_(store),
+    : authenticator_(store),
+      authoriser_(store),
       watch_(store, authoriser_),
       context_{store, broker, certificates, authoriser_, watch_, std::move(advertise)} {}
 
@@ -185,10 +186,14 @@ void Api::Call(const HttpRequest& request, std::string_view source_ip, int64_t n
     is_proven = is_small && (is_query || !ParseBody(request.body, call.input).has_value()) &&
                 route->proof(context_.store, call.input, now_unix_ms);
   } else {
-    std::variant<Caller, ApiError> proven =
-        Authenticate(request, service.name, context_.store, now_unix_ms);
-    if (auto* refused = std::get_if<ApiError>(&proven)) {
-      error = std::move(*refused);
+    std::variant<Caller, Refusal> proven =
+        authenticator_.Authenticate(request, service.name, source_ip, now_unix_ms);
+    if (auto* refused = std::get_if<Refusal>(&proven)) {
+      error = std::move(refused->error);
+      audit.access_key_id = std::move(refused->access_key_id);
+      if (!refused->first_source.empty()) {
+        audit.additional.emplace_back("firstReceivedFrom", std::move(refused->first_source));
+      }
     } else {
       is_proven = true;
       call.caller = std::get<Caller>(std::move(proven));

@@ -20,6 +20,7 @@
 
 #include "absl/status/statusor.h"
 #include "engine/http/http_message.h"
+#include "relay/access/authenticate.h"
 #include "relay/access/authorise.h"
 #include "relay/access/session_watch.h"
 #include "relay/api/api_call.h"
@@ -62,6 +63,7 @@ class Api {
   void Run(std::shared_ptr<Pending> pending, const ApiStep& step);
   void Deny(Pending& pending, const ApiError& error);
 
+  Authenticator authenticator_;
   Authoriser authoriser_;
   SessionWatch watch_;
   ApiContext context_;

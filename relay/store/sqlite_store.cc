@@ -52,6 +52,11 @@ SqliteStore::SqliteStore(std::unique_ptr<SqliteDatabase> database, const MasterK
 
 SqliteStore::~SqliteStore() { engine::crypto::Cleanse(key_); }
 
+Sha256Digest SqliteStore::DeriveKey(std::string_view purpose) const {
+  return engine::crypto::HmacSha256(ByteView(key_),
+                                    AsBytes("adit-relay derived key: " + std::string(purpose)));
+}
+
 absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(
     const SqliteDatabase::Options& options, const MasterKey& key) {
   absl::StatusOr<std::unique_ptr<SqliteDatabase>> database = SqliteDatabase::Open(options);

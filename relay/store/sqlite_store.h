@@ -32,6 +32,7 @@ class SqliteStore final : public Store {
                                const engine::crypto::MasterKey& new_key);
 
   IamStore& Iam() override { return iam_; }
+  Sha256Digest DeriveKey(std::string_view purpose) const override;
   absl::Status AddAccessKey(const AccessKey& key) override;
   absl::StatusOr<AccessKey> FindAccessKey(std::string_view id) override;
   absl::StatusOr<bool> HasAccessKeys() override;

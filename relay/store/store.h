@@ -167,6 +167,10 @@ class Store {
   // Iam is the part behind IAM; what it writes is a part of this store's transactions.
   virtual IamStore& Iam() = 0;
 
+  // DeriveKey returns a key for another purpose than keeping secrets here, from the one that does
+  // that. It is another one after that is changed.
+  virtual Sha256Digest DeriveKey(std::string_view purpose) const = 0;
+
   // Begin opens a transaction: what follows is kept by Commit all together, or not at all. Outside
   // of one, each call is kept by itself. Transactions do not nest.
   [[nodiscard]] absl::Status Begin();

@@ -7,9 +7,11 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 
 #include "engine/http/amz_date.h"
 #include "engine/http/sigv4.h"
+#include "engine/http/sigv4_proof.h"
 #include "relay/store/sqlite_store.h"
 #include "tests/support/temporary_folder.h"
 
@@ -32,6 +34,7 @@ class AuthenticateTest : public testing::Test {
     key.id = "AKIAOFF";
     key.active = false;
     EXPECT_TRUE(store->AddAccessKey(key).ok());
+    authenticator.emplace(*store);
   }
 
   static HttpRequest Unsigned() {
@@ -54,9 +57,10 @@ class AuthenticateTest : public testing::Test {
   }
   // Result is the caller's ARN, or code and message of the error.
   std::string Result(const HttpRequest& request) {
-    const auto result = Authenticate(request, "ssm", *store, kNow * 1000);
+    const auto result = authenticator->Authenticate(request, "ssm", "192.0.2.1", kNow * 1000);
     if (const auto* caller = std::get_if<Caller>(&result)) return caller->principal;
-    return std::get<ApiError>(result).code + ": " + std::get<ApiError>(result).message;
+    const ApiError& error = std::get<Refusal>(result).error;
+    return error.code + ": " + error.message;
   }
   static HttpRequest Replace(HttpRequest request, const char* from, const std::string& to) {
     std::string header(request.headers.Get("authorization"));
@@ -67,6 +71,7 @@ class AuthenticateTest : public testing::Test {
 
   TemporaryFolder folder;
   std::unique_ptr<SqliteStore> store;
+  std::optional<Authenticator> authenticator;
 };
 
 using testing::Test;
@@ -74,7 +79,7 @@ using testing::Test;
 #define EXPECT_STARTS(text, start) EXPECT_EQ((text).substr(0, std::string(start).size()), start)
 
 TEST_F(AuthenticateTest, AGoodSignatureGivesTheCaller) {
-  const auto result = Authenticate(Signed(), "ssm", *store, kNow * 1000);
+  const auto result = authenticator->Authenticate(Signed(), "ssm", "192.0.2.1", kNow * 1000);
   const auto* caller = std::get_if<Caller>(&result);
   ASSERT_NE(caller, nullptr);
   EXPECT_EQ(caller->access_key_id, "AKIAGOOD");
@@ -107,7 +112,7 @@ TEST_F(AuthenticateTest, AnUnknownOrInactiveKeyIsUnrecognized) {
   EXPECT_EQ(Result(Signed(kNow, "AKIAOFF")), expected);
 }
 
-TEST_F(AuthenticateTest, ASessionTokenIsUnrecognizedBecauseThereAreNone) {
+TEST_F(AuthenticateTest, ATokenThatIsNotThisRelaysIsUnrecognized) {
   EXPECT_STARTS(Result(Signed(kNow, "ASIANOBODY", "s", "TOKEN")), "UnrecognizedClientException: ");
   EXPECT_STARTS(Result(Signed(kNow, "AKIAGOOD", "good-secret", "TOKEN")),
                 "UnrecognizedClientException: ");
@@ -150,6 +155,17 @@ TEST_F(AuthenticateTest, TheHashThatTheSenderClaimsIsNotBelieved) {
     engine::Sign(request, {"AKIAGOOD", "good-secret", ""}, "adit", "ssm", kNow);
     request.body = body;
     EXPECT_STARTS(Result(request), "InvalidSignatureException: ");
+  }
+}
+
+TEST_F(AuthenticateTest, BodiesThatAreSignedInPiecesAreRefusedWithTheReason) {
+  for (const char* hash :
+       {"UNSIGNED-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"}) {
+    HttpRequest request = Unsigned();
+    request.headers.Add("X-Amz-Content-Sha256", hash);
+    engine::Sign(request, {"AKIAGOOD", "good-secret", ""}, "adit", "ssm", kNow);
+    EXPECT_STARTS(Result(request), "InvalidSignatureException: X-Amz-Content-Sha256 is '");
   }
 }
 
@@ -219,6 +235,122 @@ TEST_F(AuthenticateTest, BodiesOfEverySizeAreHashed) {
     request.body += 'b';
     EXPECT_STARTS(Result(request), "InvalidSignatureException: ");
   }
+}
+
+TEST_F(AuthenticateTest, ADateHeaderThatIsNotSignedIsRefused) {
+  HttpRequest request = Signed();
+  std::string header(request.headers.Get("authorization"));
+  request = Unsigned();
+  request.headers.Add("Date", engine::AmzDate(kNow));
+  request.headers.Add("Authorization", header);
+  EXPECT_STARTS(Result(Replace(request, ";x-amz-date", "")),
+                "IncompleteSignatureException: 'date' must be");
+}
+
+HttpRequest Presigned(int64_t seconds, const std::string& target = "/?State=Active") {
+  HttpRequest request;
+  request.target = target;
+  request.headers.Add("Host", "relay.example:8443");
+  engine::Presign(request, {"AKIAGOOD", "good-secret", ""}, "adit", "ssm", kNow - 60, seconds);
+  return request;
+}
+
+TEST_F(AuthenticateTest, APresignedAddressCountsForAsLongAsItSays) {
+  EXPECT_EQ(Result(Presigned(60)), "arn:admin");
+  EXPECT_STARTS(
+      Result(Presigned(59)),
+      "InvalidSignatureException: Signature expired: 20231114T221220Z is now earlier than "
+      "20231114T221221Z (20231114T221320Z - 59 s)");
+  HttpRequest request = Presigned(60);
+  request.target.replace(request.target.find("Active"), 6, "Closed");
+  EXPECT_STARTS(Result(request), "InvalidSignatureException: The request signature");
+}
+
+TEST_F(AuthenticateTest, APresignedAddressCountsForAQuarterOfAnHourAtMost) {
+  const auto after = [&](int64_t seconds) {
+    const auto result = authenticator->Authenticate(Presigned(604'800), "ssm", "192.0.2.1",
+                                                    (kNow - 60 + seconds) * 1000);
+    return std::holds_alternative<Caller>(result);
+  };
+  EXPECT_TRUE(after(900));
+  EXPECT_FALSE(after(901));
+}
+
+TEST_F(AuthenticateTest, ASignatureIsTakenAgainFromItsFirstAddressAlone) {
+  const HttpRequest request = Signed();
+  EXPECT_EQ(Result(request), "arn:admin");
+  EXPECT_EQ(Result(request), "arn:admin");
+  const auto copied = authenticator->Authenticate(request, "ssm", "198.51.100.7", kNow * 1000);
+  const auto* refusal = std::get_if<Refusal>(&copied);
+  ASSERT_NE(refusal, nullptr);
+  EXPECT_EQ(refusal->error.code, "InvalidSignatureException");
+  EXPECT_EQ(refusal->first_source, "192.0.2.1");
+  EXPECT_EQ(refusal->access_key_id, "AKIAGOOD");
+  EXPECT_EQ(Result(request), "arn:admin");
+}
+
+TEST_F(AuthenticateTest, AWrongSignatureDoesNotTakeTheAddressOfARightOne) {
+  HttpRequest wrong = Signed();
+  wrong.body += " ";
+  EXPECT_TRUE(std::holds_alternative<Refusal>(
+      authenticator->Authenticate(wrong, "ssm", "198.51.100.7", kNow * 1000)));
+  EXPECT_EQ(Result(Signed()), "arn:admin");
+}
+
+// Equal is true when two requests mean the same to whoever reads them: the case of a header's name
+// and the space around its value do not count.
+bool Equal(const HttpRequest& left, const HttpRequest& right) {
+  const auto canonical = [](const HttpRequest& request) {
+    const auto read = engine::ReadProof(request);
+    const auto* proof = std::get_if<engine::SigV4Proof>(&read);
+    if (proof == nullptr) return std::string();
+    return engine::CanonicalRequest(request, proof->form, proof->authorization.signed_headers,
+                                    request.body) +
+           proof->authorization.access_key_id + proof->authorization.scope.Text() +
+           proof->authorization.signature + std::string(request.headers.Get("authorization"));
+  };
+  return canonical(left) == canonical(right);
+}
+
+TEST_F(AuthenticateTest, AByteThatIsChangedAnywhereInASignedRequestIsRefused) {
+  const HttpRequest header = Signed();
+  const HttpRequest presigned = Presigned(300, "/?Action=GetCallerIdentity&Version=2011-06-15");
+  size_t refused = 0;
+  for (const HttpRequest& good : {header, presigned}) {
+    ASSERT_EQ(Result(good), "arn:admin");
+    const auto mutate = [&](std::string HttpRequest::*part) {
+      for (size_t i = 0; i < (good.*part).size(); ++i) {
+        for (const char flip : {'\x01', '\x20', '\x40', '\x0f'}) {
+          HttpRequest request = good;
+          (request.*part)[i] ^= flip;
+          if (Equal(request, good)) continue;
+          EXPECT_NE(Result(request), "arn:admin") << request.target << request.body;
+          ++refused;
+        }
+        HttpRequest shorter = good;
+        (shorter.*part).erase(i, 1);
+        if (Equal(shorter, good)) continue;
+        EXPECT_NE(Result(shorter), "arn:admin") << i;
+      }
+    };
+    mutate(&HttpRequest::method);
+    mutate(&HttpRequest::target);
+    mutate(&HttpRequest::body);
+    for (const engine::HttpHeader& signed_header : good.headers.all()) {
+      if (signed_header.name == "User-Agent") continue;  // Not signed.
+      for (size_t i = 0; i < signed_header.value.size(); ++i) {
+        for (const char flip : {'\x01', '\x20', '\x40', '\x0f'}) {
+          std::string value = signed_header.value;
+          value[i] ^= flip;
+          HttpRequest request = good;
+          request.headers.Set(signed_header.name, value);
+          EXPECT_NE(Result(request), "arn:admin") << signed_header.name << ": " << value;
+          ++refused;
+        }
+      }
+    }
+  }
+  EXPECT_GT(refused, 1'500u);
 }
 
 }  // namespace
