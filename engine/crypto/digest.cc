@@ -29,19 +29,32 @@ Sha256Digest Sha256(ByteView bytes) {
 
 std::string HexSha256(ByteView bytes) { return ToHex(Sha256(bytes)); }
 
-Sha256Digest HmacSha256(ByteView key, ByteView bytes) {
-  Sha256Digest digest;
+namespace {
+
+template <class Digest>
+Digest Hmac(const EVP_MD* hash, ByteView key, ByteView bytes) {
+  Digest digest;
   unsigned size = 0;
   // HMAC takes no null pointer for an empty key.
   static constexpr uint8_t kNothing = 0;
-  CHECK(HMAC(EVP_sha256(), key.empty() ? &kNothing : Octets(key), key.size(), Octets(bytes),
-             bytes.size(), MutableOctets(digest), &size) != nullptr);
-  CHECK(size == kSha256Size);
+  CHECK(HMAC(hash, key.empty() ? &kNothing : Octets(key), key.size(), Octets(bytes), bytes.size(),
+             MutableOctets(digest), &size) != nullptr);
+  CHECK(size == digest.size());
   return digest;
 }
 
-std::array<std::byte, 20> Sha1(ByteView bytes) {
-  std::array<std::byte, 20> digest;
+}  // namespace
+
+Sha256Digest HmacSha256(ByteView key, ByteView bytes) {
+  return Hmac<Sha256Digest>(EVP_sha256(), key, bytes);
+}
+
+Sha1Digest HmacSha1(ByteView key, ByteView bytes) {
+  return Hmac<Sha1Digest>(EVP_sha1(), key, bytes);
+}
+
+Sha1Digest Sha1(ByteView bytes) {
+  Sha1Digest digest;
   SHA1(Octets(bytes), bytes.size(), MutableOctets(digest));
   return digest;
 }

@@ -22,9 +22,14 @@ std::string HexSha256(ByteView bytes);
 // HmacSha256 returns HMAC-SHA-256 (RFC 2104) of `bytes` under a key of any size.
 Sha256Digest HmacSha256(ByteView key, ByteView bytes);
 
+// HmacSha1 is for one-time codes (RFC 6238), whose devices know nothing else.
+inline constexpr size_t kSha1Size = 20;
+using Sha1Digest = std::array<std::byte, kSha1Size>;
+Sha1Digest HmacSha1(ByteView key, ByteView bytes);
+
 // Sha1 is for the one place that still prescribes it, the WebSocket handshake (RFC 6455, 4.2.2).
 // Never use it to protect anything.
-std::array<std::byte, 20> Sha1(ByteView bytes);
+Sha1Digest Sha1(ByteView bytes);
 
 // Sha256Hasher takes a message in pieces. It is a plain value: a copy goes on from the same state.
 class Sha256Hasher {

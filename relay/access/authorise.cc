@@ -72,7 +72,7 @@ void FillContext(const AccessCase& asked, const CompiledPrincipal& principal, in
   }
   context.Add("aws:CurrentTime", engine::IsoDate(now_unix_ms / 1000));
   context.Add("aws:EpochTime", std::to_string(now_unix_ms / 1000));
-  context.Add("aws:SourceIp", asked.source_ip);
+  if (!asked.source_ip.empty()) context.Add("aws:SourceIp", asked.source_ip);
   context.Add("aws:SecureTransport", "true");  // There is no other way in.
   context.Add("aws:RequestedRegion", caller.region.empty() ? kRegion : caller.region);
   if (!asked.user_agent.empty()) context.Add("aws:UserAgent", asked.user_agent);

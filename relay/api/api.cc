@@ -118,12 +118,6 @@ const ApiService& ServiceOf(const HttpRequest& request) {
 
 }  // namespace
 
-ApiError LogStoreFailure(const absl::Status& status) {
-  engine::log::Write(engine::log::Level::kError, "store_failed",
-                     {{"at", "api"}, {"why", status.ToString()}});
-  return StoreFailure();
-}
-
 struct Api::Pending {
   const ApiService& service;
   ApiCall call;
@@ -165,7 +159,7 @@ void Api::Call(const HttpRequest& request, std::string_view source_ip, int64_t n
   audit.request_id = NewUuid();
   audit.event_source = service.source;
 
-  // A body that proves nothing yet is not worth much reading.
+  // A large body is read when it is known whose it is.
   const bool is_small = request.body.size() <= kUnsignedBodySizeMax;
   std::string name(request.headers.Get("x-amz-target"));
   std::optional<ApiError> body_error;
@@ -212,8 +206,12 @@ void Api::Call(const HttpRequest& request, std::string_view source_ip, int64_t n
     return pending->reply(
         Failure(service, {"ThrottlingException", "Rate exceeded"}, audit.request_id));
   }
-  if (is_query && !is_small) {
-    body_error = ApiError{"RequestEntityTooLarge", "The request is too large.", 413};
+  if (is_query && !is_small && !error.has_value()) {
+    body_error = ParseQueryBody(request.body, call.input);
+    if (!body_error.has_value()) name = TextMember(call.input, "Action");
+    route = FindRoute(service, name);
+    if (route != nullptr && route->proof != nullptr) route = nullptr;
+    if (!name.empty()) audit.event_name = EventName(name);
   }
   if (!error.has_value()) error = body_error;
   if (!error.has_value() && is_query && TextMember(call.input, "Version") != service.version) {
@@ -247,7 +245,27 @@ std::optional<ApiError> Api::Authorise(const ApiRoute& route, ApiCall& call) {
   if (absl::Status status = authoriser_.ReadTags(question); !status.ok()) {
     return LogStoreFailure(status);
   }
-  return authoriser_.Check(call.access, call.now_unix_ms);
+  if (std::optional<ApiError> denied = authoriser_.Check(call.access, call.now_unix_ms)) {
+    return denied;
+  }
+  return NoteKeyUse(call);
+}
+
+// NoteKeyUse keeps when an access key was used for a service, once in kKeyUseMs: not every call
+// shall write.
+std::optional<ApiError> Api::NoteKeyUse(const ApiCall& call) {
+  if (key_uses_.size() >= kKeyUsesMax) key_uses_.clear();
+  const std::string& key_id = call.caller.access_key_id;
+  const std::string& action = call.access.question.action;
+  const std::string service = action.substr(0, action.find(':'));
+  int64_t& noted_unix_ms = key_uses_[key_id + " " + service];
+  if (noted_unix_ms != 0 && call.now_unix_ms - noted_unix_ms < kKeyUseMs) return std::nullopt;
+  noted_unix_ms = call.now_unix_ms;
+  const absl::Status status =
+      context_.store.Iam().TouchAccessKey(key_id, service, call.now_unix_ms);
+  // Temporary ones are not in that table.
+  if (status.ok() || absl::IsNotFound(status)) return std::nullopt;
+  return LogStoreFailure(status);
 }
 
 void Api::Run(std::shared_ptr<Pending> pending, const ApiStep& step) {

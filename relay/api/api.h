@@ -17,6 +17,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "absl/status/statusor.h"
 #include "engine/http/http_message.h"
@@ -60,10 +61,15 @@ class Api {
   void Call(const engine::HttpRequest& request, std::string_view source_ip, int64_t now_unix_ms,
             Reply reply);
   std::optional<ApiError> Authorise(const ApiRoute& route, ApiCall& call);
+  std::optional<ApiError> NoteKeyUse(const ApiCall& call);
   void Run(std::shared_ptr<Pending> pending, const ApiStep& step);
   void Deny(Pending& pending, const ApiError& error);
 
   Authenticator authenticator_;
+  static constexpr int64_t kKeyUseMs = 60'000;
+  static constexpr size_t kKeyUsesMax = 10'000;
+
+  std::unordered_map<std::string, int64_t> key_uses_;  // Key and service: when it was noted.
   Authoriser authoriser_;
   SessionWatch watch_;
   ApiContext context_;

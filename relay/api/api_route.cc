@@ -8,6 +8,7 @@
 #include "relay/api/nodes_api.h"
 #include "relay/api/sealed_api.h"
 #include "relay/api/sessions_api.h"
+#include "relay/iam/iam_routes.h"
 
 namespace relay {
 namespace {
@@ -45,12 +46,8 @@ std::span<const ApiService> Services() {
   static const ApiService services[] = {
       {"ssm", "ssm.amazonaws.com", Protocol::kJson, {}, {}, kSsmRoutes},
       {"cloudtrail", "cloudtrail.amazonaws.com", Protocol::kJson, {}, {}, kCloudTrailRoutes},
-      {"iam",
-       "iam.amazonaws.com",
-       Protocol::kQuery,
-       "2010-05-08",
-       "https://iam.amazonaws.com/doc/2010-05-08/",
-       {}},
+      {"iam", "iam.amazonaws.com", Protocol::kQuery, "2010-05-08",
+       "https://iam.amazonaws.com/doc/2010-05-08/", iam::IamRoutes()},
       {"sts",
        "sts.amazonaws.com",
        Protocol::kQuery,

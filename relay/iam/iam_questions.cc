@@ -1,0 +1,135 @@
+#include "relay/iam/iam_questions.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "relay/iam/iam_lookup.h"
+#include "relay/store/store.h"
+
+namespace relay::iam {
+namespace {
+
+using Json = nlohmann::json;
+
+// What is too long is refused when the operation reads it; here it only must not cost.
+constexpr size_t kTextSizeMax = 2'048;
+
+std::string TextOf(const Json& input, const char* name) {
+  const auto member = input.find(name);
+  if (member == input.end() || !member->is_string()) return {};
+  return member->get_ref<const std::string&>().substr(0, kTextSizeMax);
+}
+
+std::string PathOf(const Json& input) {
+  const std::string path = TextOf(input, "Path");
+  return path.empty() ? "/" : path;
+}
+
+// OfEntity is an entity that is there, or the one that is to be made.
+AccessResource OfEntity(ApiContext& context, const ApiCall& call, IamKind kind,
+                        AccessQuestion& question) {
+  IamStore& store = context.store.Iam();
+  const std::string name = TextOf(call.input, NameMember(kind));
+  const auto entity = kind == IamKind::kUser && name.empty()
+                          ? store.FindEntityById(call.caller.entity_id)
+                          : store.FindEntity(kind, name);
+  AccessResource resource;
+  std::string boundary = TextOf(call.input, "PermissionsBoundary");
+  if (entity.ok()) {
+    resource.arn = entity->Arn();
+    resource.tag_owner = entity->id;
+    if (boundary.empty()) boundary = entity->boundary_arn;
+  } else {
+    resource.arn = IamEntity{.kind = kind, .name = name, .path = PathOf(call.input)}.Arn();
+  }
+  if (!boundary.empty()) {
+    question.keys.emplace_back("iam:PermissionsBoundary", std::vector<std::string>{boundary});
+  }
+  return resource;
+}
+
+AccessResource OfArn(std::string arn) {
+  AccessResource resource;
+  if (!arn.empty()) resource.arn = std::move(arn);
+  resource.tag_owner = resource.arn;
+  return resource;
+}
+
+AccessResource OfPolicy(const Json& input) {
+  std::string arn = TextOf(input, "PolicyArn");
+  if (arn.empty()) {
+    arn = IamPolicy{.name = TextOf(input, "PolicyName"), .path = PathOf(input)}.Arn();
+  }
+  return OfArn(std::move(arn));
+}
+
+AccessResource OfDevice(const Json& input) {
+  std::string serial = TextOf(input, "SerialNumber");
+  if (serial.empty()) {
+    serial = IamMfaDevice{.name = TextOf(input, "VirtualMFADeviceName"), .path = PathOf(input)}
+                 .SerialNumber();
+  }
+  return OfArn(std::move(serial));
+}
+
+void AddTagKeys(const Json& input, AccessQuestion& question) {
+  std::vector<std::string> keys;
+  if (const auto tags = input.find("Tags"); tags != input.end() && tags->is_array()) {
+    for (const Json& tag : *tags) {
+      if (!tag.is_object()) continue;
+      const std::string key = TextOf(tag, "Key");
+      question.keys.emplace_back("aws:RequestTag/" + key,
+                                 std::vector<std::string>{TextOf(tag, "Value")});
+      keys.push_back(key);
+    }
+  }
+  if (const auto names = input.find("TagKeys"); names != input.end() && names->is_array()) {
+    for (const Json& name : *names) {
+      if (name.is_string()) keys.push_back(name.get<std::string>());
+    }
+  }
+  if (!keys.empty()) question.keys.emplace_back("aws:TagKeys", std::move(keys));
+}
+
+}  // namespace
+
+template <Subject kSubject>
+void Ask(ApiContext& context, const ApiCall& call, AccessQuestion& question) {
+  const Json& input = call.input;
+  AccessResource resource;
+  switch (kSubject) {
+    case Subject::kUser:
+      resource = OfEntity(context, call, IamKind::kUser, question);
+      break;
+    case Subject::kGroup:
+      resource = OfEntity(context, call, IamKind::kGroup, question);
+      break;
+    case Subject::kRole:
+      resource = OfEntity(context, call, IamKind::kRole, question);
+      break;
+    case Subject::kPolicy:
+      resource = OfPolicy(input);
+      break;
+    case Subject::kMfaDevice:
+      resource = OfDevice(input);
+      break;
+    case Subject::kSource:
+      resource = OfArn(TextOf(input, "PolicySourceArn"));
+      break;
+  }
+  question.resources = {std::move(resource)};
+  AddTagKeys(input, question);
+  if (kSubject != Subject::kPolicy && input.contains("PolicyArn")) {
+    question.keys.emplace_back("iam:PolicyARN",
+                               std::vector<std::string>{TextOf(input, "PolicyArn")});
+  }
+}
+
+template void Ask<Subject::kUser>(ApiContext&, const ApiCall&, AccessQuestion&);
+template void Ask<Subject::kGroup>(ApiContext&, const ApiCall&, AccessQuestion&);
+template void Ask<Subject::kRole>(ApiContext&, const ApiCall&, AccessQuestion&);
+template void Ask<Subject::kPolicy>(ApiContext&, const ApiCall&, AccessQuestion&);
+template void Ask<Subject::kMfaDevice>(ApiContext&, const ApiCall&, AccessQuestion&);
+template void Ask<Subject::kSource>(ApiContext&, const ApiCall&, AccessQuestion&);
+
+}  // namespace relay::iam

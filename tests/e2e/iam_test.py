@@ -1,0 +1,335 @@
+"""Is IAM what AWS's clients take it for, and does it decide?
+
+Method: AWS's own client library calls every operation; each answer is held against its model. Users
+with policies then try what they may and may not do with the real programs.
+"""
+
+import base64
+import datetime
+import hashlib
+import hmac
+import json
+import os
+import struct
+import time
+
+from support.aws import Aws
+from support.processes import check, check_equal, wait_until
+
+ACCOUNT = '000000000000'
+ALLOW_START = {'Version': '2012-10-17',
+               'Statement': {'Effect': 'Allow', 'Action': 'ssm:StartSession', 'Resource': '*'}}
+TRUST = {'Version': '2012-10-17',
+         'Statement': {'Effect': 'Allow', 'Action': 'sts:AssumeRole',
+                       'Principal': {'AWS': f'arn:aws:iam::{ACCOUNT}:root'}}}
+
+
+def _aws(stack, key=None, secret=None):
+    with open(os.path.join(stack.config, 'config.json'), encoding='utf-8') as file:
+        config = json.load(file)
+    ca_file = os.path.join(stack.folder, 'ca.pem')
+    with open(ca_file, 'w', encoding='ascii') as file:
+        file.write(config['ca_pem'])
+    return Aws(stack.port, ca_file, key or config['access_key_id'],
+               secret or config['secret_access_key'])
+
+
+def _code(seed, step):
+    mac = hmac.digest(seed, struct.pack('>Q', step), hashlib.sha1)
+    offset = mac[-1] & 15
+    return f'{(struct.unpack(">I", mac[offset:offset + 4])[0] & 0x7fffffff) % 1000000:06d}'
+
+
+def test_every_operation_answers_as_the_model_says(t):
+    """Every operation of IAM answers as botocore's model says, member by member"""
+    aws = _aws(t.own_stack())
+
+    def iam(operation, **parameters):
+        return aws.call('iam', operation, **parameters)
+
+    user = iam('CreateUser', UserName='alice', Path='/team/', Tags=[{'Key': 'team', 'Value': 'db'}])
+    check_equal(user['User']['Arn'], f'arn:aws:iam::{ACCOUNT}:user/team/alice', 'ARN')
+    check_equal(aws.error('iam', 'CreateUser', UserName='Alice')[0], 'EntityAlreadyExists', 'twice')
+    check_equal(aws.error('iam', 'CreateUser', UserName='a b')[0], 'ValidationError', 'a bad name')
+    check_equal(aws.error('iam', 'GetUser', UserName='nobody'),
+                ('NoSuchEntity', 'The user with name nobody cannot be found.'), 'no such user')
+    check_equal(iam('GetUser')['User']['UserName'], 'admin', 'the caller')
+    iam('GetUser', UserName='alice')
+    iam('UpdateUser', UserName='alice', NewUserName='alicia', NewPath='/')
+    iam('UpdateUser', UserName='alicia', NewUserName='alice')
+    iam('CreateGroup', GroupName='ops')
+    iam('UpdateGroup', GroupName='ops', NewPath='/x/')
+    iam('AddUserToGroup', GroupName='ops', UserName='alice')
+    check_equal([u['UserName'] for u in iam('GetGroup', GroupName='ops')['Users']], ['alice'], 'group')
+    check_equal([g['GroupName'] for g in iam('ListGroupsForUser', UserName='alice')['Groups']], ['ops'],
+                'groups of alice')
+    iam('ListGroups')
+    role = iam('CreateRole', RoleName='deploy', AssumeRolePolicyDocument=json.dumps(TRUST),
+               MaxSessionDuration=7200, Description='d', Tags=[{'Key': 'a', 'Value': ''}])
+    check_equal(role['Role']['AssumeRolePolicyDocument'], TRUST, 'trust policy')
+    check_equal(aws.error('iam', 'CreateRole', RoleName='r', AssumeRolePolicyDocument='{}')[0],
+                'MalformedPolicyDocument', 'an empty trust policy')
+    iam('GetRole', RoleName='deploy')
+    iam('ListRoles')
+    iam('UpdateRole', RoleName='deploy', Description='e', MaxSessionDuration=3600)
+    iam('UpdateRoleDescription', RoleName='deploy', Description='f')
+    iam('UpdateAssumeRolePolicy', RoleName='deploy', PolicyDocument=json.dumps(TRUST))
+    iam('ListInstanceProfilesForRole', RoleName='deploy')
+
+    document = json.dumps(ALLOW_START)
+    for kind, name in (('User', 'alice'), ('Group', 'ops'), ('Role', 'deploy')):
+        named = {kind + 'Name': name}
+        iam(f'Put{kind}Policy', PolicyName='p', PolicyDocument=document, **named)
+        check_equal(iam(f'Get{kind}Policy', PolicyName='p', **named)['PolicyDocument'], ALLOW_START, 'p')
+        check_equal(iam(f'List{kind}Policies', **named)['PolicyNames'], ['p'], 'names')
+        large = json.dumps(ALLOW_START | {'Id': 'x' * 10240})
+        check_equal(aws.error('iam', f'Put{kind}Policy', PolicyName='q', PolicyDocument=large, **named)[0],
+                    'LimitExceeded', 'a large policy')
+
+    made = iam('CreatePolicy', PolicyName='start', PolicyDocument=document, Description='d',
+               Tags=[{'Key': 'k', 'Value': 'v'}])
+    arn = made['Policy']['Arn']
+    iam('GetPolicy', PolicyArn=arn)
+    iam('GetPolicyVersion', PolicyArn=arn, VersionId='v1')
+    for _ in range(4):
+        iam('CreatePolicyVersion', PolicyArn=arn, PolicyDocument=document)
+    check_equal(aws.error('iam', 'CreatePolicyVersion', PolicyArn=arn, PolicyDocument=document)[0],
+                'LimitExceeded', 'a sixth version')
+    iam('SetDefaultPolicyVersion', PolicyArn=arn, VersionId='v3')
+    check_equal(aws.error('iam', 'DeletePolicyVersion', PolicyArn=arn, VersionId='v3')[0],
+                'DeleteConflict', 'the default version')
+    for version in iam('ListPolicyVersions', PolicyArn=arn)['Versions']:
+        if not version['IsDefaultVersion']:
+            iam('DeletePolicyVersion', PolicyArn=arn, VersionId=version['VersionId'])
+    names = {p['PolicyName'] for p in iam('ListPolicies')['Policies']}
+    check_equal(names, {'start', 'AditAdmin', 'AditOperator', 'AditAuditor'}, 'policies')
+    check_equal([p['PolicyName'] for p in iam('ListPolicies', Scope='Local')['Policies']], ['start'],
+                'own policies')
+    for kind, name in (('User', 'alice'), ('Group', 'ops'), ('Role', 'deploy')):
+        named = {kind + 'Name': name}
+        iam(f'Attach{kind}Policy', PolicyArn=arn, **named)
+        attached = iam(f'ListAttached{kind}Policies', **named)['AttachedPolicies']
+        check_equal(attached, [{'PolicyName': 'start', 'PolicyArn': arn}], 'attached')
+    for kind, name in (('User', 'alice'), ('Role', 'deploy')):
+        iam(f'Put{kind}PermissionsBoundary', PermissionsBoundary=arn, **{kind + 'Name': name})
+    users = iam('ListEntitiesForPolicy', PolicyArn=arn)
+    check_equal((len(users['PolicyUsers']), len(users['PolicyGroups']), len(users['PolicyRoles'])),
+                (1, 1, 1), 'entities')
+    check_equal(aws.error('iam', 'DeletePolicy', PolicyArn=arn)[0], 'DeleteConflict', 'a used policy')
+    check_equal(aws.error('iam', 'DeletePolicy', PolicyArn='arn:aws:iam::aws:policy/AditAdmin')[0],
+                'AccessDenied', 'a shipped policy')
+
+    key = iam('CreateAccessKey', UserName='alice')['AccessKey']
+    iam('CreateAccessKey', UserName='alice')
+    check_equal(aws.error('iam', 'CreateAccessKey', UserName='alice')[0], 'LimitExceeded', 'a third key')
+    iam('UpdateAccessKey', UserName='alice', AccessKeyId=key['AccessKeyId'], Status='Inactive')
+    keys = iam('ListAccessKeys', UserName='alice')['AccessKeyMetadata']
+    check_equal(sorted(k['Status'] for k in keys), ['Active', 'Inactive'], 'states of the keys')
+    used = iam('GetAccessKeyLastUsed', AccessKeyId=aws.key)
+    check_equal((used['UserName'], used['AccessKeyLastUsed']['ServiceName']), ('admin', 'iam'), 'last use')
+
+    device = iam('CreateVirtualMFADevice', VirtualMFADeviceName='phone')['VirtualMFADevice']
+    serial = device['SerialNumber']
+    seed = base64.b32decode(device['Base32StringSeed'])
+    step = int(time.time()) // 30
+    check_equal(aws.error('iam', 'EnableMFADevice', UserName='alice', SerialNumber=serial,
+                          AuthenticationCode1='000000', AuthenticationCode2='000000')[0],
+                'InvalidAuthenticationCode', 'wrong codes')
+    for operation in ('EnableMFADevice', 'ResyncMFADevice'):
+        iam(operation, UserName='alice', SerialNumber=serial, AuthenticationCode1=_code(seed, step - 1),
+            AuthenticationCode2=_code(seed, step))
+    iam('ListMFADevices', UserName='alice')
+    if 'GetMFADevice' in aws.client('iam').meta.service_model.operation_names:  # Not in the oldest.
+        iam('GetMFADevice', SerialNumber=serial)
+    iam('ListVirtualMFADevices', AssignmentStatus='Assigned')
+    check_equal(aws.error('iam', 'DeleteVirtualMFADevice', SerialNumber=serial)[0], 'DeleteConflict',
+                'a device in use')
+
+    for kind, named in (('User', {'UserName': 'alice'}), ('Role', {'RoleName': 'deploy'}),
+                        ('Policy', {'PolicyArn': arn}), ('MFADevice', {'SerialNumber': serial})):
+        iam(f'Tag{kind}', Tags=[{'Key': 'one', 'Value': '1'}, {'Key': 'two', 'Value': '2'}], **named)
+        iam(f'Untag{kind}', TagKeys=['one'], **named)
+        tags = {tag['Key']: tag['Value'] for tag in iam(f'List{kind}Tags', **named)['Tags']}
+        check('one' not in tags and tags['two'] == '2', f'tags of {kind}: {tags}')
+
+    simulated = iam('SimulatePrincipalPolicy', PolicySourceArn=f'arn:aws:iam::{ACCOUNT}:user/alice',
+                    ActionNames=['ssm:StartSession', 'ssm:TerminateSession'])['EvaluationResults']
+    check_equal([r['EvalDecision'] for r in simulated], ['allowed', 'implicitDeny'], 'simulation')
+    custom = iam('SimulateCustomPolicy', PolicyInputList=[json.dumps({
+        'Version': '2012-10-17',
+        'Statement': {'Effect': 'Deny', 'Action': 'ssm:*', 'Resource': '*',
+                      'Condition': {'StringEquals': {'aws:PrincipalTag/a': 'b'}}}})],
+                 ActionNames=['ssm:StartSession'],
+                 ContextEntries=[{'ContextKeyName': 'aws:PrincipalTag/a', 'ContextKeyValues': ['b'],
+                                  'ContextKeyType': 'string'}])['EvaluationResults']
+    check_equal([r['EvalDecision'] for r in custom], ['explicitDeny'], 'simulation of a policy')
+    large = json.dumps(ALLOW_START) + ' ' * 100_000
+    iam('SimulateCustomPolicy', PolicyInputList=[large, large], ActionNames=['ssm:StartSession'])
+    iam('GetContextKeysForPrincipalPolicy', PolicySourceArn=f'arn:aws:iam::{ACCOUNT}:user/alice')
+    iam('GetContextKeysForCustomPolicy', PolicyInputList=[document])
+
+    summary = iam('GetAccountSummary')['SummaryMap']
+    check_equal((summary['Users'], summary['Roles'], summary['MFADevicesInUse']), (2, 1, 1), 'summary')
+    iam('ListAccountAliases')
+    check_equal(aws.error('iam', 'GetAccountPasswordPolicy')[0], 'NoSuchEntity', 'no password policy')
+    for operation in ('GetLoginProfile', 'DeleteLoginProfile'):
+        check_equal(aws.error('iam', operation, UserName='alice')[0], 'NoSuchEntity', operation)
+    for operation in ('ListSigningCertificates', 'ListSSHPublicKeys', 'ListServiceSpecificCredentials'):
+        iam(operation, UserName='alice')
+
+    # All away again, in the order in which IAM wants it.
+    check_equal(aws.error('iam', 'DeleteUser', UserName='alice')[0], 'DeleteConflict', 'a user in use')
+    check_equal(aws.error('iam', 'DeleteGroup', GroupName='ops')[0], 'DeleteConflict', 'a group in use')
+    check_equal(aws.error('iam', 'DeleteRole', RoleName='deploy')[0], 'DeleteConflict', 'a role in use')
+    iam('DeactivateMFADevice', UserName='alice', SerialNumber=serial)
+    iam('DeleteVirtualMFADevice', SerialNumber=serial)
+    for each in keys:
+        iam('DeleteAccessKey', UserName='alice', AccessKeyId=each['AccessKeyId'])
+    iam('RemoveUserFromGroup', GroupName='ops', UserName='alice')
+    for kind, name in (('User', 'alice'), ('Group', 'ops'), ('Role', 'deploy')):
+        named = {kind + 'Name': name}
+        iam(f'Detach{kind}Policy', PolicyArn=arn, **named)
+        iam(f'Delete{kind}Policy', PolicyName='p', **named)
+        if kind != 'Group':
+            iam(f'Delete{kind}PermissionsBoundary', **named)
+        iam(f'Delete{kind}', **named)
+    iam('DeletePolicy', PolicyArn=arn)
+    check_equal([u['UserName'] for u in iam('ListUsers')['Users']], ['admin'], 'users at the end')
+
+    # What the relay knows and was not called above would not have been looked at.
+    refused = {'GetAccountPasswordPolicy', 'GetLoginProfile', 'DeleteLoginProfile'}
+    model = aws.client('iam').meta.service_model
+    unknown = set()
+    for operation in model.operation_names:
+        if operation in aws.seen or operation in refused:
+            continue
+        code, text = aws.error('iam', operation)
+        check_equal(code, 'InvalidAction', f'{operation}: {text}')
+        unknown.add(operation)
+    t.note(f'{len(aws.seen)} operations of {len(model.operation_names)} answered as the model says')
+
+
+def test_lists_are_paged(t):
+    """A list of many is handed out in pages, each name once"""
+    aws = _aws(t.stack)
+    names = [f'{letter}-{number}' for letter in 'aBcD' for number in range(5)]
+    for name in names:
+        aws.call('iam', 'CreateUser', UserName='page-' + name, Path='/pages/')
+    pages = aws.client('iam').get_paginator('list_users').paginate(
+        PathPrefix='/pages/', PaginationConfig={'PageSize': 3})
+    found = [user['UserName'] for page in pages for user in page['Users']]
+    check_equal(sorted(found), sorted('page-' + name for name in names), 'users of all pages')
+    check_equal(aws.error('iam', 'ListUsers', Marker='x')[0], 'ValidationError', 'a marker of nobody')
+
+
+def _member(stack, name, policy, permissions=None):
+    """Makes a user with a policy; returns the environment of his programs, and his key."""
+    admin = _aws(stack)
+    admin.call('iam', 'CreateUser', UserName=name)
+    admin.call('iam', 'AttachUserPolicy', UserName=name,
+               PolicyArn='arn:aws:iam::aws:policy/AditAuditor')
+    if policy:
+        admin.call('iam', 'PutUserPolicy', UserName=name, PolicyName='p', PolicyDocument=json.dumps(policy))
+    key = admin.call('iam', 'CreateAccessKey', UserName=name)['AccessKey']
+    env = stack.environment() | {'AWS_ACCESS_KEY_ID': key['AccessKeyId'],
+                                 'AWS_SECRET_ACCESS_KEY': key['SecretAccessKey']}
+    return env, key
+
+
+def test_who_is_not_allowed_is_refused(t):
+    """Who is not allowed is refused by AWS's sentence, for a node, a document, or a host"""
+    stack = t.stack
+    env, _ = _member(stack, 'nobody', None)
+    done = stack.exec('true', env=env)
+    check_equal(done.returncode, 255, 'status')
+    text = done.stderr.decode()
+    check('user/nobody is not authorized to perform: ssm:StartSession on resource: '
+          'arn:aws:ssm:adit:000000000000:managed-instance/mi-' in text and
+          'because no identity-based policy allows the ssm:StartSession action' in text, text)
+
+    env, _ = _member(stack, 'ports', {
+        'Version': '2012-10-17',
+        'Statement': [
+            {'Effect': 'Allow', 'Action': 'ssm:StartSession',
+             'Resource': ['arn:aws:ssm:*:*:managed-instance/*', 'arn:aws:ssm:*:*:document/AWS-StartPort*']},
+            {'Sid': 'OnlyDb', 'Effect': 'Deny', 'Action': 'ssm:StartSession', 'Resource': '*',
+             'Condition': {'StringNotEquals': {'adit:RemoteHost': 'localhost'}}}]})
+    text = stack.exec('true', env=env).stderr.decode()
+    check('with an explicit deny in an identity-based policy (p, statement 2, Sid "OnlyDb")' in text, text)
+    text = stack.adit('proxy', stack.NODE, 'elsewhere:1', env=env).stderr.decode()
+    check('explicit deny' in text, text)
+    text = stack.adit('proxy', stack.NODE, '1', env=env).stderr.decode()
+    check('not authorized' not in text, f'the allowed host was refused: {text}')
+
+    # What was refused is on record, with the reason.
+    code, text = _aws(stack, *_key_of(env)).error('iam', 'CreateUser', UserName='x')
+    check_equal(code, 'AccessDenied', text)
+
+
+def _key_of(env):
+    return env['AWS_ACCESS_KEY_ID'], env['AWS_SECRET_ACCESS_KEY']
+
+
+def _until(seconds):
+    end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
+    return {'Version': '2012-10-17',
+            'Statement': {'Effect': 'Allow', 'Action': 'ssm:StartSession', 'Resource': '*',
+                          'Condition': {'DateLessThan': {
+                              'aws:CurrentTime': end.strftime('%Y-%m-%dT%H:%M:%SZ')}}}}
+
+
+def _started(stack, env):
+    """A running command, sealed and inspected, and a forward that has carried bytes."""
+    commands = []
+    for carriage in ('--inspected', '--sealed'):
+        process = stack.popen('exec', carriage, stack.NODE, '--', 'cat', env=env)
+        process.stdin.write(b'hello\n')
+        process.stdin.flush()
+        check_equal(process.stdout.readline(), b'hello\n', f'an echo, {carriage}')
+        commands.append(process)
+    forward = stack.forward(str(stack.port), env=env)
+    return commands, forward
+
+
+def _all_end(commands, forward, seconds):
+    for process in commands:
+        wait_until(lambda p=process: p.poll() is not None, seconds, 'the command ends')
+        text = process.stderr.read().decode()
+        check_equal(process.returncode, 255, f'status of the command: {text}')
+        check('The permission for this session has ended' in text, f'stderr: {text}')
+    forward.wait_for(lambda: 'The permission for this session has ended' in forward.err(), seconds,
+                     'the forward says why it ended')
+
+
+def test_a_session_ends_with_the_shift(t):
+    """A shift that is over ends running commands and forwards, and says so to both sides"""
+    stack = t.stack
+    env, _ = _member(stack, 'shift', _until(6))
+    commands, forward = _started(stack, env)
+    _all_end(commands, forward, 12)
+    check_equal(stack.exec('true', env=env).returncode, 255, 'a session after the shift')
+    ended = _aws(stack).call('ssm', 'DescribeSessions', State='History')['Sessions']
+    reasons = [s['Details'] for s in ended if 'user/shift' in s['Owner']]
+    check_equal(len(reasons), 3, f'ended sessions: {reasons}')
+    check(all('The permission for this session has ended' in r for r in reasons), f'{reasons}')
+
+
+def test_a_session_ends_with_its_key(t):
+    """A key that is deactivated ends what it opened within 5 seconds, and nobody else's"""
+    stack = t.stack
+    other = stack.popen('exec', stack.NODE, '--', 'cat')
+    env, key = _member(stack, 'keyed', ALLOW_START)
+    commands, forward = _started(stack, env)
+    _aws(stack).call('iam', 'UpdateAccessKey', UserName='keyed', AccessKeyId=key['AccessKeyId'],
+                     Status='Inactive')
+    _all_end(commands, forward, 5)
+    check_equal(other.communicate(b'still here\n', 10)[0], b'still here\n', "another's session")
+
+
+def test_a_session_ends_with_its_policy(t):
+    """A policy that is taken away ends what it allowed within 5 seconds"""
+    stack = t.stack
+    env, _ = _member(stack, 'policed', ALLOW_START)
+    commands, forward = _started(stack, env)
+    _aws(stack).call('iam', 'DeleteUserPolicy', UserName='policed', PolicyName='p')
+    _all_end(commands, forward, 5)

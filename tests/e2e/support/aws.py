@@ -1,0 +1,175 @@
+"""AWS's own client library against the relay, and its models as the judge of every answer."""
+
+import base64
+import binascii
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+
+import botocore.config
+import botocore.session
+
+from support.processes import Failure, check
+
+# Members that AWS added after the oldest model that these tests run with: shape and member.
+_NEWER = {('Session', 'AccessType')}
+# Shapes with values that AWS added after that.
+_NEWER_VALUES = {'summaryKeyType'}
+
+_ISO_TIME = re.compile(r'^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$')
+
+
+class Aws:
+    """Clients of one access key. Every answer is held against the model of its operation, member by
+    member; `seen` are the operations that were answered with success."""
+
+    def __init__(self, port, ca_file, key, secret, token=None):
+        self.port = port
+        self.key = key
+        self.ca_file = ca_file
+        self.session = botocore.session.Session(
+            session_vars={'profile': (None, None, None, None),
+                          'config_file': (None, None, '/dev/null', None),
+                          'credentials_file': (None, None, '/dev/null', None)})
+        self.session.set_credentials(key, secret, token)
+        self.seen = set()
+        self._clients = {}
+
+    def client(self, service):
+        if service not in self._clients:
+            client = self.session.create_client(
+                service, region_name='us-east-1', endpoint_url=f'https://127.0.0.1:{self.port}',
+                verify=self.ca_file,
+                config=botocore.config.Config(retries={'max_attempts': 0}, parameter_validation=False,
+                                              connect_timeout=10, read_timeout=20))
+            client.meta.events.register(f'response-received.{service}', self._received)
+            self._clients[service] = client
+        return self._clients[service]
+
+    def call(self, service, operation, **parameters):
+        """Calls and returns the answer; an error is botocore's ClientError."""
+        client = self.client(service)
+        method = next(name for name, target in client.meta.method_to_api_mapping.items()
+                      if target == operation)
+        return getattr(client, method)(**parameters)
+
+    def error(self, service, operation, **parameters):
+        """The code and the text of the error that a call has to end with."""
+        try:
+            self.call(service, operation, **parameters)
+        except self.client(service).exceptions.ClientError as error:
+            return error.response['Error']['Code'], error.response['Error'].get('Message', '')
+        raise Failure(f'{operation} {parameters} did not fail')
+
+    def _received(self, response_dict=None, context=None, event_name='', **_):
+        service, operation = event_name.split('.')[1:3]
+        if response_dict is None or response_dict['status_code'] != 200:
+            return
+        model = self.client(service).meta.service_model
+        check_answer(model, model.operation_model(operation), response_dict['body'])
+        self.seen.add(operation)
+
+
+def check_answer(service_model, operation_model, body):
+    """Fails when a body has a member that the model does not know, lacks one that it requires, or has a
+    value of another form."""
+    name = operation_model.name
+    shape = operation_model.output_shape
+    if service_model.metadata['protocol'] == 'json':
+        if shape is not None:
+            _check_json(shape, json.loads(body), name)
+        return
+    root = ElementTree.fromstring(body)
+    check(_name(root) == name + 'Response', f'{name} is answered with <{_name(root)}>')
+    parts = {_name(part): part for part in root}
+    check(set(parts) == {name + 'Result', 'ResponseMetadata'}, f'{name}: {sorted(parts)}')
+    request_id = [_name(part) for part in parts['ResponseMetadata']]
+    check(request_id == ['RequestId'], f'{name}: ResponseMetadata has {request_id}')
+    result = parts[name + 'Result']
+    if shape is None:
+        check(len(result) == 0, f'{name} answers with members that the model does not have')
+    else:
+        check(shape.serialization.get('resultWrapper') == name + 'Result', name)
+        _check_xml(shape, result, name)
+
+
+def _name(element):
+    return element.tag.rpartition('}')[2]
+
+
+def _check_xml(shape, element, where):
+    if shape.type_name == 'structure':
+        members = {member.serialization.get('name', name): (name, member)
+                   for name, member in shape.members.items()}
+        found = set()
+        for child in element:
+            tag = _name(child)
+            check(tag in members, f'{where} has no member {tag}')
+            name, member = members[tag]
+            check(name not in found, f'{where}.{name} is there twice')
+            found.add(name)
+            _check_xml(member, child, f'{where}.{name}')
+        missing = set(shape.required_members) - found
+        check(not missing, f'{where} lacks {sorted(missing)}')
+    elif shape.type_name == 'list':
+        for child in element:
+            check(_name(child) == 'member', f'{where} has an entry <{_name(child)}>')
+            _check_xml(shape.member, child, where + '[]')
+    elif shape.type_name == 'map':
+        for entry in element:
+            check(_name(entry) == 'entry', f'{where} has an entry <{_name(entry)}>')
+            check([_name(part) for part in entry] == ['key', 'value'], f'{where}: key and value')
+            _check_xml(shape.key, entry[0], where + '{key}')
+            _check_xml(shape.value, entry[1], where + '{value}')
+    else:
+        _check_text(shape, element.text or '', where)
+
+
+def _check_json(shape, value, where):
+    if shape.type_name == 'structure':
+        check(isinstance(value, dict), f'{where} is no object')
+        for name, member in value.items():
+            if (shape.name, name) in _NEWER and name not in shape.members:
+                continue
+            check(name in shape.members, f'{where} has no member {name}')
+            _check_json(shape.members[name], member, f'{where}.{name}')
+        missing = set(shape.required_members) - set(value)
+        check(not missing, f'{where} lacks {sorted(missing)}')
+    elif shape.type_name == 'list':
+        check(isinstance(value, list), f'{where} is no list')
+        for each in value:
+            _check_json(shape.member, each, where + '[]')
+    elif shape.type_name == 'map':
+        check(isinstance(value, dict), f'{where} is no map')
+        for key, each in value.items():
+            _check_json(shape.key, key, where + '{key}')
+            _check_json(shape.value, each, where + '{value}')
+    elif shape.type_name == 'boolean':
+        check(isinstance(value, bool), f'{where} is {value!r}')
+    elif shape.type_name == 'timestamp':
+        check(isinstance(value, (int, float)) and not isinstance(value, bool), f'{where}: {value!r}')
+    elif shape.type_name in ('integer', 'long'):
+        check(isinstance(value, int) and not isinstance(value, bool), f'{where} is {value!r}')
+    else:
+        check(isinstance(value, str), f'{where} is {value!r}')
+        _check_text(shape, value, where)
+
+
+def _check_text(shape, text, where):
+    kind = shape.type_name
+    if kind == 'boolean':
+        check(text in ('true', 'false'), f'{where} is {text!r}')
+    elif kind in ('integer', 'long'):
+        check(re.fullmatch(r'-?\d+', text), f'{where} is {text!r}')
+    elif kind == 'timestamp':
+        check(_ISO_TIME.match(text), f'{where} is {text!r}')
+    elif kind == 'blob':
+        try:
+            base64.b64decode(text, validate=True)
+        except binascii.Error:
+            raise Failure(f'{where} is no Base64: {text!r}') from None
+    elif kind == 'string':
+        enum = None if shape.name in _NEWER_VALUES else shape.metadata.get('enum')
+        check(not enum or text in enum, f'{where} is {text!r}, none of {enum}')
+        check(len(text) >= shape.metadata.get('min', 0), f'{where} is too short: {text!r}')
+        check(len(text) <= shape.metadata.get('max', len(text)), f'{where} is too long: {text!r}')
