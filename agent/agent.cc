@@ -40,6 +40,12 @@ RelayAccess Access(const NodeState& state) {
   return {state.relay, state.authority_pem, {state.certificate_pem, state.private_key_pem}};
 }
 
+std::vector<LaneHost*> HostsOf(const std::vector<std::unique_ptr<LaneWorker>>& workers) {
+  std::vector<LaneHost*> hosts;
+  for (const std::unique_ptr<LaneWorker>& worker : workers) hosts.push_back(&worker->host());
+  return hosts;
+}
+
 std::string Software(const AgentOptions& options) { return "adit-agent/" + options.version; }
 
 uint64_t Seed() {
@@ -81,12 +87,21 @@ absl::StatusOr<std::unique_ptr<Agent>> Agent::Create(engine::LoopDriver& driver,
   absl::StatusOr<engine::crypto::IdentityKey> identity =
       engine::crypto::IdentityKey::FromSeed(state.identity_seed);
   if (!identity.ok()) return identity.status();
+  std::vector<std::unique_ptr<LaneWorker>> workers;
+  while (workers.size() < options.workers) {
+    absl::StatusOr<std::unique_ptr<LaneWorker>> worker =
+        LaneWorker::Start(options.worker_loop, driver.loop());
+    if (!worker.ok()) return worker.status();
+    workers.push_back(*std::move(worker));
+  }
   return std::unique_ptr<Agent>(new Agent(driver, std::move(state), *std::move(identity),
-                                          std::move(options), std::move(*context)));
+                                          std::move(options), std::move(*context),
+                                          std::move(workers)));
 }
 
 Agent::Agent(engine::LoopDriver& driver, NodeState state, engine::crypto::IdentityKey identity,
-             AgentOptions options, std::unique_ptr<engine::TlsContext> context)
+             AgentOptions options, std::unique_ptr<engine::TlsContext> context,
+             std::vector<std::unique_ptr<LaneWorker>> workers)
     : driver_(driver),
       state_(std::move(state)),
       options_(std::move(options)),
@@ -94,10 +109,15 @@ Agent::Agent(engine::LoopDriver& driver, NodeState state, engine::crypto::Identi
       service_manager_(options_.notify_socket),
       children_(driver.loop()),
       signals_(driver.loop(), {SIGTERM, SIGINT}, *this),
-      target_context_{driver.loop(), driver.resolver(), children_, options_.uid,
+      target_context_{driver.loop(), driver.resolver(), &children_, options_.uid,
                       options_.inherited},
       targets_(target_context_),
-      sessions_(driver, targets_, {Software(options_), std::move(identity), Access(state_)}),
+      workers_(std::move(workers)),
+      sessions_(driver, targets_,
+                {.software = Software(options_),
+                 .identity = std::move(identity),
+                 .relay = Access(state_),
+                 .more_hosts = HostsOf(workers_)}),
       backoff_(Seed()),
       retry_op_(engine::Handler<engine::Fired>::To<&Agent::OnRetry>(this)),
       renewal_op_(engine::Handler<engine::Fired>::To<&Agent::OnRenewal>(this)),
@@ -248,12 +268,20 @@ void Agent::OnSignal(int) {
   }
   sessions_.EndAll(engine::CloseCode::kShuttingDown, "the agent on this node stopped");
   targets_.EndAll(engine::CloseCode::kShuttingDown, "the agent on this node stopped");
+  for (const auto& worker : workers_) {
+    worker->EndTargets(engine::CloseCode::kShuttingDown, "the agent on this node stopped");
+  }
+}
+
+bool Agent::WorkersAreIdle() const {
+  return std::ranges::all_of(workers_, [](const auto& worker) { return worker->idle(); });
 }
 
 // StopOn takes the next step once the one before is done: sessions, what the relay is to know of
 // their end, link, and what watches.
 void Agent::StopOn() {
-  if ((targets_.count() > 0 || sessions_.count() > 0) && !stop_overdue_) return;
+  const bool busy = targets_.count() > 0 || sessions_.count() > 0 || !WorkersAreIdle();
+  if (busy && !stop_overdue_) return;
   if (link_ != nullptr && link_->up() && sessions_.outbox().size() > 0) return;
   if (link_ != nullptr) return link_->CloseAfterOutput();
   driver_.loop().Cancel(stop_op_);
@@ -263,14 +291,14 @@ void Agent::StopOn() {
 
 void Agent::OnStopDeadline(engine::Fired) {
   if (stopped() || signals_.closed()) return;
-  stop_overdue_ = targets_.count() > 0;
+  stop_overdue_ = targets_.count() > 0 || !WorkersAreIdle();
   sessions_.Close();
   if (link_ != nullptr && !link_->down()) link_->Close();
 }
 
 bool Agent::stopped() const {
   return stopping_ && link_ == nullptr && targets_.count() == 0 && sessions_.count() == 0 &&
-         signals_.closed() && children_.closed() && !retry_op_.in_flight() &&
+         WorkersAreIdle() && signals_.closed() && children_.closed() && !retry_op_.in_flight() &&
          !renewal_op_.in_flight() && !stop_op_.in_flight();
 }
 

@@ -9,12 +9,14 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/node_state.h"
 #include "agent/process/child_watcher.h"
 #include "agent/relay_link.h"
+#include "agent/session/lane_worker.h"
 #include "agent/session/session_table.h"
 #include "agent/target/target_table.h"
 #include "engine/loop/op.h"
@@ -35,6 +37,9 @@ struct AgentOptions {
   std::string notify_socket;  // $NOTIFY_SOCKET, or empty.
   uid_t uid = 0;              // As whom the agent runs.
   InheritedEnvironment inherited;
+  // The threads for lanes beside the agent's own; none: lanes run on the agent's loop.
+  size_t workers = 0;
+  engine::LoopOptions worker_loop{};
 };
 
 class Agent final : private RelayLink::Events, private engine::SignalReceiver::Events {
@@ -44,9 +49,9 @@ class Agent final : private RelayLink::Events, private engine::SignalReceiver::E
   // A link that lasted this long was a success: the next dial comes at once.
   static constexpr engine::Duration kSteadyLink = std::chrono::seconds(10);
 
-  // Create returns an error when the state's keys or certificates cannot be used; it needs an
-  // identity (node_identity.h). Requires: SIGCHLD, SIGTERM and SIGINT are blocked. `driver`
-  // outlives the agent.
+  // Create returns an error when the state's keys or certificates cannot be used, or a worker's
+  // loop cannot be made; it needs an identity (node_identity.h). Requires: SIGCHLD, SIGTERM and
+  // SIGINT are blocked. `driver` outlives the agent.
   static absl::StatusOr<std::unique_ptr<Agent>> Create(engine::LoopDriver& driver, NodeState state,
                                                        AgentOptions options);
   ~Agent();  // Requires: stopped(), or Start was not called.
@@ -63,7 +68,8 @@ class Agent final : private RelayLink::Events, private engine::SignalReceiver::E
 
  private:
   Agent(engine::LoopDriver& driver, NodeState state, engine::crypto::IdentityKey identity,
-        AgentOptions options, std::unique_ptr<engine::TlsContext> context);
+        AgentOptions options, std::unique_ptr<engine::TlsContext> context,
+        std::vector<std::unique_ptr<LaneWorker>> workers);
 
   void OnLinkUp(const engine::Hello& relay) override;
   void OnCertificateRenewed(const std::string& certificate_pem) override;
@@ -77,6 +83,7 @@ class Agent final : private RelayLink::Events, private engine::SignalReceiver::E
   void Dial();
   void ScheduleRenewal();
   void TellRelay();
+  bool WorkersAreIdle() const;
   void StopOn();
 
   engine::LoopDriver& driver_;
@@ -88,6 +95,7 @@ class Agent final : private RelayLink::Events, private engine::SignalReceiver::E
   engine::SignalReceiver signals_;
   TargetContext target_context_;
   TargetTable targets_;
+  const std::vector<std::unique_ptr<LaneWorker>> workers_;
   SessionTable sessions_;
   std::unique_ptr<RelayLink> link_;
   engine::Backoff backoff_;

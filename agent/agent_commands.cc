@@ -179,6 +179,8 @@ int RunAgent(const AgentConfig& config, const InheritedEnvironment& inherited,
   options.notify_socket = notify_socket;
   options.uid = ::geteuid();
   options.inherited = inherited;
+  options.workers = engine::WorkerLoop::CountFor(engine::kLanesMax);
+  options.worker_loop = {.io = config.io, .block_count = kBlocksMax, .is_logged = false};
   absl::StatusOr<std::unique_ptr<Agent>> agent =
       Agent::Create(**driver, std::move(*state), std::move(options));
   if (!agent.ok()) return Fail(agent.status());

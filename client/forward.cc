@@ -1,7 +1,7 @@
 #include "client/forward.h"
 
+#include <optional>
 #include <utility>
-#include <vector>
 
 #include "client/session_end.h"
 #include "engine/base/check.h"
@@ -10,40 +10,72 @@
 
 namespace client {
 
+// Reset is the end of a connection that no lane took.
+class Forward::Reset {
+ public:
+  Reset(Forward& forward, engine::Socket socket)
+      : forward_(forward), close_op_(engine::Handler<engine::Closed>::To<&Reset::OnClosed>(this)) {
+    forward.loop_.Close(close_op_, socket, engine::CloseMode::kReset);
+  }
+
+ private:
+  void OnClosed(engine::Closed) {
+    Forward& forward = forward_;
+    std::erase_if(forward.resets_, [this](const auto& reset) { return reset.get() == this; });
+    forward.OneLess();
+  }
+
+  Forward& forward_;
+  engine::CloseOp close_op_;
+};
+
 Forward::Forward(engine::Loop& loop, ForwardSpec spec, size_t connections_max, Tell tell)
     : loop_(loop),
       spec_(std::move(spec)),
       connections_max_(connections_max),
       tell_(std::move(tell)),
-      listener_(loop, *this) {
-  connections_.reserve(connections_max);
-}
+      listener_(loop, *this) {}
 
-Forward::~Forward() { CHECK(connections_.empty()); }
+Forward::~Forward() { CHECK(connection_count_ == 0); }
+
+std::string Forward::RequestFor(const ForwardSpec& spec) {
+  engine::TcpRequest request;
+  request.host = spec.host;
+  request.port = spec.port;
+  return engine::EncodeOpen(request);
+}
 
 void Forward::Start(LaneSet& lanes, std::string node) {
   lanes_ = &lanes;
   node_ = std::move(node);
-  engine::TcpRequest request;
-  request.host = spec_.host;
-  request.port = spec_.port;
-  request_ = engine::EncodeOpen(request);
   listener_.Start();
   tell_(listener_.LocalText() + " -> " + node_ + " -> " +
         engine::FormatHostPort({spec_.host, spec_.port}));
 }
 
 void Forward::OnLocalConnection(engine::Socket socket) {
-  auto connection = std::make_unique<ForwardConnection>(
-      loop_, *lanes_, socket, static_cast<ForwardConnection::Owner&>(*this));
-  ForwardConnection& opened = *connection;
-  connections_.emplace(&opened, std::move(connection));
-  if (stopped_) {
-    opened.Shut();
+  ++connection_count_;
+  if (!stopped_ && connection_count_ >= connections_max_) listener_.Pause();
+  Place(socket, 0);
+}
+
+// Place gives the connection to the lane that suits best. A lane that is full, or that the other
+// side is leaving, gives it back; then another one may do.
+void Forward::Place(engine::Socket socket, uint32_t refused) {
+  const std::optional<size_t> lane = stopped_ ? std::nullopt : lanes_->Choose(loop_.Now(), refused);
+  if (!lane) {
+    if (!stopped_) OnConnectionRefused(engine::CloseCode::kTooMany, "");
+    resets_.push_back(std::make_unique<Reset>(*this, socket));
     return;
   }
-  if (connections_.size() >= connections_max_) listener_.Pause();
-  opened.Open(engine::AsBytes(request_));
+  loop_.Release(socket);
+  lanes_->Took(*lane);
+  lanes_->door(*lane).Take({.descriptor = static_cast<int>(socket.handle), .refused = refused});
+}
+
+void Forward::OnConnectionNotTaken(size_t lane, LocalConnection connection) {
+  lanes_->Left(lane);
+  Place(loop_.Adopt(connection.descriptor), connection.refused | uint32_t{1} << lane);
 }
 
 void Forward::OnConnectionRefused(engine::CloseCode code, std::string_view text) {
@@ -63,16 +95,20 @@ void Forward::OnConnectionRefused(engine::CloseCode code, std::string_view text)
   tell_(line);
 }
 
-void Forward::OnConnectionOver(ForwardConnection& connection) {
-  connections_.erase(&connection);
-  if (!stopped_ && connections_.size() + 1 == connections_max_) listener_.Start();
+void Forward::OnConnectionOver(size_t lane) {
+  lanes_->Left(lane);
+  OneLess();
+}
+
+void Forward::OneLess() {
+  --connection_count_;
+  if (!stopped_ && connection_count_ + 1 == connections_max_) listener_.Start();
 }
 
 void Forward::Stop() {
   if (std::exchange(stopped_, true)) return;
   listener_.Stop();
-  // Shut ends nothing at once: a connection leaves the table in a later iteration.
-  for (const auto& [key, connection] : connections_) connection->Shut();
+  if (lanes_ != nullptr) lanes_->ShutAll();
 }
 
 }  // namespace client

@@ -7,18 +7,18 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <vector>
 
 #include "absl/status/status.h"
-#include "client/forward_connection.h"
 #include "client/forward_listener.h"
 #include "client/forward_spec.h"
 #include "client/lane_set.h"
 #include "engine/loop/loop.h"
+#include "engine/wire/frame.h"
 
 namespace client {
 
-class Forward final : private ForwardListener::Events, private ForwardConnection::Owner {
+class Forward final : private ForwardListener::Events {
  public:
   // Between two lines about refused connections, at least this long.
   static constexpr engine::Duration kRefusalPause = std::chrono::seconds(5);
@@ -32,22 +32,32 @@ class Forward final : private ForwardListener::Events, private ForwardConnection
 
   absl::Status Listen() { return listener_.Listen(spec_); }
 
-  // Start accepts connections, each as a stream of one of `lanes` to the target on `node`, and
-  // tells the user so. Once the last lane has ended (every stream heard OnClosed), Stop must
-  // follow.
+  // RequestFor is what every stream of a forward opens with.
+  static std::string RequestFor(const ForwardSpec& spec);
+
+  // Start accepts connections, each for one of `lanes` to the target on `node`, and tells the user
+  // so. Once the last lane has ended, Stop must follow.
   void Start(LaneSet& lanes, std::string node);
+
+  // What the lanes say, each once for every connection that was given to one, but for a refusal,
+  // which comes before.
+  void OnConnectionRefused(engine::CloseCode code, std::string_view text);
+  void OnConnectionNotTaken(size_t lane, LocalConnection connection);
+  void OnConnectionOver(size_t lane);
 
   // Stop closes the listener and resets every connection.
   void Stop();
-  bool joined() const { return listener_.joined() && connections_.empty(); }
+  bool joined() const { return listener_.joined() && connection_count_ == 0; }
 
   const ForwardSpec& spec() const { return spec_; }
-  size_t connection_count() const { return connections_.size(); }
+  size_t connection_count() const { return connection_count_; }
 
  private:
+  class Reset;
+
   void OnLocalConnection(engine::Socket socket) override;
-  void OnConnectionRefused(engine::CloseCode code, std::string_view text) override;
-  void OnConnectionOver(ForwardConnection& connection) override;
+  void Place(engine::Socket socket, uint32_t refused);
+  void OneLess();
 
   engine::Loop& loop_;
   const ForwardSpec spec_;
@@ -56,8 +66,8 @@ class Forward final : private ForwardListener::Events, private ForwardConnection
   ForwardListener listener_;
   LaneSet* lanes_ = nullptr;
   std::string node_;
-  std::string request_;  // The open request; the same for every connection.
-  std::unordered_map<const ForwardConnection*, std::unique_ptr<ForwardConnection>> connections_;
+  size_t connection_count_ = 0;                 // With those that are being reset.
+  std::vector<std::unique_ptr<Reset>> resets_;  // Of connections that no lane took.
   bool stopped_ = false;
   bool told_refusal_ = false;
   engine::Instant refusal_told_at_{};

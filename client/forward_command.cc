@@ -8,6 +8,7 @@
 
 #include "client/exit_code.h"
 #include "client/forward.h"
+#include "client/lane_loops.h"
 #include "client/memory_plan.h"
 #include "client/relay_access.h"
 #include "client/say.h"
@@ -27,8 +28,10 @@ constexpr SessionLanes::Count kLanesByDefault = {.at_start = 1, .max = 2};
 // LinkedForward is one forward with its session's lanes.
 class LinkedForward final : private SessionLanes::Events {
  public:
-  LinkedForward(RelayAccess& relay, ForwardSpec spec, size_t connections_max)
-      : relay_(relay), forward_(relay.driver().loop(), std::move(spec), connections_max, Say) {}
+  LinkedForward(RelayAccess& relay, LaneLoops& loops, ForwardSpec spec, size_t connections_max)
+      : relay_(relay),
+        loops_(loops),
+        forward_(relay.driver().loop(), std::move(spec), connections_max, Say) {}
 
   absl::Status Listen() { return forward_.Listen(); }
 
@@ -42,8 +45,9 @@ class LinkedForward final : private SessionLanes::Events {
         options.lanes == 0 ? kLanesByDefault
                            : SessionLanes::Count{.at_start = options.lanes, .max = options.lanes};
     target->options = ForwardLinkOptions(forwards, target->node_context == nullptr ? 1 : count.max);
-    lanes_ = std::make_unique<SessionLanes>(relay_.driver(), *std::move(target), relay_, count,
-                                            static_cast<SessionLanes::Events&>(*this));
+    lanes_ =
+        std::make_unique<SessionLanes>(loops_, *std::move(target), Forward::RequestFor(spec),
+                                       relay_, count, static_cast<SessionLanes::Events&>(*this));
     lanes_->Dial();
     return absl::OkStatus();
   }
@@ -55,7 +59,7 @@ class LinkedForward final : private SessionLanes::Events {
   void Abort() {
     if (lanes_ != nullptr) lanes_->Abort();
   }
-  bool joined() const { return forward_.joined() && (lanes_ == nullptr || over_); }
+  bool joined() const { return forward_.joined() && (lanes_ == nullptr || lanes_->gone()); }
   bool ready() const { return ready_; }
   bool over() const { return over_; }
   // Requires: over().
@@ -73,8 +77,16 @@ class LinkedForward final : private SessionLanes::Events {
     end_ = end;
     forward_.Stop();
   }
+  void OnConnectionRefused(engine::CloseCode code, std::string_view text) override {
+    forward_.OnConnectionRefused(code, text);
+  }
+  void OnConnectionNotTaken(size_t lane, LocalConnection connection) override {
+    forward_.OnConnectionNotTaken(lane, connection);
+  }
+  void OnConnectionOver(size_t lane) override { forward_.OnConnectionOver(lane); }
 
   RelayAccess& relay_;
+  LaneLoops& loops_;
   std::unique_ptr<SessionLanes> lanes_;  // Its set outlives the forward's connections.
   Forward forward_;
   bool ready_ = false;
@@ -84,7 +96,8 @@ class LinkedForward final : private SessionLanes::Events {
 
 class ForwardRun final : private SignalSource::Events {
  public:
-  ForwardRun(RelayAccess& relay, SignalSource& signals) : relay_(relay), signals_(signals) {}
+  ForwardRun(RelayAccess& relay, SignalSource& signals)
+      : relay_(relay), signals_(signals), loops_(relay.driver(), relay.worker_options()) {}
 
   int Run(const ForwardOptions& options, std::vector<ForwardSpec> specs) {
     signals_.Start(relay_.driver().loop(), *this);
@@ -108,7 +121,7 @@ class ForwardRun final : private SignalSource::Events {
     // A port that is taken should not cost a session that the audit record then shows.
     for (ForwardSpec& spec : specs) {
       forwards_.push_back(
-          std::make_unique<LinkedForward>(relay_, std::move(spec), ConnectionsMax(count)));
+          std::make_unique<LinkedForward>(relay_, loops_, std::move(spec), ConnectionsMax(count)));
       if (absl::Status status = forwards_.back()->Listen(); !status.ok()) return status;
     }
     const absl::StatusOr<NodeInfo> node = relay_.FindNode(options.node);
@@ -153,6 +166,7 @@ class ForwardRun final : private SignalSource::Events {
 
   RelayAccess& relay_;
   SignalSource& signals_;
+  LaneLoops loops_;
   std::vector<std::unique_ptr<LinkedForward>> forwards_;
   bool running_ = false;
   int signal_ = 0;

@@ -1,6 +1,5 @@
 #include "client/forward_connection.h"
 
-#include <optional>
 #include <utility>
 
 #include "engine/loop/socket_options.h"
@@ -11,35 +10,23 @@ using engine::CloseCode;
 using engine::CloseMode;
 using engine::IoError;
 
-ForwardConnection::ForwardConnection(engine::Loop& loop, LaneSet& lanes, engine::Socket socket,
-                                     Owner& owner)
+ForwardConnection::ForwardConnection(engine::Loop& loop, engine::Multiplexer& multiplexer,
+                                     engine::Socket socket, Owner& owner)
     : loop_(loop),
-      lanes_(lanes),
       owner_(owner),
       socket_(socket),
       in_(loop, socket, *this, InputPump::Escapes::kOff),
       out_(loop, socket, *this),
-      close_op_(engine::Handler<engine::Closed>::To<&ForwardConnection::OnSocketClosed>(this)) {}
+      close_op_(engine::Handler<engine::Closed>::To<&ForwardConnection::OnSocketClosed>(this)),
+      multiplexer_(multiplexer) {}
 
-void ForwardConnection::Open(engine::ByteView request) {
+bool ForwardConnection::Open(engine::ByteView request) {
+  stream_ = multiplexer_.Open(engine::Priority::kBulk, request, *this);
+  if (stream_ == engine::kLinkStream) return false;
   loop_.SetOptions(socket_, engine::SocketOptions{});  // No delay: the local program decides.
-  // A lane that is full, or that the other side is leaving, refuses; then another one may do.
-  uint32_t refused = 0;
-  while (stream_ == engine::kLinkStream) {
-    const std::optional<size_t> lane = lanes_.Choose(loop_.Now(), refused);
-    if (!lane) break;
-    lane_ = *lane;
-    multiplexer_ = &lanes_.multiplexer(lane_);
-    stream_ = multiplexer_->Open(engine::Priority::kBulk, request, *this);
-    refused |= uint32_t{1} << lane_;
-  }
-  if (stream_ == engine::kLinkStream) {
-    owner_.OnConnectionRefused(CloseCode::kTooMany, "");
-    End(CloseMode::kReset);
-    return;
-  }
   stream_open_ = true;
   in_.Start();
+  return true;
 }
 
 void ForwardConnection::OnRejected(CloseCode code, std::string_view text) {
@@ -51,7 +38,7 @@ void ForwardConnection::OnRejected(CloseCode code, std::string_view text) {
 void ForwardConnection::OnData(engine::Channel, engine::BufferRef payload) {
   CountBytes(payload.size());
   if (ending_ || out_.Push(std::move(payload))) return;
-  multiplexer_->Reset(stream_, CloseCode::kTooMany, "data in too many crumbs for a slow reader");
+  multiplexer_.Reset(stream_, CloseCode::kTooMany, "data in too many crumbs for a slow reader");
   stream_open_ = false;
   End(CloseMode::kReset);
 }
@@ -72,20 +59,20 @@ void ForwardConnection::OnClosed(CloseCode code, std::string_view) {
 
 size_t ForwardConnection::TakeInput(engine::BufferRef slice) {
   if (!stream_open_) return slice.size();
-  const size_t taken = multiplexer_->Write(stream_, engine::Channel::kMain, std::move(slice));
+  const size_t taken = multiplexer_.Write(stream_, engine::Channel::kMain, std::move(slice));
   CountBytes(taken);
   return taken;
 }
 
 void ForwardConnection::CountBytes(size_t bytes) {
-  if (meter_.Add(bytes, loop_.Now())) lanes_.NoteBulk(lane_, loop_.Now());
+  if (meter_.Add(bytes, loop_.Now())) owner_.OnConnectionBulk();
 }
 
 void ForwardConnection::OnInputEnded(IoError error) {
   if (ending_) {
     CloseIfJoined();
   } else if (error == IoError::kEndOfStream) {
-    if (stream_open_) multiplexer_->Finish(stream_);
+    if (stream_open_) multiplexer_.Finish(stream_);
   } else {
     End(CloseMode::kReset);
   }
@@ -93,7 +80,7 @@ void ForwardConnection::OnInputEnded(IoError error) {
 
 void ForwardConnection::OnPumped(OutputPump&, size_t bytes) {
   if (ending_) return CloseIfJoined();
-  if (stream_open_) multiplexer_->Consume(stream_, bytes);
+  if (stream_open_) multiplexer_.Consume(stream_, bytes);
   FinishOutput();
   if (!stream_open_ && out_.idle()) End(CloseMode::kOrderly);
 }
@@ -112,7 +99,7 @@ void ForwardConnection::End(CloseMode mode) {
   if (std::exchange(ending_, true)) return;
   close_mode_ = mode;
   if (std::exchange(stream_open_, false)) {
-    multiplexer_->Reset(stream_, CloseCode::kConnectionReset, "the local connection was reset");
+    multiplexer_.Reset(stream_, CloseCode::kConnectionReset, "the local connection was reset");
   }
   in_.Stop();
   out_.Stop();

@@ -26,17 +26,20 @@ class ForwardConnection final : private engine::StreamEvents,
     virtual ~Owner() = default;
     // The node did not connect; the local program has read no byte and gets a reset.
     virtual void OnConnectionRefused(engine::CloseCode code, std::string_view text) = 0;
+    // Much has moved without a pause (BulkMeter). Called with every piece while that lasts.
+    virtual void OnConnectionBulk() = 0;
     // The last call: socket and stream are gone. The owner may destroy the connection in it.
     virtual void OnConnectionOver(ForwardConnection& connection) = 0;
   };
 
-  // Takes over `socket`. `lanes` must outlive it; a lane's multiplexer may be destroyed once it has
-  // said OnClosed.
-  ForwardConnection(engine::Loop& loop, LaneSet& lanes, engine::Socket socket, Owner& owner);
+  // `multiplexer` may be destroyed once it has said OnClosed.
+  ForwardConnection(engine::Loop& loop, engine::Multiplexer& multiplexer, engine::Socket socket,
+                    Owner& owner);
 
-  // Open asks the node to connect, as `request` says, on the lane that suits best. What the local
+  // Open takes over the socket and asks the node to connect, as `request` says. What the local
   // program sends meanwhile is already under way; the node throws it away if it cannot connect.
-  void Open(engine::ByteView request);
+  // False: the lane is full, or the other side is leaving it; nothing was done.
+  [[nodiscard]] bool Open(engine::ByteView request);
 
   // Shut resets both sides; OnConnectionOver follows.
   void Shut() { End(engine::CloseMode::kReset); }
@@ -62,14 +65,12 @@ class ForwardConnection final : private engine::StreamEvents,
   void CloseIfJoined();
 
   engine::Loop& loop_;
-  LaneSet& lanes_;
   Owner& owner_;
   const engine::Socket socket_;
   InputPump in_;
   OutputPump out_;
   engine::CloseOp close_op_;
-  engine::Multiplexer* multiplexer_ = nullptr;  // Of its lane; used while the stream is open.
-  size_t lane_ = 0;
+  engine::Multiplexer& multiplexer_;  // Used while the stream is open.
   BulkMeter meter_;
   engine::StreamId stream_ = engine::kLinkStream;
   bool stream_open_ = false;

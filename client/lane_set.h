@@ -1,4 +1,4 @@
-// Which lane of a session a new stream goes on.
+// Which lane of a session a new connection goes on.
 //
 // A stream stays on one lane, and what it sends there waits behind what the lane has sent already:
 // a keystroke beside bulk waits for the bulk's whole window on a slow network. So a new stream goes
@@ -8,12 +8,12 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 
 #include "engine/base/time.h"
-#include "engine/mux/multiplexer.h"
 #include "engine/wire/control.h"
 
 namespace client {
@@ -39,6 +39,25 @@ class BulkMeter {
   uint64_t burst_bytes_ = 0;
 };
 
+// LocalConnection is an accepted connection on its way to a lane, which may be on another thread;
+// no loop has it.
+struct LocalConnection {
+  int descriptor = -1;
+  uint32_t refused = 0;  // By these lanes, a bit for each.
+};
+
+// LaneDoor is how connections get to a lane.
+class LaneDoor {
+ public:
+  // Take makes a stream of a connection, or gives it back; the answer comes later.
+  virtual void Take(LocalConnection connection) = 0;
+  // Shut resets every connection of the lane.
+  virtual void Shut() = 0;
+
+ protected:
+  ~LaneDoor() = default;
+};
+
 class LaneSet {
  public:
   static constexpr size_t kLanesMax = engine::kLanesMax;
@@ -56,25 +75,36 @@ class LaneSet {
 
   explicit LaneSet(Events& events) : events_(events) {}
 
-  // Add names one more lane and returns its number, the smallest that is free. Requires: count() is
-  // less than kLanesMax; `multiplexer` lives until Remove.
-  size_t Add(engine::Multiplexer& multiplexer);
+  // Add names one more lane and returns its number, the smallest that is free. Requires: fewer than
+  // kLanesMax were added and not removed; `door` lives until Remove.
+  size_t Add(LaneDoor& door);
+  // Close: the lane takes nothing new. Remove: nothing of it is left.
+  void Close(size_t lane);
   void Remove(size_t lane);
 
   // Choose returns the lane for a new stream, of those that are not in `refused` (a bit for each);
   // nothing, when none is left.
   std::optional<size_t> Choose(engine::Instant now, uint32_t refused = 0) const;
 
+  // Took and Left count the connections of a lane.
+  void Took(size_t lane);
+  void Left(size_t lane);
+
   // NoteBulk says that a stream of this lane, which is bulk, has just moved bytes.
   void NoteBulk(size_t lane, engine::Instant now);
 
+  // ShutAll resets every connection.
+  void ShutAll();
+
   bool IsBusy(size_t lane, engine::Instant now) const;
-  size_t count() const { return count_; }
-  engine::Multiplexer& multiplexer(size_t lane) { return *lanes_[lane].multiplexer; }
+  size_t count() const { return count_; }  // Of those that are open.
+  LaneDoor& door(size_t lane) { return *lanes_[lane].door; }
 
  private:
   struct Lane {
-    engine::Multiplexer* multiplexer = nullptr;  // Null: the number is free.
+    LaneDoor* door = nullptr;  // Null: the number is free.
+    bool open = false;
+    size_t connections = 0;
     bool had_bulk = false;
     engine::Instant bulk_at{};
   };

@@ -1,4 +1,4 @@
-// How the one pool of blocks is shared out, so that no holder can starve another: a forward whose
+// How a loop's pool of blocks is shared out, so that no holder can starve another: a forward whose
 // every connection is stalled still receives the credit that gets them going again.
 
 #pragma once

@@ -19,10 +19,15 @@ namespace {
 constexpr engine::Duration kPatience = std::chrono::milliseconds(500);
 constexpr engine::Duration kWaitMax = std::chrono::seconds(1);
 
-absl::StatusOr<std::unique_ptr<engine::Loop>> MakeLoop(const CommonFlags& flags) {
+absl::StatusOr<engine::LoopOptions> LoopOptionsOf(const CommonFlags& flags) {
   const auto io = engine::LoopIoFrom(flags.io);
   if (!io.ok()) return io.status();
-  return engine::CreateLoop({.io = *io, .block_count = kPoolBlocks, .block_size = kPoolBlockSize});
+  return engine::LoopOptions{.io = *io, .block_count = kPoolBlocks, .block_size = kPoolBlockSize};
+}
+
+engine::LoopOptions ForWorkers(engine::LoopOptions options) {
+  options.is_logged = false;
+  return options;
 }
 
 absl::StatusOr<std::unique_ptr<engine::TlsContext>> MakeContext(engine::TlsTrust trust) {
@@ -54,11 +59,13 @@ absl::StatusOr<std::unique_ptr<RelayAccess>> RelayAccess::Open(const CommonFlags
         "cannot use the relay's CA (ADIT_CA, --ca, or what `adit login` kept): " +
         std::string(context.status().message()));
   }
-  auto loop = MakeLoop(flags);
+  const auto options = LoopOptionsOf(flags);
+  if (!options.ok()) return options.status();
+  auto loop = engine::CreateLoop(*options);
   if (!loop.ok()) return loop.status();
-  return std::unique_ptr<RelayAccess>(
-      new RelayAccess(*std::move(loop), *std::move(context), *std::move(relay), config->ca_pem,
-                      *std::move(credentials), ConfigFolder(environment)));
+  return std::unique_ptr<RelayAccess>(new RelayAccess(
+      *std::move(loop), ForWorkers(*options), *std::move(context), *std::move(relay),
+      config->ca_pem, *std::move(credentials), ConfigFolder(environment)));
 }
 
 absl::StatusOr<std::unique_ptr<RelayAccess>> RelayAccess::OpenWith(const CommonFlags& flags,
@@ -68,17 +75,21 @@ absl::StatusOr<std::unique_ptr<RelayAccess>> RelayAccess::OpenWith(const CommonF
                                                                    Credentials credentials) {
   auto context = MakeContext(std::move(trust));
   if (!context.ok()) return context.status();
-  auto loop = MakeLoop(flags);
+  const auto options = LoopOptionsOf(flags);
+  if (!options.ok()) return options.status();
+  auto loop = engine::CreateLoop(*options);
   if (!loop.ok()) return loop.status();
-  return std::unique_ptr<RelayAccess>(new RelayAccess(*std::move(loop), *std::move(context),
-                                                      std::move(relay), "", std::move(credentials),
-                                                      ConfigFolder(environment)));
+  return std::unique_ptr<RelayAccess>(
+      new RelayAccess(*std::move(loop), ForWorkers(*options), *std::move(context), std::move(relay),
+                      "", std::move(credentials), ConfigFolder(environment)));
 }
 
 RelayAccess::RelayAccess(std::unique_ptr<engine::Loop> loop,
+                         const engine::LoopOptions& worker_options,
                          std::unique_ptr<engine::TlsContext> context, engine::HostPort relay,
                          std::string ca_pem, Credentials credentials, std::string config_folder)
-    : driver_(std::move(loop)),
+    : worker_options_(worker_options),
+      driver_(std::move(loop)),
       context_(std::move(context)),
       relay_(std::move(relay)),
       ca_pem_(std::move(ca_pem)),

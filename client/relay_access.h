@@ -21,6 +21,7 @@
 #include "client/session_link.h"
 #include "engine/net/https_call.h"
 #include "engine/net/loop_driver.h"
+#include "engine/platform/create_loop.h"
 #include "engine/tls/tls_context.h"
 #include "engine/wire/host_port.h"
 
@@ -43,6 +44,8 @@ class RelayAccess final : public LaneSource {
                                                                Credentials credentials);
 
   engine::LoopDriver& driver() { return driver_; }
+  // With which more loops are made, for threads beside the command's.
+  const engine::LoopOptions& worker_options() const { return worker_options_; }
   ApiClient& api() { return api_; }
 
   // FindNode asks the relay for its nodes and chooses the one that the user means.
@@ -73,9 +76,9 @@ class RelayAccess final : public LaneSource {
   const std::string& anchor_pem() const { return anchor_pem_; }
 
  private:
-  RelayAccess(std::unique_ptr<engine::Loop> loop, std::unique_ptr<engine::TlsContext> context,
-              engine::HostPort relay, std::string ca_pem, Credentials credentials,
-              std::string config_folder);
+  RelayAccess(std::unique_ptr<engine::Loop> loop, const engine::LoopOptions& worker_options,
+              std::unique_ptr<engine::TlsContext> context, engine::HostPort relay,
+              std::string ca_pem, Credentials credentials, std::string config_folder);
   absl::StatusOr<engine::HttpResponse> Send(engine::HttpRequest request);
   absl::StatusOr<engine::HttpResponse> ToResponse(engine::CallResult result);
   // AskWhyEnded returns the relay's reason for the end of a session, or nothing within `limit`.
@@ -87,6 +90,7 @@ class RelayAccess final : public LaneSource {
     std::unique_ptr<engine::HttpsCall> call;
   };
 
+  const engine::LoopOptions worker_options_;
   engine::LoopDriver driver_;
   std::unique_ptr<engine::TlsContext> context_;
   const engine::HostPort relay_;

@@ -8,10 +8,11 @@
 
 namespace client {
 
-SessionLanes::SessionLanes(engine::LoopDriver& driver, LinkTarget target, LaneSource& lane_source,
-                           Count count, Events& events)
-    : driver_(driver),
+SessionLanes::SessionLanes(LaneLoops& loops, LinkTarget target, std::string request,
+                           LaneSource& lane_source, Count count, Events& events)
+    : loops_(loops),
       target_(std::move(target)),
+      request_(std::move(request)),
       lane_source_(lane_source),
       count_(target_.node_context == nullptr ? Count{} : count),
       events_(events),
@@ -31,41 +32,75 @@ SessionLanes::~SessionLanes() {
 void SessionLanes::Dial() { AddLane(target_.ticket); }
 
 void SessionLanes::AddLane(LaneTicket ticket) {
-  LinkTarget target = target_;
-  target.ticket = std::move(ticket);
-  lanes_.push_back({.link = std::make_unique<SessionLink>(driver_, std::move(target), lane_source_,
-                                                          static_cast<SessionLink::Events&>(*this)),
-                    .in_set = false,
-                    .number = 0});
-  lanes_.back().link->Dial();  // Last: it may end at once.
+  const LaneName name{static_cast<LaneListener*>(this), dialled_count_};
+  LaneLoop& on = loops_.ForLane(dialled_count_++);
+  lanes_.push_back(std::make_unique<Lane>(on, name));
+  auto plan = std::make_unique<LanePlan>(LanePlan{
+      .name = name, .home = &loops_.home().mailbox(), .target = target_, .request = request_});
+  plan->target.ticket = std::move(ticket);
+  on.Dial(std::move(plan));
+}
+
+SessionLanes::Lane& SessionLanes::Find(uint32_t number) {
+  const auto lane =
+      std::ranges::find_if(lanes_, [&](const auto& l) { return l->name.number == number; });
+  CHECK(lane != lanes_.end());
+  return **lane;
+}
+
+size_t SessionLanes::up_count() const {
+  return static_cast<size_t>(std::ranges::count_if(lanes_, [](const auto& l) { return !l->down; }));
 }
 
 void SessionLanes::Close() {
   if (std::exchange(closing_, true)) return;
   if (asking_count_ > 0) lane_source_.HurryLanes(target_.session_id);
-  driver_.loop().Cancel(lost_lane_op_);
-  for (const Lane& lane : lanes_) lane.link->Close();
+  loop().Cancel(lost_lane_op_);
+  for (const auto& lane : lanes_) lane->loop.Order(lane->name, LaneOrder::kClose);
 }
 
 void SessionLanes::Abort() {
   Close();
-  for (const Lane& lane : lanes_) lane.link->Abort();
+  for (const auto& lane : lanes_) lane->loop.Order(lane->name, LaneOrder::kAbort);
 }
 
-void SessionLanes::OnLinkReady(SessionLink& link) {
-  const auto lane =
-      std::ranges::find_if(lanes_, [&](const Lane& l) { return l.link.get() == &link; });
-  CHECK(lane != lanes_.end());
-  lane->in_set = true;
-  lane->number = set_.Add(link.multiplexer());
+void SessionLanes::OnLaneReady(Ready ready) {
+  Lane& lane = Find(ready.lane);
+  lane.in_set = true;
+  lane.number = set_.Add(lane);
   // What it took to get there need not be found out again.
-  target_.ticket.loop = link.target().ticket.loop;
-  target_.wrapped = link.target().wrapped;
+  target_.ticket.loop = ready.loop;
+  target_.wrapped = ready.wrapped;
   if (!ready_ && !closing_) {
     while (lanes_.size() + asking_count_ < count_.at_start) AskForLane();
   }
   TellWhenReady();
 }
+
+// ------------------------------------------------------------- what lanes say
+
+void SessionLanes::OnLaneAsks(uint32_t lane) {
+  lane_source_.AskForLane(target_.session_id, [&loop = Find(lane).loop, name = Find(lane).name](
+                                                  absl::StatusOr<LaneTicket> ticket) {
+    loop.Answer(name, std::move(ticket));
+  });
+}
+
+void SessionLanes::OnLaneHurries(uint32_t) { lane_source_.HurryLanes(target_.session_id); }
+
+void SessionLanes::OnLaneBulk(uint32_t lane) { set_.NoteBulk(Find(lane).number, loop().Now()); }
+
+void SessionLanes::OnConnectionRefused(std::unique_ptr<Refusal> refusal) {
+  events_.OnConnectionRefused(refusal->code, refusal->text);
+}
+
+void SessionLanes::OnConnectionNotTaken(NotTaken connection) {
+  events_.OnConnectionNotTaken(Find(connection.lane).number, connection.connection);
+}
+
+void SessionLanes::OnConnectionOver(uint32_t lane) { events_.OnConnectionOver(Find(lane).number); }
+
+// --------------------------------------------------------------------- lanes
 
 void SessionLanes::TellWhenReady() {
   if (ready_ || closing_ || set_.count() == 0 || opening_count() > 0) return;
@@ -82,48 +117,52 @@ void SessionLanes::AskForLane() {
   ++asking_count_;
   lane_source_.AskForLane(target_.session_id, [this](absl::StatusOr<LaneTicket> ticket) {
     --asking_count_;
-    if (closing_ || lanes_.empty()) return EndIfOver();
+    if (closing_ || up_count() == 0) return EndIfOver();
     if (ticket.ok()) return AddLane(*std::move(ticket));
     GiveUpOnLanes(TextOf(ticket.status()));
   });
 }
 
 void SessionLanes::GiveUpOnLanes(const std::string& why) {
-  if (count_.at_start > 1 && count_.max > lanes_.size()) {
+  if (count_.at_start > 1 && count_.max > up_count()) {
     Say("the session on " + Printable(target_.node_label) + " has fewer than the " +
         std::to_string(count_.at_start) + " lanes that were asked for: " + why);
   }
-  count_.max = std::max<size_t>(1, lanes_.size());
+  count_.max = std::max<size_t>(1, up_count());
   count_.at_start = std::min(count_.at_start, count_.max);
   TellWhenReady();
 }
 
-void SessionLanes::OnLinkEnded(SessionLink& link, const LinkEnd& end) {
-  const auto lane =
-      std::ranges::find_if(lanes_, [&](const Lane& l) { return l.link.get() == &link; });
-  CHECK(lane != lanes_.end());
-  const bool was_in_set = lane->in_set;
-  if (was_in_set) set_.Remove(lane->number);
-  lanes_.erase(lane);
-  if (!closing_ && !lanes_.empty()) {
-    if (was_in_set) {
+void SessionLanes::OnLaneDown(std::unique_ptr<Down> down) {
+  Lane& lane = Find(down->lane);
+  lane.down = true;
+  if (lane.in_set) set_.Close(lane.number);
+  lane.loop.Order(lane.name, LaneOrder::kLeave);
+  if (!closing_ && up_count() > 0) {
+    if (lane.in_set) {
       ++lost_count_;
       if (!lost_lane_op_.in_flight()) {
-        driver_.loop().StartTimer(lost_lane_op_, driver_.loop().Now() + kLostLanePause);
+        loop().StartTimer(lost_lane_op_, loop().Now() + kLostLanePause);
       }
     } else {
-      GiveUpOnLanes(end.text);
+      GiveUpOnLanes(down->end.text);
     }
     return;
   }
-  end_ = end;
+  end_ = down->end;
   if (asking_count_ > 0) lane_source_.HurryLanes(target_.session_id);
-  driver_.loop().Cancel(lost_lane_op_);
+  loop().Cancel(lost_lane_op_);
   EndIfOver();
 }
 
+void SessionLanes::OnLaneGone(uint32_t number) {
+  Lane& lane = Find(number);
+  if (lane.in_set) set_.Remove(lane.number);
+  std::erase_if(lanes_, [&](const auto& l) { return l->name.number == number; });
+}
+
 void SessionLanes::OnLostLanePause(engine::Fired outcome) {
-  if (lanes_.empty() || closing_ || outcome.error != engine::IoError::kNone) return EndIfOver();
+  if (up_count() == 0 || closing_ || outcome.error != engine::IoError::kNone) return EndIfOver();
   Say((lost_count_ == 1 ? std::string("a lane") : std::to_string(lost_count_) + " lanes") +
       " of the session on " + Printable(target_.node_label) +
       " broke, and the connections on it were reset; the session goes on");
@@ -131,7 +170,7 @@ void SessionLanes::OnLostLanePause(engine::Fired outcome) {
 }
 
 void SessionLanes::EndIfOver() {
-  if (!lanes_.empty() || asking_count_ > 0 || lost_lane_op_.in_flight() || ended_) return;
+  if (up_count() > 0 || asking_count_ > 0 || lost_lane_op_.in_flight() || ended_) return;
   ended_ = true;
   events_.OnLanesEnded(closing_ ? LinkEnd{} : end_);  // Last: it may destroy this.
 }

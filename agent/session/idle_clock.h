@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 
@@ -15,16 +16,18 @@ class IdleClock {
   IdleClock(uint32_t seconds_max, engine::Instant now)
       : idle_max_(std::chrono::seconds(seconds_max)), last_(now) {}
 
-  void Heard(engine::Instant now) { last_ = now; }
+  void Heard(engine::Instant now) { last_.store(now, std::memory_order_relaxed); }
 
   // Deadline is when the session is over unless a byte passes before.
   engine::Instant Deadline() const {
-    return idle_max_ == engine::Duration::zero() ? engine::Instant::max() : last_ + idle_max_;
+    if (idle_max_ == engine::Duration::zero()) return engine::Instant::max();
+    return last_.load(std::memory_order_relaxed) + idle_max_;
   }
 
  private:
   const engine::Duration idle_max_;
-  engine::Instant last_;
+  std::atomic<engine::Instant> last_;
+  static_assert(std::atomic<engine::Instant>::is_always_lock_free);
 };
 
 }  // namespace agent

@@ -9,8 +9,8 @@ void JoinContext::Renew(engine::TlsIdentity node) {
   context_.reset();
 }
 
-absl::StatusOr<const engine::TlsContext*> JoinContext::ForLoop(uint32_t loop) {
-  if (context_ != nullptr && loop == loop_) return context_.get();
+absl::StatusOr<std::shared_ptr<const engine::TlsContext>> JoinContext::ForLoop(uint32_t loop) {
+  if (context_ != nullptr && loop == loop_) return context_;
   engine::TlsClientOptions options;
   options.trust = engine::TlsTrust::Authority(access_.authority_pem);
   options.identity = access_.node;
@@ -19,7 +19,7 @@ absl::StatusOr<const engine::TlsContext*> JoinContext::ForLoop(uint32_t loop) {
   if (!context.ok()) return context.status();
   context_ = std::move(*context);
   loop_ = loop;
-  return context_.get();
+  return context_;
 }
 
 }  // namespace agent

@@ -27,17 +27,17 @@ class JoinContext {
   // Renew takes another certificate for joins from now on.
   void Renew(engine::TlsIdentity node);
 
-  // ForLoop returns the context for one of the relay's loops, good until the next call. The last
-  // one is kept: the sessions of a node come from the loop where its link is. An error is that of
+  // ForLoop returns the context for one of the relay's loops; any thread may use it. The last one
+  // is kept: the sessions of a node come from the loop where its link is. An error is that of
   // TlsContext::Client.
-  absl::StatusOr<const engine::TlsContext*> ForLoop(uint32_t loop);
+  absl::StatusOr<std::shared_ptr<const engine::TlsContext>> ForLoop(uint32_t loop);
 
   const engine::HostPort& address() const { return access_.address; }
 
  private:
   RelayAccess access_;
   uint32_t loop_ = 0;
-  std::unique_ptr<engine::TlsContext> context_;
+  std::shared_ptr<const engine::TlsContext> context_;
 };
 
 }  // namespace agent

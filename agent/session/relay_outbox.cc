@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "engine/base/log.h"
+#include "engine/loop/loop.h"
 
 namespace agent {
 
@@ -11,24 +12,34 @@ using engine::log::Level;
 
 void RelayOutbox::Push(const engine::ControlMessage& message) {
   Message encoded{engine::Encode(message), std::holds_alternative<engine::SessionAnswer>(message)};
-  if (messages_.size() < kMessagesMax && encoded.json.size() <= engine::kControlSizeMax) {
-    messages_.push_back(std::move(encoded));
-    return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (messages_.size() < kMessagesMax && encoded.json.size() <= engine::kControlSizeMax) {
+      messages_.push_back(std::move(encoded));
+    } else if (dropped_count_++ == 0) {
+      engine::log::Write(
+          Level::kError, "session_news_dropped",
+          {{"reason", "too much waits for the relay"}, {"waiting", messages_.size()}});
+    }
   }
-  if (dropped_count_++ == 0) {
-    engine::log::Write(Level::kError, "session_news_dropped",
-                       {{"reason", "too much waits for the relay"}, {"waiting", messages_.size()}});
-  }
+  home_.Wake();
 }
 
 void RelayOutbox::Flush(absl::FunctionRef<bool(std::string_view json)> send) {
+  const std::lock_guard lock(mutex_);
   while (!messages_.empty() && send(messages_.front().json)) messages_.pop_front();
   if (dropped_count_ == 0 || !messages_.empty()) return;
   engine::log::Write(Level::kWarning, "session_news_were_dropped",
                      {{"count", uint64_t{std::exchange(dropped_count_, 0)}}});
 }
 
+size_t RelayOutbox::size() const {
+  const std::lock_guard lock(mutex_);
+  return messages_.size();
+}
+
 void RelayOutbox::LinkLost() {
+  const std::lock_guard lock(mutex_);
   std::erase_if(messages_, [](const Message& message) { return message.is_answer; });
 }
 

@@ -2,17 +2,23 @@
 
 #include <cstddef>
 #include <deque>
+#include <mutex>
 #include <string>
 #include <string_view>
 
 #include "absl/functional/function_ref.h"
 #include "engine/wire/control.h"
 
+namespace engine {
+class Loop;
+}  // namespace engine
+
 namespace agent {
 
 // RelayOutbox is what is to be said to the relay about sealed sessions, in order. It waits here
 // while the link takes no more, and while there is none: sessions go on without the link to the
-// relay, and what happened in them is told when there is one again.
+// relay, and what happened in them is told when there is one again. Lanes push from their own
+// threads: what is said here is rare, hence the mutex.
 class RelayOutbox {
  public:
   // Beyond it messages are dropped, with a line in the log. No stream opens when more than half is
@@ -20,10 +26,13 @@ class RelayOutbox {
   // of sessions, and for answers.
   static constexpr size_t kMessagesMax = 4096;
 
+  // `home` is the loop of the thread that flushes; it is woken to do so, and outlives the outbox.
+  explicit RelayOutbox(engine::Loop& home) : home_(home) {}
+
   void Push(const engine::ControlMessage& message);
 
   // HasRoomForStream is false when news of another stream could not be kept until the relay has it.
-  bool HasRoomForStream() const { return messages_.size() < kMessagesMax / 2; }
+  bool HasRoomForStream() const { return size() < kMessagesMax / 2; }
 
   // Flush passes the messages to `send`, the first ones first, until it returns false.
   void Flush(absl::FunctionRef<bool(std::string_view json)> send);
@@ -31,14 +40,17 @@ class RelayOutbox {
   // LinkLost forgets answers: the relay that asked awaits them no more.
   void LinkLost();
 
-  size_t size() const { return messages_.size(); }
+  size_t size() const;
 
  private:
   struct Message {
     std::string json;
     bool is_answer = false;
   };
-  std::deque<Message> messages_;
+
+  engine::Loop& home_;
+  mutable std::mutex mutex_;
+  std::deque<Message> messages_;  // From here on under mutex_.
   size_t dropped_count_ = 0;
 };
 

@@ -25,15 +25,11 @@ std::string IdleText(uint32_t seconds_max) {
 }  // namespace
 
 SealedSession::SealedSession(const SessionContext& context, const engine::SessionOffer& offer,
-                             std::shared_ptr<engine::TlsContext> inner)
+                             std::shared_ptr<engine::TlsContext> inner, size_t ordinal)
     : context_(context),
-      plan_(engine::PlanOf(offer)),
-      names_{offer.session_id, offer.principal, offer.run_as},
-      what_(engine::Describe(plan_)),
-      idle_seconds_max_(offer.idle_seconds_max),
+      grant_(std::make_shared<SessionGrant>(offer, context.outbox, loop().Now())),
       inner_(std::move(inner)),
-      idle_(offer.idle_seconds_max, loop().Now()),
-      open_rate_(loop().Now()),
+      ordinal_(ordinal),
       laneless_deadline_(loop().Now() + kLanelessMax),
       timer_op_(engine::Handler<engine::Fired>::To<&SealedSession::OnTimer>(this)) {
   lanes_.reserve(engine::kLanesMax);
@@ -54,61 +50,59 @@ absl::Status SealedSession::AddLane(const std::string& join_token, uint32_t loop
   if (!context_.windows.HasShare()) {
     return absl::ResourceExhaustedError("the node has as many lanes as it may");
   }
-  const absl::StatusOr<const engine::TlsContext*> outer = context_.joins.ForLoop(loop_index);
+  absl::StatusOr<std::shared_ptr<const engine::TlsContext>> outer =
+      context_.joins.ForLoop(loop_index);
   if (!outer.ok()) return outer.status();
-  Lane::Options options;
-  options.session_id = id();
-  options.software = context_.software;
-  options.join.relay = context_.joins.address();
-  options.join.token = join_token;
-  options.join.wrapped = RawIsBlocked();
-  lanes_.push_back(std::make_unique<Lane>(context_.driver, **outer, inner_, std::move(options),
-                                          context_.windows.Take(),
-                                          static_cast<Lane::Owner&>(*this)));
+  LaneHost& host = NextHost();
+  auto plan =
+      std::make_unique<LanePlan>(LanePlan{.listener = static_cast<LaneListener*>(this),
+                                          .home = &context_.driver.mailbox(),
+                                          .number = lanes_dialled_++,
+                                          .grant = grant_,
+                                          .outer = *std::move(outer),
+                                          .inner = inner_,
+                                          .options = {.session_id = id(),
+                                                      .software = context_.software,
+                                                      .join = {.relay = context_.joins.address(),
+                                                               .token = join_token,
+                                                               .wrapped = RawIsBlocked()}},
+                                          .share = context_.windows.Take()});
+  lanes_.push_back({.number = plan->number,
+                    .host = &host,
+                    .since = loop().Now(),
+                    .wrapped = plan->options.join.wrapped,
+                    .secured = false});
+  host.Dial(std::move(plan));
   return absl::OkStatus();
 }
 
-void SealedSession::OnLaneSecured(Lane& lane) {
-  raw_passed_ = raw_passed_ || !lane.wrapped();
+// NextHost keeps the lanes of a forward apart: bulk on the first one should not delay what goes
+// over the second. The first lane leaves this thread alone, which has the link to the relay.
+// Programs are started and reaped here.
+LaneHost& SealedSession::NextHost() const {
+  const std::vector<LaneHost*>& hosts = context_.hosts;
+  if (hosts.size() == 1 || grant_->plan().kind != engine::SessionKind::kTcp) {
+    return *hosts.front();
+  }
+  const size_t first = 1 + ordinal_ % (hosts.size() - 1);
+  return *hosts[(first + lanes_dialled_) % hosts.size()];
+}
+
+void SealedSession::OnLaneNews(std::unique_ptr<LaneNews> news) {
+  const auto lane = std::ranges::find(lanes_, news->lane, &LaneState::number);
+  CHECK(lane != lanes_.end());
+  if (!news->is_over) return OnLaneSecured(*lane);
+  lanes_.erase(lane);
+  OnLaneOver(news->end);
+}
+
+void SealedSession::OnLaneSecured(LaneState& lane) {
+  lane.secured = true;
+  raw_passed_ = raw_passed_ || !lane.wrapped;
   client_left_ = false;
 }
 
-void SealedSession::OnLaneOpen(Lane& lane, engine::StreamId stream, engine::ByteView request) {
-  engine::Multiplexer& link = lane.multiplexer();
-  if (!open_rate_.Take(loop().Now())) {
-    return link.Reject(stream, CloseCode::kTooMany, "streams are opened too fast; try again soon");
-  }
-  if (!context_.outbox.HasRoomForStream()) {
-    return link.Reject(stream, CloseCode::kTooMany,
-                       "the node cannot report another stream to its relay yet; try again soon");
-  }
-  engine::CheckedOpen checked = engine::CheckOpen(plan_, names_, engine::AsText(request));
-  if (checked.code != CloseCode::kNormal) {
-    engine::log::Write(Level::kWarning, "open_refused",
-                       {{"session", id()}, {"code", engine::CloseCodeName(checked.code)}});
-    return link.Reject(stream, checked.code, checked.text);
-  }
-  if (stream_count_ >= engine::kSessionStreamsMax) {
-    return link.Reject(stream, CloseCode::kTooMany,
-                       "the session has as many streams as one may have; close some");
-  }
-  ++stream_count_;
-  const uint32_t serial = next_serial_++;
-  engine::StreamNews news;
-  news.session_id = id();
-  news.serial = serial;
-  news.what = what_;
-  context_.outbox.Push(news);
-  context_.targets.Open(
-      link, stream, std::move(checked.request),
-      std::make_unique<StreamMeter>(static_cast<StreamMeter::Owner&>(*this), serial));
-}
-
-void SealedSession::OnLaneDown(Lane& lane, const LaneEnd& end) {
-  if (lane.has_streams()) {
-    context_.targets.EndLink(lane.multiplexer(), CloseCode::kSessionEnded,
-                             "the client's connection ended");
-  }
+void SealedSession::OnLaneOver(const LaneEnd& end) {
   if (ending_) return;
   if (end.was_unheard) raw_was_unheard_ = true;
   if (end.in_order) {
@@ -116,7 +110,7 @@ void SealedSession::OnLaneDown(Lane& lane, const LaneEnd& end) {
   } else {
     engine::log::Write(Level::kInfo, "lane_lost", {{"session", id()}, {"reason", end.text}});
   }
-  if (HasLane()) return;
+  if (!lanes_.empty()) return;
   if (client_left_) return End(CloseCode::kNormal, kClientLeft);
   laneless_deadline_ = loop().Now() + kLanelessMax;
   ArmTimer();
@@ -127,41 +121,16 @@ void SealedSession::OnLaneDown(Lane& lane, const LaneEnd& end) {
 bool SealedSession::RawIsBlocked() const {
   if (raw_passed_) return false;
   const engine::Instant stuck = loop().Now() - kStuckAfter;
-  return raw_was_unheard_ || std::any_of(lanes_.begin(), lanes_.end(), [&](const auto& lane) {
-           return !lane->down() && !lane->has_streams() && lane->since() <= stuck;
+  return raw_was_unheard_ || std::ranges::any_of(lanes_, [&](const LaneState& lane) {
+           return !lane.secured && lane.since <= stuck;
          });
-}
-
-bool SealedSession::HasLane() const {
-  return std::any_of(lanes_.begin(), lanes_.end(),
-                     [](const std::unique_ptr<Lane>& lane) { return !lane->down(); });
-}
-
-void SealedSession::Sweep() {
-  std::erase_if(lanes_, [](const std::unique_ptr<Lane>& lane) { return lane->over(); });
-}
-
-// ---------------------------------------------------------------------- streams
-
-void SealedSession::OnStreamBytes() { idle_.Heard(loop().Now()); }
-
-void SealedSession::OnStreamOver(const StreamMeter& meter, CloseCode code) {
-  --stream_count_;
-  engine::StreamNews news;
-  news.session_id = id();
-  news.serial = meter.serial();
-  news.is_closed = true;
-  news.what = what_;
-  news.outcome = engine::CloseCodeName(code);
-  news.to_node_bytes = meter.to_node_bytes();
-  news.from_node_bytes = meter.from_node_bytes();
-  context_.outbox.Push(news);
 }
 
 // ---------------------------------------------------------------------- the end
 
 engine::Instant SealedSession::Deadline() const {
-  return HasLane() ? idle_.Deadline() : std::min(idle_.Deadline(), laneless_deadline_);
+  const engine::Instant idle = grant_->idle().Deadline();
+  return lanes_.empty() ? std::min(idle, laneless_deadline_) : idle;
 }
 
 // ArmTimer needs not be called when a deadline moves away: a timer that fires too early is armed
@@ -180,7 +149,9 @@ void SealedSession::ArmTimer() {
 void SealedSession::OnTimer(engine::Fired) {
   if (ending_) return;
   const engine::Instant now = loop().Now();
-  if (now >= idle_.Deadline()) return End(CloseCode::kSessionEnded, IdleText(idle_seconds_max_));
+  if (now >= grant_->idle().Deadline()) {
+    return End(CloseCode::kSessionEnded, IdleText(grant_->idle_seconds_max()));
+  }
   if (now >= Deadline()) return End(CloseCode::kNodeGone, kNoLane);
   ArmTimer();
 }
@@ -189,17 +160,16 @@ void SealedSession::End(CloseCode code, std::string_view reason) {
   if (std::exchange(ending_, true)) return;
   engine::log::Write(Level::kInfo, "session_ended", {{"session", id()}, {"reason", reason}});
   loop().Cancel(timer_op_);
-  for (const std::unique_ptr<Lane>& lane : lanes_) {
-    if (lane->down()) continue;
-    lane->End(code, reason);
-    if (lane->has_streams()) context_.targets.EndLink(lane->multiplexer(), code, reason);
+  for (const LaneState& lane : lanes_) {
+    lane.host->End(static_cast<LaneListener*>(this), lane.number, code, reason);
   }
   context_.outbox.Push(engine::SessionOver{id(), std::string(reason)});
 }
 
 void SealedSession::Close() {
   CHECK(ending_);
-  for (const std::unique_ptr<Lane>& lane : lanes_) lane->Close();
+  for (const LaneState& lane : lanes_)
+    lane.host->Close(static_cast<LaneListener*>(this), lane.number);
 }
 
 }  // namespace agent

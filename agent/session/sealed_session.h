@@ -14,31 +14,28 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/session/idle_clock.h"
+#include "agent/session/hosted_lane.h"
 #include "agent/session/join_context.h"
+#include "agent/session/lane_host.h"
 #include "agent/session/relay_outbox.h"
-#include "agent/session/session_lane.h"
+#include "agent/session/session_grant.h"
 #include "agent/session/window_budget.h"
-#include "agent/target/stream_meter.h"
-#include "agent/target/target_table.h"
 #include "engine/loop/op.h"
-#include "engine/mux/open_rate.h"
 #include "engine/wire/control.h"
-#include "engine/wire/session_plan.h"
 
 namespace agent {
 
 // SessionContext is what sessions share. All of it outlives them.
 struct SessionContext {
   engine::LoopDriver& driver;
-  TargetTable& targets;
   RelayOutbox& outbox;
   JoinContext& joins;
   WindowBudget& windows;
-  const std::string software;  // For hellos.
+  const std::vector<LaneHost*> hosts;  // The first one is on the driver's loop.
+  const std::string software;          // For hellos.
 };
 
-class SealedSession final : private Lane::Owner, private StreamMeter::Owner {
+class SealedSession final : private LaneListener {
  public:
   // A session whose last lane broke waits this long for another: a client that finds out that raw
   // bytes do not pass has to give its handshake up first.
@@ -48,9 +45,10 @@ class SealedSession final : private Lane::Owner, private StreamMeter::Owner {
   // something that ends TLS.
   static constexpr engine::Duration kStuckAfter = std::chrono::seconds(2);
 
-  // `inner` meets the client (session_consent.h). Nothing is dialled yet.
+  // `inner` meets the client (session_consent.h). `ordinal` spreads sessions over hosts. Nothing is
+  // dialled yet.
   SealedSession(const SessionContext& context, const engine::SessionOffer& offer,
-                std::shared_ptr<engine::TlsContext> inner);
+                std::shared_ptr<engine::TlsContext> inner, size_t ordinal);
   ~SealedSession();  // Requires: over().
 
   // AddLane dials one more lane. ResourceExhausted: kLanesMax, or the node's windows are given out;
@@ -64,42 +62,41 @@ class SealedSession final : private Lane::Owner, private StreamMeter::Owner {
   // Close ends it without waiting for anybody. Requires: End was called.
   void Close();
 
-  // Sweep destroys lanes that are over. Call it after every RunOnce.
-  void Sweep();
-
-  const std::string& id() const { return names_.session_id; }
+  const std::string& id() const { return grant_->session_id(); }
   size_t lane_count() const { return lanes_.size(); }
   bool ending() const { return ending_; }
   bool over() const { return ending_ && lanes_.empty() && !timer_op_.in_flight(); }
 
  private:
-  void OnLaneSecured(Lane& lane) override;
-  void OnLaneOpen(Lane& lane, engine::StreamId id, engine::ByteView request) override;
-  void OnLaneDown(Lane& lane, const LaneEnd& end) override;
-  void OnStreamBytes() override;
-  void OnStreamOver(const StreamMeter& meter, engine::CloseCode code) override;
+  // LaneState is what is known here of a lane, which runs on its host.
+  struct LaneState {
+    uint32_t number = 0;
+    LaneHost* host = nullptr;
+    engine::Instant since{};  // When it was dialled.
+    bool wrapped = false;
+    bool secured = false;
+  };
+
+  void OnLaneNews(std::unique_ptr<LaneNews> news) override;
+  void OnLaneSecured(LaneState& lane);
+  void OnLaneOver(const LaneEnd& end);
   void OnTimer(engine::Fired outcome);
 
-  bool HasLane() const;
+  LaneHost& NextHost() const;
   bool RawIsBlocked() const;
   engine::Instant Deadline() const;
   void ArmTimer();
   engine::Loop& loop() const;
 
   const SessionContext& context_;
-  const engine::SessionPlan plan_;
-  const engine::SessionNames names_;
-  const std::string what_;  // The plan, for the audit.
-  const uint32_t idle_seconds_max_;
+  const std::shared_ptr<SessionGrant> grant_;
   const std::shared_ptr<engine::TlsContext> inner_;
-  std::vector<std::unique_ptr<Lane>> lanes_;
-  IdleClock idle_;
-  engine::OpenRate open_rate_;
+  const size_t ordinal_;
+  std::vector<LaneState> lanes_;  // Those that are not over.
+  uint32_t lanes_dialled_ = 0;
   engine::Instant laneless_deadline_;  // Of the next lane, while there is none.
   engine::Instant armed_deadline_ = engine::Instant::max();
   engine::TimerOp timer_op_;
-  uint32_t next_serial_ = 1;
-  uint32_t stream_count_ = 0;
   bool raw_passed_ = false;       // A raw lane came up: raw bytes pass.
   bool raw_was_unheard_ = false;  // A lane was joined, and then nothing sensible came.
   bool client_left_ = false;  // The lane that ended last, of those that were up, did so in order.

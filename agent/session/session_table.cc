@@ -28,11 +28,24 @@ void LogFailure(std::string_view event, const std::string& session, const absl::
                      {{"session", session}, {"reason", std::string(status.message())}});
 }
 
+std::vector<LaneHost*> AllHosts(LaneHost& first, const std::vector<LaneHost*>& more) {
+  std::vector<LaneHost*> hosts = {&first};
+  hosts.insert(hosts.end(), more.begin(), more.end());
+  return hosts;
+}
+
 }  // namespace
 
 SessionTable::SessionTable(engine::LoopDriver& driver, TargetTable& targets, Options options)
-    : joins_(std::move(options.relay)),
-      context_{driver, targets, outbox_, joins_, windows_, std::move(options.software)},
+    : host_(driver, targets),
+      outbox_(driver.loop()),
+      joins_(std::move(options.relay)),
+      context_{driver,
+               outbox_,
+               joins_,
+               windows_,
+               AllHosts(host_, options.more_hosts),
+               std::move(options.software)},
       identity_(std::move(options.identity)),
       sessions_max_(options.sessions_max) {
   sessions_.reserve(sessions_max_);
@@ -80,7 +93,8 @@ absl::StatusOr<engine::SessionAnswer> SessionTable::Consent(const engine::Sessio
   }
   absl::StatusOr<SessionConsent> consent = ConsentTo(offer, identity_);
   if (!consent.ok()) return consent.status();
-  sessions_.push_back(std::make_unique<SealedSession>(context_, offer, std::move(consent->inner)));
+  sessions_.push_back(
+      std::make_unique<SealedSession>(context_, offer, std::move(consent->inner), offer_count_++));
   SealedSession& session = *sessions_.back();
   const absl::Status dialled = session.AddLane(offer.join_token, offer.loop);
   if (!dialled.ok()) {
@@ -118,7 +132,7 @@ void SessionTable::Close() {
 }
 
 void SessionTable::Sweep() {
-  for (const std::unique_ptr<SealedSession>& session : sessions_) session->Sweep();
+  host_.Sweep();
   std::erase_if(sessions_,
                 [](const std::unique_ptr<SealedSession>& session) { return session->over(); });
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/session/join_context.h"
+#include "agent/session/lane_host.h"
 #include "agent/session/relay_outbox.h"
 #include "agent/session/sealed_session.h"
 #include "agent/session/window_budget.h"
@@ -28,9 +29,11 @@ class SessionTable {
     engine::crypto::IdentityKey identity;
     RelayAccess relay;
     size_t sessions_max = kSessionsMax;
+    // More threads for lanes of forwards; they outlive the table.
+    std::vector<LaneHost*> more_hosts{};
   };
 
-  // `driver` and `targets` outlive the table.
+  // `driver` and `targets` outlive the table; programs, and lanes where no other host is, run here.
   SessionTable(engine::LoopDriver& driver, TargetTable& targets, Options options);
 
   // Handle takes what the relay says about sessions; every other message is ignored. Foreign, as
@@ -59,6 +62,7 @@ class SessionTable {
   absl::StatusOr<engine::SessionAnswer> Consent(const engine::SessionOffer& offer);
   SealedSession* Find(std::string_view session_id);
 
+  LaneHost host_;
   RelayOutbox outbox_;
   JoinContext joins_;
   WindowBudget windows_;
@@ -66,6 +70,7 @@ class SessionTable {
   const engine::crypto::IdentityKey identity_;
   const size_t sessions_max_;
   std::vector<std::unique_ptr<SealedSession>> sessions_;
+  size_t offer_count_ = 0;
   bool ending_ = false;
 };
 

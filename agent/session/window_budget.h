@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <utility>
 
@@ -12,6 +13,8 @@ namespace agent {
 // WindowBudget divides what clients may have sent to this node, and no program has read yet, among
 // all sealed lanes. Each lane gets a sixteenth of what is left: the first ones enough for a fast
 // and long way, the last ones enough to work. It is what bounds the number of lanes.
+//
+// One thread takes; a share may be given back on any.
 class WindowBudget {
  public:
   static constexpr uint64_t kSumMax = 256 * 1024 * 1024;
@@ -50,22 +53,24 @@ class WindowBudget {
   };
 
   WindowBudget() = default;
-  ~WindowBudget() { CHECK(left_ == kSumMax); }  // Requires: every share came back.
+  ~WindowBudget() { CHECK(left_.load() == kSumMax); }  // Requires: every share came back.
   WindowBudget(const WindowBudget&) = delete;
   WindowBudget& operator=(const WindowBudget&) = delete;
 
-  bool HasShare() const { return left_ / kShareParts >= kShareMin; }
+  bool HasShare() const { return NextBytes() >= kShareMin; }
 
   // Take returns the next lane's share. Requires: HasShare(); the budget outlives it.
   Share Take() {
     CHECK(HasShare());
-    const uint64_t bytes = left_ / kShareParts;
+    const uint64_t bytes = NextBytes();
     left_ -= bytes;
     return Share(*this, bytes);
   }
 
  private:
-  uint64_t left_ = kSumMax;
+  uint64_t NextBytes() const { return left_.load() / kShareParts; }
+
+  std::atomic<uint64_t> left_{kSumMax};
 };
 
 }  // namespace agent

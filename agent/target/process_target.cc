@@ -33,7 +33,7 @@ ProcessTarget::ProcessTarget(const TargetContext& context, Owner& owner, StreamH
       stream_(std::move(stream)),
       plan_(std::move(plan)),
       session_id_(std::move(session_id)),
-      child_(context.loop, context.children, *this),
+      child_(context.loop, *context.children, *this),
       input_(context.loop, stream_, engine::Channel::kMain, *this),
       output_(context.loop, stream_, engine::Channel::kMain, *this),
       error_(context.loop, stream_, engine::Channel::kStderr, *this),

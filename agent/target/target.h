@@ -20,7 +20,7 @@ class ChildWatcher;
 struct TargetContext {
   engine::Loop& loop;
   engine::Resolver& resolver;
-  ChildWatcher& children;
+  ChildWatcher* children = nullptr;  // Null: no programs are started on this loop.
   uid_t agent_uid = 0;
   InheritedEnvironment inherited;
 };

@@ -76,6 +76,7 @@ std::unique_ptr<Target> TargetTable::Make(StreamHandle stream, engine::OpenReque
                   "the relay did not say what the session's document grants; update it");
     return nullptr;
   }
+  CHECK(context_.children != nullptr);
   auto* shell = std::get_if<engine::ShellRequest>(&request);
   auto* exec = std::get_if<engine::ExecRequest>(&request);
   const std::string& session = shell != nullptr ? shell->session_id : exec->session_id;

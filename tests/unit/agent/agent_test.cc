@@ -6,9 +6,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <memory>
 #include <string>
 
@@ -28,6 +31,39 @@ using ::testing::HasSubstr;
 
 constexpr char kSession[] = "admin-1";
 constexpr char kHost[] = "127.0.0.1";
+
+// Port is a program behind the node that takes one connection and reads and writes when it is told.
+class Port {
+ public:
+  Port() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::listen(listener_, 8), 0);
+    EXPECT_EQ(::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    number = ntohs(address.sin_port);
+  }
+  ~Port() {
+    ::close(listener_);
+    if (connection_ >= 0) ::close(connection_);
+  }
+
+  // Echo sends back what came; true once anything did.
+  bool Echo() {
+    if (connection_ < 0) connection_ = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK);
+    std::array<char, 4096> bytes;
+    const ssize_t size = connection_ < 0 ? -1 : ::recv(connection_, bytes.data(), bytes.size(), 0);
+    return size > 0 && ::send(connection_, bytes.data(), static_cast<size_t>(size), 0) == size;
+  }
+
+  uint16_t number = 0;
+
+ private:
+  const int listener_;
+  int connection_ = -1;
+};
 
 class AgentTest : public ::testing::Test {
  public:
@@ -51,6 +87,8 @@ class AgentTest : public ::testing::Test {
     options.state_folder = folder_.path();
     options.version = "test";
     options.uid = ::geteuid();
+    options.workers = 1;
+    options.worker_loop = {.block_count = 2048, .is_logged = false};
     auto agent = Agent::Create(*driver_, std::move(state), std::move(options));
     EXPECT_TRUE(agent.ok()) << agent.status();
     agent_ = *std::move(agent);
@@ -83,16 +121,19 @@ class AgentTest : public ::testing::Test {
 
   // Meet makes a session of `cat` and its client's first lane.
   void Meet() {
-    ASSERT_TRUE(RunUntilLinked());
-    relay_->Expect("node", "client");
     engine::SessionOffer offer;
-    offer.session_id = kSession;
-    offer.principal = "arn:alice";
     if (::geteuid() == 0) offer.run_as = "nobody";
-    offer.client_key = client_key_.hex();
-    offer.join_token = "node";
     offer.kind = "exec";
     offer.command = "cat";
+    Meet(std::move(offer));
+  }
+  void Meet(engine::SessionOffer offer) {
+    ASSERT_TRUE(RunUntilLinked());
+    relay_->Expect("node", "client");
+    offer.session_id = kSession;
+    offer.principal = "arn:alice";
+    offer.client_key = client_key_.hex();
+    offer.join_token = "node";
     relay_->agent->Send(offer);
     const engine::SessionAnswer* answer = nullptr;
     ASSERT_TRUE(Run([&] {
@@ -128,6 +169,26 @@ TEST_F(AgentTest, ItSaysThatItKnowsSealedSessions) {
               ::testing::Contains(std::string(engine::kFeatureSealed)));
   EXPECT_EQ(relay_->agent->hello->role, "agent");
   EXPECT_EQ(relay_->agent->hello->node_name, "web-1");
+}
+
+TEST_F(AgentTest, AForwardRunsOnAThreadOfItsOwnAndIsReportedWhole) {
+  Port port;
+  engine::SessionOffer offer;
+  offer.kind = "tcp";
+  offer.host = kHost;
+  offer.port = port.number;
+  ASSERT_NO_FATAL_FAILURE(Meet(offer));
+  PeerStream& stream = client_->Tcp(kHost, port.number);
+  stream.Send("word");
+  ASSERT_TRUE(Run([&] { return port.Echo(); })) << stream.reason;
+  ASSERT_TRUE(Run([&] { return stream.output == "word"; }));
+  relay_->agent->Send(engine::SessionStop{kSession, "enough"});
+  ASSERT_TRUE(Run([&] { return relay_->agent->Find<engine::SessionOver>(kSession) != nullptr; }));
+  EXPECT_EQ(relay_->agent->Find<engine::SessionOver>(kSession)->reason, "enough");
+  ASSERT_TRUE(Run([&] { return client_->over(); }));
+  const auto* news = relay_->agent->Find<engine::StreamNews>(kSession);
+  ASSERT_NE(news, nullptr);
+  EXPECT_EQ(news->what, "tcp 127.0.0.1:" + std::to_string(port.number));
 }
 
 TEST_F(AgentTest, LanesOutliveTheLinkAndTheNextOneHearsWhatHappened) {

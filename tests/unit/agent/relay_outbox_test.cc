@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/sim/sim_loop.h"
+
 namespace agent {
 namespace {
 
@@ -31,7 +33,8 @@ std::vector<engine::ControlMessage> Flush(RelayOutbox& outbox, size_t room) {
 }
 
 TEST(RelayOutboxTest, MessagesGoInOrderAsFarAsTheLinkTakesThem) {
-  RelayOutbox outbox;
+  engine::sim::SimLoop home{1, {}, 16, 1024};
+  RelayOutbox outbox(home);
   for (uint32_t i = 0; i < 5; ++i) outbox.Push(News(i));
   EXPECT_TRUE(Flush(outbox, 0).empty());
   uint32_t expected = 0;
@@ -45,7 +48,8 @@ TEST(RelayOutboxTest, MessagesGoInOrderAsFarAsTheLinkTakesThem) {
 }
 
 TEST(RelayOutboxTest, BeyondTheMaximumMessagesAreDropped) {
-  RelayOutbox outbox;
+  engine::sim::SimLoop home{1, {}, 16, 1024};
+  RelayOutbox outbox(home);
   for (uint32_t i = 0; i < RelayOutbox::kMessagesMax + 10; ++i) outbox.Push(News(i));
   EXPECT_EQ(outbox.size(), RelayOutbox::kMessagesMax);
   EXPECT_EQ(Flush(outbox, 10'000).size(), RelayOutbox::kMessagesMax);
@@ -54,20 +58,23 @@ TEST(RelayOutboxTest, BeyondTheMaximumMessagesAreDropped) {
 }
 
 TEST(RelayOutboxTest, AMessageThatFitsIntoNoFrameIsDropped) {
-  RelayOutbox outbox;
+  engine::sim::SimLoop home{1, {}, 16, 1024};
+  RelayOutbox outbox(home);
   outbox.Push(engine::SessionOver{"s", std::string(engine::kControlSizeMax, 'x')});
   EXPECT_EQ(outbox.size(), 0u);
 }
 
 TEST(RelayOutboxTest, NewStreamsAreRefusedWhileThereIsStillRoomForEnds) {
-  RelayOutbox outbox;
+  engine::sim::SimLoop home{1, {}, 16, 1024};
+  RelayOutbox outbox(home);
   size_t count = 0;
   while (outbox.HasRoomForStream()) outbox.Push(News(static_cast<uint32_t>(count++)));
   EXPECT_EQ(count, RelayOutbox::kMessagesMax / 2);
 }
 
 TEST(RelayOutboxTest, ALostLinkForgetsAnswersAndNothingElse) {
-  RelayOutbox outbox;
+  engine::sim::SimLoop home{1, {}, 16, 1024};
+  RelayOutbox outbox(home);
   outbox.Push(News(1));
   engine::SessionAnswer answer;
   answer.session_id = "s";

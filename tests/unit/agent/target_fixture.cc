@@ -20,7 +20,7 @@ void TargetFixture::SetUp() {
   children_ = std::make_unique<ChildWatcher>(driver_->loop());
   // Sessions run as whoever runs the test; where that is root, as a user that every Debian has.
   context_ = std::make_unique<TargetContext>(TargetContext{
-      driver_->loop(), driver_->resolver(), *children_, ::geteuid(), InheritedEnvironment{}});
+      driver_->loop(), driver_->resolver(), children_.get(), ::geteuid(), InheritedEnvironment{}});
   targets_ = std::make_unique<TargetTable>(*context_);
   engine::MultiplexerOptions node_options;
   node_options.output_bytes_per_stream_max = kStreamOutputMax;

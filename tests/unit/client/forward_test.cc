@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "client/lane_connections.h"
 #include "client/memory_plan.h"
 #include "engine/sim/sim_loop.h"
 #include "tests/unit/client/fake_node.h"
@@ -106,6 +107,37 @@ class Program {
   engine::CloseMode mode_{};
 };
 
+// Door is a lane with a multiplexer of a FakeNode, on the loop of the forward itself.
+class Door final : public LaneDoor, private LaneConnections::Events {
+ public:
+  Door(engine::Loop& loop, engine::Multiplexer& multiplexer, Forward& forward, LaneSet& lanes)
+      : forward_(forward),
+        lanes_(lanes),
+        connections_(loop, multiplexer, Forward::RequestFor(forward.spec()),
+                     static_cast<LaneConnections::Events&>(*this)),
+        loop_(loop),
+        number_(lanes.Add(*this)) {}
+
+  void Take(LocalConnection connection) override { connections_.Take(connection); }
+  void Shut() override { connections_.Shut(); }
+
+ private:
+  void OnConnectionRefused(engine::CloseCode code, std::string_view text) override {
+    forward_.OnConnectionRefused(code, text);
+  }
+  void OnConnectionNotTaken(LocalConnection connection) override {
+    forward_.OnConnectionNotTaken(number_, connection);
+  }
+  void OnConnectionOver() override { forward_.OnConnectionOver(number_); }
+  void OnLaneBulk() override { lanes_.NoteBulk(number_, loop_.Now()); }
+
+  Forward& forward_;
+  LaneSet& lanes_;
+  LaneConnections connections_;
+  engine::Loop& loop_;
+  const size_t number_;
+};
+
 class ForwardTest : public testing::Test, private LaneSet::Events {
  protected:
   void Make(uint64_t seed, const Faults& faults = {}, size_t connections_max = 64) {
@@ -116,7 +148,7 @@ class ForwardTest : public testing::Test, private LaneSet::Events {
         *loop_, spec, connections_max, [this](const std::string& line) { told_.push_back(line); });
     ASSERT_TRUE(forward_->Listen().ok());
     lanes_ = std::make_unique<LaneSet>(static_cast<LaneSet::Events&>(*this));
-    lanes_->Add(node_->client());
+    AddLane(*node_);
     forward_->Start(*lanes_, "web-1");
     ASSERT_TRUE(engine::Address::Parse("127.0.0.1", 5432, port_));
   }
@@ -129,12 +161,17 @@ class ForwardTest : public testing::Test, private LaneSet::Events {
     EXPECT_TRUE(forward_->joined());
     EXPECT_EQ(loop_->in_flight_count(), 0u);
     programs_.clear();
+    doors_.clear();
     forward_.reset();
     lanes_.reset();
     node_.reset();
     second_node_.reset();
     EXPECT_EQ(loop_->buffers().free_count(), loop_->buffers().block_count());
     loop_.reset();
+  }
+
+  void AddLane(FakeNode& node) {
+    doors_.push_back(std::make_unique<Door>(*loop_, node.client(), *forward_, *lanes_));
   }
 
   Program& Connect() {
@@ -158,6 +195,7 @@ class ForwardTest : public testing::Test, private LaneSet::Events {
   std::unique_ptr<FakeNode> second_node_;  // The far end of a second lane, where a test makes one.
   std::unique_ptr<LaneSet> lanes_;
   std::unique_ptr<Forward> forward_;
+  std::vector<std::unique_ptr<Door>> doors_;
   size_t all_busy_ = 0;
   engine::Address port_;
   std::vector<std::unique_ptr<Program>> programs_;
@@ -341,7 +379,7 @@ TEST_F(ForwardTest, ANewConnectionGoesWhereNoBulkRuns) {
   node_->stream(0).Say(Noise(1'000'000));
   Run([&] { return bulk.read.size() == 1'000'000; }, 2000);
   EXPECT_GT(all_busy_, 0u) << "whoever owns the lanes is told that one more would help";
-  lanes_->Add(second_node_->client());
+  AddLane(*second_node_);
   node_->stream(0).Say(Noise(300'000));
   Run([&] { return bulk.read.size() == 1'300'000; }, 2000);
   Connect();
@@ -354,7 +392,7 @@ TEST_F(ForwardTest, ANewConnectionGoesWhereNoBulkRuns) {
 TEST_F(ForwardTest, ALaneThatTakesNoMoreIsPassedOver) {
   Make(11);
   second_node_ = std::make_unique<FakeNode>(*loop_, ForwardLinkOptions(1, 2));
-  lanes_->Add(second_node_->client());
+  AddLane(*second_node_);
   node_->client().Goaway(engine::CloseCode::kShuttingDown, "");
   second_node_->echoes = true;
   Program& program = Connect();

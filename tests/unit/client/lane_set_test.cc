@@ -1,15 +1,13 @@
 // Goal: a new stream never waits behind bulk where it need not, and lanes are asked for when that
-// would help. Method: real multiplexers without a far end, and times made up by the test.
+// would help. Method: doors that only remember, and times made up by the test.
 
 #include "client/lane_set.h"
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
 #include <vector>
-
-#include "engine/sim/sim_loop.h"
-#include "tests/unit/client/fake_node.h"
 
 namespace client {
 namespace {
@@ -19,34 +17,28 @@ using std::chrono::milliseconds;
 
 class LaneSetTest : public testing::Test, private LaneSet::Events {
  protected:
+  struct Door final : LaneDoor {
+    void Take(LocalConnection) override {}
+    void Shut() override { ++shut_count; }
+    int shut_count = 0;
+  };
+
   void Add(size_t count) {
     for (size_t i = 0; i < count; ++i) {
-      nodes_.push_back(std::make_unique<FakeNode>(loop_));
-      set_.Add(nodes_.back()->client());
+      doors_.push_back(std::make_unique<Door>());
+      set_.Add(*doors_.back());
     }
   }
   void OpenStreams(size_t lane, int count) {
-    for (int i = 0; i < count; ++i) {
-      sinks_.push_back(std::make_unique<Sink>());
-      ASSERT_NE(set_.multiplexer(lane).Open(engine::Priority::kBulk, engine::AsBytes("{}"),
-                                            *sinks_.back()),
-                engine::kLinkStream);
-    }
+    for (int i = 0; i < count; ++i) set_.Took(lane);
   }
 
-  struct Sink final : engine::StreamEvents {
-    void OnData(engine::Channel, engine::BufferRef) override {}
-    void OnFinished() override {}
-    void OnClosed(engine::CloseCode, std::string_view) override {}
-  };
   void OnEveryLaneBusy() override { ++all_busy_; }
 
-  engine::sim::SimLoop loop_{1, {}, 512, 16 * 1024};
-  std::vector<std::unique_ptr<Sink>> sinks_;
-  std::vector<std::unique_ptr<FakeNode>> nodes_;
+  std::vector<std::unique_ptr<Door>> doors_;
   LaneSet set_{static_cast<LaneSet::Events&>(*this)};
   int all_busy_ = 0;
-  const Instant now_ = loop_.Now() + std::chrono::hours(1);
+  const Instant now_{std::chrono::hours(1)};
 };
 
 TEST_F(LaneSetTest, WithoutALaneThereIsNoPlace) { EXPECT_FALSE(set_.Choose(now_).has_value()); }
@@ -59,6 +51,19 @@ TEST_F(LaneSetTest, StreamsAreSpreadByTheirNumber) {
   EXPECT_EQ(set_.Choose(now_), 1u);
   OpenStreams(1, 2);
   EXPECT_EQ(set_.Choose(now_), 0u);
+  set_.Left(2);
+  EXPECT_EQ(set_.Choose(now_), 2u);
+}
+
+TEST_F(LaneSetTest, AClosedLaneIsNotChosenAndKeepsItsNumberUntilItIsGone) {
+  Add(2);
+  set_.Close(0);
+  EXPECT_EQ(set_.count(), 1u);
+  EXPECT_EQ(set_.Choose(now_), 1u);
+  Add(1);
+  EXPECT_EQ(set_.Choose(now_, 0b010), 2u);
+  set_.ShutAll();
+  for (const auto& door : doors_) EXPECT_EQ(door->shut_count, 1) << "a closed one, too";
 }
 
 TEST_F(LaneSetTest, ALaneWithBulkIsLastWhateverElseRunsOnTheOthers) {
@@ -91,8 +96,8 @@ TEST_F(LaneSetTest, NumbersAreUsedAgainAndTheOldLaneIsForgotten) {
   set_.Remove(0);
   EXPECT_EQ(set_.count(), 1u);
   EXPECT_EQ(set_.Choose(now_), 1u);
-  nodes_.push_back(std::make_unique<FakeNode>(loop_));
-  EXPECT_EQ(set_.Add(nodes_.back()->client()), 0u);
+  doors_.push_back(std::make_unique<Door>());
+  EXPECT_EQ(set_.Add(*doors_.back()), 0u);
   EXPECT_FALSE(set_.IsBusy(0, now_));
 }
 

@@ -28,7 +28,7 @@ class SessionLanesTest : public testing::Test, private SessionLanes::Events {
 
   void Dial(SessionLanes::Count count) { Dial(count, relay_.Sealed()); }
   void Dial(SessionLanes::Count count, LinkTarget target) {
-    lanes_ = std::make_unique<SessionLanes>(driver_, std::move(target), source_, count,
+    lanes_ = std::make_unique<SessionLanes>(loops_, std::move(target), "{}", source_, count,
                                             static_cast<SessionLanes::Events&>(*this));
     lanes_->Dial();
   }
@@ -54,7 +54,7 @@ class SessionLanesTest : public testing::Test, private SessionLanes::Events {
 
   void TearDown() override {
     if (lanes_ != nullptr && !end_) lanes_->Abort();
-    EXPECT_TRUE(Run([this] { return lanes_ == nullptr || end_.has_value(); }));
+    EXPECT_TRUE(Run([this] { return lanes_ == nullptr || lanes_->gone(); }));
     lanes_.reset();
     EXPECT_TRUE(Run([this] { return relay_.Stop(); }));
     EXPECT_TRUE(Run([this] { return driver_.loop().in_flight_count() == 0; }));
@@ -65,10 +65,14 @@ class SessionLanesTest : public testing::Test, private SessionLanes::Events {
     EXPECT_FALSE(end_.has_value());
     end_ = end;
   }
+  void OnConnectionRefused(engine::CloseCode, std::string_view) override {}
+  void OnConnectionNotTaken(size_t, LocalConnection) override {}
+  void OnConnectionOver(size_t) override {}
 
   engine::LoopDriver driver_;
   FakeRelay relay_;
   FakeLanes source_;
+  LaneLoops loops_{driver_};
   std::unique_ptr<SessionLanes> lanes_;
   int ready_count_ = 0;
   int tickets_ = 0;

@@ -1,0 +1,48 @@
+#include "agent/session/lane_host.h"
+
+#include <utility>
+
+#include "engine/base/check.h"
+
+namespace agent {
+
+LaneHost::LaneHost(engine::LoopDriver& driver, TargetTable& targets)
+    : driver_(driver), targets_(targets) {}
+
+LaneHost::~LaneHost() { CHECK(lanes_.empty()); }
+
+// A lane has at most three letters on their way, and the windows bound the lanes: far fewer than a
+// mailbox takes.
+void LaneHost::Dial(std::unique_ptr<LanePlan> plan) {
+  CHECK(driver_.mailbox().Post<&LaneHost::OnDial>(this, std::move(plan)));
+}
+
+void LaneHost::End(const LaneListener* listener, uint32_t number, engine::CloseCode code,
+                   std::string_view text) {
+  auto order = std::make_unique<Order>(
+      Order{.listener = listener, .number = number, .code = code, .text = std::string(text)});
+  CHECK(driver_.mailbox().Post<&LaneHost::OnOrder>(this, std::move(order)));
+}
+
+void LaneHost::Close(const LaneListener* listener, uint32_t number) {
+  auto order = std::make_unique<Order>(
+      Order{.listener = listener, .number = number, .at_once = true, .text = {}});
+  CHECK(driver_.mailbox().Post<&LaneHost::OnOrder>(this, std::move(order)));
+}
+
+void LaneHost::OnDial(std::unique_ptr<LanePlan> plan) {
+  lanes_.push_back(std::make_unique<HostedLane>(driver_, targets_, std::move(plan)));
+}
+
+void LaneHost::OnOrder(std::unique_ptr<Order> order) {
+  for (const std::unique_ptr<HostedLane>& lane : lanes_) {
+    if (!lane->Is(order->listener, order->number)) continue;
+    return order->at_once ? lane->Close() : lane->End(order->code, order->text);
+  }
+}
+
+void LaneHost::Sweep() {
+  std::erase_if(lanes_, [](const std::unique_ptr<HostedLane>& lane) { return lane->over(); });
+}
+
+}  // namespace agent

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "agent/session/idle_clock.h"
+#include "agent/session/relay_outbox.h"
+#include "engine/base/time.h"
+#include "engine/wire/control.h"
+#include "engine/wire/session_plan.h"
+
+namespace agent {
+
+// SessionGrant is what one sealed session may do at this node, and what is told of it: shared by
+// the session and its lanes, which may run on several threads. What is counted is atomic; nothing
+// else changes.
+class SessionGrant {
+ public:
+  // `outbox` outlives the grant.
+  SessionGrant(const engine::SessionOffer& offer, RelayOutbox& outbox, engine::Instant now);
+
+  // Admitted is an open request that was let in, or why it was not.
+  struct Admitted {
+    engine::CheckedOpen open;
+    uint32_t serial = 0;  // Names the stream to the relay.
+  };
+
+  // Admit holds a lane's open request, foreign bytes, against the grant and its maxima, and reports
+  // the stream that may be. StreamOver must follow, with that serial, if its code is kNormal.
+  Admitted Admit(std::string_view request);
+
+  // Heard says that bytes of a stream passed.
+  void Heard(engine::Instant now) { idle_.Heard(now); }
+
+  // StreamOver reports the end of a stream.
+  void StreamOver(uint32_t serial, engine::CloseCode code, uint64_t to_node_bytes,
+                  uint64_t from_node_bytes);
+
+  const std::string& session_id() const { return names_.session_id; }
+  const engine::SessionPlan& plan() const { return plan_; }
+  const IdleClock& idle() const { return idle_; }
+  uint32_t idle_seconds_max() const { return idle_seconds_max_; }
+
+ private:
+  const engine::SessionPlan plan_;
+  const engine::SessionNames names_;
+  const std::string what_;  // The plan, for the audit.
+  const uint32_t idle_seconds_max_;
+  RelayOutbox& outbox_;
+  IdleClock idle_;
+  std::atomic<uint32_t> next_serial_{1};
+  std::atomic<uint32_t> stream_count_{0};
+};
+
+}  // namespace agent
