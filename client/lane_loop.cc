@@ -35,21 +35,33 @@ void LaneLoop::OnDial(std::unique_ptr<LanePlan> plan) {
   lanes_.back()->Dial();
 }
 
-void LaneLoop::OnAnswer(std::unique_ptr<AnswerLetter> letter) {
-  Find(letter->lane).Answer(std::move(letter->ticket));
+void LaneLoop::OnTake(TakeLetter letter) {
+  ForwardLane* lane = Find(letter.lane);
+  CHECK(lane != nullptr);  // It leaves after the last one.
+  lane->Take(letter.connection);
 }
 
-ForwardLane& LaneLoop::Find(const LaneName& name) {
+void LaneLoop::OnOrder(OrderLetter letter) {
+  ForwardLane* lane = Find(letter.lane);
+  if (lane != nullptr) lane->Obey(letter.order);  // Otherwise it went meanwhile.
+}
+
+void LaneLoop::OnAnswer(std::unique_ptr<AnswerLetter> letter) {
+  ForwardLane* lane = Find(letter->lane);
+  CHECK(lane != nullptr);  // It does not end while it asks.
+  lane->Answer(std::move(letter->ticket));
+}
+
+ForwardLane* LaneLoop::Find(const LaneName& name) {
   const auto lane =
       std::ranges::find_if(lanes_, [&](const auto& each) { return each->name() == name; });
-  CHECK(lane != lanes_.end());
-  return **lane;
+  return lane == lanes_.end() ? nullptr : lane->get();
 }
 
 void LaneLoop::OnLaneGone(ForwardLane& lane) { Post<&LaneLoop::OnRemove>(LaneName{lane.name()}); }
 
 void LaneLoop::OnRemove(LaneName name) {
-  engine::Mailbox& home = Find(name).home();
+  engine::Mailbox& home = Find(name)->home();
   std::erase_if(lanes_, [&](const auto& lane) { return lane->name() == name; });
   CHECK(home.Post<&LaneListener::OnLaneGone>(name.listener, uint32_t{name.number}));
 }

@@ -19,7 +19,8 @@ class LaneLoop final : public engine::WorkerLoop::Tenant, private ForwardLane::O
   explicit LaneLoop(engine::LoopDriver& driver) : driver_(driver) {}
   ~LaneLoop() override;  // Requires: OnLaneGone was heard of every lane.
 
-  // Dial makes a lane. What follows is for one that is not gone.
+  // Dial makes a lane. Take and Answer are for one that was not told to leave; Order does nothing
+  // to one that has gone.
   void Dial(std::unique_ptr<LanePlan> plan);
   void Take(const LaneName& lane, LocalConnection connection);
   void Order(const LaneName& lane, LaneOrder order);
@@ -41,12 +42,12 @@ class LaneLoop final : public engine::WorkerLoop::Tenant, private ForwardLane::O
   template <auto kMethod, class Letter>
   void Post(Letter letter);
   void OnDial(std::unique_ptr<LanePlan> plan);
-  void OnTake(TakeLetter letter) { Find(letter.lane).Take(letter.connection); }
-  void OnOrder(OrderLetter letter) { Find(letter.lane).Obey(letter.order); }
+  void OnTake(TakeLetter letter);
+  void OnOrder(OrderLetter letter);
   void OnAnswer(std::unique_ptr<AnswerLetter> letter);
   void OnLaneGone(ForwardLane& lane) override;
   void OnRemove(LaneName name);
-  ForwardLane& Find(const LaneName& name);
+  ForwardLane* Find(const LaneName& name);
 
   engine::LoopDriver& driver_;
   std::vector<std::unique_ptr<ForwardLane>> lanes_;

@@ -114,7 +114,7 @@ void Resolver::Work(const std::shared_ptr<Desk>& desk, size_t thread) {
       desk->is_looking_up[thread] = true;
     }
     question->result = Lookup(question->host, question->port);
-    desk->Answer(std::move(question));
+    desk->AnswerAlike(std::move(question));
   }
 }
 
@@ -123,6 +123,19 @@ void Resolver::Desk::Answer(std::shared_ptr<Question> question) {
   if (loop == nullptr) return;
   answers.push_back(std::move(question));
   loop->Wake();  // Under the lock: the loop goes soon after the resolver.
+}
+
+void Resolver::Desk::AnswerAlike(std::shared_ptr<Question> question) {
+  const std::lock_guard lock(mutex);
+  if (loop == nullptr) return;
+  std::erase_if(queue, [&](std::shared_ptr<Question>& waiting) {
+    if (waiting->host != question->host || waiting->port != question->port) return false;
+    waiting->result = question->result;
+    answers.push_back(std::move(waiting));
+    return true;
+  });
+  answers.push_back(std::move(question));
+  loop->Wake();
 }
 
 bool Resolver::has_answers() const {

@@ -58,10 +58,12 @@ class ResolveOp {
 
 // Resolver belongs to one loop's thread, and has threads of its own that only call getaddrinfo. A
 // call that is under way cannot be ended, and may take a minute where name servers are dead: such a
-// thread is left behind with what it needs, so that nobody who wants to end waits for it.
+// thread is left behind with what it needs, so that nobody who wants to end waits for it. One call
+// answers all who ask for the same, however many connections of a forward come at once.
 class Resolver {
  public:
-  static constexpr size_t kQueueMax = 256;
+  // As many as an agent has targets.
+  static constexpr size_t kQueueMax = 2048;
   static constexpr size_t kAddressesMax = 8;
   // Two, so that one name whose servers are dead does not hold up all others.
   static constexpr size_t kThreads = 2;
@@ -89,6 +91,8 @@ class Resolver {
   struct Desk {
     explicit Desk(Loop& its_loop) : loop(&its_loop) {}
     void Answer(std::shared_ptr<Question> question);
+    // AnswerAlike answers `question`, and all in the queue that ask for the same.
+    void AnswerAlike(std::shared_ptr<Question> question);
 
     std::mutex mutex;
     std::condition_variable changed;

@@ -132,8 +132,8 @@ void SealedFixture::Make(Shape shape) {
   const TestTrust& trust = SharedTrust();
   relay_ = std::make_unique<JoiningRelay>(*driver_, *trust.relay_context, kRelay, kRelayPort);
   server_ = std::make_unique<EchoServer>(loop(), kTarget, kTargetPort);
-  context_ = std::make_unique<TargetContext>(
-      TargetContext{loop(), driver_->resolver(), children_.get(), ::geteuid(), InheritedEnvironment{}});
+  context_ = std::make_unique<TargetContext>(TargetContext{
+      loop(), driver_->resolver(), children_.get(), ::geteuid(), InheritedEnvironment{}});
   targets_ = std::make_unique<TargetTable>(*context_, shape.targets_max);
   table_ = std::make_unique<SessionTable>(
       *driver_, *targets_,

@@ -103,6 +103,39 @@ TEST_F(ResolverTest, NameServersThatDoNotAnswerAreNotAskedAgain) {
   EXPECT_EQ(Flags().size(), 1u);
 }
 
+TEST_F(ResolverTest, OneLookUpAnswersAllWhoAskForTheSameAndTheQueueIsBounded) {
+  NameServers& servers = Servers();
+  servers.code = EAI_AGAIN;
+  servers.is_dead = true;
+  std::vector<std::unique_ptr<Asker>> askers;
+  const auto ask = [&](const char* name) {
+    askers.push_back(std::make_unique<Asker>());
+    resolver_->Resolve(askers.back()->op, name, 443);
+  };
+  for (size_t i = 0; i < Resolver::kThreads; ++i) {  // The threads are in a look-up from here on.
+    ask("relay.test");
+    std::unique_lock lock(servers.mutex);
+    servers.changed.wait(lock, [&] { return servers.flags.size() == i + 1; });
+  }
+  for (size_t i = 0; i < Resolver::kQueueMax; ++i) ask(i % 2 == 0 ? "relay.test" : "other.test");
+  ask("relay.test");
+  resolver_->Deliver();
+  ASSERT_EQ(askers.back()->answers.size(), 1u);
+  EXPECT_EQ(askers.back()->answers[0].error, ResolveError::kBusy);
+
+  {
+    const std::lock_guard lock(servers.mutex);
+    servers.is_dead = false;
+    servers.changed.notify_all();
+  }
+  for (const auto& asker : askers) {
+    while (asker->answers.empty()) resolver_->Deliver();
+    if (asker == askers.back()) continue;
+    EXPECT_EQ(asker->answers[0].error, ResolveError::kTemporary);
+  }
+  EXPECT_LE(Flags().size(), 2 * Resolver::kThreads);
+}
+
 TEST_F(ResolverTest, NobodyWaitsForALookUpThatHeHasGivenUp) {
   NameServers& servers = Servers();
   servers.is_dead = true;
