@@ -358,7 +358,7 @@ relay::SessionGrant Grant() {
   grant.node_id = kNode;
   grant.principal = "arn:aws:iam::000000000000:user/admin";
   grant.token_sha256 = engine::crypto::Sha256(engine::AsBytes("token"));
-  grant.plan = {.kind = relay::SessionKind::kTcp, .host = "db", .port = 5432};
+  grant.plan = {.kind = engine::SessionKind::kTcp, .host = "db", .port = 5432};
   return grant;
 }
 
