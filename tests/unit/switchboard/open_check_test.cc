@@ -45,7 +45,7 @@ TEST(OpenCheckTest, PutsTheRelaysNamesOverTheClients) {
   lie.principal = "root";
   lie.run_as = "root";
   const CheckedOpen checked =
-      CheckOpen(Grant({.kind = SessionKind::kShell}), engine::EncodeOpen(lie));
+      CheckOpen(Grant({.kind = engine::SessionKind::kShell}), engine::EncodeOpen(lie));
   ASSERT_EQ(checked.code, CloseCode::kNormal);
   engine::OpenRequest sent;
   ASSERT_TRUE(engine::DecodeOpen(checked.request, sent));
@@ -57,7 +57,7 @@ TEST(OpenCheckTest, PutsTheRelaysNamesOverTheClients) {
 
 TEST(OpenCheckTest, AllowsExactlyTheCommand) {
   const SessionGrant grant =
-      Grant({.kind = SessionKind::kExec,
+      Grant({.kind = engine::SessionKind::kExec,
              .command = engine::JoinCommand(std::vector<std::string>{"echo", "a b", "it's"})});
   EXPECT_EQ(CheckOpen(grant, engine::EncodeOpen(Exec({"echo", "a b", "it's"}))).code,
             CloseCode::kNormal);
@@ -71,7 +71,7 @@ TEST(OpenCheckTest, AllowsExactlyTheCommand) {
 }
 
 TEST(OpenCheckTest, AllowsExactlyTheTarget) {
-  const SessionGrant grant = Grant({.kind = SessionKind::kTcp, .host = "db", .port = 5432});
+  const SessionGrant grant = Grant({.kind = engine::SessionKind::kTcp, .host = "db", .port = 5432});
   EXPECT_EQ(CheckOpen(grant, engine::EncodeOpen(Tcp("db", 5432))).code, CloseCode::kNormal);
   EXPECT_EQ(CheckOpen(grant, engine::EncodeOpen(Tcp("db", 5433))).code, CloseCode::kDenied);
   const CheckedOpen denied = CheckOpen(grant, engine::EncodeOpen(Tcp("other", 5432)));
@@ -80,7 +80,7 @@ TEST(OpenCheckTest, AllowsExactlyTheTarget) {
 }
 
 TEST(OpenCheckTest, RefusesWhatItCannotRead) {
-  const SessionGrant grant = Grant({.kind = SessionKind::kShell});
+  const SessionGrant grant = Grant({.kind = engine::SessionKind::kShell});
   for (const char* request : {"", "{", "[]", "{}", R"({"kind":"teleport"})", "\xff\xfe"}) {
     EXPECT_EQ(CheckOpen(grant, request).code, CloseCode::kUnsupported) << request;
   }
