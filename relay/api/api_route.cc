@@ -5,6 +5,7 @@
 #include "relay/api/access_questions.h"
 #include "relay/api/activations_api.h"
 #include "relay/api/events_api.h"
+#include "relay/api/node_tags_api.h"
 #include "relay/api/nodes_api.h"
 #include "relay/api/sealed_api.h"
 #include "relay/api/sessions_api.h"
@@ -22,6 +23,7 @@ constexpr const char* kLookupAudited[] = {"LookupAttributes", "StartTime", "EndT
 constexpr const char* kTargetAudited[] = {"Target"};
 constexpr const char* kCreateActivationAudited[] = {"IamRole", "Description", "DefaultInstanceName",
                                                     "RegistrationLimit", "ExpirationDate"};
+constexpr const char* kTagsAudited[] = {"ResourceType", "ResourceId", "Tags", "TagKeys"};
 constexpr const char* kEnrollNodeAudited[] = {"ActivationId", "Name", "Platform", "AgentVersion"};
 
 constexpr ApiRoute kSsmRoutes[] = {
@@ -32,6 +34,9 @@ constexpr ApiRoute kSsmRoutes[] = {
     {"AmazonSSM.DescribeInstanceInformation", DescribeInstanceInformation, nullptr,
      kDescribeAudited},
     {"AmazonSSM.CreateActivation", CreateActivation, nullptr, kCreateActivationAudited},
+    {"AmazonSSM.AddTagsToResource", AddTagsToResource, AskOfTaggedNode, kTagsAudited},
+    {"AmazonSSM.RemoveTagsFromResource", RemoveTagsFromResource, AskOfTaggedNode, kTagsAudited},
+    {"AmazonSSM.ListTagsForResource", ListTagsForResource, AskOfTaggedNode, kTagsAudited},
     {"Adit.EnrollNode", EnrollNode, nullptr, kEnrollNodeAudited, HoldsActivation},
     {"Adit.OpenLane", OpenLane, AskOpenLane, kSessionAudited},
 };

@@ -270,6 +270,30 @@ def _key_of(env):
     return env['AWS_ACCESS_KEY_ID'], env['AWS_SECRET_ACCESS_KEY']
 
 
+def test_tags_of_a_node_decide(t):
+    """A tag of a node lets in, and one that is changed ends the session that it allowed"""
+    stack = t.stack
+    admin = _aws(stack)
+    node = {'ResourceType': 'ManagedInstance', 'ResourceId': stack.node_id()}
+    env, _ = _member(stack, 'tagged', {
+        'Version': '2012-10-17',
+        'Statement': [
+            {'Effect': 'Allow', 'Action': 'ssm:StartSession', 'Resource': 'arn:aws:ssm:*:*:document/*'},
+            {'Effect': 'Allow', 'Action': 'ssm:StartSession',
+             'Resource': 'arn:aws:ssm:*:*:managed-instance/*',
+             'Condition': {'StringEquals': {'ssm:resourceTag/env': 'dev'}}}]})
+    check_equal(stack.exec('true', env=env).returncode, 255, 'a node without the tag')
+    admin.call('ssm', 'AddTagsToResource', Tags=[{'Key': 'env', 'Value': 'dev'}], **node)
+    check_equal(admin.call('ssm', 'ListTagsForResource', **node)['TagList'],
+                [{'Key': 'env', 'Value': 'dev'}], 'tags')
+    commands, forward = _started(stack, 'tagged', env)
+    admin.call('ssm', 'AddTagsToResource', Tags=[{'Key': 'env', 'Value': 'prod'}], **node)
+    _all_end(commands, forward, 5)
+    admin.call('ssm', 'RemoveTagsFromResource', TagKeys=['env'], **node)
+    check_equal(admin.error('ssm', 'ListTagsForResource', ResourceType='ManagedInstance',
+                            ResourceId='mi-00000000000000000')[0], 'InvalidResourceId', 'no such node')
+
+
 def _until(seconds):
     end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
     return {'Version': '2012-10-17',
@@ -278,8 +302,8 @@ def _until(seconds):
                               'aws:CurrentTime': end.strftime('%Y-%m-%dT%H:%M:%SZ')}}}}
 
 
-def _started(stack, env):
-    """A running command, sealed and inspected, and a forward that has carried bytes."""
+def _started(stack, name, env):
+    """Running commands of a user, sealed and inspected, and a forward, each with its session."""
     commands = []
     for carriage in ('--inspected', '--sealed'):
         process = stack.popen('exec', carriage, stack.NODE, '--', 'cat', env=env)
@@ -288,6 +312,12 @@ def _started(stack, env):
         check_equal(process.stdout.readline(), b'hello\n', f'an echo, {carriage}')
         commands.append(process)
     forward = stack.forward(str(stack.port), env=env)
+    aws = _aws(stack)
+
+    def has_sessions():
+        active = aws.call('ssm', 'DescribeSessions', State='Active')['Sessions']
+        return sum(s['Owner'].endswith('user/' + name) for s in active) == 3
+    wait_until(has_sessions, 5, 'the forward has its session')
     return commands, forward
 
 
@@ -305,7 +335,7 @@ def test_a_session_ends_with_the_shift(t):
     """A shift that is over ends running commands and forwards, and says so to both sides"""
     stack = t.stack
     env, _ = _member(stack, 'shift', _until(6))
-    commands, forward = _started(stack, env)
+    commands, forward = _started(stack, 'shift', env)
     _all_end(commands, forward, 12)
     check_equal(stack.exec('true', env=env).returncode, 255, 'a session after the shift')
     ended = _aws(stack).call('ssm', 'DescribeSessions', State='History')['Sessions']
@@ -319,7 +349,7 @@ def test_a_session_ends_with_its_key(t):
     stack = t.stack
     other = stack.popen('exec', stack.NODE, '--', 'cat')
     env, key = _member(stack, 'keyed', ALLOW_START)
-    commands, forward = _started(stack, env)
+    commands, forward = _started(stack, 'keyed', env)
     _aws(stack).call('iam', 'UpdateAccessKey', UserName='keyed', AccessKeyId=key['AccessKeyId'],
                      Status='Inactive')
     _all_end(commands, forward, 5)
@@ -330,6 +360,6 @@ def test_a_session_ends_with_its_policy(t):
     """A policy that is taken away ends what it allowed within 5 seconds"""
     stack = t.stack
     env, _ = _member(stack, 'policed', ALLOW_START)
-    commands, forward = _started(stack, env)
+    commands, forward = _started(stack, 'policed', env)
     _aws(stack).call('iam', 'DeleteUserPolicy', UserName='policed', PolicyName='p')
     _all_end(commands, forward, 5)
