@@ -1,5 +1,6 @@
 #include "client/api_client.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -14,6 +15,7 @@ using Json = nlohmann::json;
 
 constexpr int kNodesPerPage = 50;  // The API's own maxima.
 constexpr int kSessionsPerPage = 200;
+constexpr size_t kEventsPerPage = 50;  // CloudTrail's maximum.
 
 std::string Text(const Json& object, const char* name) {
   const auto found = object.find(name);
@@ -75,7 +77,8 @@ ApiClient::ApiClient(Transport transport, std::string host, Credentials credenti
       credentials_(std::move(credentials)),
       clock_(std::move(clock)) {}
 
-engine::HttpRequest ApiClient::Signed(std::string_view target, std::string body) const {
+engine::HttpRequest ApiClient::Signed(std::string_view target, std::string body,
+                                      std::string_view service) const {
   engine::HttpRequest request;
   request.method = "POST";
   request.target = "/";
@@ -87,7 +90,7 @@ engine::HttpRequest ApiClient::Signed(std::string_view target, std::string body)
                {.access_key_id = credentials_.access_key_id,
                 .secret = credentials_.secret_access_key,
                 .session_token = credentials_.session_token},
-               kRegion, "ssm", clock_());
+               kRegion, service, clock_());
   return request;
 }
 
@@ -98,8 +101,11 @@ absl::StatusOr<std::string> ApiClient::BodyOf(const engine::HttpResponse& respon
 }
 
 absl::StatusOr<std::string> ApiClient::Call(std::string_view operation, std::string body) {
-  absl::StatusOr<engine::HttpResponse> response =
-      transport_(Signed("AmazonSSM." + std::string(operation), std::move(body)));
+  return Send(Signed("AmazonSSM." + std::string(operation), std::move(body)));
+}
+
+absl::StatusOr<std::string> ApiClient::Send(engine::HttpRequest request) {
+  absl::StatusOr<engine::HttpResponse> response = transport_(std::move(request));
   if (!response.ok()) return response.status();
   return BodyOf(*response);
 }
@@ -148,6 +154,42 @@ absl::StatusOr<std::vector<SessionInfo>> ApiClient::ListSessions(Which which) {
     request["NextToken"] = next;
   }
   return sessions;
+}
+
+absl::StatusOr<std::vector<EventInfo>> ApiClient::LookupEvents(const EventWish& wish) {
+  constexpr std::string_view kOperation = "LookupEvents";
+  std::vector<EventInfo> events;
+  Json request = Json::object();
+  if (!wish.key.empty()) {
+    request["LookupAttributes"] = {{{"AttributeKey", wish.key}, {"AttributeValue", wish.value}}};
+  }
+  if (wish.since != 0) request["StartTime"] = wish.since;
+  if (wish.until != 0) request["EndTime"] = wish.until;
+  while (events.size() < wish.count_max) {
+    request["MaxResults"] = std::min(wish.count_max - events.size(), kEventsPerPage);
+    absl::StatusOr<std::string> answer =
+        Send(Signed("com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents",
+                    Dump(request), "cloudtrail"));
+    if (!answer.ok()) return answer.status();
+    const Json json = Json::parse(*answer, nullptr, /*allow_exceptions=*/false);
+    if (!json.is_object()) return NotOurs(kOperation);
+    for (const Json& entry : List(json, "Events")) {
+      EventInfo event{.id = Text(entry, "EventId"),
+                      .time = Time(entry, "EventTime"),
+                      .name = Text(entry, "EventName"),
+                      .user = Text(entry, "Username"),
+                      .resources = {},
+                      .record = Text(entry, "CloudTrailEvent")};
+      for (const Json& resource : List(entry, "Resources")) {
+        event.resources += (event.resources.empty() ? "" : ",") + Text(resource, "ResourceName");
+      }
+      events.push_back(std::move(event));
+    }
+    const std::string next = Text(json, "NextToken");
+    if (next.empty()) break;
+    request["NextToken"] = next;
+  }
+  return events;
 }
 
 absl::StatusOr<StartedSession> ApiClient::StartSession(const SessionWish& wish) {

@@ -41,6 +41,24 @@ struct SessionWish {
   std::string client_key;  // SessionKey::hash: ask for a sealed session. Empty: an inspected one.
 };
 
+// EventWish is which audit events are looked up.
+struct EventWish {
+  std::string key;  // One of CloudTrail's attributes, such as EventName; empty: all events.
+  std::string value;
+  int64_t since = 0;  // Unix seconds; 0: no bound, as `until`.
+  int64_t until = 0;
+  size_t count_max = 50;
+};
+
+struct EventInfo {
+  std::string id;
+  int64_t time = 0;
+  std::string name;
+  std::string user;
+  std::string resources;  // Names, with commas.
+  std::string record;     // The whole event, as JSON.
+};
+
 class ApiClient {
  public:
   // Transport sends a signed request and returns the answer, whatever its status, or an error that
@@ -61,6 +79,8 @@ class ApiClient {
   absl::StatusOr<std::vector<NodeInfo>> ListNodes();
   enum class Which : uint8_t { kActive, kEnded };
   absl::StatusOr<std::vector<SessionInfo>> ListSessions(Which which);
+  // LookupEvents returns the newest that fit, newest first.
+  absl::StatusOr<std::vector<EventInfo>> LookupEvents(const EventWish& wish);
   absl::StatusOr<StartedSession> StartSession(const SessionWish& wish);
   absl::Status TerminateSession(const std::string& id);
 
@@ -75,9 +95,11 @@ class ApiClient {
 
  private:
   // `target` is the operation with its prefix: "AmazonSSM.StartSession".
-  engine::HttpRequest Signed(std::string_view target, std::string body) const;
+  engine::HttpRequest Signed(std::string_view target, std::string body,
+                             std::string_view service = "ssm") const;
   absl::StatusOr<std::string> BodyOf(const engine::HttpResponse& response) const;
   absl::StatusOr<std::string> Call(std::string_view operation, std::string body);
+  absl::StatusOr<std::string> Send(engine::HttpRequest request);
 
   Transport transport_;
   const std::string host_;

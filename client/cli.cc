@@ -9,6 +9,8 @@
 #include <string_view>
 
 #include "CLI/CLI.hpp"
+#include "client/audit_command.h"
+#include "client/audit_verify.h"
 #include "client/environment.h"
 #include "client/exec_command.h"
 #include "client/exit_code.h"
@@ -29,6 +31,7 @@ namespace {
 
 struct Subcommand {
   CLI::App* app;
+  std::string name;  // "shell", "audit verify"
   std::string_view help;
   std::string_view usage;  // What follows "adit [OPTIONS]".
 };
@@ -45,6 +48,9 @@ struct Parser {
   NodesOptions nodes;
   SessionsOptions sessions;
   TerminateOptions terminate;
+  AuditLookupOptions lookup;
+  AuditTailOptions tail;
+  AuditVerifyOptions verify;
   std::vector<std::string> node_and_forwards;
   std::vector<std::string> dash_l;
   bool json = false;
@@ -55,8 +61,48 @@ struct Parser {
   CLI::App* Add(const char* name, const char* what, std::string_view help, std::string_view usage) {
     CLI::App* sub = app.add_subcommand(name, what);
     sub->fallthrough();
-    subcommands.push_back({sub, help, usage});
+    subcommands.push_back({sub, name, help, usage});
     return sub;
+  }
+
+  // AddAudit adds the commands below `audit`. They stand before it: the first that was parsed is
+  // the one that was chosen.
+  void AddAudit() {
+    CLI::App* audit = app.add_subcommand("audit", "What was done, and is the record whole");
+    audit->fallthrough();
+    audit->require_subcommand(1);
+    const auto add = [&](const char* name, const char* what, std::string_view usage) {
+      CLI::App* sub = audit->add_subcommand(name, what);
+      sub->fallthrough();
+      subcommands.push_back({sub, std::string("audit ") + name, kAuditHelp, usage});
+      return sub;
+    };
+    CLI::App* sub = add("lookup", "Find events", "audit lookup [OPTIONS]");
+    sub->add_option("--by", lookup.by,
+                    "EventId, EventName, ReadOnly, Username, ResourceType, ResourceName, "
+                    "EventSource or AccessKeyId, and its value")
+        ->type_name("KEY=VALUE");
+    sub->add_option("--since", lookup.since, "As 2026-11-27T10:00:00Z")->type_name("TIME");
+    sub->add_option("--until", lookup.until, "As 2026-11-27T10:00:00Z")->type_name("TIME");
+    sub->add_option("-n,--count", lookup.count_max, "At most so many, the newest first")
+        ->check(CLI::Range(size_t{1}, kEventCountMax))
+        ->type_name("N");
+    sub->add_flag("--json", json, "One event a line, whole, in CloudTrail's form");
+    sub = add("tail", "The newest events", "audit tail [OPTIONS]");
+    sub->add_option("-n,--count", tail.count, "So many to begin with")
+        ->check(CLI::Range(size_t{1}, kEventCountMax))
+        ->type_name("N");
+    sub->add_flag("-f,--follow", tail.follow, "Go on with those that come");
+    sub->add_flag("--json", json, "One event a line, whole, in CloudTrail's form");
+    sub = add("verify", "Check a folder of audit files", "audit verify [OPTIONS] DIR");
+    sub->add_option("directory", verify.directory, "The folder, such as /var/lib/adit-relay/audit")
+        ->required()
+        ->type_name("DIR");
+    sub->add_option("--key", verify.key, "The relay's public audit key: 64 hexadecimal digits")
+        ->type_name("PUBLIC-KEY");
+    sub->add_option("--first", verify.first, "The first record, when older files were moved away")
+        ->type_name("N");
+    subcommands.push_back({audit, "audit", kAuditHelp, "audit COMMAND ..."});
   }
 
   void AddReason(CLI::App* sub, std::string& reason) {
@@ -144,6 +190,8 @@ struct Parser {
         ->required()
         ->type_name("NODE");
 
+    AddAudit();
+
     sub = Add("terminate", "End a session", kTerminateHelp, "terminate SESSION");
     sub->add_option("session", terminate.session, "An id that `adit sessions` shows")
         ->required()
@@ -172,7 +220,7 @@ struct Parser {
 
 absl::Status UsageError(const Parser& parser, const std::string& text) {
   const Subcommand* chosen = parser.Chosen();
-  const std::string command = chosen == nullptr ? "" : " " + chosen->app->get_name();
+  const std::string command = chosen == nullptr ? "" : " " + chosen->name;
   return absl::InvalidArgumentError(text + "\nadit" + command + " --help shows how to call it");
 }
 
@@ -213,7 +261,7 @@ absl::StatusOr<CommandLine> Collect(Parser& parser) {
     return UsageError(parser, "--sealed and --inspected exclude each other");
   }
   CommandLine line{.common = parser.common, .command = LoginOptions{}};
-  const std::string name = parser.Chosen()->app->get_name();
+  const std::string& name = parser.Chosen()->name;
   const OutputFormat format = parser.json ? OutputFormat::kJson : OutputFormat::kTable;
   if (name == "shell") {
     ShellOptions options = parser.shell;
@@ -256,6 +304,14 @@ absl::StatusOr<CommandLine> Collect(Parser& parser) {
     line.command = SessionsOptions{.format = format, .history = parser.sessions.history};
   } else if (name == "terminate") {
     line.command = parser.terminate;
+  } else if (name == "audit lookup") {
+    parser.lookup.format = format;
+    line.command = parser.lookup;
+  } else if (name == "audit tail") {
+    parser.tail.format = format;
+    line.command = parser.tail;
+  } else if (name == "audit verify") {
+    line.command = parser.verify;
   }
   return line;
 }
@@ -300,6 +356,13 @@ struct RunVisitor {
   int operator()(const TerminateOptions& options) const {
     return RunTerminate(common, environment, options);
   }
+  int operator()(const AuditLookupOptions& options) const {
+    return RunAuditLookup(common, environment, options);
+  }
+  int operator()(const AuditTailOptions& options) const {
+    return RunAuditTail(common, environment, options);
+  }
+  int operator()(const AuditVerifyOptions& options) const { return RunAuditVerify(options); }
 };
 
 }  // namespace

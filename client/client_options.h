@@ -66,6 +66,23 @@ struct SessionsOptions {
 struct TerminateOptions {
   std::string session;
 };
+struct AuditLookupOptions {
+  std::string by;  // KEY=VALUE
+  std::string since;
+  std::string until;
+  size_t count_max = 50;
+  OutputFormat format = OutputFormat::kTable;
+};
+struct AuditTailOptions {
+  size_t count = 10;
+  bool follow = false;
+  OutputFormat format = OutputFormat::kTable;
+};
+struct AuditVerifyOptions {
+  std::string directory;
+  std::string key;     // 64 hexadecimal digits; empty: the one in the directory.
+  uint64_t first = 1;  // The record that the files begin with.
+};
 // HelpText is an answer to --help or --version: for stdout, and the end.
 struct HelpText {
   std::string text;
@@ -74,7 +91,8 @@ struct HelpText {
 struct CommandLine {
   CommonFlags common;
   std::variant<HelpText, LoginOptions, ShellOptions, ExecOptions, ForwardOptions, ProxyOptions,
-               ForgetOptions, NodesOptions, SessionsOptions, TerminateOptions>
+               ForgetOptions, NodesOptions, SessionsOptions, TerminateOptions, AuditLookupOptions,
+               AuditTailOptions, AuditVerifyOptions>
       command;
 };
 

@@ -13,6 +13,7 @@ const std::string_view kTopHelp =
     "  adit forward web-1 5432:db.internal:5432\n"
     "                                           a port of yours to a port behind web-1\n"
     "  adit proxy web-1 22                      for ssh: its ProxyCommand\n"
+    "  adit audit tail                          what was done, and by whom\n"
     "\n"
     "forward and proxy are sealed: encrypted from here to the node, so that the relay cannot read\n"
     "what passes. shell and exec are inspected: it can. --sealed and --inspected choose.\n"
@@ -136,5 +137,21 @@ const std::string_view kTerminateHelp =
     "\n"
     "Examples:\n"
     "  adit terminate admin-2n7kq3v5x4m6t2h7d3c5b2a4ye    an id that `adit sessions` shows\n";
+
+const std::string_view kAuditHelp =
+    "adit audit: what was done, and whether its record is whole\n"
+    "\n"
+    "Examples:\n"
+    "  adit audit tail -f                                   what is done now\n"
+    "  adit audit lookup --by EventName=StartSession        who opened sessions\n"
+    "  adit audit lookup --by ResourceName=mi-0123456789abcdef0 --since 2026-11-27T00:00:00Z\n"
+    "  adit audit verify /var/lib/adit-relay/audit --key 3f0c...\n"
+    "\n"
+    "lookup and tail ask the relay, which finds events of the last 90 days. verify needs no "
+    "relay:\n"
+    "it reads audit files and ends with 255, and a line for each, if a record was changed, "
+    "removed\n"
+    "or put elsewhere. Give it the key that the relay wrote to its log (audit_files public_key=):\n"
+    "who can change the files can also change the key that lies beside them.\n";
 
 }  // namespace client

@@ -17,5 +17,6 @@ extern const std::string_view kForgetHelp;
 extern const std::string_view kNodesHelp;
 extern const std::string_view kSessionsHelp;
 extern const std::string_view kTerminateHelp;
+extern const std::string_view kAuditHelp;
 
 }  // namespace client

@@ -4,14 +4,17 @@ Method: use and abuse the real relay, then read its files by PROTOCOL.md; kill i
 take the disk away from its files.
 """
 
+import json
 import os
 import random
+import re
 import signal
 import subprocess
 import threading
 
 from support import audit_files
 from support.processes import check, check_equal, wait_until
+from support.terminal import Terminal
 
 
 def _names(stack):
@@ -36,6 +39,118 @@ def test_sessions_are_in_the_files(t):
         check_equal(file.read(), last + b'\n', 'head')
     for name in os.listdir(folder):
         check_equal(os.stat(os.path.join(folder, name)).st_mode & 0o777, 0o600, f'mode of {name}')
+
+
+def test_verify(t):
+    """`adit audit verify` passes whole files, and names the record that was changed, removed or cut off"""
+    stack = t.own_stack()
+    check_equal(stack.exec('echo', 'fine').stdout, b'fine\n', 'exec')
+    stack.agent.stop(20)
+    stack.relay.stop(20)
+    folder = audit_files.directory(stack)
+    key = re.search(r'audit_files .*public_key=([0-9a-f]{64})', stack.relay.err())[1]
+
+    def verify(*arguments):
+        return stack.adit('audit', 'verify', folder, *arguments)
+
+    done = verify('--key', key)
+    check_equal(done.returncode, 0, f'status of whole files: {done.stderr.decode()}')
+    check(f'records 1 to {len(audit_files.read(folder))} are whole' in done.stdout.decode(), f'{done.stdout}')
+    check_equal(verify().returncode, 0, 'status with the key that lies there')
+    check_equal(verify('--key', 'ab' * 32).returncode, 255, "status with another relay's key")
+
+    path = os.path.join(folder, audit_files.names(folder)[-1])
+    with open(path, 'rb') as file:
+        whole = file.read()
+    lines = whole.split(b'\n')
+
+    def spoiled(data, text):
+        with open(path, 'wb') as file:
+            file.write(data)
+        done = verify('--key', key)
+        check_equal(done.returncode, 255, f'status, where it should say: {text}')
+        check(text in done.stderr.decode(), f'{text} is not in {done.stderr.decode()}')
+
+    spoiled(whole.replace(b'"FirstStart"', b'"LastStart"'), 'record 1 was changed')
+    spoiled(b'\n'.join(lines[:2] + lines[3:]), 'record 3 is missing')
+    spoiled(b'\n'.join(lines[:1] + [lines[2], lines[1]] + lines[3:]), 'out of its order')
+    spoiled(b'\n'.join(lines[:-2]) + b'\n', 'is not in the files')
+    spoiled(whole[:-20], 'ends within a line')
+    with open(path, 'wb') as file:
+        file.write(whole)
+    check_equal(verify('--key', key).returncode, 0, 'status of whole files again')
+
+
+def test_lookup(t):
+    """`adit audit lookup` and `tail` find what was done through the API"""
+    stack = t.stack
+    check_equal(stack.exec('echo', 'fine').stdout, b'fine\n', 'exec')
+    done = stack.adit('audit', 'lookup', '--by', 'EventName=StartSession', '--json')
+    check_equal(done.returncode, 0, f'status: {done.stderr.decode()}')
+    record = json.loads(done.stdout.splitlines()[0])
+    check_equal((record['eventName'], record['userIdentity']['userName'], record['readOnly']),
+                ('StartSession', 'admin', False), 'record')
+    check(stack.node_id() in [r['ARN'].rpartition('/')[2] for r in record['resources']], f'{record}')
+    done = stack.adit('audit', 'lookup', '--by', f'ResourceName={stack.node_id()}')
+    check(b'SessionEnded' in done.stdout and b'StartSession' in done.stdout, f'{done}')
+    done = stack.adit('audit', 'tail', '-n', '3')
+    check_equal(len(done.stdout.splitlines()), 4, 'lines of tail')
+    done = stack.adit('audit', 'lookup', '--by', 'Colour=red')
+    check_equal(done.returncode, 255, 'status for an attribute that there is not')
+    follow = stack.popen('audit', 'tail', '-f', '--json', '-n', '1')
+    try:
+        check(follow.stdout.readline(), 'nothing to begin with')
+        stack.api().call('GetConnectionStatus', {'Target': 'mi-00000000000000001'})
+        while json.loads(follow.stdout.readline())['eventName'] != 'GetConnectionStatus':
+            pass
+    finally:
+        follow.terminate()
+        follow.communicate(timeout=20)
+
+
+def test_no_secret_is_recorded(t):
+    """No secret is in audit files, database, logs: keys, codes, tokens, and what is typed"""
+    stack = t.own_stack()
+    typed = 'Canary' + os.urandom(12).hex()
+    check_equal(stack.exec('cat', input=typed.encode()).stdout, typed.encode(), 'exec')
+    check_equal(stack.exec('sh', '-c', 'read -r word; echo ${#word}', input=typed.encode() + b'\n').stdout,
+                b'%d\n' % len(typed), 'a password that is read')
+    with Terminal([stack.program('adit'), 'shell', stack.NODE], stack.environment()) as shell:
+        shell.read_until(rb'[$#%>] $', 20)
+        shell.send(b'stty -echo; echo re""ady; read -r word; stty echo; echo got ${#word}\n')
+        shell.read_until(rb'ready')
+        shell.send(typed.encode() + b'\n')
+        shell.read_until(b'got %d' % len(typed))
+        shell.send(b'exit\n')
+        shell.wait_ended()
+    secrets = {'typed': typed, 'access key': stack.login_member('secret'), 'login line': stack.login_line,
+               'activation code': re.search(r'\bcode=(\S+)', stack.enroll_line)[1]}
+    api = stack.api()
+    answer = api.call('StartSession', {'Target': stack.node_id(), 'Adit': {'Version': 1}})
+    secrets['session token'] = answer.json()['TokenValue']
+    sealed = api.call('StartSession', {'Target': stack.node_id(), 'Adit': {
+        'Version': 1, 'Carriage': 'sealed', 'ClientKey': os.urandom(32).hex()}})
+    secrets['join token'] = sealed.json()['Adit']['JoinToken']
+    made = api.call('CreateActivation', {'IamRole': 'r'})
+    secrets['second code'] = made.json()['ActivationCode']
+    # What is refused is recorded, too: secrets in the wrong places.
+    api.call('Adit.EnrollNode', {'ActivationId': 'x', 'ActivationCode': secrets['second code']}, signed=False)
+    api.call('StartSession', {'Target': stack.node_id(), 'TokenValue': secrets['session token']})
+    stack.agent.stop(20)
+    stack.relay.stop(20)
+    check('CreateActivation' in _names(stack), 'nothing was recorded')
+
+    haystacks = {'relay log': stack.relay.err().encode(), 'agent log': stack.agent.err().encode()}
+    for folder, _, files in os.walk(stack.relay_state):
+        for name in files:
+            if name == 'first-start':
+                continue
+            with open(os.path.join(folder, name), 'rb') as file:
+                haystacks[name] = file.read()
+    check(any(name.endswith('.jsonl') for name in haystacks), f'no audit file: {list(haystacks)}')
+    for what, secret in secrets.items():
+        for place, content in haystacks.items():
+            check(secret.encode() not in content, f'the {what} is in {place}')
 
 
 def test_killed_at_any_moment(t):

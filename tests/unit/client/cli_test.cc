@@ -113,6 +113,13 @@ TEST(CliTest, ListsTakeJson) {
   EXPECT_EQ(Parsed<NodesOptions>({"nodes", "--json"}).format, OutputFormat::kJson);
   EXPECT_TRUE(Parsed<SessionsOptions>({"sessions", "--history", "--json"}).history);
   EXPECT_EQ(Parsed<TerminateOptions>({"terminate", "s-1"}).session, "s-1");
+  const auto lookup =
+      Parsed<AuditLookupOptions>({"audit", "lookup", "--by", "EventName=X", "-n", "7", "--json"});
+  EXPECT_EQ(lookup.by, "EventName=X");
+  EXPECT_EQ(lookup.count_max, 7u);
+  EXPECT_EQ(lookup.format, OutputFormat::kJson);
+  EXPECT_TRUE(Parsed<AuditTailOptions>({"audit", "tail", "-f"}).follow);
+  EXPECT_EQ(Parsed<AuditVerifyOptions>({"audit", "verify", "d", "--first", "9"}).first, 9u);
 }
 
 TEST(CliTest, MistakesSayHowToGoOn) {
@@ -127,8 +134,8 @@ TEST(CliTest, MistakesSayHowToGoOn) {
 }
 
 TEST(CliTest, HelpBeginsWithExamplesForEveryCommand) {
-  for (const char* command :
-       {"login", "shell", "exec", "forward", "proxy", "forget", "nodes", "sessions", "terminate"}) {
+  for (const char* command : {"login", "shell", "exec", "forward", "proxy", "forget", "nodes",
+                              "sessions", "terminate", "audit"}) {
     const std::string help = Parsed<HelpText>({command, "--help"}).text;
     const size_t examples = help.find("Examples:");
     const size_t usage = help.find("Usage: adit " + std::string(command));

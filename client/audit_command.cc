@@ -1,0 +1,114 @@
+#include "client/audit_command.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "client/exit_code.h"
+#include "client/relay_access.h"
+#include "client/say.h"
+#include "client/table.h"
+#include "engine/http/amz_date.h"
+
+namespace client {
+namespace {
+
+constexpr engine::Duration kFollowPause = std::chrono::seconds(2);
+// Records of streams are written up to a second late, and clocks have whole seconds.
+constexpr int64_t kFollowOverlapSeconds = 5;
+
+int Fail(const absl::Status& status) {
+  Say(TextOf(status));
+  return kOwnFailure;
+}
+
+std::string TextOfEvents(const std::vector<EventInfo>& events, OutputFormat format) {
+  std::string lines;
+  Table table({"TIME", "EVENT", "WHO", "WHAT", "ID"});
+  for (const EventInfo& event : events) {
+    if (format == OutputFormat::kJson) {
+      lines += event.record + "\n";
+    } else {
+      table.AddRow(
+          {engine::IsoDate(event.time), event.name, event.user, event.resources, event.id});
+    }
+  }
+  return format == OutputFormat::kJson ? lines : table.ToText();
+}
+
+int Print(const std::string& text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) {
+    return 0;
+  }
+  if (errno != EPIPE) {
+    Say("cannot write to the standard output: " + std::string(std::strerror(errno)));
+  }
+  return kOwnFailure;
+}
+
+absl::Status ReadTime(const std::string& text, const char* flag, int64_t& seconds) {
+  if (text.empty()) return absl::OkStatus();
+  const std::optional<int64_t> read = engine::ParseIsoDate(text);
+  if (!read.has_value()) {
+    return absl::InvalidArgumentError(std::string(flag) + " '" + Printable(text) +
+                                      "' is no time; write it as 2026-11-27T10:00:00Z");
+  }
+  seconds = *read;
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+int RunAuditLookup(const CommonFlags& flags, const Environment& environment,
+                   const AuditLookupOptions& options) {
+  EventWish wish{.count_max = options.count_max};
+  if (!options.by.empty()) {
+    const size_t equals = options.by.find('=');
+    if (equals == std::string::npos) {
+      Say("--by wants KEY=VALUE, as in: --by EventName=StartSession");
+      return kOwnFailure;
+    }
+    wish.key = options.by.substr(0, equals);
+    wish.value = options.by.substr(equals + 1);
+  }
+  absl::Status status = ReadTime(options.since, "--since", wish.since);
+  if (status.ok()) status = ReadTime(options.until, "--until", wish.until);
+  if (!status.ok()) return Fail(status);
+  const auto relay = RelayAccess::Open(flags, environment);
+  if (!relay.ok()) return Fail(relay.status());
+  const auto events = (*relay)->api().LookupEvents(wish);
+  if (!events.ok()) return Fail(events.status());
+  return Print(TextOfEvents(*events, options.format));
+}
+
+int RunAuditTail(const CommonFlags& flags, const Environment& environment,
+                 const AuditTailOptions& options) {
+  const auto relay = RelayAccess::Open(flags, environment);
+  if (!relay.ok()) return Fail(relay.status());
+  EventWish wish{.count_max = options.count};
+  std::set<std::string> shown;  // Of what the next answer may have again.
+  for (;;) {
+    auto events = (*relay)->api().LookupEvents(wish);
+    if (!events.ok()) return Fail(events.status());
+    std::set<std::string> seen;
+    for (const EventInfo& event : *events) seen.insert(event.id);
+    std::erase_if(*events, [&](const EventInfo& event) { return shown.contains(event.id); });
+    std::ranges::reverse(*events);
+    if (!events->empty()) {
+      if (const int code = Print(TextOfEvents(*events, options.format)); code != 0) return code;
+      wish.since = std::max(wish.since, events->back().time - kFollowOverlapSeconds);
+    }
+    if (!options.follow) return 0;
+    shown = std::move(seen);
+    wish.count_max = kEventCountMax;
+    (*relay)->RunFor(kFollowPause, [] { return false; });
+  }
+}
+
+}  // namespace client
