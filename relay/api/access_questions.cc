@@ -57,6 +57,9 @@ void AskStartSession(ApiContext& context, const ApiCall& call, AccessQuestion& q
   // What cannot be resolved has no keys, and the operation says what is wrong with it.
   if (const auto* session = std::get_if<ResolvedSession>(&resolved)) {
     question.keys = PlanKeys(session->plan);
+    if (!session->run_as.empty()) {
+      question.keys.emplace_back("adit:RunAsUser", std::vector<std::string>{session->run_as});
+    }
   }
   question.keys.emplace_back("ssm:SessionDocumentAccessCheck", std::vector<std::string>{"true"});
 }
