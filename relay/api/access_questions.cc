@@ -47,7 +47,9 @@ ConditionKeys PlanKeys(const engine::SessionPlan& plan) {
 
 void AskStartSession(ApiContext& context, const ApiCall& call, AccessQuestion& question) {
   std::string document = TextOf(call, "DocumentName");
-  if (document.empty()) document = kShellDocument;
+  // The name alone says which document it is: another region or account in an ARN must not make
+  // another resource of it for policies.
+  document = DocumentNameOf(document);
   question.resources = {Tagged(NodeArn(TextOf(call, "Target"))), Tagged(DocumentArn(document))};
   ApiInput input(call.input);
   StartRequest request;

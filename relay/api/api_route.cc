@@ -4,6 +4,7 @@
 
 #include "relay/api/access_questions.h"
 #include "relay/api/activations_api.h"
+#include "relay/api/documents_api.h"
 #include "relay/api/events_api.h"
 #include "relay/api/node_tags_api.h"
 #include "relay/api/nodes_api.h"
@@ -26,6 +27,11 @@ constexpr const char* kCreateActivationAudited[] = {"IamRole", "Description", "D
 constexpr const char* kTagsAudited[] = {"ResourceType", "ResourceId", "Tags", "TagKeys"};
 constexpr const char* kEnrollNodeAudited[] = {"ActivationId", "Name", "Platform", "AgentVersion"};
 
+constexpr const char* kDocumentAudited[] = {
+    "Name",        "Content",     "DocumentFormat", "DocumentVersion",
+    "VersionName", "DisplayName", "Filters",        "DocumentFilterList",
+    "TargetType",  "Tags",        "MaxResults"};
+
 constexpr ApiRoute kSsmRoutes[] = {
     {"AmazonSSM.StartSession", StartSession, AskStartSession, kStartSessionAudited},
     {"AmazonSSM.TerminateSession", TerminateSession, AskOfSession, kSessionAudited},
@@ -37,6 +43,15 @@ constexpr ApiRoute kSsmRoutes[] = {
     {"AmazonSSM.AddTagsToResource", AddTagsToResource, AskOfTaggedNode, kTagsAudited},
     {"AmazonSSM.RemoveTagsFromResource", RemoveTagsFromResource, AskOfTaggedNode, kTagsAudited},
     {"AmazonSSM.ListTagsForResource", ListTagsForResource, AskOfTaggedNode, kTagsAudited},
+    {"AmazonSSM.CreateDocument", CreateDocument, AskOfDocument, kDocumentAudited},
+    {"AmazonSSM.UpdateDocument", UpdateDocument, AskOfDocument, kDocumentAudited},
+    {"AmazonSSM.UpdateDocumentDefaultVersion", UpdateDocumentDefaultVersion, AskOfDocument,
+     kDocumentAudited},
+    {"AmazonSSM.DeleteDocument", DeleteDocument, AskOfDocument, kDocumentAudited},
+    {"AmazonSSM.GetDocument", GetDocument, AskOfDocument, kDocumentAudited},
+    {"AmazonSSM.DescribeDocument", DescribeDocument, AskOfDocument, kDocumentAudited},
+    {"AmazonSSM.ListDocuments", ListDocuments, nullptr, kDocumentAudited},
+    {"AmazonSSM.ListDocumentVersions", ListDocumentVersions, AskOfDocument, kDocumentAudited},
     {"Adit.EnrollNode", EnrollNode, nullptr, kEnrollNodeAudited, HoldsActivation},
     {"Adit.OpenLane", OpenLane, AskOpenLane, kSessionAudited},
 };

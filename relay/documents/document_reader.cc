@@ -246,6 +246,12 @@ std::string_view SessionTypeText(SessionType type) {
   return "";
 }
 
+absl::StatusOr<SessionDocument> ParseSessionDocument(DocumentFormat format, std::string_view text) {
+  const absl::StatusOr<DocumentJson> json = ReadDocumentText(format, text);
+  if (!json.ok()) return json.status();
+  return ReadSessionDocument(*json);
+}
+
 absl::StatusOr<SessionDocument> ReadSessionDocument(const DocumentJson& json) {
   DocumentMembers members(
       json, "",

@@ -16,6 +16,14 @@ using DocumentJson = nlohmann::ordered_json;
 
 enum class DocumentFormat : uint8_t { kJson, kYaml };
 
+// FormatOf takes AWS's word for a format: "YAML" is one, all else is JSON, the usual one.
+inline DocumentFormat FormatOf(std::string_view name) {
+  return name == "YAML" ? DocumentFormat::kYaml : DocumentFormat::kJson;
+}
+inline std::string_view FormatText(DocumentFormat format) {
+  return format == DocumentFormat::kYaml ? "YAML" : "JSON";
+}
+
 inline constexpr size_t kDocumentSizeMax = 64 * 1024;
 inline constexpr size_t kDocumentDepthMax = 16;  // Maps and lists within one another.
 

@@ -72,4 +72,7 @@ struct SessionDocument {
 // Unimplemented: another schema version. The text says which member, and what would be right.
 absl::StatusOr<SessionDocument> ReadSessionDocument(const DocumentJson& json);
 
+// ParseSessionDocument reads a text: the errors of ReadDocumentText, then those above.
+absl::StatusOr<SessionDocument> ParseSessionDocument(DocumentFormat format, std::string_view text);
+
 }  // namespace relay

@@ -128,8 +128,24 @@ CREATE INDEX audit_resources_by_name ON audit_resources(name, time, sequence);
 CREATE INDEX audit_resources_by_type ON audit_resources(type, time, sequence);
 )sql";
 
-constexpr std::array<const char*, 5> kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4,
-                                                    kVersion5};
+// Session documents that people made, and the roles that nodes were registered with.
+constexpr const char* kVersion6 = R"sql(
+CREATE TABLE documents(
+  name TEXT PRIMARY KEY, target_type TEXT NOT NULL, created INTEGER NOT NULL,
+  default_version INTEGER NOT NULL, latest_version INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE document_versions(
+  name TEXT NOT NULL, number INTEGER NOT NULL, version_name TEXT NOT NULL,
+  display_name TEXT NOT NULL, format TEXT NOT NULL, content TEXT NOT NULL,
+  created INTEGER NOT NULL, PRIMARY KEY(name, number)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX document_version_names ON document_versions(name, version_name)
+  WHERE version_name <> '';
+ALTER TABLE nodes ADD COLUMN iam_role TEXT NOT NULL DEFAULT '';
+)sql";
+
+constexpr std::array<const char*, 6> kMigrations = {kVersion1, kVersion2, kVersion3,
+                                                    kVersion4, kVersion5, kVersion6};
 
 absl::StatusOr<int64_t> ReadVersion(SqliteDatabase& database) {
   SqliteStatement statement = database.Prepare("SELECT version FROM schema_version");

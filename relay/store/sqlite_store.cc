@@ -41,6 +41,7 @@ Node NodeFrom(const SqliteStatement& row) {
           .agent_version = row.TextAt(3),
           .source_ip = row.TextAt(4),
           .activation_id = row.TextAt(5),
+          .iam_role = row.TextAt(8),
           .registered_unix_ms = row.IntegerAt(6),
           .last_seen_unix_ms = row.IntegerAt(7)};
 }
@@ -48,7 +49,7 @@ Node NodeFrom(const SqliteStatement& row) {
 }  // namespace
 
 SqliteStore::SqliteStore(std::unique_ptr<SqliteDatabase> database, const MasterKey& key)
-    : database_(std::move(database)), key_(key), iam_(*database_, key_) {}
+    : database_(std::move(database)), key_(key), iam_(*database_, key_), documents_(*database_) {}
 
 SqliteStore::~SqliteStore() { engine::crypto::Cleanse(key_); }
 
@@ -186,8 +187,8 @@ absl::StatusOr<bool> SqliteStore::HasAccessKeys() {
 absl::Status SqliteStore::AddNode(const Node& node) {
   return Done(database_
                   ->Prepare("INSERT INTO nodes(id, name, platform, agent_version, source_ip,"
-                            " activation_id, registered, last_seen)"
-                            " VALUES(?, ?, ?, ?, ?, ?, ?, ?)")
+                            " activation_id, registered, last_seen, iam_role)"
+                            " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)")
                   .Text(node.id)
                   .Text(node.name)
                   .Text(node.platform)
@@ -196,13 +197,14 @@ absl::Status SqliteStore::AddNode(const Node& node) {
                   .Text(node.activation_id)
                   .Integer(node.registered_unix_ms)
                   .Integer(node.last_seen_unix_ms)
+                  .Text(node.iam_role)
                   .Run());
 }
 
 absl::StatusOr<Node> SqliteStore::FindNode(std::string_view id) {
   SqliteStatement row = database_->Prepare(
-      "SELECT id, name, platform, agent_version, source_ip, activation_id, registered, last_seen"
-      " FROM nodes WHERE id = ?");
+      "SELECT id, name, platform, agent_version, source_ip, activation_id, registered, last_seen,"
+      " iam_role FROM nodes WHERE id = ?");
   const absl::StatusOr<bool> found = row.Text(id).Step();
   if (!found.ok()) return found.status();
   if (!*found) return absl::NotFoundError("there is no such node");
@@ -212,8 +214,8 @@ absl::StatusOr<Node> SqliteStore::FindNode(std::string_view id) {
 absl::StatusOr<std::vector<Node>> SqliteStore::ListNodes(std::string_view after_id,
                                                          size_t count_max) {
   SqliteStatement row = database_->Prepare(
-      "SELECT id, name, platform, agent_version, source_ip, activation_id, registered, last_seen"
-      " FROM nodes WHERE id > ? ORDER BY id LIMIT ?");
+      "SELECT id, name, platform, agent_version, source_ip, activation_id, registered, last_seen,"
+      " iam_role FROM nodes WHERE id > ? ORDER BY id LIMIT ?");
   row.Text(after_id).Integer(static_cast<int64_t>(count_max));
   std::vector<Node> nodes;
   for (;;) {
@@ -227,12 +229,13 @@ absl::StatusOr<std::vector<Node>> SqliteStore::ListNodes(std::string_view after_
 absl::Status SqliteStore::UpdateNode(const Node& node) {
   return Changed(database_
                      ->Prepare("UPDATE nodes SET name = ?, platform = ?, agent_version = ?,"
-                               " source_ip = ?, last_seen = ? WHERE id = ?")
+                               " source_ip = ?, last_seen = ?, iam_role = ? WHERE id = ?")
                      .Text(node.name)
                      .Text(node.platform)
                      .Text(node.agent_version)
                      .Text(node.source_ip)
                      .Integer(node.last_seen_unix_ms)
+                     .Text(node.iam_role)
                      .Text(node.id)
                      .Run(),
                  "node");

@@ -9,6 +9,7 @@
 
 #include "engine/crypto/aead.h"
 #include "relay/store/sqlite_database.h"
+#include "relay/store/sqlite_document_store.h"
 #include "relay/store/sqlite_iam_store.h"
 #include "relay/store/store.h"
 
@@ -32,6 +33,7 @@ class SqliteStore final : public Store {
                                const engine::crypto::MasterKey& new_key);
 
   IamStore& Iam() override { return iam_; }
+  DocumentStore& Documents() override { return documents_; }
   Sha256Digest DeriveKey(std::string_view purpose) const override;
   absl::Status AddAccessKey(const AccessKey& key) override;
   absl::StatusOr<AccessKey> FindAccessKey(std::string_view id) override;
@@ -77,6 +79,7 @@ class SqliteStore final : public Store {
   std::unique_ptr<SqliteDatabase> database_;
   engine::crypto::MasterKey key_;
   SqliteIamStore iam_;
+  SqliteDocumentStore documents_;
 };
 
 }  // namespace relay

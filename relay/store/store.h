@@ -41,6 +41,7 @@ struct Node {
   std::string agent_version;
   std::string source_ip;
   std::string activation_id;
+  std::string iam_role;
   int64_t registered_unix_ms = 0;
   int64_t last_seen_unix_ms = 0;  // Of a node that is not connected now.
 };
@@ -152,6 +153,7 @@ struct AuditQuery {
   size_t count_max = 50;
 };
 
+class DocumentStore;
 class IamStore;
 
 // AuditMark is an event in the audit files, which are a chain: all before it is there, too.
@@ -166,6 +168,7 @@ class Store {
 
   // Iam is the part behind IAM; what it writes is a part of this store's transactions.
   virtual IamStore& Iam() = 0;
+  virtual DocumentStore& Documents() = 0;
 
   // DeriveKey returns a key for another purpose than keeping secrets here, from the one that does
   // that. It is another one after that is changed.
@@ -206,7 +209,7 @@ class Store {
   // start).
   virtual absl::StatusOr<std::vector<Node>> ListNodes(std::string_view after_id,
                                                       size_t count_max) = 0;
-  // UpdateNode replaces name, platform, agent_version, source_ip and last_seen. NotFound.
+  // UpdateNode replaces all but id, activation and the time of registration. NotFound.
   virtual absl::Status UpdateNode(const Node& node) = 0;
   virtual absl::Status TouchNode(std::string_view id, int64_t last_seen_unix_ms) = 0;
 

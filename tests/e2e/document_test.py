@@ -1,0 +1,153 @@
+"""Do session documents do what AWS's do, for AWS's own clients, and are values nothing but data?
+
+Method: Debian's awscli and boto3 make, change, list and delete documents; sessions are opened with
+them by the adit client.
+"""
+
+import json
+import os
+import subprocess
+
+import boto3
+import botocore.config
+import botocore.exceptions
+
+from support.processes import check, check_equal
+
+_SHELL = {'schemaVersion': '1.0', 'description': 'd', 'sessionType': 'Standard_Stream',
+          'inputs': {'idleSessionTimeout': '15', 'maxSessionDuration': '60'}}
+_GREET = '''schemaVersion: "1.0"
+description: greets
+sessionType: NonInteractiveCommands
+parameters:
+  who: {type: String, description: whom, allowedPattern: "[^x]*", default: world}
+properties:
+  linux:
+    commands: "printf [%s] {{ who }}"
+'''
+
+
+def _ca(stack):
+    path = os.path.join(stack.folder, 'ca.pem')
+    with open(os.path.join(stack.config, 'config.json'), encoding='utf-8') as file:
+        text = json.load(file)['ca_pem']
+    with open(path, 'w', encoding='ascii') as file:
+        file.write(text)
+    return path
+
+
+def _ssm(stack):
+    return boto3.client(
+        'ssm', endpoint_url=f'https://127.0.0.1:{stack.port}', region_name='adit', verify=_ca(stack),
+        aws_access_key_id=stack.login_member('key'),
+        aws_secret_access_key=stack.login_member('secret'),
+        config=botocore.config.Config(retries={'max_attempts': 0}))
+
+
+def _aws(stack, *arguments):
+    env = stack.environment() | {'AWS_ACCESS_KEY_ID': stack.login_member('key'),
+                                 'AWS_SECRET_ACCESS_KEY': stack.login_member('secret'),
+                                 'AWS_DEFAULT_REGION': 'adit', 'AWS_CA_BUNDLE': _ca(stack),
+                                 'AWS_PAGER': ''}
+    return subprocess.run(['/usr/bin/aws', '--endpoint-url', f'https://127.0.0.1:{stack.port}',
+                           '--output', 'json', 'ssm', *arguments],
+                          env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=60, check=False)
+
+
+def _fails(code, call, **arguments):
+    try:
+        call(**arguments)
+    except botocore.exceptions.ClientError as error:
+        check_equal(error.response['Error']['Code'], code, f'code for {arguments}')
+        check(error.response['Error']['Message'] or code == 'InvalidFilterKey', 'a message')
+        return
+    check(False, f'{code} was expected of {arguments}')
+
+
+def test_documents_for_aws_clients(t):
+    """boto3 makes, versions, converts, lists and deletes documents, with AWS's errors"""
+    ssm = _ssm(t.stack)
+    text = json.dumps(_SHELL)
+    made = ssm.create_document(Content=text, Name='Prefs.1', DocumentType='Session',
+                               VersionName='first', Tags=[{'Key': 'env', 'Value': 'test'}])
+    description = made['DocumentDescription']
+    check_equal((description['DocumentVersion'], description['DefaultVersion'],
+                 description['Status'], description['SchemaVersion'], description['Tags']),
+                ('1', '1', 'Active', '1.0', [{'Key': 'env', 'Value': 'test'}]), 'the description')
+    _fails('DocumentAlreadyExists', ssm.create_document, Content=text, Name='Prefs.1',
+           DocumentType='Session')
+    _fails('InvalidDocumentContent', ssm.create_document, Content='{', Name='Bad')
+    _fails('InvalidDocumentSchemaVersion', ssm.create_document,
+           Content=text.replace('"1.0"', '"2.2"'), Name='Bad')
+    _fails('MaxDocumentSizeExceeded', ssm.create_document, Content=text + ' ' * 65536, Name='Bad')
+    _fails('ValidationException', ssm.create_document, Content=text, Name='AWS-Mine')
+    _fails('ValidationException', ssm.create_document, Content=text, Name='Bad',
+           DocumentType='Command')
+    _fails('InvalidDocument', ssm.get_document, Name='Nothing')
+    _fails('InvalidDocumentVersion', ssm.get_document, Name='Prefs.1', DocumentVersion='2')
+
+    _fails('DuplicateDocumentContent', ssm.update_document, Content=text, Name='Prefs.1',
+           DocumentVersion='$LATEST')
+    second = text.replace('"15"', '"16"')
+    _fails('InvalidDocumentVersion', ssm.update_document, Content=second, Name='Prefs.1',
+           DocumentVersion='7')
+    _fails('DuplicateDocumentVersionName', ssm.update_document, Content=second, Name='Prefs.1',
+           VersionName='first')
+    _fails('InvalidDocumentOperation', ssm.update_document, Content=second,
+           Name='AWS-StartSSHSession')
+    updated = ssm.update_document(Content=second, Name='Prefs.1', DocumentVersion='$LATEST')
+    check_equal((updated['DocumentDescription']['DocumentVersion'],
+                 updated['DocumentDescription']['DefaultVersion']), ('2', '1'), 'versions')
+    check_equal(json.loads(ssm.get_document(Name='Prefs.1')['Content']), _SHELL, 'the default')
+    moved = ssm.update_document_default_version(Name='Prefs.1', DocumentVersion='2')
+    check_equal(moved['Description']['DefaultVersion'], '2', 'the default version')
+    check_equal(ssm.get_document(Name='Prefs.1')['Content'], second, 'the new default')
+    check_equal(ssm.get_document(Name='Prefs.1', VersionName='first')['Content'], text, 'by name')
+    versions = ssm.list_document_versions(Name='Prefs.1', MaxResults=1)
+    check_equal(versions['DocumentVersions'][0]['DocumentVersion'], '2', 'newest first')
+    rest = ssm.list_document_versions(Name='Prefs.1', NextToken=versions['NextToken'])
+    check_equal([v['IsDefaultVersion'] for v in rest['DocumentVersions']], [False], 'the rest')
+    _fails('InvalidDocumentOperation', ssm.delete_document, Name='Prefs.1', DocumentVersion='2')
+
+    yaml = ssm.get_document(Name='Prefs.1', DocumentFormat='YAML')
+    ssm.create_document(Content=yaml['Content'], Name='Prefs.2', DocumentFormat='YAML')
+    back = json.loads(ssm.get_document(Name='Prefs.2', DocumentFormat='JSON')['Content'])
+    check_equal(back, json.loads(second), 'through YAML and back')
+
+    names = [d['Name'] for d in ssm.list_documents(
+        Filters=[{'Key': 'Owner', 'Values': ['Self']}])['DocumentIdentifiers']]
+    check_equal(names, ['Prefs.1', 'Prefs.2'], 'own documents')
+    tagged = ssm.list_documents(Filters=[{'Key': 'tag:env', 'Values': ['test', 'x']},
+                                         {'Key': 'Name', 'Values': ['Pre']}])
+    check_equal([d['Name'] for d in tagged['DocumentIdentifiers']], ['Prefs.1'], 'by tag')
+    builtin = ssm.list_documents(Filters=[{'Key': 'Owner', 'Values': ['Amazon']}])
+    check_equal(len(builtin['DocumentIdentifiers']), 6, 'built-in documents')
+    _fails('InvalidFilterKey', ssm.list_documents, Filters=[{'Key': 'Colour', 'Values': ['red']}])
+    _fails('InvalidNextToken', ssm.list_documents, NextToken='nonsense')
+    parameters = ssm.describe_document(Name='AWS-StartSSHSession')['Document']['Parameters']
+    check_equal([(p['Name'], p['DefaultValue']) for p in parameters], [('portNumber', '22')],
+                'parameters of a built-in document')
+    for name in ('Prefs.1', 'Prefs.2'):
+        ssm.delete_document(Name=name)
+    _fails('InvalidDocument', ssm.delete_document, Name='Prefs.1')
+    _fails('InvalidDocumentOperation', ssm.delete_document, Name='AWS-StartSSHSession')
+
+
+def test_awscli_pages(t):
+    """The AWS CLI makes a YAML document and lists all, one on a page"""
+    stack = t.stack
+    path = os.path.join(stack.folder, 'greet.yaml')
+    with open(path, 'w', encoding='ascii') as file:
+        file.write(_GREET)
+    made = _aws(stack, 'create-document', '--name', 'Greet-Paged', '--document-type', 'Session',
+                '--document-format', 'YAML', '--content', f'file://{path}')
+    check_equal(made.returncode, 0, made.stderr)
+    listed = _aws(stack, 'list-documents', '--page-size', '1')
+    check_equal(listed.returncode, 0, listed.stderr)
+    names = [d['Name'] for d in json.loads(listed.stdout)['DocumentIdentifiers']]
+    check(names == sorted(names) and len(names) == len(set(names)) == 7, f'pages: {names}')
+    got = _aws(stack, 'get-document', '--name', 'Greet-Paged')
+    content = json.loads(json.loads(got.stdout)['Content'])
+    check_equal(content['parameters']['who']['default'], 'world', 'as JSON')
+    check_equal(_aws(stack, 'delete-document', '--name', 'Greet-Paged').returncode, 0, 'deleted')
