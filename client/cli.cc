@@ -139,6 +139,13 @@ struct Parser {
     sub->add_option("node", shell.node, "Name, id, or the beginning of either")
         ->required()
         ->type_name("NODE");
+    sub->add_option("--document", shell.document, "A session document of the relay's")
+        ->type_name("NAME");
+    sub->add_option("--parameter", shell.parameters, "One of the document's parameters")
+        ->type_name("NAME=VALUE")
+        ->expected(1)
+        ->allow_extra_args(false)
+        ->take_all();
     AddCarriage(sub);
     AddReason(sub, shell.reason);
 
@@ -265,6 +272,9 @@ absl::StatusOr<CommandLine> Collect(Parser& parser) {
   const OutputFormat format = parser.json ? OutputFormat::kJson : OutputFormat::kTable;
   if (name == "shell") {
     ShellOptions options = parser.shell;
+    if (options.document.empty() && !options.parameters.empty()) {
+      return UsageError(parser, "--parameter is for --document");
+    }
     options.carriage = parser.Carriage(options.carriage);
     line.command = options;
   } else if (name == "exec") {

@@ -29,6 +29,8 @@ struct LoginOptions {};
 struct ShellOptions {
   std::string node;
   std::string reason;
+  std::string document;                 // Empty: the relay's preferences.
+  std::vector<std::string> parameters;  // NAME=VALUE
   CarriageChoice carriage = CarriageChoice::kInspected;
 };
 struct ExecOptions {

@@ -44,6 +44,8 @@ const std::string_view kShellHelp =
     "  echo uptime | adit shell web-1\n"
     "                               without a terminal here: 80x24 there, nothing raw here\n"
     "  adit shell --sealed web-1    so that the relay cannot read along\n"
+    "  adit shell web-1 --document Restart --parameter unit=nginx\n"
+    "                               what a session document of the relay's says\n"
     "\n"
     "Escapes at the start of a line: ~. ends the session, ~^Z suspends adit, ~# shows the "
     "session,\n"

@@ -168,6 +168,9 @@ class RemoteRun final : private SessionLink::Events,
   void SetSize(engine::TerminalSize size) {
     if (auto* shell = std::get_if<engine::ShellRequest>(&command_.request)) shell->size = size;
     if (auto* exec = std::get_if<engine::ExecRequest>(&command_.request)) exec->size = size;
+    if (auto* granted = std::get_if<engine::GrantedRequest>(&command_.request)) {
+      granted->size = size;
+    }
   }
 
   void SendSize() {

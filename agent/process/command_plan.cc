@@ -58,6 +58,7 @@ SpawnRequest PlanShell(const engine::ShellRequest& request, const RunAsUser& use
   plan.environment =
       SessionEnvironment(user, inherited, request.session_id, TerminalName(request.terminal));
   plan.terminal = request.size;
+  if (!request.profile.empty()) plan.typed = request.profile + "\n";
   return plan;
 }
 

@@ -5,6 +5,8 @@
 
 #include <sys/types.h>
 
+#include <string_view>
+
 #include "absl/status/statusor.h"
 #include "agent/process/owned_descriptor.h"
 #include "engine/wire/control.h"
@@ -30,6 +32,10 @@ pid_t PtyForeground(int master);
 // PtyEndOfInput returns the byte that means "end of input" on this terminal, as the program set it
 // (Ctrl-D by default), or 0 when the program turned that off.
 char PtyEndOfInput(int master);
+
+// PtyType types `text` as a user would; what the terminal has no room for is lost. A shell that
+// still starts finds it waiting.
+void PtyType(int master, std::string_view text);
 
 // PtyTypeEndOfInput types that byte, if the terminal has room for it.
 void PtyTypeEndOfInput(int master);

@@ -66,6 +66,14 @@ char PtyEndOfInput(int master) {
   return byte == static_cast<cc_t>(_POSIX_VDISABLE) ? '\0' : static_cast<char>(byte);
 }
 
+void PtyType(int master, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t size = ::write(master, text.data(), text.size());
+    if (size <= 0) return;
+    text.remove_prefix(static_cast<size_t>(size));
+  }
+}
+
 void PtyTypeEndOfInput(int master) {
   const char end = PtyEndOfInput(master);
   pollfd room{.fd = master, .events = POLLOUT, .revents = 0};

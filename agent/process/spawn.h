@@ -37,6 +37,8 @@ struct SpawnRequest {
   // A terminal of this size as all three of the child's descriptors, and as its controlling
   // terminal; three pipes when there is none.
   std::optional<engine::TerminalSize> terminal;
+  // What is typed into the terminal before anything else, as its user might.
+  std::string typed;
 };
 
 // Spawned is a child that was forked. Its pid is also the id of its process group and session. The

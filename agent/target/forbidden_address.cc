@@ -19,11 +19,11 @@ bool IsLinkLocalIpv6(std::span<const uint8_t, 16> bytes) {
   if (bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80) return true;  // fe80::/10
   if (StartsWith(bytes, {0xfd, 0x00, 0x0e, 0xc2})) return true;    // fd00:ec2::/32
   // ::ffff:a.b.c.d, ::a.b.c.d, and NAT64's 64:ff9b::a.b.c.d
-  const bool is_compatible = std::all_of(bytes.begin(), bytes.begin() + 12,
-                                         [](uint8_t byte) { return byte == 0; });
-  const bool holds_ipv4 =
-      is_compatible || StartsWith(bytes, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}) ||
-      StartsWith(bytes, {0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0});
+  const bool is_compatible =
+      std::all_of(bytes.begin(), bytes.begin() + 12, [](uint8_t byte) { return byte == 0; });
+  const bool holds_ipv4 = is_compatible ||
+                          StartsWith(bytes, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}) ||
+                          StartsWith(bytes, {0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0});
   if (holds_ipv4) return IsLinkLocalIpv4(bytes.subspan(12));
   // 6to4: 2002:a.b.c.d::
   return StartsWith(bytes, {0x20, 0x02}) && IsLinkLocalIpv4(bytes.subspan(2));

@@ -97,6 +97,7 @@ void ProcessTarget::Run() {
   if (!stream_.Accept(*this)) return TearDown();
   if (with_terminal()) {
     outputs_open_ = 1;
+    PtyType(static_cast<int>(input_.socket().handle), plan_.typed);
     input_.StartReading();
   } else {
     outputs_open_ = 2;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "agent/target/forbidden_address.h"
 #include "engine/base/check.h"
 #include "engine/base/log.h"
 #include "engine/loop/loop.h"
@@ -95,6 +96,14 @@ void TcpTarget::OnResolved(engine::Resolved result) {
       return TearDown(engine::CloseMode::kOrderly);
   }
   addresses_ = std::move(result.addresses);
+  if (!request_.may_be_link_local &&
+      std::any_of(addresses_.begin(), addresses_.end(), IsLinkLocal)) {
+    stream_.Reject(engine::CloseCode::kDenied,
+                   request_.host +
+                       ": forwarding to link-local addresses, where clouds keep their "
+                       "machines' secrets, is forbidden unless a policy names them");
+    return TearDown(engine::CloseMode::kOrderly);
+  }
   ConnectNext();
 }
 

@@ -151,3 +151,89 @@ def test_awscli_pages(t):
     content = json.loads(json.loads(got.stdout)['Content'])
     check_equal(content['parameters']['who']['default'], 'world', 'as JSON')
     check_equal(_aws(stack, 'delete-document', '--name', 'Greet-Paged').returncode, 0, 'deleted')
+
+
+def _run(stack, document, *parameters, options=(), stdin=b''):
+    arguments = [word for parameter in parameters for word in ('--parameter', parameter)]
+    return stack.adit('shell', stack.NODE, '--document', document, *arguments, *options,
+                      input=stdin, timeout=60)
+
+
+def test_values_are_data(t):
+    """A value of a parameter reaches the program as it is, with and without a shell, either carriage"""
+    stack = t.stack
+    ssm = _ssm(stack)
+    ssm.create_document(Content=_GREET, Name='Greet', DocumentType='Session', DocumentFormat='YAML')
+    ssm.create_document(Content=_GREET.replace('NonInteractive', 'Interactive'), Name='Greet-Shell',
+                        DocumentType='Session', DocumentFormat='YAML')
+    try:
+        for value in ('a b', '$(id)', '; id', '`id`', "' ; id ; '", '" ; id ; "', '{{ who }}', '*'):
+            for carriage in ('--inspected', '--sealed'):
+                for document in ('Greet', 'Greet-Shell'):
+                    ran = _run(stack, document, f'who={value}', options=(carriage,))
+                    check_equal((ran.returncode, ran.stdout), (0, f'[{value}]'.encode()),
+                                f'{document} {carriage} of {value!r}: {ran.stderr}')
+        refused = _run(stack, 'Greet', 'who=xylophone')
+        check(refused.returncode == 255 and b'allowed pattern' in refused.stderr, refused.stderr)
+        refused = _run(stack, 'Greet', 'whom=a')
+        check(refused.returncode == 255 and b'not defined' in refused.stderr, refused.stderr)
+        # What was granted, and nothing else, may be opened.
+        other = stack.exec('id')
+        check_equal(other.returncode, 0, 'a command of its own session')
+    finally:
+        for name in ('Greet', 'Greet-Shell'):
+            ssm.delete_document(Name=name)
+
+
+def test_preferences(t):
+    """Preferences type a profile into the shell and choose its user; root and unknown users are refused"""
+    if os.geteuid() != 0:
+        t.note('skipped: only root can run sessions as others')
+        return
+    stack = t.own_stack()
+    ssm = _ssm(stack)
+
+    def prefer(**inputs):
+        content = json.dumps(_SHELL | {'inputs': inputs})
+        try:
+            ssm.create_document(Content=content, Name='SSM-SessionManagerRunShell',
+                                DocumentType='Session')
+        except ssm.exceptions.DocumentAlreadyExists:
+            version = ssm.update_document(Content=content, Name='SSM-SessionManagerRunShell',
+                                          DocumentVersion='$LATEST')
+            ssm.update_document_default_version(
+                Name='SSM-SessionManagerRunShell',
+                DocumentVersion=version['DocumentDescription']['DocumentVersion'])
+
+    prefer(shellProfile={'linux': 'exec sh\ncd /usr; GREETING="hello there"'})
+    for carriage in ('--inspected', '--sealed'):
+        shell = stack.adit('shell', carriage, stack.NODE, input=b'echo "<$GREETING in $PWD>"\nexit\n')
+        check(b'<hello there in /usr>' in shell.stdout, f'the profile {carriage}: {shell.stdout}')
+    check_equal(stack.exec('pwd').stdout != b'/usr\n', True, 'no profile in a command')
+
+    prefer(runAsEnabled=True, runAsDefaultUser='nobody')
+    for carriage in ('--inspected', '--sealed'):
+        check_equal(stack.adit('exec', carriage, stack.NODE, '--', 'id', '-un').stdout, b'nobody\n',
+                    f'run as, {carriage}')
+    prefer(runAsEnabled=True, runAsDefaultUser='no-such-user')
+    for carriage in ('--inspected', '--sealed'):
+        ran = stack.adit('exec', carriage, stack.NODE, '--', 'id')
+        check(ran.returncode == 255 and not ran.stdout and b'no user no-such-user' in ran.stderr,
+              f'{carriage}: {ran}')
+    prefer(runAsEnabled=True)
+    ran = stack.exec('id')
+    check(ran.returncode == 255 and b'runAsDefaultUser' in ran.stderr, str(ran))
+    _fails('InvalidDocumentContent', ssm.update_document, DocumentVersion='$LATEST',
+           Name='SSM-SessionManagerRunShell',
+           Content=json.dumps(_SHELL | {'inputs': {'runAsDefaultUser': 'root'}}))
+
+
+def test_link_local_targets(t):
+    """No way of writing a metadata address is forwarded to, sealed or inspected"""
+    stack = t.stack
+    for host in ('169.254.169.254', '2852039166', '0xa9fea9fe', '0251.0376.0251.0376', '169.254.43518',
+                 '::ffff:169.254.169.254', 'fe80::1', 'fd00:ec2::254'):
+        target = f'[{host}]:80' if ':' in host else f'{host}:80'
+        for carriage in ('--inspected', '--sealed'):
+            ran = stack.adit('proxy', carriage, stack.NODE, target, input=b'')
+            check(ran.returncode == 255 and b'link-local' in ran.stderr, f'{target}: {ran.stderr}')
