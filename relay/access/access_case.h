@@ -22,7 +22,8 @@ struct AccessResource {
   std::vector<IamTag> tags;
 };
 
-// AccessQuestion is an action on resources, each of which has to be allowed.
+// AccessQuestion is an action on resources, each of which has to be allowed. Without any, it is
+// allowed to everybody who is there.
 struct AccessQuestion {
   std::string action;  // "ssm:StartSession"
   std::vector<AccessResource> resources = {AccessResource()};

@@ -29,11 +29,10 @@ void AddTags(const std::vector<IamTag>& tags, policy::RequestContext& context) {
   for (const IamTag& tag : tags) context.Add("aws:PrincipalTag/" + tag.key, tag.value);
 }
 
-std::string Sentence(const AccessCase& asked, const AccessResource& resource,
-                     const std::string& why) {
+std::string Sentence(const AccessCase& asked, const std::string& resource, const std::string& why) {
   std::string text =
       "User: " + asked.caller.principal + " is not authorized to perform: " + asked.question.action;
-  if (resource.arn != "*") text += " on resource: " + resource.arn;
+  if (resource != "*") text += " on resource: " + resource;
   return text + " " + why;
 }
 
@@ -124,7 +123,8 @@ std::optional<std::string> Authoriser::Decide(const AccessCase& asked, const Pri
         asked.question.action, resource.arn, context_,
         {.arn = asked.caller.principal, .account = kAccountId, .role_arn = role_arn});
     const policy::Decision decision = policy::Evaluate(policies, request);
-    if (!decision.allowed()) return Sentence(asked, resource, policy::Explain(decision, request));
+    if (!decision.allowed())
+      return Sentence(asked, resource.arn, policy::Explain(decision, request));
   }
   return std::nullopt;
 }
@@ -135,7 +135,8 @@ std::optional<ApiError> Authoriser::Check(const AccessCase& asked, int64_t now_u
   if (principal.ok()) {
     why = Decide(asked, *principal, now_unix_ms);
   } else if (absl::IsNotFound(principal.status())) {
-    why = Sentence(asked, asked.question.resources.front(),
+    const std::vector<AccessResource>& resources = asked.question.resources;
+    why = Sentence(asked, resources.empty() ? "*" : resources.front().arn,
                    "because its user, role or one of their policies does not exist any more");
   } else {
     return Failed(principal.status());

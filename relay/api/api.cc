@@ -95,9 +95,15 @@ ApiError UnknownOperation(const ApiService& service, const Json& input) {
                                " for version " + TextMember(input, "Version")};
 }
 
+// A request of the query protocol has its parameters in its body, or, with GET, in its address.
 bool IsQuery(const HttpRequest& request) {
+  if (request.method == "GET") return true;
   return request.headers.Find("x-amz-target") == nullptr &&
          request.headers.Get("content-type").starts_with("application/x-www-form-urlencoded");
+}
+
+std::string_view QueryText(const HttpRequest& request) {
+  return request.method == "GET" ? request.query() : std::string_view(request.body);
 }
 
 // ServiceOf returns the service that a request is for. A query request's is that of its signature;
@@ -105,10 +111,10 @@ bool IsQuery(const HttpRequest& request) {
 const ApiService& ServiceOf(const HttpRequest& request) {
   const ApiService* service = nullptr;
   if (IsQuery(request)) {
-    std::string ignored;
-    const auto authorization =
-        engine::ParseAuthorization(request.headers.Get("authorization"), ignored);
-    if (authorization.has_value()) service = FindService(authorization->scope.service);
+    const auto read = engine::ReadProof(request);
+    if (const auto* proof = std::get_if<engine::SigV4Proof>(&read)) {
+      service = FindService(proof->authorization.scope.service);
+    }
     const bool speaks_it = service != nullptr && service->protocol == ApiService::Protocol::kQuery;
     return speaks_it ? *service : *FindService(kDefaultQueryService);
   }
@@ -128,16 +134,25 @@ Api::Api(Store& store, Broker& broker, const NodeCertificates& certificates, std
     : authenticator_(store),
       authoriser_(store),
       watch_(store, authoriser_),
-      context_{store, broker, certificates, authoriser_, watch_, std::move(advertise)} {}
+      context_{store,
+               broker,
+               certificates,
+               authoriser_,
+               watch_,
+               mfa_,
+               authenticator_.tokens(),
+               std::move(advertise)} {}
 
 void Api::Handle(const HttpRequest& request, std::string_view source_ip, int64_t now_unix_ms,
                  Reply reply) {
   const bool reads = request.method == "GET" || request.method == "HEAD";
   if (request.path() == "/healthz" && reads) return reply(TextResponse(200, "ok\n"));
   if (request.path() != "/") return reply(TextResponse(404, "There is nothing here.\n"));
-  if (request.method != "POST") {
-    HttpResponse response = TextResponse(405, "This is the API of an adit-relay: POST only.\n");
-    response.headers.Add("Allow", "POST");
+  const bool asks = request.method == "GET" && !request.query().empty();
+  if (request.method != "POST" && !asks) {
+    HttpResponse response = TextResponse(
+        405, "This is the API of an adit-relay: POST, or GET with a presigned address.\n");
+    response.headers.Add("Allow", "GET, POST");
     return reply(std::move(response));
   }
   Call(request, source_ip, now_unix_ms, std::move(reply));
@@ -164,7 +179,7 @@ void Api::Call(const HttpRequest& request, std::string_view source_ip, int64_t n
   std::string name(request.headers.Get("x-amz-target"));
   std::optional<ApiError> body_error;
   if (is_query && is_small) {
-    body_error = ParseQueryBody(request.body, call.input);
+    body_error = ParseQueryBody(QueryText(request), call.input);
     if (!body_error.has_value()) name = TextMember(call.input, "Action");
   }
   const ApiRoute* route = FindRoute(service, name);

@@ -23,6 +23,7 @@
 #include "engine/http/http_message.h"
 #include "relay/access/authenticate.h"
 #include "relay/access/authorise.h"
+#include "relay/access/mfa_check.h"
 #include "relay/access/session_watch.h"
 #include "relay/api/api_call.h"
 #include "relay/api/failure_gate.h"
@@ -72,6 +73,7 @@ class Api {
   std::unordered_map<std::string, int64_t> key_uses_;  // Key and service: when it was noted.
   Authoriser authoriser_;
   SessionWatch watch_;
+  MfaCheck mfa_;
   ApiContext context_;
   FailureGate gate_;
 };

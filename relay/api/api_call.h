@@ -20,8 +20,10 @@ namespace relay {
 
 class Authoriser;
 class Broker;
+class MfaCheck;
 class NodeCertificates;
 class SessionWatch;
+class SessionTokens;
 class Store;
 
 // ApiContext outlives every call.
@@ -31,6 +33,8 @@ struct ApiContext {
   const NodeCertificates& certificates;
   Authoriser& authoriser;
   SessionWatch& watch;
+  MfaCheck& mfa;
+  const SessionTokens& tokens;
   std::string advertise;  // HOST:PORT, as clients reach this relay.
 };
 

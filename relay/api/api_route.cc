@@ -11,6 +11,7 @@
 #include "relay/api/sealed_api.h"
 #include "relay/api/sessions_api.h"
 #include "relay/iam/iam_routes.h"
+#include "relay/sts/sts_routes.h"
 
 namespace relay {
 namespace {
@@ -68,12 +69,8 @@ std::span<const ApiService> Services() {
       {"cloudtrail", "cloudtrail.amazonaws.com", Protocol::kJson, {}, {}, kCloudTrailRoutes},
       {"iam", "iam.amazonaws.com", Protocol::kQuery, "2010-05-08",
        "https://iam.amazonaws.com/doc/2010-05-08/", iam::IamRoutes()},
-      {"sts",
-       "sts.amazonaws.com",
-       Protocol::kQuery,
-       "2011-06-15",
-       "https://sts.amazonaws.com/doc/2011-06-15/",
-       {}},
+      {"sts", "sts.amazonaws.com", Protocol::kQuery, "2011-06-15",
+       "https://sts.amazonaws.com/doc/2011-06-15/", sts::StsRoutes()},
   };
   return services;
 }
