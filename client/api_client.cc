@@ -266,4 +266,60 @@ absl::Status ApiClient::TerminateSession(const std::string& id) {
   return Call("TerminateSession", Dump({{"SessionId", id}})).status();
 }
 
+absl::StatusOr<std::string> ApiClient::CallSts(std::string_view action,
+                                               const std::vector<FormPair>& form) {
+  engine::HttpRequest request;
+  request.method = "POST";
+  request.target = "/";
+  request.headers.Add("Host", host_);
+  request.headers.Add("Content-Type", "application/x-www-form-urlencoded");
+  request.body = "Action=" + std::string(action) + "&Version=2011-06-15";
+  for (const auto& [name, value] : form) {
+    request.body.append("&").append(name).append("=");
+    request.body += engine::UriEncode(value, engine::Slash::kEncode);
+  }
+  engine::Sign(request,
+               {.access_key_id = credentials_.access_key_id,
+                .secret = credentials_.secret_access_key,
+                .session_token = credentials_.session_token},
+               kRegion, "sts", clock_());
+  absl::StatusOr<engine::HttpResponse> response = transport_(std::move(request));
+  if (!response.ok()) return response.status();
+  return BodyOf(*response);
+}
+
+absl::StatusOr<Identity> ApiClient::WhoAmI() {
+  const absl::StatusOr<std::string> answer = CallSts("GetCallerIdentity", {});
+  if (!answer.ok()) return answer.status();
+  std::optional<Identity> identity = ReadIdentity(*answer);
+  if (!identity.has_value()) return NotOurs("GetCallerIdentity");
+  return *std::move(identity);
+}
+
+absl::StatusOr<SessionCredentials> ApiClient::AssumeRole(const RoleWish& wish,
+                                                         const std::string& code) {
+  std::vector<FormPair> form = {
+      {"RoleArn", wish.role_arn},
+      {"RoleSessionName",
+       wish.session_name.empty() ? "adit-" + std::to_string(clock_()) : wish.session_name}};
+  if (!wish.external_id.empty()) form.emplace_back("ExternalId", wish.external_id);
+  if (!code.empty()) {
+    form.emplace_back("SerialNumber", wish.mfa_serial);
+    form.emplace_back("TokenCode", code);
+  }
+  if (wish.duration_seconds != 0) {
+    form.emplace_back("DurationSeconds", std::to_string(wish.duration_seconds));
+  }
+  const absl::StatusOr<std::string> answer = CallSts("AssumeRole", form);
+  if (!answer.ok()) return answer.status();
+  std::optional<SessionCredentials> session = ReadSessionCredentials(*answer);
+  if (!session.has_value()) return NotOurs("AssumeRole");
+  Use({.access_key_id = session->access_key_id,
+       .secret_access_key = session->secret_access_key,
+       .session_token = session->session_token,
+       .source = wish.role_arn,
+       .role = std::nullopt});
+  return *std::move(session);
+}
+
 }  // namespace client

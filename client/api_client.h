@@ -10,12 +10,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "client/credentials.h"
 #include "client/node_choice.h"
 #include "client/started_session.h"
+#include "client/sts_answer.h"
 #include "engine/http/http_message.h"
 
 namespace client {
@@ -84,6 +86,17 @@ class ApiClient {
   absl::StatusOr<StartedSession> StartSession(const SessionWish& wish);
   absl::Status TerminateSession(const std::string& id);
 
+  // WhoAmI asks STS. An older relay has none: that is an error of its own.
+  absl::StatusOr<Identity> WhoAmI();
+
+  // AssumeRole goes on as the role: every later call is signed with what it returns. `code` is of
+  // the wish's device, or empty.
+  absl::StatusOr<SessionCredentials> AssumeRole(const RoleWish& wish, const std::string& code);
+
+  // Use signs every later call with other credentials.
+  void Use(Credentials credentials) { credentials_ = std::move(credentials); }
+  const Credentials& credentials() const { return credentials_; }
+
   // One more lane of a sealed session.
   engine::HttpRequest OpenLaneRequest(const std::string& session_id) const;
   absl::StatusOr<LaneTicket> ReadOpenLane(const engine::HttpResponse& response) const;
@@ -100,10 +113,12 @@ class ApiClient {
   absl::StatusOr<std::string> BodyOf(const engine::HttpResponse& response) const;
   absl::StatusOr<std::string> Call(std::string_view operation, std::string body);
   absl::StatusOr<std::string> Send(engine::HttpRequest request);
+  using FormPair = std::pair<std::string_view, std::string>;
+  absl::StatusOr<std::string> CallSts(std::string_view action, const std::vector<FormPair>& form);
 
   Transport transport_;
   const std::string host_;
-  const Credentials credentials_;
+  Credentials credentials_;
   Clock clock_;
 };
 

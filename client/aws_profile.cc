@@ -3,6 +3,22 @@
 namespace client {
 namespace {
 
+struct Member {
+  std::string_view key;
+  std::string AwsProfile::*value;
+};
+
+constexpr Member kMembers[] = {{"aws_access_key_id", &AwsProfile::access_key_id},
+                               {"aws_secret_access_key", &AwsProfile::secret_access_key},
+                               {"aws_session_token", &AwsProfile::session_token},
+                               {"role_arn", &AwsProfile::role_arn},
+                               {"source_profile", &AwsProfile::source_profile},
+                               {"credential_source", &AwsProfile::credential_source},
+                               {"mfa_serial", &AwsProfile::mfa_serial},
+                               {"external_id", &AwsProfile::external_id},
+                               {"role_session_name", &AwsProfile::role_session_name},
+                               {"duration_seconds", &AwsProfile::duration_seconds}};
+
 std::string_view Trim(std::string_view text) {
   constexpr std::string_view kBlank = " \t\r";
   const size_t begin = text.find_first_not_of(kBlank);
@@ -45,9 +61,9 @@ AwsProfile FindAwsProfile(std::string_view text, AwsFile file, std::string_view 
     if (equals == std::string_view::npos) continue;
     const std::string_view key = Trim(line.substr(0, equals));
     const std::string_view value = Trim(line.substr(equals + 1));
-    if (key == "aws_access_key_id") profile.access_key_id = value;
-    if (key == "aws_secret_access_key") profile.secret_access_key = value;
-    if (key == "aws_session_token") profile.session_token = value;
+    for (const auto& [known, member] : kMembers) {
+      if (key == known) profile.*member = value;
+    }
   }
   return profile;
 }

@@ -4,6 +4,11 @@
 //                   aws_access_key_id = ...            the same members
 //                   aws_secret_access_key = ...
 //                   aws_session_token = ...
+//                                                      role_arn = ...
+//                                                      source_profile = ... or
+//                                                      credential_source = Environment
+//                                                      mfa_serial, external_id, role_session_name,
+//                                                      duration_seconds = ...
 
 #pragma once
 
@@ -18,6 +23,14 @@ struct AwsProfile {
   std::string access_key_id;
   std::string secret_access_key;
   std::string session_token;
+  // A role to assume, with the key of another profile or of the environment.
+  std::string role_arn;
+  std::string source_profile;
+  std::string credential_source;
+  std::string mfa_serial;
+  std::string external_id;
+  std::string role_session_name;
+  std::string duration_seconds;
 };
 
 // AwsFile says which of the two a text is: they name their sections differently.

@@ -23,6 +23,7 @@
 #include "client/proxy_command.h"
 #include "client/say.h"
 #include "client/shell_command.h"
+#include "client/whoami_command.h"
 #include "engine/base/log.h"
 #include "engine/base/version.h"
 
@@ -197,6 +198,9 @@ struct Parser {
         ->required()
         ->type_name("NODE");
 
+    sub = Add("whoami", "Who the relay takes your key for", kWhoAmIHelp, "whoami [OPTIONS]");
+    sub->add_flag("--json", json, "One JSON object in one line");
+
     AddAudit();
 
     sub = Add("terminate", "End a session", kTerminateHelp, "terminate SESSION");
@@ -312,6 +316,8 @@ absl::StatusOr<CommandLine> Collect(Parser& parser) {
     line.command = NodesOptions{.format = format};
   } else if (name == "sessions") {
     line.command = SessionsOptions{.format = format, .history = parser.sessions.history};
+  } else if (name == "whoami") {
+    line.command = WhoAmIOptions{.format = format};
   } else if (name == "terminate") {
     line.command = parser.terminate;
   } else if (name == "audit lookup") {
@@ -362,6 +368,9 @@ struct RunVisitor {
   }
   int operator()(const SessionsOptions& options) const {
     return RunSessions(common, environment, options);
+  }
+  int operator()(const WhoAmIOptions& options) const {
+    return RunWhoAmI(common, environment, options);
   }
   int operator()(const TerminateOptions& options) const {
     return RunTerminate(common, environment, options);

@@ -65,6 +65,9 @@ struct SessionsOptions {
   OutputFormat format = OutputFormat::kTable;
   bool history = false;
 };
+struct WhoAmIOptions {
+  OutputFormat format = OutputFormat::kTable;
+};
 struct TerminateOptions {
   std::string session;
 };
@@ -93,8 +96,8 @@ struct HelpText {
 struct CommandLine {
   CommonFlags common;
   std::variant<HelpText, LoginOptions, ShellOptions, ExecOptions, ForwardOptions, ProxyOptions,
-               ForgetOptions, NodesOptions, SessionsOptions, TerminateOptions, AuditLookupOptions,
-               AuditTailOptions, AuditVerifyOptions>
+               ForgetOptions, NodesOptions, SessionsOptions, TerminateOptions, WhoAmIOptions,
+               AuditLookupOptions, AuditTailOptions, AuditVerifyOptions>
       command;
 };
 

@@ -14,6 +14,7 @@ const std::string_view kTopHelp =
     "                                           a port of yours to a port behind web-1\n"
     "  adit proxy web-1 22                      for ssh: its ProxyCommand\n"
     "  adit audit tail                          what was done, and by whom\n"
+    "  adit whoami                              who the relay takes your key for\n"
     "\n"
     "forward and proxy are sealed: encrypted from here to the node, so that the relay cannot read\n"
     "what passes. shell and exec are inspected: it can. --sealed and --inspected choose.\n"
@@ -155,5 +156,21 @@ const std::string_view kAuditHelp =
     "removed\n"
     "or put elsewhere. Give it the key that the relay wrote to its log (audit_files public_key=):\n"
     "who can change the files can also change the key that lies beside them.\n";
+
+const std::string_view kWhoAmIHelp =
+    "adit whoami: who the relay takes your key for\n"
+    "\n"
+    "Examples:\n"
+    "  adit whoami\n"
+    "  adit --profile night whoami     as the role of that profile\n"
+    "  adit whoami --json | jq -r .arn\n"
+    "\n"
+    "The key is the first of: --profile; AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY (and\n"
+    "AWS_SESSION_TOKEN); AWS_PROFILE; what `adit login` kept; the profile default. A profile of\n"
+    "~/.aws/config may name a role, which is then assumed and kept until it ends:\n"
+    "  [profile night]\n"
+    "  role_arn = arn:aws:iam::000000000000:role/night\n"
+    "  source_profile = default        or: credential_source = Environment\n"
+    "  mfa_serial = arn:aws:iam::000000000000:mfa/alice    only if the role wants a code\n";
 
 }  // namespace client

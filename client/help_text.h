@@ -18,5 +18,6 @@ extern const std::string_view kNodesHelp;
 extern const std::string_view kSessionsHelp;
 extern const std::string_view kTerminateHelp;
 extern const std::string_view kAuditHelp;
+extern const std::string_view kWhoAmIHelp;
 
 }  // namespace client

@@ -8,6 +8,7 @@
 
 #include "client/dial_error.h"
 #include "client/memory_plan.h"
+#include "client/role_session.h"
 #include "client/say.h"
 #include "client/sealed_text.h"
 #include "client/session_start.h"
@@ -63,9 +64,13 @@ absl::StatusOr<std::unique_ptr<RelayAccess>> RelayAccess::Open(const CommonFlags
   if (!options.ok()) return options.status();
   auto loop = engine::CreateLoop(*options);
   if (!loop.ok()) return loop.status();
-  return std::unique_ptr<RelayAccess>(new RelayAccess(
-      *std::move(loop), ForWorkers(*options), *std::move(context), *std::move(relay),
-      config->ca_pem, *std::move(credentials), ConfigFolder(environment)));
+  const std::string folder = ConfigFolder(environment);
+  std::unique_ptr<RelayAccess> access(
+      new RelayAccess(*std::move(loop), ForWorkers(*options), *std::move(context),
+                      *std::move(relay), config->ca_pem, *std::move(credentials), folder));
+  const RoleSession role(folder, access->name(), AskTerminalForCode);
+  if (absl::Status status = role.Enter(access->api(), UnixNow()); !status.ok()) return status;
+  return access;
 }
 
 absl::StatusOr<std::unique_ptr<RelayAccess>> RelayAccess::OpenWith(const CommonFlags& flags,

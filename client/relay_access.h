@@ -32,7 +32,8 @@ class RelayAccess final : public LaneSource {
   // How long the relay may take to say why a session was cut; the user waits for it.
   static constexpr engine::Duration kExplainMax = std::chrono::milliseconds(1500);
 
-  // Open reads the configuration and finds a key; nothing is sent yet. Errors are for the user.
+  // Open reads the configuration and finds a key; nothing is sent yet, but for a role that the
+  // key's profile wants to be assumed. Errors are for the user.
   static absl::StatusOr<std::unique_ptr<RelayAccess>> Open(const CommonFlags& flags,
                                                            const Environment& environment);
 
@@ -47,6 +48,7 @@ class RelayAccess final : public LaneSource {
   // With which more loops are made, for threads beside the command's.
   const engine::LoopOptions& worker_options() const { return worker_options_; }
   ApiClient& api() { return api_; }
+  std::string name() const { return engine::FormatHostPort(relay_); }
 
   // FindNode asks the relay for its nodes and chooses the one that the user means.
   absl::StatusOr<NodeInfo> FindNode(std::string_view wanted);

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "client/say.h"
+#include "client/sts_answer.h"
 #include "engine/http/amz_date.h"
 
 namespace client {
@@ -44,6 +45,24 @@ std::string BareCode(std::string type) {
   return hash == std::string::npos ? type : type.substr(hash + 1);
 }
 
+// JsonCode is what the JSON protocol calls an error of the query protocol.
+std::string JsonCode(std::string code) {
+  struct Pair {
+    std::string_view query;
+    const char* json;
+  };
+  constexpr Pair kPairs[] = {{"SignatureDoesNotMatch", "InvalidSignatureException"},
+                             {"InvalidClientTokenId", "UnrecognizedClientException"},
+                             {"ExpiredToken", "ExpiredTokenException"},
+                             {"AccessDenied", "AccessDeniedException"},
+                             {"Throttling", "ThrottlingException"},
+                             {"InvalidAction", "UnknownOperationException"}};
+  for (const auto& [query, json] : kPairs) {
+    if (code == query) return json;
+  }
+  return code;
+}
+
 }  // namespace
 
 ApiError ParseApiError(const engine::HttpResponse& response, int64_t now) {
@@ -54,6 +73,9 @@ ApiError ParseApiError(const engine::HttpResponse& response, int64_t now) {
     error.code = BareCode(Text(json, "__type"));
     error.message = Text(json, "message");
     if (error.message.empty()) error.message = Text(json, "Message");
+  } else if (const auto code = XmlElement(response.body, "Code")) {
+    error.code = JsonCode(code->substr(0, kMessageSizeMax));
+    error.message = XmlElement(response.body, "Message").value_or("").substr(0, kMessageSizeMax);
   }
   std::optional<int64_t> theirs = HttpDate(std::string(response.headers.Get("Date")));
   if (!theirs) theirs = TimeInParentheses(error.message);

@@ -40,6 +40,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   CheckText(api.StartSession(wish));
   wish.client_key = std::string(64, 'c');
   CheckText(api.StartSession(wish));
+  CheckText(api.WhoAmI());
+  CheckText(api.AssumeRole({.role_arn = "arn:aws:iam::000000000000:role/r"}, ""));
   CheckText(api.ReadOpenLane(answer));
   CheckText(api.ReadFindEnded(answer));
   return 0;

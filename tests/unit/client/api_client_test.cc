@@ -193,5 +193,59 @@ TEST_F(ApiClientTest, TerminateSendsTheId) {
   EXPECT_EQ(Body(0), (Json{{"SessionId", "s-1"}}));
 }
 
+constexpr char kIdentityXml[] =
+    "<GetCallerIdentityResponse xmlns=\"urn:x\"><GetCallerIdentityResult>"
+    "<Account>000000000000</Account><Arn>arn:aws:iam::000000000000:user/a&amp;b</Arn>"
+    "<UserId>AIDA</UserId></GetCallerIdentityResult></GetCallerIdentityResponse>";
+constexpr char kSessionXml[] =
+    "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA1</AccessKeyId>"
+    "<Expiration>2027-01-15T09:00:00Z</Expiration><SecretAccessKey>se</SecretAccessKey>"
+    "<SessionToken>token</SessionToken></Credentials></AssumeRoleResult></AssumeRoleResponse>";
+
+TEST_F(ApiClientTest, WhoAmIAsksSts) {
+  Answer(kIdentityXml);
+  const auto identity = api_.WhoAmI();
+  ASSERT_TRUE(identity.ok()) << TextOf(identity.status());
+  EXPECT_EQ(identity->arn, "arn:aws:iam::000000000000:user/a&b");
+  EXPECT_EQ(identity->user_id, "AIDA");
+  EXPECT_EQ(requests_[0].body, "Action=GetCallerIdentity&Version=2011-06-15");
+  EXPECT_NE(requests_[0].headers.Get("Authorization").find("/adit/sts/aws4_request"),
+            std::string_view::npos);
+  Answer("<html>");
+  EXPECT_FALSE(api_.WhoAmI().ok());
+}
+
+TEST_F(ApiClientTest, AnErrorInXmlIsUnderstoodAsOneInJson) {
+  Answer(
+      "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no &lt;way&gt;</Message>"
+      "</Error></ErrorResponse>",
+      403);
+  const auto denied = api_.WhoAmI();
+  EXPECT_TRUE(absl::IsPermissionDenied(denied.status()));
+  EXPECT_NE(TextOf(denied.status()).find("no <way>"), std::string::npos);
+  Answer("<ErrorResponse><Error><Code>ExpiredToken</Code></Error></ErrorResponse>", 403);
+  EXPECT_NE(TextOf(api_.WhoAmI().status()).find("has expired"), std::string::npos);
+}
+
+TEST_F(ApiClientTest, AfterAssumeRoleEveryCallIsTheRoles) {
+  Answer(kSessionXml);
+  const RoleWish wish{.role_arn = "arn:aws:iam::000000000000:role/ops",
+                      .external_id = "a b",
+                      .mfa_serial = "arn:aws:iam::000000000000:mfa/a",
+                      .duration_seconds = 900};
+  const auto session = api_.AssumeRole(wish, "123456");
+  ASSERT_TRUE(session.ok()) << TextOf(session.status());
+  EXPECT_EQ(session->expires, 1'800'003'600);
+  EXPECT_EQ(requests_[0].body,
+            "Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A000000000000%3Arole"
+            "%2Fops&RoleSessionName=adit-1800000000&ExternalId=a%20b&SerialNumber=arn%3Aaws%3Aiam"
+            "%3A%3A000000000000%3Amfa%2Fa&TokenCode=123456&DurationSeconds=900");
+  Answer("{}");
+  ASSERT_TRUE(api_.ListNodes().ok());
+  EXPECT_EQ(requests_[1].headers.Get("X-Amz-Security-Token"), "token");
+  EXPECT_NE(requests_[1].headers.Get("Authorization").find("Credential=ASIA1/"),
+            std::string_view::npos);
+}
+
 }  // namespace
 }  // namespace client

@@ -131,5 +131,76 @@ TEST_F(CredentialsTest, SectionsAreNamedDifferentlyInTheTwoFiles) {
   EXPECT_FALSE(FindAwsProfile("[a\n", AwsFile::kCredentials, "a").found);
 }
 
+constexpr char kRolesFile[] =
+    "[profile night]\n"
+    "role_arn = arn:aws:iam::000000000000:role/night\n"
+    "source_profile = work\n"
+    "mfa_serial = arn:aws:iam::000000000000:mfa/alice\n"
+    "external_id = x\n"
+    "role_session_name = alice\n"
+    "duration_seconds = 900\n"
+    "[profile variables]\n"
+    "role_arn = arn:aws:iam::000000000000:role/v\n"
+    "credential_source = Environment\n"
+    "[profile work]\n"
+    "region = adit\n"
+    "[profile itself]\n"
+    "role_arn = arn:aws:iam::000000000000:role/i\n"
+    "source_profile = itself\n"
+    "aws_access_key_id = ITSELF\n"
+    "aws_secret_access_key = s\n"
+    "[profile chain]\n"
+    "role_arn = arn:aws:iam::000000000000:role/c\n"
+    "source_profile = night\n"
+    "[profile machine]\n"
+    "role_arn = arn:aws:iam::000000000000:role/m\n"
+    "credential_source = Ec2InstanceMetadata\n"
+    "[profile alone]\n"
+    "role_arn = arn:aws:iam::000000000000:role/a\n"
+    "[profile long]\n"
+    "role_arn = arn:aws:iam::000000000000:role/l\n"
+    "source_profile = work\n"
+    "duration_seconds = 1h\n";
+
+TEST_F(CredentialsTest, AProfileMayWantARoleWithTheKeyOfAnother) {
+  Write("credentials", kCredentialsFile);
+  Write("config", kRolesFile);
+  const auto night = Find("night");
+  ASSERT_TRUE(night.ok()) << TextOf(night.status());
+  EXPECT_EQ(night->access_key_id, "WORK");
+  EXPECT_EQ(night->session_token, "token");
+  ASSERT_TRUE(night->role.has_value());
+  EXPECT_EQ(night->role->role_arn, "arn:aws:iam::000000000000:role/night");
+  EXPECT_EQ(night->role->mfa_serial, "arn:aws:iam::000000000000:mfa/alice");
+  EXPECT_EQ(night->role->external_id, "x");
+  EXPECT_EQ(night->role->session_name, "alice");
+  EXPECT_EQ(night->role->duration_seconds, 900);
+  EXPECT_FALSE(Find("work")->role.has_value());
+  EXPECT_EQ(Find("itself")->access_key_id, "ITSELF");
+  EXPECT_TRUE(Find("itself")->role.has_value());
+}
+
+TEST_F(CredentialsTest, ARolesKeyMayBeThatOfTheEnvironment) {
+  Write("config", kRolesFile);
+  EXPECT_NE(TextOf(Find("variables").status()).find("AWS_ACCESS_KEY_ID"), std::string::npos);
+  variables_["AWS_ACCESS_KEY_ID"] = "VARIABLE";
+  variables_["AWS_SECRET_ACCESS_KEY"] = "s";
+  EXPECT_EQ(Find("variables")->access_key_id, "VARIABLE");
+  EXPECT_EQ(Find("variables")->role->role_arn, "arn:aws:iam::000000000000:role/v");
+}
+
+TEST_F(CredentialsTest, ARoleThatCannotBeAssumedSaysWhyAndWhatToDo) {
+  Write("credentials", kCredentialsFile);
+  Write("config", kRolesFile);
+  const auto says = [&](const char* profile, const char* words) {
+    const auto found = Find(profile);
+    return !found.ok() && TextOf(found.status()).find(words) != std::string::npos;
+  };
+  EXPECT_TRUE(says("chain", "name a profile with a key"));
+  EXPECT_TRUE(says("machine", "only Environment is supported"));
+  EXPECT_TRUE(says("alone", "add source_profile = NAME"));
+  EXPECT_TRUE(says("long", "write 3600 for an hour"));
+}
+
 }  // namespace
 }  // namespace client
