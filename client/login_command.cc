@@ -75,12 +75,6 @@ std::string AskForLine() {
   return ReadLine();
 }
 
-// CheckKey makes one signed call. A key that may not list nodes is a good key all the same.
-absl::Status CheckKey(RelayAccess& relay) {
-  const absl::Status status = relay.api().ListNodes().status();
-  return absl::IsPermissionDenied(status) ? absl::OkStatus() : status;
-}
-
 absl::StatusOr<std::string> Login(const CommonFlags& flags, const Environment& environment) {
   absl::StatusOr<engine::LoginInvitation> invitation = engine::ParseLoginInvitation(AskForLine());
   if (!invitation.ok()) return invitation.status();
@@ -92,8 +86,9 @@ absl::StatusOr<std::string> Login(const CommonFlags& flags, const Environment& e
       RelayAccess::OpenWith(flags, environment, invitation->relay,
                             engine::TlsTrust::Fingerprint(invitation->ca), std::move(credentials));
   if (!relay.ok()) return relay.status();
-  const absl::Status status = CheckKey(**relay);
-  if (!status.ok()) return status;
+  // Everybody may ask this, whatever else the key is allowed.
+  const absl::StatusOr<Identity> identity = (*relay)->api().WhoAmI();
+  if (!identity.ok()) return identity.status();
 
   const std::string name = engine::FormatHostPort(invitation->relay);
   const absl::StatusOr<std::string> path =
@@ -102,7 +97,7 @@ absl::StatusOr<std::string> Login(const CommonFlags& flags, const Environment& e
                                .access_key_id = invitation->access_key_id,
                                .secret_access_key = invitation->secret});
   if (!path.ok()) return path.status();
-  return "logged in to " + name + " as " + Printable(invitation->access_key_id) + " (" + *path +
+  return "logged in to " + name + " as " + Printable(identity->arn) + " (" + *path +
          ")\nnow try: adit nodes";
 }
 
