@@ -170,7 +170,8 @@ const std::string_view kWhoAmIHelp =
     "~/.aws/config may name a role, which is then assumed and kept until it ends:\n"
     "  [profile night]\n"
     "  role_arn = arn:aws:iam::000000000000:role/night\n"
-    "  source_profile = default        or: credential_source = Environment\n"
-    "  mfa_serial = arn:aws:iam::000000000000:mfa/alice    only if the role wants a code\n";
+    "  source_profile = default\n"
+    "Instead of source_profile: credential_source = Environment. If the role wants a code:\n"
+    "  mfa_serial = arn:aws:iam::000000000000:mfa/alice\n";
 
 }  // namespace client
