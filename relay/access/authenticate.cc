@@ -163,6 +163,7 @@ std::variant<Authenticator::Claim, ApiError> Authenticator::FindTemporary(
     if (!issuer->is_active) return Unrecognized();
   }
   TemporarySession& session = opened->session;
+  session.issuer_key_id = opened->issuer_key_id;
   Caller caller{.access_key_id = access_key_id,
                 .user_name = entity->name,
                 .principal = entity->Arn(),
@@ -205,7 +206,7 @@ std::variant<Caller, Refusal> Authenticator::Prove(const engine::HttpRequest& re
     return Refusal{Mismatch(), {}, {}};
   }
   const int64_t until_unix_ms = (proof.signed_unix_seconds + Lifetime(proof)) * 1000;
-  SeenSignatures::Outcome seen = seen_.See(SignatureBytes(signature), authorization.access_key_id,
+  SeenSignatures::Outcome seen = seen_.See(SignatureBytes(signature), claim.caller.entity_id,
                                            source_ip, until_unix_ms, now_unix_ms);
   switch (seen.sighting) {
     case SeenSignatures::Sighting::kFirst:

@@ -147,8 +147,14 @@ std::optional<ApiError> Authoriser::Check(const AccessCase& asked, int64_t now_u
 
 absl::StatusOr<Authoriser::Outcome> Authoriser::CheckAgain(const AccessCase& asked,
                                                            int64_t now_unix_ms) {
+  std::string key_id;
   if (asked.caller.access_key_id.starts_with(kPermanentKeyPrefix)) {
-    const auto key = store_.Iam().FindAccessKeyFacts(asked.caller.access_key_id);
+    key_id = asked.caller.access_key_id;
+  } else if (asked.caller.temporary.has_value()) {
+    key_id = asked.caller.temporary->issuer_key_id;
+  }
+  if (!key_id.empty()) {
+    const auto key = store_.Iam().FindAccessKeyFacts(key_id);
     if (absl::IsNotFound(key.status())) return Outcome{"The access key was deleted.", false};
     if (!key.ok()) return key.status();
     if (!key->is_active) return Outcome{"The access key was deactivated.", false};

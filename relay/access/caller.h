@@ -21,6 +21,7 @@ struct TemporarySession {
   std::vector<IamTag> tags;              // Session tags; they stand before those of the entity.
   std::vector<std::string> transitive_tag_keys;  // Those that the next role's session has, too.
   std::string source_identity;
+  std::string issuer_key_id;  // Of a user's own: it ends with the access key that asked for it.
 };
 
 // Caller is the proven sender of a request.

@@ -55,7 +55,9 @@ absl::StatusOr<PrincipalPolicies::Document> PrincipalPolicies::Managed(std::stri
   }
   const absl::StatusOr<IamPolicy> policy = iam_.FindPolicy(arn);
   if (!policy.ok()) return policy.status();
-  const std::string key = policy->id + " " + std::to_string(policy->default_version);
+  // The time, too: a version that was made and lost with a full disk leaves its number to another.
+  const std::string key = policy->id + " " + std::to_string(policy->default_version) + " " +
+                          std::to_string(policy->updated_unix_ms);
   if (const auto found = documents_.find(key); found != documents_.end()) return found->second;
   const absl::StatusOr<std::vector<IamPolicyVersion>> versions = iam_.ListPolicyVersions(arn);
   if (!versions.ok()) return versions.status();

@@ -7,6 +7,7 @@
 #include "relay/api/api_input.h"
 #include "relay/broker/wish_resolver.h"
 #include "relay/documents/builtin_documents.h"
+#include "relay/policy/ascii_text.h"
 #include "relay/store/store.h"
 
 namespace relay {
@@ -28,7 +29,28 @@ AccessResource Tagged(std::string arn) {
   return resource;
 }
 
+// HostName is one spelling of a host: a denial of db.internal is one of DB.internal. as well.
+std::string HostName(std::string_view host) {
+  if (host.size() > 1 && host.ends_with('.')) host.remove_suffix(1);
+  return policy::LowerCase(host);
+}
+
 }  // namespace
+
+std::string RunAsTagOf(ApiContext& context, const Caller& caller) {
+  const auto find = [](const std::vector<IamTag>& tags) -> std::string {
+    for (const IamTag& tag : tags) {
+      if (policy::LowerCase(tag.key) == "ssmsessionrunas") return tag.value;
+    }
+    return {};
+  };
+  if (caller.temporary.has_value()) {
+    std::string value = find(caller.temporary->tags);
+    if (!value.empty()) return value;
+  }
+  const auto tags = context.store.Iam().ListTags(caller.entity_id);
+  return tags.ok() ? find(*tags) : std::string();
+}
 
 ConditionKeys PlanKeys(const engine::SessionPlan& plan) {
   switch (plan.kind) {
@@ -39,7 +61,7 @@ ConditionKeys PlanKeys(const engine::SessionPlan& plan) {
                {plan.with_terminal ? "InteractiveCommands" : "NonInteractiveCommands"}}};
     case engine::SessionKind::kTcp:
       return {{"adit:SessionType", {"Port"}},
-              {"adit:RemoteHost", {plan.host}},
+              {"adit:RemoteHost", {HostName(plan.host)}},
               {"adit:RemotePort", {std::to_string(plan.port)}}};
   }
   return {};
@@ -55,6 +77,7 @@ void AskStartSession(ApiContext& context, const ApiCall& call, AccessQuestion& q
   StartRequest request;
   request.document = document;
   request.parameters = input.TextLists("Parameters");
+  request.run_as_tag = RunAsTagOf(context, call.caller);
   const auto resolved = ResolveWish(context.store, request);
   // What cannot be resolved has no keys, and the operation says what is wrong with it.
   if (const auto* session = std::get_if<ResolvedSession>(&resolved)) {

@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <string>
+
 #include "engine/wire/session_plan.h"
 #include "relay/access/access_case.h"
 #include "relay/api/api_call.h"
@@ -21,8 +23,12 @@ void AskOfTarget(ApiContext& context, const ApiCall& call, AccessQuestion& quest
 // A lane is a part of its session: it is allowed as long as that is.
 void AskOpenLane(ApiContext& context, const ApiCall& call, AccessQuestion& question);
 
-// PlanKeys are the keys adit:* of a session. Their values are AWS's session types, a host as it was
-// asked for, and a port.
+// RunAsTagOf is the caller's tag SSMSessionRunAs, those of the session before those of the user or
+// role; empty: none. A document's preferences may run sessions as that user.
+std::string RunAsTagOf(ApiContext& context, const Caller& caller);
+
+// PlanKeys are the keys adit:* of a session. Their values are AWS's session types, a host in lower
+// case and without a dot at its end, and a port.
 ConditionKeys PlanKeys(const engine::SessionPlan& plan);
 
 }  // namespace relay

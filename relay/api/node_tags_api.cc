@@ -6,6 +6,7 @@
 
 #include "relay/access/resource_arn.h"
 #include "relay/api/api_input.h"
+#include "relay/policy/ascii_text.h"
 #include "relay/store/store.h"
 
 namespace relay {
@@ -45,6 +46,7 @@ std::optional<ApiError> ReadTags(const ApiCall& call, std::vector<IamTag>& tags)
     return ApiError{"ValidationException", "Tags must be a list of 1 to " +
                                                std::to_string(kNodeTagsMax) + " keys and values."};
   }
+  std::set<std::string> keys;  // Without regard for case, as conditions see them.
   for (const Json& each : *list) {
     if (!each.is_object()) {
       return ApiError{"ValidationException", "A tag must have a Key and a Value."};
@@ -56,6 +58,9 @@ std::optional<ApiError> ReadTags(const ApiCall& call, std::vector<IamTag>& tags)
     if (input.error().has_value()) return input.error();
     if (tag.key.starts_with(kReservedPrefix)) {
       return ApiError{"ValidationException", "Tag keys that begin with aws: are reserved."};
+    }
+    if (!keys.insert(policy::LowerCase(tag.key)).second) {
+      return ApiError{"ValidationException", "The tag key " + tag.key + " stands twice in Tags."};
     }
     tags.push_back(std::move(tag));
   }

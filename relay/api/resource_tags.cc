@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "relay/policy/ascii_text.h"
 #include "relay/store/iam_store.h"
 #include "relay/store/store.h"
 
@@ -57,7 +58,7 @@ std::vector<IamTag> ReadTagList(const nlohmann::json& input, const char* name,
           "_ . : / = + - @");
     } else if (key->starts_with("aws:")) {
       error = TagError("tag keys that begin with aws: are reserved");
-    } else if (!keys.insert(*key).second) {
+    } else if (!keys.insert(policy::LowerCase(*key)).second) {
       error = TagError("a tag key stands twice in Tags");
     }
     if (error.has_value()) return {};

@@ -6,6 +6,7 @@
 
 #include "engine/http/amz_date.h"
 #include "relay/access/session_watch.h"
+#include "relay/api/access_questions.h"
 #include "relay/api/api_input.h"
 #include "relay/api/page_token.h"
 #include "relay/api/sealed_api.h"
@@ -143,6 +144,7 @@ ApiOutcome StartSession(ApiContext& context, ApiCall& call) {
   request.principal = call.caller.principal;
   request.owner_id = call.caller.UserId();
   request.source_ip = call.source_ip;
+  request.run_as_tag = RunAsTagOf(context, call.caller);
   if (std::optional<ApiError> error = ReadCarriage(call.input["Adit"], request)) return error;
   if (request.carriage == Carriage::kSealed) return StartSealed(context, request);
   const std::variant<StartedSession, StartFailure> result =

@@ -61,7 +61,7 @@ void AuditThread::Try(const std::vector<AuditEvent>& batch) {
   const std::lock_guard lock(mutex_);
   progress_.status = std::move(status);
   progress_.last = files_->last();
-  if (!is_written) return;
+  if (!is_written || batch.empty()) return;
   batch_.clear();
   progress_.is_idle = true;
 }
@@ -73,8 +73,11 @@ void AuditThread::Run() {
     const bool again = !batch_.empty() && !progress_.status.ok();
     changed_.wait_for(lock, kPause, [&] { return ending_ || (!again && !batch_.empty()); });
     const bool last_time = ending_;
+    // Without one, the next batch may be given while this thread signs.
+    const bool has_batch = !batch_.empty();
     lock.unlock();
-    Try(batch_);
+    static const std::vector<AuditEvent> kNothing;
+    Try(has_batch ? batch_ : kNothing);
     if (last_time) files_->Sign(engine::UnixNowMs()).IgnoreError();
     changed_.notify_all();
     if (last_time) return;

@@ -59,6 +59,11 @@ std::string Reference(const std::string& variable, char quote) {
 // kMark stands for a placeholder while words are split; no text of a document holds it.
 constexpr char kMark = '\x01';
 
+absl::Status TooLong() {
+  return absl::InvalidArgumentError("with its values it has more than " +
+                                    std::to_string(kFilledSizeMax) + " bytes");
+}
+
 }  // namespace
 
 std::string WholePlaceholder(std::string_view text) {
@@ -122,10 +127,13 @@ absl::StatusOr<std::string> FillWords(std::string_view text, const ParameterValu
   if (!words.ok()) return words.status();
   std::vector<std::string> arguments;
   size_t next = 0;
+  size_t size = 0;
   for (const std::string& word : *words) {
     if (word == std::string(1, kMark)) {
       const std::vector<std::string>& list = *filled[next++];
       arguments.insert(arguments.end(), list.begin(), list.end());
+      for (const std::string& value : list) size += value.size() + 1;
+      if (size > kFilledSizeMax) return TooLong();
       continue;
     }
     std::string& argument = arguments.emplace_back();
@@ -136,7 +144,9 @@ absl::StatusOr<std::string> FillWords(std::string_view text, const ParameterValu
       }
       const std::vector<std::string>& list = *filled[next++];
       for (size_t i = 0; i < list.size(); ++i) argument += (i > 0 ? " " : "") + list[i];
+      if (size + argument.size() > kFilledSizeMax) return TooLong();
     }
+    size += argument.size();
   }
   if (arguments.empty() || arguments.front().empty()) {
     return absl::InvalidArgumentError("it names no program");

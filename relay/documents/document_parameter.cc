@@ -86,6 +86,10 @@ absl::Status CheckValues(const DocumentParameter& parameter,
   if (!parameter.is_list && values.size() != 1) {
     return absl::InvalidArgumentError("Parameter \"" + parameter.name + "\" must have one value.");
   }
+  if (values.size() > kParameterValuesMax) {
+    return absl::InvalidArgumentError("Parameter \"" + parameter.name + "\" has more than " +
+                                      std::to_string(kParameterValuesMax) + " values.");
+  }
   if (values.size() < parameter.items_min.value_or(0) ||
       (parameter.items_max.has_value() && values.size() > *parameter.items_max)) {
     return absl::InvalidArgumentError("Parameter \"" + parameter.name +

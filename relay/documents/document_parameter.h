@@ -42,6 +42,7 @@ struct DocumentParameter {
   std::optional<uint32_t> items_min, items_max;
 };
 
+inline constexpr size_t kParameterValuesMax = 256;          // Of a list.
 inline constexpr size_t kParameterValueSizeMax = 8 * 1024;  // It travels in a control message.
 
 // CheckValues is OK when the parameter takes these values. InvalidArgument says why not.

@@ -71,6 +71,7 @@ std::string FillPlaceholders(std::string_view text, const ParameterValues& value
       if (&value != &found->second.front()) filled += ' ';
       filled += value;
     }
+    if (filled.size() > kFilledSizeMax) break;
   }
   return filled;
 }

@@ -26,6 +26,10 @@ struct TextPiece {
 // it is for AWS. InvalidArgument: `{{ssm:...}}`, which is for a parameter store that is not here.
 absl::StatusOr<std::vector<TextPiece>> SplitPlaceholders(std::string_view text);
 
+// What is filled in stops behind this many bytes, far more than any text may have in the end: a
+// value may stand in a document any number of times.
+inline constexpr size_t kFilledSizeMax = 64 * 1024;
+
 // FillPlaceholders puts values in the place of placeholders, once: a value is not looked into.
 // Requires: SplitPlaceholders takes the text, and all its names are in `values`.
 std::string FillPlaceholders(std::string_view text, const ParameterValues& values);

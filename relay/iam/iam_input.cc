@@ -7,6 +7,7 @@
 
 #include "relay/api/page_token.h"
 #include "relay/iam/iam_error.h"
+#include "relay/policy/ascii_text.h"
 
 namespace relay::iam {
 namespace {
@@ -196,8 +197,9 @@ std::vector<IamTag> IamInput::Tags() {
     if (tags.back().key.starts_with(kReservedTagPrefix)) {
       Fail(InvalidInput("Tag keys that begin with aws: are reserved."));
     }
-    if (!keys.insert(tags.back().key).second) {
-      Fail(InvalidInput("Duplicate tag keys found. Please note that Tag keys are case sensitive."));
+    if (!keys.insert(policy::LowerCase(tags.back().key)).second) {
+      Fail(InvalidInput(
+          "Duplicate tag keys found. Please note that Tag keys are case insensitive."));
     }
     if (error_.has_value()) return {};
   }

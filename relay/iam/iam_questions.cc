@@ -25,6 +25,16 @@ std::string PathOf(const Json& input) {
   return path.empty() ? "/" : path;
 }
 
+bool SetsBoundary(std::string_view operation) {
+  return operation == "CreateUser" || operation == "CreateRole" ||
+         operation == "PutUserPermissionsBoundary" || operation == "PutRolePermissionsBoundary";
+}
+
+bool TakesTags(std::string_view operation) {
+  return operation.starts_with("Create") || operation.starts_with("Tag") ||
+         operation.starts_with("Untag");
+}
+
 // OfEntity is an entity that is there, or the one that is to be made.
 AccessResource OfEntity(ApiContext& context, const ApiCall& call, IamKind kind,
                         AccessQuestion& question) {
@@ -34,7 +44,10 @@ AccessResource OfEntity(ApiContext& context, const ApiCall& call, IamKind kind,
                           ? store.FindEntityById(call.caller.entity_id)
                           : store.FindEntity(kind, name);
   AccessResource resource;
-  std::string boundary = TextOf(call.input, "PermissionsBoundary");
+  // The boundary that the request sets, where it sets one; else the entity's own. An operation that
+  // ignores the member must not be judged by it.
+  std::string boundary;
+  if (SetsBoundary(call.operation)) boundary = TextOf(call.input, "PermissionsBoundary");
   if (entity.ok()) {
     resource.arn = entity->Arn();
     resource.tag_owner = entity->id;
@@ -55,17 +68,20 @@ AccessResource OfArn(std::string arn) {
   return resource;
 }
 
-AccessResource OfPolicy(const Json& input) {
+// The ARN of what is to be made is that of its name: another one in the request says nothing.
+AccessResource OfPolicy(const ApiCall& call) {
+  const Json& input = call.input;
   std::string arn = TextOf(input, "PolicyArn");
-  if (arn.empty()) {
+  if (arn.empty() || call.operation == "CreatePolicy") {
     arn = IamPolicy{.name = TextOf(input, "PolicyName"), .path = PathOf(input)}.Arn();
   }
   return OfArn(std::move(arn));
 }
 
-AccessResource OfDevice(const Json& input) {
+AccessResource OfDevice(const ApiCall& call) {
+  const Json& input = call.input;
   std::string serial = TextOf(input, "SerialNumber");
-  if (serial.empty()) {
+  if (serial.empty() || call.operation == "CreateVirtualMFADevice") {
     serial = IamMfaDevice{.name = TextOf(input, "VirtualMFADeviceName"), .path = PathOf(input)}
                  .SerialNumber();
   }
@@ -108,17 +124,17 @@ void Ask(ApiContext& context, const ApiCall& call, AccessQuestion& question) {
       resource = OfEntity(context, call, IamKind::kRole, question);
       break;
     case Subject::kPolicy:
-      resource = OfPolicy(input);
+      resource = OfPolicy(call);
       break;
     case Subject::kMfaDevice:
-      resource = OfDevice(input);
+      resource = OfDevice(call);
       break;
     case Subject::kSource:
       resource = OfArn(TextOf(input, "PolicySourceArn"));
       break;
   }
   question.resources = {std::move(resource)};
-  AddTagKeys(input, question);
+  if (TakesTags(call.operation)) AddTagKeys(input, question);
   if (kSubject != Subject::kPolicy && input.contains("PolicyArn")) {
     question.keys.emplace_back("iam:PolicyARN",
                                std::vector<std::string>{TextOf(input, "PolicyArn")});

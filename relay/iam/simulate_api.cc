@@ -217,10 +217,17 @@ ApiOutcome Simulate(ApiCall& call, IamInput& input, Subject subject) {
   }
   const Simulation simulation(std::move(subject), std::move(keys), caller_arn, call.now_unix_ms);
   std::vector<PageItem> items;
+  size_t parts = 0;
   for (const std::string& action : actions) {
     for (const std::string& resource : resources) {
       const std::string number = std::to_string(10'000 + items.size());
       items.push_back({number, simulation.Decide(action, resource)});
+      parts += simulation.missing.size() + items.back().json["MatchedStatements"].size();
+      if (parts > kAnswerPartsMax) {
+        return InvalidInput("Too much: the answer would name more than " +
+                            std::to_string(kAnswerPartsMax) +
+                            " statements and missing keys. Ask for fewer actions or resources.");
+      }
     }
   }
   WritePage(call, "EvaluationResults", "Simulate", wish, std::move(items));

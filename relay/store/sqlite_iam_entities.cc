@@ -182,6 +182,16 @@ absl::StatusOr<std::vector<IamEntity>> SqliteIamStore::ListBoundedBy(std::string
 
 absl::Status SqliteIamStore::PutTag(std::string_view owner, const IamTag& tag) {
   Changed();
+  // Conditions do not regard the case of a key, so that there is one of each.
+  absl::Status status = database_
+                            .Prepare(
+                                "DELETE FROM iam_tags WHERE owner = ?1 AND key <> ?2"
+                                " AND key = ?2 COLLATE NOCASE")
+                            .Text(owner)
+                            .Text(tag.key)
+                            .Run()
+                            .status();
+  if (!status.ok()) return status;
   return database_
       .Prepare(
           "INSERT INTO iam_tags(owner, key, value) VALUES(?, ?, ?)"

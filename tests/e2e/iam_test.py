@@ -266,6 +266,48 @@ def test_who_is_not_allowed_is_refused(t):
     check_equal(code, 'AccessDenied', text)
 
 
+def test_what_an_operation_ignores_does_not_count(t):
+    """A request is judged by what it does: members that its operation ignores, or that stand twice, win nothing"""
+    admin = _aws(t.stack)
+    bound = admin.call('iam', 'CreatePolicy', PolicyName='bound',
+                       PolicyDocument=json.dumps(ALLOW_START))['Policy']['Arn']
+    env, _ = _member(t.stack, 'delegate', {
+        'Version': '2012-10-17',
+        'Statement': [
+            {'Effect': 'Allow', 'Action': ['iam:CreateUser', 'iam:AttachUserPolicy'], 'Resource': '*',
+             'Condition': {'StringEquals': {'iam:PermissionsBoundary': bound}}},
+            {'Effect': 'Allow', 'Action': 'iam:CreatePolicy', 'Resource': bound},
+            {'Effect': 'Allow', 'Action': 'ssm:AddTagsToResource', 'Resource': '*',
+             'Condition': {'StringEquals': {'aws:RequestTag/env': 'dev'}}}]})
+    delegate = _aws(t.stack, *_key_of(env))
+    extra = {}
+    delegate.client('iam').meta.events.register(
+        'before-call.iam', lambda params, **_: params['body'].update(extra))
+
+    delegate.call('iam', 'CreateUser', UserName='bounded', PermissionsBoundary=bound)
+    admin_policy = 'arn:aws:iam::aws:policy/AditAdmin'
+    delegate.call('iam', 'AttachUserPolicy', UserName='bounded', PolicyArn=admin_policy)
+    admin.call('iam', 'CreateUser', UserName='unbounded')
+    extra['PermissionsBoundary'] = bound
+    code, text = delegate.error('iam', 'AttachUserPolicy', UserName='unbounded', PolicyArn=admin_policy)
+    check_equal(code, 'AccessDenied', text)
+    extra.clear()
+    extra['PolicyArn'] = bound
+    code, text = delegate.error('iam', 'CreatePolicy', PolicyName='other', PolicyDocument=json.dumps(ALLOW_START))
+    check_equal(code, 'AccessDenied', text)
+
+    node = admin.call('ssm', 'DescribeInstanceInformation')['InstanceInformationList'][0]['InstanceId']
+    tag = {'ResourceType': 'ManagedInstance', 'ResourceId': node}
+    delegate.call('ssm', 'AddTagsToResource', Tags=[{'Key': 'env', 'Value': 'dev'}], **tag)
+    for twice in ('env', 'Env'):
+        tags = [{'Key': 'env', 'Value': 'dev'}, {'Key': twice, 'Value': 'prod'}]
+        code, text = delegate.error('ssm', 'AddTagsToResource', Tags=tags, **tag)
+        check(code in ('ValidationException', 'AccessDeniedException'), f'{code}: {text}')
+    tags = admin.call('ssm', 'ListTagsForResource', **tag)['TagList']
+    check_equal([t['Value'] for t in tags if t['Key'].lower() == 'env'], ['dev'], 'the tag')
+    admin.call('ssm', 'RemoveTagsFromResource', TagKeys=['env'], **tag)
+
+
 def _key_of(env):
     return env['AWS_ACCESS_KEY_ID'], env['AWS_SECRET_ACCESS_KEY']
 

@@ -266,6 +266,16 @@ TEST_F(SessionWatchTest, ASessionEndsWithItsKeyOrItsUser) {
   EXPECT_THAT(Tick(kNow + 3000), HasSubstr("The user or role was deleted."));
 }
 
+TEST_F(SessionWatchTest, ASessionEndsWithTheKeyBehindItsTemporaryCredentials) {
+  AccessCase asked = Start();
+  asked.caller.access_key_id = "ASIAalice";
+  asked.caller.temporary = TemporarySession{.issuer_key_id = "AKIAalice"};
+  watch.Watch("s", asked);
+  EXPECT_EQ(Tick(kNow), "");
+  ASSERT_TRUE(iam().SetAccessKeyActive("AKIAalice", false).ok());
+  EXPECT_THAT(Tick(kNow + 1000), HasSubstr("The access key was deactivated."));
+}
+
 TEST_F(SessionWatchTest, ASessionEndsWhenItsHourIsOver) {
   Inline("alice", Policy("Allow", "ssm:StartSession", "*",
                          R"({"DateLessThan":{"aws:CurrentTime":"2023-11-14T22:13:25Z"}})"));

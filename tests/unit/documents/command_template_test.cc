@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/wire/command_line.h"
+#include "relay/documents/placeholder.h"
 
 namespace relay {
 namespace {
@@ -69,6 +70,19 @@ TEST(CommandTemplate, WithoutAShellValuesAreWords) {
   for (const char* bad : {"", "  ", "a 'b", "a \"b", "a\\", "{{ x }}", "''", "a \x01"}) {
     EXPECT_FALSE(FillWords(bad, {{"x", {""}}}).ok()) << bad;
   }
+}
+
+TEST(CommandTemplate, AValueThatStandsManyTimesDoesNotGrowWithoutBound) {
+  std::string text = "prog";
+  std::string glued = "prog ";
+  for (int i = 0; i < 1000; ++i) {
+    text += " {{ x }}";
+    glued += "{{ x }}";
+  }
+  const ParameterValues values = {{"x", std::vector<std::string>(256, std::string(1000, 'v'))}};
+  EXPECT_FALSE(FillWords(text, values).ok());
+  EXPECT_FALSE(FillWords(glued, values).ok());
+  EXPECT_LT(FillPlaceholders(glued, values).size(), size_t{512} * 1024);
 }
 
 TEST(CommandTemplate, OnePlaceholderAloneIsTold) {

@@ -43,7 +43,7 @@ TEST(IamInput, PathsBeginAndEndWithASlash) {
 TEST(IamInput, TagsAreUniqueOursAndNotTooMany) {
   const auto read = [](IamInput& input) { input.Tags(); };
   const auto tag = [](const std::string& key) { return Json({{"Key", key}, {"Value", ""}}); };
-  EXPECT_EQ(CodeOf({{"Tags", Json::array({tag("a"), tag("A")})}}, read), "");
+  EXPECT_EQ(CodeOf({{"Tags", Json::array({tag("a"), tag("A")})}}, read), "InvalidInput");
   EXPECT_EQ(CodeOf({{"Tags", Json::array({tag("a"), tag("a")})}}, read), "InvalidInput");
   EXPECT_EQ(CodeOf({{"Tags", Json::array({tag("aws:a")})}}, read), "InvalidInput");
   Json many = Json::array();

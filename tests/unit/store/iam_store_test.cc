@@ -165,6 +165,9 @@ TEST_F(IamStoreTest, MembersAttachmentsInlinePoliciesAndTagsAreKeptPerOwner) {
   ASSERT_TRUE(iam().PutTag("AIDAu", {"team", "web"}).ok());
   ASSERT_EQ(iam().ListTags("AIDAu")->size(), 1U);
   EXPECT_EQ(iam().ListTags("AIDAu")->front().value, "web");
+  ASSERT_TRUE(iam().PutTag("AIDAu", {"Team", "ops"}).ok());
+  ASSERT_EQ(iam().ListTags("AIDAu")->size(), 1U) << "conditions do not regard the case of a key";
+  EXPECT_EQ(iam().ListTags("AIDAu")->front().value, "ops");
   // Whoever has something attached cannot vanish.
   EXPECT_FALSE(iam().DeleteEntity("AIDAu").ok());
   ASSERT_TRUE(iam().DeleteInlinePolicy("AIDAu", "i").ok());
