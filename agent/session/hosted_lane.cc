@@ -13,7 +13,6 @@ HostedLane::HostedLane(engine::LoopDriver& driver, TargetTable& targets,
     : driver_(driver),
       targets_(targets),
       plan_(std::move(plan)),
-      open_rate_(driver.loop().Now()),
       lane_(std::make_unique<Lane>(driver, *plan_->outer, plan_->inner, plan_->options,
                                    std::move(plan_->share), static_cast<Lane::Owner&>(*this))) {}
 
@@ -34,10 +33,8 @@ void HostedLane::OnLaneSecured(Lane&) { Tell(false); }
 
 void HostedLane::OnLaneOpen(Lane& lane, engine::StreamId stream, engine::ByteView request) {
   engine::Multiplexer& link = lane.multiplexer();
-  if (!open_rate_.Take(driver_.loop().Now())) {
-    return link.Reject(stream, CloseCode::kTooMany, "streams are opened too fast; try again soon");
-  }
-  SessionGrant::Admitted admitted = plan_->grant->Admit(engine::AsText(request));
+  SessionGrant::Admitted admitted =
+      plan_->grant->Admit(engine::AsText(request), driver_.loop().Now());
   if (admitted.open.code != CloseCode::kNormal) {
     return link.Reject(stream, admitted.open.code, admitted.open.text);
   }

@@ -11,7 +11,6 @@
 #include "agent/target/stream_meter.h"
 #include "agent/target/target_table.h"
 #include "engine/loop/mailbox.h"
-#include "engine/mux/open_rate.h"
 #include "engine/net/loop_driver.h"
 #include "engine/tls/tls_context.h"
 
@@ -74,7 +73,6 @@ class HostedLane final : private Lane::Owner, private StreamMeter::Owner {
   engine::LoopDriver& driver_;
   TargetTable& targets_;
   const std::unique_ptr<LanePlan> plan_;
-  engine::OpenRate open_rate_;
   LaneEnd end_;
   std::unique_ptr<Lane> lane_;
 };

@@ -13,10 +13,17 @@ SessionGrant::SessionGrant(const engine::SessionOffer& offer, RelayOutbox& outbo
       what_(engine::Describe(plan_)),
       idle_seconds_max_(offer.idle_seconds_max),
       outbox_(outbox),
-      idle_(offer.idle_seconds_max, now) {}
+      idle_(offer.idle_seconds_max, now),
+      open_rate_(now) {}
 
-SessionGrant::Admitted SessionGrant::Admit(std::string_view request) {
+SessionGrant::Admitted SessionGrant::Admit(std::string_view request, engine::Instant now) {
+  const std::lock_guard lock(mutex_);
   Admitted out;
+  if (!open_rate_.Take(now)) {
+    out.open.code = CloseCode::kTooMany;
+    out.open.text = "streams are opened too fast; try again soon";
+    return out;
+  }
   if (!outbox_.HasRoomForStream()) {
     out.open.code = CloseCode::kTooMany;
     out.open.text = "the node cannot report another stream to its relay yet; try again soon";
@@ -28,13 +35,13 @@ SessionGrant::Admitted SessionGrant::Admit(std::string_view request) {
                        {{"session", session_id()}, {"code", engine::CloseCodeName(out.open.code)}});
     return out;
   }
-  if (stream_count_.fetch_add(1) >= engine::kSessionStreamsMax) {
-    stream_count_.fetch_sub(1);
+  if (stream_count_ >= engine::kSessionStreamsMax) {
     out.open.code = CloseCode::kTooMany;
     out.open.text = "the session has as many streams as one may have; close some";
     return out;
   }
-  out.serial = next_serial_.fetch_add(1);
+  ++stream_count_;
+  out.serial = next_serial_++;
   engine::StreamNews news;
   news.session_id = session_id();
   news.serial = out.serial;
@@ -45,7 +52,8 @@ SessionGrant::Admitted SessionGrant::Admit(std::string_view request) {
 
 void SessionGrant::StreamOver(uint32_t serial, CloseCode code, uint64_t to_node_bytes,
                               uint64_t from_node_bytes) {
-  stream_count_.fetch_sub(1);
+  const std::lock_guard lock(mutex_);
+  --stream_count_;
   engine::StreamNews news;
   news.session_id = session_id();
   news.serial = serial;

@@ -1,21 +1,22 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <string_view>
 
 #include "agent/session/idle_clock.h"
 #include "agent/session/relay_outbox.h"
 #include "engine/base/time.h"
+#include "engine/mux/open_rate.h"
 #include "engine/wire/control.h"
 #include "engine/wire/session_plan.h"
 
 namespace agent {
 
 // SessionGrant is what one sealed session may do at this node, and what is told of it: shared by
-// the session and its lanes, which may run on several threads. What is counted is atomic; nothing
-// else changes.
+// the session and its lanes, which may run on several threads. Opens and ends are rare, hence the
+// mutex; that bytes passed is an atomic of the idle clock.
 class SessionGrant {
  public:
   // `outbox` outlives the grant.
@@ -29,7 +30,7 @@ class SessionGrant {
 
   // Admit holds a lane's open request, foreign bytes, against the grant and its maxima, and reports
   // the stream that may be. StreamOver must follow, with that serial, if its code is kNormal.
-  Admitted Admit(std::string_view request);
+  Admitted Admit(std::string_view request, engine::Instant now);
 
   // Heard says that bytes of a stream passed.
   void Heard(engine::Instant now) { idle_.Heard(now); }
@@ -50,8 +51,10 @@ class SessionGrant {
   const uint32_t idle_seconds_max_;
   RelayOutbox& outbox_;
   IdleClock idle_;
-  std::atomic<uint32_t> next_serial_{1};
-  std::atomic<uint32_t> stream_count_{0};
+  std::mutex mutex_;
+  engine::OpenRate open_rate_;  // From here on under mutex_: of all lanes together.
+  uint32_t next_serial_ = 1;
+  uint32_t stream_count_ = 0;
 };
 
 }  // namespace agent

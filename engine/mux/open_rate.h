@@ -21,7 +21,8 @@ class OpenRate {
   // Take returns false when the link has to wait before it opens another stream.
   [[nodiscard]] bool Take(Instant now) {
     constexpr Duration kPerToken = std::chrono::nanoseconds(1'000'000'000 / kPerSecond);
-    const int64_t grown = (now - since_) / kPerToken;
+    // Two loops may have begun their iterations in another order than they ask.
+    const int64_t grown = std::max<int64_t>(0, (now - since_) / kPerToken);
     since_ += grown * kPerToken;
     tokens_ = std::min(kBurst, tokens_ + std::min(grown, kBurst));
     if (tokens_ == 0) return false;

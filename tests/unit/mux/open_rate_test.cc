@@ -44,5 +44,17 @@ TEST(OpenRate, WaitingLongGivesNoMoreThanOneBurst) {
   EXPECT_EQ(TakeAll(rate, now), OpenRate::kBurst);
 }
 
+TEST(OpenRateTest, AClockThatIsBehindWinsNothing) {
+  const Instant now{std::chrono::hours(1)};
+  OpenRate rate(now);
+  int64_t taken = 0;
+  while (rate.Take(now)) ++taken;
+  EXPECT_EQ(taken, OpenRate::kBurst);
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_FALSE(rate.Take(now - std::chrono::milliseconds(20)));
+    EXPECT_FALSE(rate.Take(now));
+  }
+}
+
 }  // namespace
 }  // namespace engine
