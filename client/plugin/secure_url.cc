@@ -1,0 +1,42 @@
+#include "client/plugin/secure_url.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/status/status.h"
+
+namespace client {
+namespace {
+
+constexpr uint16_t kHttpsPort = 443;
+
+absl::Status Failure(std::string_view scheme, std::string_view why) {
+  return absl::InvalidArgumentError("the address is not " + std::string(scheme) +
+                                    "://HOST[:PORT]/PATH: " + std::string(why));
+}
+
+bool StandsInUrl(char byte) { return byte > ' ' && byte < 0x7F; }
+
+}  // namespace
+
+absl::StatusOr<SecureUrl> ParseSecureUrl(std::string_view scheme, std::string_view url) {
+  const std::string prefix = std::string(scheme) + "://";
+  if (url.size() > kUrlSizeMax) return Failure(scheme, "it is too long");
+  if (!url.starts_with(prefix)) return Failure(scheme, "it begins with another scheme");
+  if (!std::ranges::all_of(url, StandsInUrl)) return Failure(scheme, "it has a space or such");
+  if (url.find('#') != std::string_view::npos) return Failure(scheme, "it has a fragment");
+  url.remove_prefix(prefix.size());
+  const size_t host_size = std::min(url.find_first_of("/?"), url.size());
+  const std::string_view host = url.substr(0, host_size);
+  if (host.find('@') != std::string_view::npos) return Failure(scheme, "it names a user");
+  absl::StatusOr<engine::HostPort> server = engine::ParseHostPort(host, kHttpsPort);
+  if (!server.ok()) return Failure(scheme, std::string(server.status().message()));
+  SecureUrl out{
+      .server = *std::move(server), .host = {}, .target = std::string(url.substr(host_size))};
+  if (!out.target.starts_with('/')) out.target.insert(0, 1, '/');
+  const std::string with_port = engine::FormatHostPort(out.server);
+  out.host = out.server.port == kHttpsPort ? with_port.substr(0, with_port.rfind(':')) : with_port;
+  return out;
+}
+
+}  // namespace client

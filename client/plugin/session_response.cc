@@ -1,0 +1,79 @@
+#include "client/plugin/session_response.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "absl/status/status.h"
+
+namespace client {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr size_t kTargetSizeMax = 400;  // SessionTarget of the API.
+
+absl::Status Failure(const std::string& text) { return absl::InvalidArgumentError(text); }
+
+bool IsPrintable(char byte) { return byte >= ' ' && byte < 0x7F; }
+
+absl::StatusOr<Json> Object(std::string_view text, const std::string& what) {
+  if (text.size() > kSessionJsonSizeMax) return Failure(what + " is too long");
+  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return Failure(what + " is no JSON object");
+  return json;
+}
+
+// Member returns a text of 0 to `size_max` printable bytes; what is absent or null is empty.
+absl::StatusOr<std::string> Member(const Json& object, const char* name, size_t size_max) {
+  const auto found = object.find(name);
+  if (found == object.end() || found->is_null()) return "";
+  const std::string* text = found->get_ptr<const std::string*>();
+  if (text == nullptr) return Failure(std::string(name) + " is no text");
+  if (text->size() > size_max) return Failure(std::string(name) + " is too long");
+  if (!std::ranges::all_of(*text, IsPrintable)) {
+    return Failure(std::string(name) + " has bytes that cannot be printed");
+  }
+  return *text;
+}
+
+absl::StatusOr<std::string> Needed(const Json& object, const char* name, size_t size_max) {
+  absl::StatusOr<std::string> text = Member(object, name, size_max);
+  if (text.ok() && text->empty()) return Failure(std::string(name) + " is missing");
+  return text;
+}
+
+}  // namespace
+
+absl::StatusOr<SessionTicket> ParseSessionResponse(std::string_view json) {
+  const absl::StatusOr<Json> object = Object(json, "the answer of StartSession");
+  if (!object.ok()) return object.status();
+  absl::StatusOr<std::string> id = Needed(*object, "SessionId", kSessionIdSizeMax);
+  if (!id.ok()) return id.status();
+  absl::StatusOr<std::string> token = Needed(*object, "TokenValue", kSessionTokenSizeMax);
+  if (!token.ok()) return token.status();
+  const absl::StatusOr<std::string> url = Needed(*object, "StreamUrl", kUrlSizeMax);
+  if (!url.ok()) return url.status();
+  absl::StatusOr<SecureUrl> stream = ParseSecureUrl("wss", *url);
+  if (!stream.ok()) return stream.status();
+  return SessionTicket{
+      .session_id = *std::move(id), .token = *std::move(token), .stream = *std::move(stream)};
+}
+
+absl::StatusOr<ResumedSession> ParseResumeResponse(std::string_view json) {
+  const absl::StatusOr<Json> object = Object(json, "the answer of ResumeSession");
+  if (!object.ok()) return object.status();
+  absl::StatusOr<std::string> token = Member(*object, "TokenValue", kSessionTokenSizeMax);
+  if (!token.ok()) return token.status();
+  absl::StatusOr<std::string> url = Member(*object, "StreamUrl", kUrlSizeMax);
+  if (!url.ok()) return url.status();
+  return ResumedSession{.token = *std::move(token), .stream_url = *std::move(url)};
+}
+
+absl::StatusOr<std::string> ParseRequestTarget(std::string_view json) {
+  const absl::StatusOr<Json> object = Object(json, "the request's parameters");
+  if (!object.ok()) return object.status();
+  return Needed(*object, "Target", kTargetSizeMax);
+}
+
+}  // namespace client

@@ -1,0 +1,40 @@
+// What the AWS CLI hands over as JSON: the answer of StartSession, and what was asked for.
+
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "client/plugin/secure_url.h"
+
+namespace client {
+
+inline constexpr size_t kSessionJsonSizeMax = 256 * 1024;  // Older CLIs hand over whole answers.
+inline constexpr size_t kSessionIdSizeMax = 96;
+inline constexpr size_t kSessionTokenSizeMax = 4096;
+
+// SessionTicket opens one data channel. ResumeSession answers the same.
+struct SessionTicket {
+  std::string session_id;  // Printable.
+  std::string token;       // Secret.
+  SecureUrl stream;
+};
+
+// ParseSessionResponse reads what StartSession answered; members it does not know are passed over.
+// Everything must be there. The error is for people and repeats no value.
+absl::StatusOr<SessionTicket> ParseSessionResponse(std::string_view json);
+
+// ResumedSession is what ResumeSession answered: without a token the session is over; without a
+// stream the one of before still counts.
+struct ResumedSession {
+  std::string token;
+  std::string stream_url;
+};
+absl::StatusOr<ResumedSession> ParseResumeResponse(std::string_view json);
+
+// ParseRequestTarget returns the machine that the user named, out of the request's parameters.
+absl::StatusOr<std::string> ParseRequestTarget(std::string_view json);
+
+}  // namespace client

@@ -1,0 +1,1 @@
+adit_fuzz(session_response SOURCES session_response_fuzz.cc DEPS client_plugin)
