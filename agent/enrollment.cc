@@ -10,7 +10,7 @@
 #include "engine/crypto/identity_key.h"
 #include "engine/crypto/key.h"
 #include "engine/http/http_message.h"
-#include "engine/net/https_call.h"
+#include "engine/net/https_client.h"
 #include "engine/net/loop_driver.h"
 #include "engine/tls/tls_context.h"
 

@@ -130,6 +130,7 @@ class ForwardRun final : private SignalSource::Events {
       absl::Status status = forward->StartSession(*node, options, count);
       if (!status.ok()) return status;
     }
+    relay_.LetGo();
     relay_.RunUntil(
         [this] {
           return FirstOver() != nullptr ||

@@ -73,6 +73,7 @@ class ProxyRun final : private SessionLink::Events,
     link_ = std::make_unique<SessionLink>(relay_.driver(), *std::move(target), relay_,
                                           static_cast<SessionLink::Events&>(*this));
     link_->Dial();
+    relay_.LetGo();
     connecting_ = true;
     relay_.RunUntil([this] { return stream_ != nullptr || ended_ || signal_ != 0; },
                     "connecting to " + Printable(node_) + " ...");

@@ -98,20 +98,22 @@ RelayAccess::RelayAccess(std::unique_ptr<engine::Loop> loop,
       context_(std::move(context)),
       relay_(std::move(relay)),
       ca_pem_(std::move(ca_pem)),
+      calls_(driver_, *context_, relay_),
       api_([this](engine::HttpRequest request) { return Send(std::move(request)); },
            engine::FormatHostPort(relay_), std::move(credentials), UnixNow),
       known_nodes_(std::move(config_folder)) {}
 
+RelayAccess::~RelayAccess() {
+  calls_.Close();
+  RunUntil([this] { return calls_.joined(); }, "");
+}
+
 absl::StatusOr<engine::HttpResponse> RelayAccess::Send(engine::HttpRequest request) {
-  engine::CallResult result;
-  bool done = false;
-  engine::HttpsCall call(driver_, *context_, relay_, std::move(request),
-                         [&](engine::CallResult outcome) {
-                           result = std::move(outcome);
-                           done = true;
-                         });
-  RunUntil([&] { return done; }, "asking the relay " + engine::FormatHostPort(relay_) + " ...");
-  return ToResponse(std::move(result));
+  std::optional<engine::CallResult> result;
+  calls_.Call(std::move(request), [&](engine::CallResult outcome) { result = std::move(outcome); });
+  RunUntil([&] { return result.has_value(); },
+           "asking the relay " + engine::FormatHostPort(relay_) + " ...");
+  return ToResponse(*std::move(result));
 }
 
 absl::StatusOr<engine::HttpResponse> RelayAccess::ToResponse(engine::CallResult result) {
@@ -170,11 +172,12 @@ std::string RelayAccess::AskWhyEnded(const std::string& session_id, engine::Dura
   // The relay cuts first and writes down after that, so the answer may take a moment to be there.
   while (true) {
     std::optional<engine::CallResult> result;
-    engine::HttpsCall call(driver_, *context_, relay_, api_.FindEndedRequest(session_id),
-                           [&](engine::CallResult outcome) { result = std::move(outcome); });
+    const uint64_t call =
+        calls_.Call(api_.FindEndedRequest(session_id),
+                    [&](engine::CallResult outcome) { result = std::move(outcome); });
     const auto done = [&] { return result.has_value(); };
     if (!RunFor(give_up - driver_.loop().Now(), done)) {
-      call.Cancel();
+      calls_.Cancel(call);
       RunUntil(done, "");
     }
     const auto response = ToResponse(*std::move(result));
@@ -187,20 +190,21 @@ std::string RelayAccess::AskWhyEnded(const std::string& session_id, engine::Dura
 }
 
 void RelayAccess::AskForLane(const std::string& session_id, Done done) {
-  auto call = std::make_unique<engine::HttpsCall>(
-      driver_, *context_, relay_, api_.OpenLaneRequest(session_id),
-      [this, done = std::move(done), number = ++lane_call_count_](engine::CallResult result) {
+  const uint64_t number = ++lane_call_count_;
+  const uint64_t call = calls_.Call(
+      api_.OpenLaneRequest(session_id),
+      [this, number, done = std::move(done)](engine::CallResult result) {
         std::erase_if(lane_calls_, [&](const LaneCall& lane) { return lane.number == number; });
         const auto response = ToResponse(std::move(result));
         done(response.ok() ? api_.ReadOpenLane(*response) : response.status());
+        if (lane_calls_.empty()) LetGo();
       });
-  lane_calls_.push_back(
-      {.number = lane_call_count_, .session_id = session_id, .call = std::move(call)});
+  lane_calls_.push_back({.number = number, .session_id = session_id, .call = call});
 }
 
 void RelayAccess::HurryLanes(const std::string& session_id) {
   for (const LaneCall& lane : lane_calls_) {
-    if (lane.session_id == session_id) lane.call->Cancel();
+    if (lane.session_id == session_id) calls_.Cancel(lane.call);
   }
 }
 

@@ -19,7 +19,7 @@
 #include "client/lane_source.h"
 #include "client/node_choice.h"
 #include "client/session_link.h"
-#include "engine/net/https_call.h"
+#include "engine/net/https_client.h"
 #include "engine/net/loop_driver.h"
 #include "engine/platform/create_loop.h"
 #include "engine/tls/tls_context.h"
@@ -44,6 +44,8 @@ class RelayAccess final : public LaneSource {
                                                                engine::TlsTrust trust,
                                                                Credentials credentials);
 
+  ~RelayAccess();  // Runs the loop until its connections are closed.
+
   engine::LoopDriver& driver() { return driver_; }
   // With which more loops are made, for threads beside the command's.
   const engine::LoopOptions& worker_options() const { return worker_options_; }
@@ -57,6 +59,9 @@ class RelayAccess final : public LaneSource {
   // carriage and of the node's identity goes to stderr. An offline node's error says since when.
   absl::StatusOr<LinkTarget> StartSession(const NodeInfo& node, std::string_view named,
                                           SessionWish wish, CarriageChoice choice);
+
+  // LetGo closes the connection that is kept for calls in a row: what follows is a session.
+  void LetGo() { calls_.CloseKept(); }
 
   // EndText is what to print when a session's link is over: what we saw, or, when it was cut
   // without a word, why the relay ended it.
@@ -89,7 +94,7 @@ class RelayAccess final : public LaneSource {
   struct LaneCall {
     uint64_t number = 0;
     std::string session_id;
-    std::unique_ptr<engine::HttpsCall> call;
+    uint64_t call = 0;  // As HttpsClient counts.
   };
 
   const engine::LoopOptions worker_options_;
@@ -98,6 +103,7 @@ class RelayAccess final : public LaneSource {
   const engine::HostPort relay_;
   const std::string ca_pem_;
   std::string anchor_pem_;
+  engine::HttpsClient calls_;
   ApiClient api_;
   KnownNodes known_nodes_;
   uint64_t lane_call_count_ = 0;

@@ -68,6 +68,7 @@ class RemoteRun final : private SessionLink::Events,
     link_ = std::make_unique<SessionLink>(relay_.driver(), *std::move(target), relay_,
                                           static_cast<SessionLink::Events&>(*this));
     link_->Dial();
+    relay_.LetGo();
     relay_.RunUntil([this] { return process_ != nullptr || ended_; },
                     "connecting to " + node_ + " ...");
     return absl::OkStatus();

@@ -3,56 +3,85 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/base/check.h"
+
 namespace engine {
 
 using Progress = HttpMessageParser::Progress;
 
-HttpClientSession::HttpClientSession(RecordCarrier& carrier, Handler& handler, HttpRequest request,
-                                     Instant now, Duration answer_max)
+HttpClientSession::HttpClientSession(RecordCarrier& carrier, Handler& handler)
     : carrier_(carrier),
       handler_(handler),
-      parser_(HttpMessageParser::Kind::kResponse, kHttpResponseBodySizeMax),
-      deadline_(now + answer_max) {
-  request.keep_alive = false;
+      parser_(HttpMessageParser::Kind::kResponse, kHttpResponseBodySizeMax) {}
+
+void HttpClientSession::Ask(const HttpRequest& request, Instant now, Duration answer_max) {
+  CHECK(idle());
+  state_ = State::kAsking;
+  keep_alive_ = request.keep_alive;
+  deadline_ = now + answer_max;
   output_ = Serialize(request);
+  output_sent_ = 0;
+  interim_count_ = 0;
+  heard_answer_ = false;
   carrier_.OutputReady();
 }
 
-void HttpClientSession::Receive(BufferRef plaintext, Instant /*now*/) {
+void HttpClientSession::Receive(BufferRef plaintext, Instant now) {
   std::string_view bytes = AsText(plaintext.bytes());
-  while (!done_ && !bytes.empty()) {
+  if (state_ == State::kIdle) return Finish();
+  while (state_ == State::kAsking && !bytes.empty()) {
+    heard_answer_ = true;
     bytes.remove_prefix(parser_.Consume(bytes));
-    if (parser_.progress() == Progress::kFailed) Fail(HttpFailure::kBadAnswer, parser_.error());
-    if (parser_.progress() == Progress::kDone) Deliver();
+    if (parser_.progress() == Progress::kFailed) {
+      return Fail(HttpFailure::kBadAnswer, parser_.error());
+    }
+    if (parser_.progress() == Progress::kDone) {
+      const bool is_interim = Deliver(bytes.empty(), now);
+      if (!is_interim) return;
+    }
   }
 }
 
-void HttpClientSession::Deliver() {
+bool HttpClientSession::Deliver(bool is_last_byte, Instant now) {
   HttpResponse response = parser_.TakeResponse();
   if (response.status < 200) {
     const bool switches = response.status == 101;  // Nothing was asked for that it could mean.
     if (switches || ++interim_count_ > kInterimCountMax) {
       Fail(HttpFailure::kBadAnswer, HttpError::kMalformed);
     }
-    return;
+    return true;
   }
-  done_ = true;
-  carrier_.CloseAfterOutput();
+  const bool was_sent = output_sent_ == output_.size();
+  if (keep_alive_ && response.keep_alive && is_last_byte && was_sent) {
+    state_ = State::kIdle;
+    deadline_ = now + kIdleMax;
+  } else {
+    Finish();
+  }
   handler_.OnResponse(std::move(response));
+  return false;
 }
 
 void HttpClientSession::Fail(HttpFailure failure, HttpError error) {
-  if (done_) return;
-  done_ = true;
-  carrier_.CloseAfterOutput();
+  if (state_ != State::kAsking) return;
+  Finish();
   handler_.OnFailure(failure, error);
 }
 
+void HttpClientSession::Finish() {
+  state_ = State::kOver;
+  carrier_.CloseAfterOutput();
+}
+
 void HttpClientSession::HandleEnd(End end) {
-  if (done_) return;
+  if (state_ != State::kAsking) {
+    state_ = State::kOver;
+    return;
+  }
+  keep_alive_ = false;
   if (end == End::kOrderly) {
     parser_.HandleEnd();
-    if (parser_.progress() == Progress::kDone) Deliver();
+    if (parser_.progress() == Progress::kDone) Deliver(true, Instant::max());
   }
   Fail(HttpFailure::kEnded, HttpError::kTruncated);
 }
@@ -66,10 +95,14 @@ size_t HttpClientSession::GatherRecord(std::span<ByteView> slices, Instant /*now
 
 void HttpClientSession::RecordTaken() { output_sent_ += std::exchange(output_gathered_, 0); }
 
-Instant HttpClientSession::NextDeadline() const { return done_ ? Instant::max() : deadline_; }
+Instant HttpClientSession::NextDeadline() const {
+  return state_ == State::kOver ? Instant::max() : deadline_;
+}
 
 void HttpClientSession::HandleDeadline(Instant now) {
-  if (now >= deadline_) Fail(HttpFailure::kTimeout, HttpError::kNone);
+  if (state_ == State::kOver || now < deadline_) return;
+  if (state_ == State::kIdle) return Finish();
+  Fail(HttpFailure::kTimeout, HttpError::kNone);
 }
 
 std::string_view Describe(HttpFailure failure) {

@@ -1,4 +1,7 @@
-// The client's side of one HTTP/1.1 connection that carries one request.
+// The client's side of one HTTP/1.1 connection: one request after another.
+//
+//     idle --Ask--> asking --the answer--> idle, or over when either side does not go on
+//     5 s           30 s
 
 #pragma once
 
@@ -23,8 +26,9 @@ enum class HttpFailure : uint8_t {
 
 class HttpClientSession final : public RecordProtocol {
  public:
-  // Exactly one of the two is called, once, as the last thing the session does; the session may be
-  // destroyed after the call that led to it has returned, not inside it.
+  // Exactly one of the two is called, once for each Ask, as the last thing the session does then;
+  // the next Ask may come from inside it. The session may be destroyed after the call that led to
+  // it has returned, not inside it.
   class Handler {
    public:
     virtual ~Handler() = default;
@@ -33,20 +37,27 @@ class HttpClientSession final : public RecordProtocol {
   };
 
   static constexpr Duration kAnswerMax = std::chrono::seconds(30);
+  // How long a connection is kept for the next request. Less than servers wait, so that a request
+  // seldom meets the end of its connection.
+  static constexpr Duration kIdleMax = std::chrono::seconds(5);
   // Informational responses (1xx) that are skipped; more of them is a kBadAnswer.
   static constexpr size_t kInterimCountMax = 8;
 
-  // The request is sent with "Connection: close" as soon as the carrier gathers.
   // Requires: carrier and handler outlive the session.
-  HttpClientSession(RecordCarrier& carrier, Handler& handler, HttpRequest request, Instant now,
-                    Duration answer_max = kAnswerMax);
+  HttpClientSession(RecordCarrier& carrier, Handler& handler);
+
+  // Ask sends the request as soon as the carrier gathers. Without `keep_alive` it says so, and
+  // closes the carrier behind the answer. Requires: idle().
+  void Ask(const HttpRequest& request, Instant now, Duration answer_max = kAnswerMax);
 
   // HandleEnd says that the connection is over. An orderly end completes a response that has no
   // length; otherwise, and when no response was delivered yet, it is OnFailure(kEnded).
   enum class End : uint8_t { kOrderly, kCut };
   void HandleEnd(End end);
 
-  bool done() const { return done_; }
+  bool idle() const { return state_ == State::kIdle; }
+  // Whether a byte came since Ask.
+  bool heard_answer() const { return heard_answer_; }
 
   void Receive(BufferRef plaintext, Instant now) override;
   size_t GatherRecord(std::span<ByteView> slices, Instant now) override;
@@ -55,18 +66,25 @@ class HttpClientSession final : public RecordProtocol {
   void HandleDeadline(Instant now) override;
 
  private:
-  void Deliver();
+  enum class State : uint8_t { kIdle, kAsking, kOver };
+
+  // Deliver returns true for an informational response. What comes behind an answer was not asked
+  // for, and ends the connection.
+  bool Deliver(bool is_last_byte, Instant now);
   void Fail(HttpFailure failure, HttpError error);
+  void Finish();
 
   RecordCarrier& carrier_;
   Handler& handler_;
   HttpMessageParser parser_;
-  const Instant deadline_;
+  State state_ = State::kIdle;
+  Instant deadline_ = Instant::max();
   std::string output_;
   size_t output_sent_ = 0;
   size_t output_gathered_ = 0;
   size_t interim_count_ = 0;
-  bool done_ = false;
+  bool keep_alive_ = false;  // What the request in hand asks for.
+  bool heard_answer_ = false;
 };
 
 // Describe returns a sentence for people.

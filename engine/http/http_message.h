@@ -63,6 +63,7 @@ struct HttpRequest {
 
 struct HttpResponse {
   int status = 200;
+  bool keep_alive = true;  // Of one that was read: whether the sender goes on.
   HttpHeaders headers;
   std::string body;
 };

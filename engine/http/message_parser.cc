@@ -366,6 +366,7 @@ HttpResponse HttpMessageParser::TakeResponse() {
   CHECK(kind_ == Kind::kResponse);
   HttpResponse response;
   response.status = status_;
+  response.keep_alive = request_.keep_alive;
   response.headers = std::move(request_.headers);
   response.body = std::move(request_.body);
   Reset();

@@ -1,10 +1,12 @@
-// Goal: one request brings one response, or one named failure, whatever the other side does.
+// Goal: each request brings one response, or one named failure, whatever the other side does, and a
+// connection carries the next one only when both sides said so.
 // Method: a carrier of strings and a clock that the test moves.
 
 #include "engine/http/http_client.h"
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -29,15 +31,26 @@ class HttpClient : public testing::Test, public HttpClientSession::Handler {
     request.method = "POST";
     request.headers.Add("Host", "relay");
     request.body = "{}";
+    request.keep_alive = false;
     return request;
   }
 
-  StringCarrier carrier;
+  void SetUp() override { session.Ask(Request(), carrier.now); }
+  // Asked is one more session, which has asked already.
+  std::unique_ptr<HttpClientSession> Asked(StringCarrier& on, bool keep_alive = false) {
+    auto other = std::make_unique<HttpClientSession>(on, *this);
+    HttpRequest request = Request();
+    request.keep_alive = keep_alive;
+    other->Ask(request, on.now);
+    return other;
+  }
+
   int call_count = 0;
   std::optional<HttpResponse> response;
   std::optional<HttpFailure> failure;
   HttpError error = HttpError::kNone;
-  HttpClientSession session{carrier, *this, Request(), carrier.now};
+  StringCarrier carrier;
+  HttpClientSession session{carrier, *this};
 };
 
 TEST_F(HttpClient, TheRequestIsSentAndTheResponseDelivered) {
@@ -61,8 +74,8 @@ TEST_F(HttpClient, InformationalResponsesAreSkippedUpToABound) {
 
   StringCarrier other;
   response.reset();
-  HttpClientSession second(other, *this, Request(), other.now);
-  for (int i = 0; i < 20; ++i) other.Deliver(second, "HTTP/1.1 103 Early Hints\r\n\r\n");
+  const auto second = Asked(other);
+  for (int i = 0; i < 20; ++i) other.Deliver(*second, "HTTP/1.1 103 Early Hints\r\n\r\n");
   EXPECT_FALSE(response.has_value());
   EXPECT_EQ(failure, HttpFailure::kBadAnswer);
 }
@@ -98,9 +111,9 @@ TEST_F(HttpClient, AResponseWithoutLengthNeedsAnOrderlyEnd) {
   EXPECT_EQ(response->body, "all of it");
 
   StringCarrier other;
-  HttpClientSession second(other, *this, Request(), other.now);
-  other.Deliver(second, "HTTP/1.0 200 OK\r\n\r\nhalf of");
-  second.HandleEnd(HttpClientSession::End::kCut);
+  const auto second = Asked(other);
+  other.Deliver(*second, "HTTP/1.0 200 OK\r\n\r\nhalf of");
+  second->HandleEnd(HttpClientSession::End::kCut);
   EXPECT_EQ(failure, HttpFailure::kEnded);
 }
 
@@ -110,9 +123,85 @@ TEST_F(HttpClient, GarbageAndOversizedResponsesAreBadAnswers) {
   EXPECT_EQ(error, HttpError::kMalformed);
 
   StringCarrier other;
-  HttpClientSession second(other, *this, Request(), other.now);
-  other.Deliver(second, "HTTP/1.1 200 OK\r\nContent-Length: 4194305\r\n\r\n");
+  const auto second = Asked(other);
+  other.Deliver(*second, "HTTP/1.1 200 OK\r\nContent-Length: 4194305\r\n\r\n");
   EXPECT_EQ(error, HttpError::kBodyTooLarge);
+}
+
+constexpr std::string_view kShortAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+TEST_F(HttpClient, AConnectionThatBothSidesKeepCarriesTheNextRequest) {
+  StringCarrier kept;
+  const auto other = Asked(kept, /*keep_alive=*/true);
+  EXPECT_FALSE(other->idle());
+  const std::string first = kept.Collect(*other);
+  EXPECT_EQ(first.find("Connection"), std::string::npos);
+  kept.Deliver(*other, kShortAnswer, 1);
+  EXPECT_TRUE(other->idle());
+  EXPECT_FALSE(kept.closed);
+
+  HttpRequest next = Request();
+  next.body = "[]";
+  other->Ask(next, kept.now);
+  EXPECT_FALSE(other->heard_answer());
+  EXPECT_TRUE(kept.Collect(*other).ends_with("Connection: close\r\n\r\n[]"));
+  kept.Deliver(*other, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_EQ(response->status, 404);
+  EXPECT_EQ(call_count, 2);
+  EXPECT_FALSE(other->idle());
+  EXPECT_TRUE(kept.closed);
+}
+
+TEST_F(HttpClient, AConnectionThatTheServerDoesNotKeepIsClosed) {
+  for (const char* answer : {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+                             "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n"}) {
+    StringCarrier kept;
+    const auto other = Asked(kept, /*keep_alive=*/true);
+    kept.Collect(*other);
+    kept.Deliver(*other, answer);
+    EXPECT_TRUE(kept.closed);
+    EXPECT_FALSE(other->idle());
+  }
+}
+
+TEST_F(HttpClient, AnAnswerBeforeTheWholeRequestIsTheLastOne) {
+  StringCarrier kept;
+  const auto other = Asked(kept, /*keep_alive=*/true);
+  kept.Deliver(*other, kShortAnswer);
+  EXPECT_EQ(call_count, 1);
+  EXPECT_TRUE(kept.closed);
+}
+
+TEST_F(HttpClient, BytesThatNobodyAskedForEndTheConnectionAndAnswerNothing) {
+  StringCarrier behind;
+  const auto other = Asked(behind, /*keep_alive=*/true);
+  behind.Collect(*other);
+  behind.Deliver(*other, std::string(kShortAnswer) + std::string(kShortAnswer));
+  EXPECT_EQ(call_count, 1);
+  EXPECT_TRUE(behind.closed);
+
+  StringCarrier later;
+  const auto another = Asked(later, /*keep_alive=*/true);
+  later.Collect(*another);
+  later.Deliver(*another, kShortAnswer);
+  EXPECT_FALSE(later.closed);
+  later.Deliver(*another, "H");
+  EXPECT_EQ(call_count, 2);
+  EXPECT_TRUE(later.closed);
+  EXPECT_FALSE(another->idle());
+}
+
+TEST_F(HttpClient, AKeptConnectionIsKeptForAWhile) {
+  StringCarrier kept;
+  const auto other = Asked(kept, /*keep_alive=*/true);
+  kept.Collect(*other);
+  kept.Deliver(*other, kShortAnswer);
+  EXPECT_EQ(other->NextDeadline(), kept.now + HttpClientSession::kIdleMax);
+  other->HandleDeadline(kept.now + HttpClientSession::kIdleMax);
+  EXPECT_TRUE(kept.closed);
+  EXPECT_FALSE(other->idle());
+  other->HandleEnd(HttpClientSession::End::kOrderly);
+  EXPECT_EQ(call_count, 1);
 }
 
 }  // namespace

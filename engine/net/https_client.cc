@@ -1,0 +1,162 @@
+#include "engine/net/https_client.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/base/check.h"
+#include "engine/http/http_client.h"
+#include "engine/net/secure_connection.h"
+#include "engine/tls/tls_channel.h"
+
+namespace engine {
+
+// Connection carries one call, and is then kept for another one, or closes by itself.
+class HttpsClient::Connection final : private SecureConnection::Events,
+                                      private HttpClientSession::Handler {
+ public:
+  explicit Connection(HttpsClient& client)
+      : client_(client), connection_(client.driver_.loop(), *this) {
+    LoopDriver& driver = client.driver_;
+    connection_.Dial(driver.resolver(), client.server_.host, client.server_.port,
+                     std::make_unique<TlsChannel>(client.context_, driver.loop().buffers(),
+                                                  client.server_.host));
+  }
+
+  // Start gives it a call. Requires: it is new, or is_kept().
+  void Start(uint64_t number, HttpRequest request, Done done) {
+    number_ = number;
+    request_ = std::move(request);
+    done_ = std::move(done);
+    if (kept_) Ask();
+  }
+
+  bool is_kept() const { return kept_ && session_->idle() && connection_.open(); }
+  bool has(uint64_t number) const { return done_ != nullptr && number_ == number; }
+  void Close() {
+    cancelled_ = true;
+    connection_.Close();
+  }
+
+ private:
+  void Ask() { session_->Ask(request_, client_.driver_.loop().Now()); }
+
+  void OnSecured(SecureConnection&) override {
+    session_ = std::make_unique<HttpClientSession>(connection_,
+                                                   static_cast<HttpClientSession::Handler&>(*this));
+    connection_.SetProtocol(*session_);
+    Ask();
+  }
+
+  void OnResponse(HttpResponse response) override {
+    // One is enough for calls in a row.
+    kept_ = !client_.closing_ && (kept_ || !client_.HasKept());
+    if (!kept_) connection_.CloseAfterOutput();
+    Finish({.kind = CallResult::Kind::kResponse,
+            .response = std::move(response),
+            .text = {},
+            .anchor_pem = connection_.channel().anchor_pem()});
+  }
+
+  void OnFailure(HttpFailure failure, HttpError) override {
+    Finish({.kind = CallResult::Kind::kBadAnswer,
+            .response = {},
+            .text = std::string(Describe(failure)),
+            .anchor_pem = {}});
+  }
+
+  void Finish(CallResult result) {
+    const Done done = std::exchange(done_, nullptr);
+    done(std::move(result));
+  }
+
+  void OnClosed(SecureConnection&, const ConnectionEnd& end) override {
+    HttpsClient& client = client_;
+    const bool is_orderly = end.kind == ConnectionEnd::Kind::kClosedByPeer;
+    if (done_ != nullptr && session_ == nullptr) {
+      const bool is_tls = end.kind == ConnectionEnd::Kind::kHandshakeFailed;
+      Finish({.kind = is_tls ? CallResult::Kind::kTls : CallResult::Kind::kUnreachable,
+              .response = {},
+              .text = end.text,
+              .anchor_pem = {}});
+    } else if (done_ != nullptr && kept_ && is_orderly && !session_->heard_answer() &&
+               !cancelled_) {
+      client.Dial(number_, std::move(request_), std::exchange(done_, nullptr));
+    } else if (session_ != nullptr) {
+      session_->HandleEnd(is_orderly ? HttpClientSession::End::kOrderly
+                                     : HttpClientSession::End::kCut);
+    }
+    std::erase_if(client.connections_, [this](const auto& each) { return each.get() == this; });
+  }
+
+  HttpsClient& client_;
+  uint64_t number_ = 0;
+  HttpRequest request_;
+  Done done_;          // Null: no call.
+  bool kept_ = false;  // A call was answered, and the next one may come.
+  bool cancelled_ = false;
+  std::unique_ptr<HttpClientSession> session_;
+  SecureConnection connection_;
+};
+
+HttpsClient::HttpsClient(LoopDriver& driver, const TlsContext& context, HostPort server)
+    : driver_(driver), context_(context), server_(std::move(server)) {}
+
+HttpsClient::~HttpsClient() { CHECK(joined()); }
+
+uint64_t HttpsClient::Call(HttpRequest request, Done done) {
+  CHECK(!closing_);
+  const uint64_t number = ++call_count_;
+  const auto kept =
+      std::ranges::find_if(connections_, [](const auto& each) { return each->is_kept(); });
+  if (kept != connections_.end()) {
+    (*kept)->Start(number, std::move(request), std::move(done));
+  } else {
+    Dial(number, std::move(request), std::move(done));
+  }
+  return number;
+}
+
+void HttpsClient::Dial(uint64_t number, HttpRequest request, Done done) {
+  connections_.push_back(std::make_unique<Connection>(*this));
+  connections_.back()->Start(number, std::move(request), std::move(done));
+}
+
+bool HttpsClient::HasKept() const {
+  return std::ranges::any_of(connections_, [](const auto& each) { return each->is_kept(); });
+}
+
+void HttpsClient::Cancel(uint64_t number) {
+  for (const auto& connection : connections_) {
+    if (connection->has(number)) connection->Close();
+  }
+}
+
+void HttpsClient::CloseKept() {
+  for (const auto& connection : connections_) {
+    if (connection->is_kept()) connection->Close();
+  }
+}
+
+void HttpsClient::Close() {
+  closing_ = true;
+  for (const auto& connection : connections_) connection->Close();
+}
+
+CallResult CallAndWait(LoopDriver& driver, const TlsContext& context, const HostPort& server,
+                       HttpRequest request) {
+  // Every wait of a connection has a deadline of its own, so this ends.
+  constexpr Duration kWaitMax = std::chrono::seconds(1);
+  CallResult result;
+  bool done = false;
+  HttpsClient client(driver, context, server);
+  client.Call(std::move(request), [&](CallResult outcome) {
+    result = std::move(outcome);
+    done = true;
+  });
+  while (!done) driver.RunOnce(kWaitMax);
+  client.Close();
+  while (!client.joined()) driver.RunOnce(kWaitMax);
+  return result;
+}
+
+}  // namespace engine

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/http/http_message.h"
+#include "engine/net/loop_driver.h"
+#include "engine/wire/host_port.h"
+
+namespace engine {
+
+class TlsContext;
+
+// CallResult is a response, whatever its status, or why there is none.
+struct CallResult {
+  enum class Kind : uint8_t { kResponse, kUnreachable, kTls, kBadAnswer };
+  Kind kind = Kind::kUnreachable;
+  HttpResponse response;   // kResponse.
+  std::string text;        // Otherwise: what happened and why, for people.
+  std::string anchor_pem;  // kResponse, first contact: the certificate to keep (TlsTrust).
+};
+
+// HttpsClient makes calls to one server. A connection is kept for the next call for a while
+// (HttpClientSession::kIdleMax), so that calls in a row shake hands once; calls at the same time
+// have connections of their own. Cold: it may allocate.
+class HttpsClient {
+ public:
+  using Done = std::function<void(CallResult)>;
+
+  // All three outlive it. Requires: `context` offers ALPN "http/1.1".
+  HttpsClient(LoopDriver& driver, const TlsContext& context, HostPort server);
+  ~HttpsClient();  // Requires: joined().
+
+  // Call starts at once and returns the call's number. `done` is called once, from the loop; it may
+  // make the next call. When a kept connection turns out to have been closed in order before a byte
+  // of the answer came, the server has not looked at the request, and it is sent once more on a
+  // fresh connection.
+  uint64_t Call(HttpRequest request, Done done);
+
+  // Cancel ends a call early; its `done` is still called. Without such a call it does nothing.
+  void Cancel(uint64_t number);
+
+  // CloseKept closes the connection that is kept, if there is one; calls go on.
+  void CloseKept();
+
+  // Close ends all calls and connections; joined() follows.
+  void Close();
+  bool joined() const { return connections_.empty(); }
+
+ private:
+  class Connection;
+
+  void Dial(uint64_t number, HttpRequest request, Done done);
+  bool HasKept() const;
+
+  LoopDriver& driver_;
+  const TlsContext& context_;
+  const HostPort server_;
+  uint64_t call_count_ = 0;
+  std::vector<std::unique_ptr<Connection>> connections_;
+  bool closing_ = false;
+};
+
+// CallAndWait runs the driver until one call is done: for programs that have nothing else to do.
+CallResult CallAndWait(LoopDriver& driver, const TlsContext& context, const HostPort& server,
+                       HttpRequest request);
+
+}  // namespace engine
