@@ -113,6 +113,17 @@ absl::StatusOr<bssl::UniquePtr<X509_STORE>> SystemStore() {
       "authority's certificate");
 }
 
+absl::StatusOr<bssl::UniquePtr<X509_STORE>> ListStore(const std::vector<std::string>& files) {
+  bssl::UniquePtr<X509_STORE> store(X509_STORE_new());
+  CHECK(store != nullptr);
+  for (const std::string& file : files) {
+    const bool loaded = X509_STORE_load_locations(store.get(), file.c_str(), nullptr) == 1;
+    ERR_clear_error();
+    if (!loaded) return absl::NotFoundError(file + " is no file of authorities in PEM");
+  }
+  return store;
+}
+
 // KeepExporterSecret is told of every secret of a handshake, as a line for a debugger: its label,
 // the client's random and the secret in hexadecimal digits. All but one can be asked for later.
 void KeepExporterSecret(const SSL* ssl, const char* line) {
@@ -219,7 +230,8 @@ absl::StatusOr<std::shared_ptr<const TlsSettings>> Build(const TlsClientOptions&
     case TlsTrust::Kind::kPublicKey:
       break;
     case TlsTrust::Kind::kSystem: {
-      absl::StatusOr<bssl::UniquePtr<X509_STORE>> store = SystemStore();
+      absl::StatusOr<bssl::UniquePtr<X509_STORE>> store =
+          options.trust.list_files.empty() ? SystemStore() : ListStore(options.trust.list_files);
       if (!store.ok()) return store.status();
       settings->anchors = *std::move(store);
       break;

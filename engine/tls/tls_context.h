@@ -34,7 +34,8 @@ struct TlsIdentity {
 // TlsTrust is whom a client believes to be the server.
 struct TlsTrust {
   enum class Kind : uint8_t {
-    kSystem,       // A public authority of this machine's list; the dialled name must match.
+    kSystem,       // A public authority of this machine's list, or of the lists that are named
+                   // instead; the dialled name must match.
     kAuthority,    // Exactly the certificates in `authority_pem`: authorities, or one server's own.
     kFingerprint,  // First contact: the chain that the server sends must verify up to exactly the
                    // certificate with this SHA-256, which TlsChannel::anchor_pem() hands out.
@@ -44,8 +45,12 @@ struct TlsTrust {
   Kind kind = Kind::kSystem;
   std::string authority_pem;
   crypto::Sha256Digest fingerprint{};
+  std::vector<std::string> list_files = {};  // kSystem: PEM files; empty: this machine's own.
 
   static TlsTrust System() { return {}; }
+  static TlsTrust Lists(std::vector<std::string> files) {
+    return {Kind::kSystem, {}, {}, std::move(files)};
+  }
   static TlsTrust Authority(std::string pem) { return {Kind::kAuthority, std::move(pem), {}}; }
   static TlsTrust Fingerprint(const crypto::Sha256Digest& sha256) {
     return {Kind::kFingerprint, {}, sha256};
@@ -92,7 +97,8 @@ class TlsContext {
  public:
   // Server and Client return InvalidArgument when a PEM text cannot be read, when the key does not
   // belong to the first certificate, or when a protocol name is empty or longer than 255 bytes;
-  // NotFound when the system's authorities are asked for and there are none.
+  // NotFound when the system's authorities are asked for and there are none, or a list of them
+  // cannot be read.
   static absl::StatusOr<std::unique_ptr<TlsContext>> Server(const TlsServerOptions& options);
   static absl::StatusOr<std::unique_ptr<TlsContext>> Client(const TlsClientOptions& options);
   ~TlsContext();

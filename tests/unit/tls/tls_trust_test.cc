@@ -2,6 +2,7 @@
 // with any other.
 // Method: handshakes in memory between contexts that differ from a good pair in one thing.
 
+#include <fstream>
 #include <memory>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "engine/tls/tls_context.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/unit/tls/tls_pair.h"
 
 namespace engine::test {
@@ -225,6 +227,23 @@ TEST_F(TlsTrustTest, ThePublicAuthoritiesDoNotKnowOurs) {
   }
   const std::unique_ptr<TlsContext> server = Must(TlsContext::Server(ServerOptions()));
   EXPECT_EQ(Meet(*server, **client).client, TlsError::kOtherAuthority);
+}
+
+TEST_F(TlsTrustTest, ListsThatAreNamedStandForTheMachinesOwn) {
+  const TemporaryFolder folder;
+  std::ofstream(folder / "other.pem") << "# a comment\n" << other_.Pem();
+  std::ofstream(folder / "both.pem") << other_.Pem() << authority_.Pem();
+  TlsClientOptions options = ClientOptions();
+  options.trust = TlsTrust::Lists({folder / "other.pem"});
+  EXPECT_EQ(Meet(ServerOptions(), options).client, TlsError::kOtherAuthority);
+  options.trust = TlsTrust::Lists({folder / "other.pem", folder / "both.pem"});
+  EXPECT_EQ(Meet(ServerOptions(), options).client, TlsError::kNone);
+
+  std::ofstream(folder / "none.pem") << "nothing";
+  for (const char* name : {"none.pem", "absent.pem"}) {
+    options.trust = TlsTrust::Lists({folder / name});
+    EXPECT_EQ(TlsContext::Client(options).status().code(), absl::StatusCode::kNotFound);
+  }
 }
 
 // Two ends that were told each other's key: certificates without names, purposes or an authority.

@@ -1,0 +1,32 @@
+// What the plugin says, on stdout as the original: scripts read it.
+
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace client {
+
+std::string StartText(std::string_view session_id);
+
+// ClosedText is the last word of a session. `output` is the service's reason; foreign.
+std::string ClosedText(std::string_view session_id, std::string_view output);
+std::string TimedOutText(std::string_view session_id);
+std::string CannotText(std::string_view why);
+std::string PortText(std::string_view port, std::string_view session_id);
+std::string UnixSocketText(std::string_view path, std::string_view session_id);
+
+inline constexpr std::string_view kWaitingText = "\nWaiting for connections...\n";
+inline constexpr std::string_view kTerminatedText = "Terminate signal received, exiting.\n";
+inline constexpr std::string_view kPortErrorText =
+    "\nConnection to destination port failed, check SSM Agent logs.\n";
+std::string MuxAcceptedText(std::string_view session_id);
+std::string BasicAcceptedText(std::string_view session_id);
+
+// PrintableLines is Printable, but for line breaks, which stay.
+std::string PrintableLines(std::string_view foreign);
+
+// PrintTo writes all of `text` to a descriptor, or as much as is taken.
+void PrintTo(int descriptor, std::string_view text);
+
+}  // namespace client

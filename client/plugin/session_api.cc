@@ -1,0 +1,87 @@
+#include "client/plugin/session_api.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "client/relay_error.h"
+#include "client/say.h"
+#include "engine/base/check.h"
+#include "engine/http/sigv4.h"
+
+namespace client {
+namespace {
+
+constexpr int kOk = 200;
+constexpr int kServerErrors = 500;
+constexpr int kTooManyRequests = 429;
+
+bool MayBeOverSoon(const ApiError& error) {
+  return error.status >= kServerErrors || error.status == kTooManyRequests ||
+         error.code == "ThrottlingException";
+}
+
+}  // namespace
+
+EndpointApi::EndpointApi(engine::LoopDriver& driver, const engine::TlsContext& context,
+                         Endpoint endpoint, absl::StatusOr<Credentials> credentials, Clock clock)
+    : driver_(driver),
+      context_(context),
+      endpoint_(std::move(endpoint)),
+      credentials_(std::move(credentials)),
+      clock_(std::move(clock)) {}
+
+void EndpointApi::Resume(Resumed done) {
+  Call("ResumeSession", [done = std::move(done)](absl::StatusOr<std::string> answer) {
+    done(answer.ok() ? ParseResumeResponse(*answer) : answer.status());
+  });
+}
+
+void EndpointApi::Terminate(Terminated done) {
+  Call("TerminateSession", [done = std::move(done)](const absl::StatusOr<std::string>& answer) {
+    done(answer.status());
+  });
+}
+
+void EndpointApi::Cancel() {
+  if (call_ != nullptr) call_->Cancel();
+}
+
+void EndpointApi::Call(std::string_view operation, Answered done) {
+  CHECK(call_ == nullptr);
+  if (!credentials_.ok()) return done(credentials_.status());
+  engine::HttpRequest request;
+  request.method = "POST";
+  request.target = endpoint_.url.target;
+  request.headers.Add("Host", endpoint_.url.host);
+  request.headers.Add("Content-Type", "application/x-amz-json-1.1");
+  request.headers.Add("X-Amz-Target", "AmazonSSM." + std::string(operation));
+  request.body = nlohmann::json{{"SessionId", endpoint_.session_id}}.dump();
+  engine::Sign(request,
+               {.access_key_id = credentials_->access_key_id,
+                .secret = credentials_->secret_access_key,
+                .session_token = credentials_->session_token},
+               endpoint_.region, "ssm", clock_());
+  call_ = std::make_unique<engine::HttpsCall>(
+      driver_, context_, endpoint_.url.server, std::move(request),
+      [this, done = std::move(done)](const engine::CallResult& result) {
+        absl::StatusOr<std::string> answer = Read(result);
+        // A copy: what it captures dies with the call.
+        const Answered tell = done;
+        call_.reset();
+        tell(std::move(answer));
+      });
+}
+
+absl::StatusOr<std::string> EndpointApi::Read(const engine::CallResult& result) const {
+  using Kind = engine::CallResult::Kind;
+  if (result.kind == Kind::kTls) return absl::FailedPreconditionError(Printable(result.text));
+  if (result.kind != Kind::kResponse) return absl::UnavailableError(Printable(result.text));
+  if (result.response.status == kOk) return result.response.body;
+  const ApiError error = ParseApiError(result.response, clock_());
+  const std::string text = Printable(error.code.empty() ? "HTTP " + std::to_string(error.status)
+                                                        : error.code + ": " + error.message);
+  return MayBeOverSoon(error) ? absl::UnavailableError(text) : absl::FailedPreconditionError(text);
+}
+
+}  // namespace client

@@ -1,0 +1,72 @@
+// The two calls that the plugin itself makes at the endpoint, while bytes flow.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "client/credentials.h"
+#include "client/plugin/secure_url.h"
+#include "client/plugin/session_response.h"
+#include "engine/net/https_call.h"
+#include "engine/net/loop_driver.h"
+
+namespace engine {
+class TlsContext;
+}
+
+namespace client {
+
+// SessionApi is what a lost connection and an early end need. Errors are for people; Unavailable
+// is one that may be over soon. One call at a time; `done` is called from the loop.
+class SessionApi {
+ public:
+  using Resumed = std::function<void(absl::StatusOr<ResumedSession>)>;
+  using Terminated = std::function<void(absl::Status)>;
+
+  virtual void Resume(Resumed done) = 0;
+  virtual void Terminate(Terminated done) = 0;
+  // Cancel ends the call early; its `done` is still called.
+  virtual void Cancel() = 0;
+
+ protected:
+  ~SessionApi() = default;
+};
+
+class EndpointApi final : public SessionApi {
+ public:
+  struct Endpoint {
+    SecureUrl url;
+    std::string region;
+    std::string session_id;
+  };
+  using Clock = std::function<int64_t()>;
+
+  // `credentials` may be an error: then every call is that error. All references outlive it.
+  EndpointApi(engine::LoopDriver& driver, const engine::TlsContext& context, Endpoint endpoint,
+              absl::StatusOr<Credentials> credentials, Clock clock);
+
+  void Resume(Resumed done) override;
+  void Terminate(Terminated done) override;
+  void Cancel() override;
+  bool joined() const { return call_ == nullptr; }
+
+ private:
+  using Answered = std::function<void(absl::StatusOr<std::string>)>;
+
+  void Call(std::string_view operation, Answered done);
+  absl::StatusOr<std::string> Read(const engine::CallResult& result) const;
+
+  engine::LoopDriver& driver_;
+  const engine::TlsContext& context_;
+  const Endpoint endpoint_;
+  const absl::StatusOr<Credentials> credentials_;
+  const Clock clock_;
+  std::unique_ptr<engine::HttpsCall> call_;
+};
+
+}  // namespace client
