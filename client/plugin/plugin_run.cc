@@ -149,6 +149,7 @@ class PluginRun final : private ChannelSession::Events,
     session_.Stop();
     keeper_.Stop(ChannelKeeper::Manner::kInOrder);
     signals_.Stop();
+    api_.Close();
     const auto joined = [this] {
       return keeper_.joined() && session_.joined() && api_.joined() && signals_.joined() &&
              (user_ == nullptr || user_->joined());

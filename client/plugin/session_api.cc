@@ -6,7 +6,6 @@
 #include "absl/status/status.h"
 #include "client/relay_error.h"
 #include "client/say.h"
-#include "engine/base/check.h"
 #include "engine/http/sigv4.h"
 
 namespace client {
@@ -25,11 +24,10 @@ bool MayBeOverSoon(const ApiError& error) {
 
 EndpointApi::EndpointApi(engine::LoopDriver& driver, const engine::TlsContext& context,
                          Endpoint endpoint, absl::StatusOr<Credentials> credentials, Clock clock)
-    : driver_(driver),
-      context_(context),
-      endpoint_(std::move(endpoint)),
+    : endpoint_(std::move(endpoint)),
       credentials_(std::move(credentials)),
-      clock_(std::move(clock)) {}
+      clock_(std::move(clock)),
+      calls_(driver, context, endpoint_.url.server) {}
 
 void EndpointApi::Resume(Resumed done) {
   Call("ResumeSession", [done = std::move(done)](absl::StatusOr<std::string> answer) {
@@ -43,12 +41,9 @@ void EndpointApi::Terminate(Terminated done) {
   });
 }
 
-void EndpointApi::Cancel() {
-  if (call_ != nullptr) call_->Cancel();
-}
+void EndpointApi::Cancel() { calls_.Cancel(call_); }
 
 void EndpointApi::Call(std::string_view operation, Answered done) {
-  CHECK(call_ == nullptr);
   if (!credentials_.ok()) return done(credentials_.status());
   engine::HttpRequest request;
   request.method = "POST";
@@ -62,15 +57,9 @@ void EndpointApi::Call(std::string_view operation, Answered done) {
                 .secret = credentials_->secret_access_key,
                 .session_token = credentials_->session_token},
                endpoint_.region, "ssm", clock_());
-  call_ = std::make_unique<engine::HttpsCall>(
-      driver_, context_, endpoint_.url.server, std::move(request),
-      [this, done = std::move(done)](const engine::CallResult& result) {
-        absl::StatusOr<std::string> answer = Read(result);
-        // A copy: what it captures dies with the call.
-        const Answered tell = done;
-        call_.reset();
-        tell(std::move(answer));
-      });
+  call_ = calls_.Call(
+      std::move(request),
+      [this, done = std::move(done)](const engine::CallResult& result) { done(Read(result)); });
 }
 
 absl::StatusOr<std::string> EndpointApi::Read(const engine::CallResult& result) const {

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -12,7 +11,7 @@
 #include "client/credentials.h"
 #include "client/plugin/secure_url.h"
 #include "client/plugin/session_response.h"
-#include "engine/net/https_call.h"
+#include "engine/net/https_client.h"
 #include "engine/net/loop_driver.h"
 
 namespace engine {
@@ -53,7 +52,10 @@ class EndpointApi final : public SessionApi {
   void Resume(Resumed done) override;
   void Terminate(Terminated done) override;
   void Cancel() override;
-  bool joined() const { return call_ == nullptr; }
+
+  // Close ends what is left; joined() follows.
+  void Close() { calls_.Close(); }
+  bool joined() const { return calls_.joined(); }
 
  private:
   using Answered = std::function<void(absl::StatusOr<std::string>)>;
@@ -61,12 +63,11 @@ class EndpointApi final : public SessionApi {
   void Call(std::string_view operation, Answered done);
   absl::StatusOr<std::string> Read(const engine::CallResult& result) const;
 
-  engine::LoopDriver& driver_;
-  const engine::TlsContext& context_;
   const Endpoint endpoint_;
   const absl::StatusOr<Credentials> credentials_;
   const Clock clock_;
-  std::unique_ptr<engine::HttpsCall> call_;
+  engine::HttpsClient calls_;
+  uint64_t call_ = 0;  // The last one.
 };
 
 }  // namespace client

@@ -33,6 +33,7 @@ PluginWorld::~PluginWorld() {
   if (user != nullptr) user->Stop();
   session.Stop();
   keeper.Stop(ChannelKeeper::Manner::kAtOnce);
+  api.Close();
   EXPECT_TRUE(Run([this] {
     return keeper.joined() && session.joined() && api.joined() &&
            (user == nullptr || user->joined()) && machine.Stop();
