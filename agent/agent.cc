@@ -194,6 +194,10 @@ void Agent::OnLinkDown(const LinkEnd& end) {
   const std::string relay = engine::FormatHostPort(state_.relay);
   sessions_.outbox().LinkLost();
   if (stopping_) return;
+  // Sessions live without a link, but not on a node that is no node any more.
+  if (end.was_up && end.code == engine::CloseCode::kDenied) {
+    sessions_.EndOpen(engine::CloseCode::kSessionEnded, "The node was deregistered.");
+  }
   // Two agents with one identity replace each other for ever: then there is no hurry.
   const bool replaced = end.code == engine::CloseCode::kReplaced;
   if (end.was_up && now - up_since_ >= kSteadyLink && !replaced) backoff_.Succeeded();

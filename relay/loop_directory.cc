@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "relay/switchboard/agent_role.h"
 #include "relay/switchboard/switchboard.h"
 
 namespace relay {
@@ -19,8 +20,8 @@ bool LoopDirectory::NodeArrived(const std::string& node_id, const NodePlace& pla
   const bool replaces = found != nodes_.end();
   if (replaces) {
     Tell(*loops_[found->second.loop],
-         [node_id, serial = found->second.link_serial](Switchboard& switchboard) {
-           switchboard.ReplaceNode(node_id, serial);
+         [serial = found->second.link_serial](Switchboard& switchboard) {
+           switchboard.DismissLink(serial, engine::CloseCode::kReplaced, AgentRole::kReplacedText);
          });
   }
   nodes_[node_id] = place;
@@ -50,6 +51,17 @@ std::optional<NodePlace> LoopDirectory::FindNode(std::string_view node_id) {
   const auto found = nodes_.find(std::string(node_id));
   if (found == nodes_.end()) return std::nullopt;
   return found->second;
+}
+
+void LoopDirectory::CutNode(std::string_view node_id, std::string_view reason) {
+  const auto found = nodes_.find(std::string(node_id));
+  if (found == nodes_.end()) return;
+  const NodePlace place = found->second;
+  nodes_.erase(found);
+  Tell(*loops_[place.loop],
+       [serial = place.link_serial, why = std::string(reason)](Switchboard& switchboard) {
+         switchboard.DismissLink(serial, engine::CloseCode::kDenied, why);
+       });
 }
 
 void LoopDirectory::PrepareSession(const SessionGrant& grant) {

@@ -34,6 +34,7 @@ class LoopDirectory final : public DataPlane {
   std::optional<uint32_t> Locate(const std::string& session_id) const;
 
   std::optional<NodePlace> FindNode(std::string_view node_id) override;
+  void CutNode(std::string_view node_id, std::string_view reason) override;
   void PrepareSession(const SessionGrant& grant) override;
   void EndSession(std::string_view session_id, std::string_view reason) override;
   void TellNode(std::string_view node_id, const engine::ControlMessage& message) override;

@@ -124,6 +124,10 @@ void SessionTable::OnStop(const engine::SessionStop& stop) {
 
 void SessionTable::EndAll(engine::CloseCode code, std::string_view reason) {
   ending_ = true;
+  EndOpen(code, reason);
+}
+
+void SessionTable::EndOpen(engine::CloseCode code, std::string_view reason) {
   for (const std::unique_ptr<SealedSession>& session : sessions_) session->End(code, reason);
 }
 

@@ -43,7 +43,10 @@ class SessionTable {
   // Renew takes another certificate for joins from now on.
   void Renew(engine::TlsIdentity node) { joins_.Renew(std::move(node)); }
 
-  // EndAll ends every session, and no offer is taken any more. Close then waits for nobody.
+  // EndOpen ends every session that is open.
+  void EndOpen(engine::CloseCode code, std::string_view reason);
+
+  // EndAll is EndOpen, and no offer is taken any more. Close then waits for nobody.
   void EndAll(engine::CloseCode code, std::string_view reason);
   void Close();
 

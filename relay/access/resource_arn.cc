@@ -17,6 +17,10 @@ std::string NodeArn(std::string_view node_id) {
   return SsmArn(kAccountId, "managed-instance", node_id);
 }
 
+std::string ActivationArn(std::string_view activation_id) {
+  return SsmArn(kAccountId, "activation", activation_id);
+}
+
 std::string SessionArn(std::string_view session_id) {
   return SsmArn(kAccountId, "session", session_id);
 }

@@ -12,6 +12,7 @@ namespace relay {
 inline constexpr std::string_view kRegion = "adit";
 
 std::string NodeArn(std::string_view node_id);
+std::string ActivationArn(std::string_view activation_id);
 std::string SessionArn(std::string_view session_id);
 
 // DocumentArn takes a document's name, or its ARN, which it leaves as it is. Documents whose names

@@ -5,6 +5,7 @@
 #include "relay/access/resource_arn.h"
 #include "relay/access/session_watch.h"
 #include "relay/api/api_input.h"
+#include "relay/api/resource_tags.h"
 #include "relay/broker/wish_resolver.h"
 #include "relay/documents/builtin_documents.h"
 #include "relay/policy/ascii_text.h"
@@ -98,6 +99,14 @@ void AskOfSession(ApiContext& context, const ApiCall& call, AccessQuestion& ques
                      {"aws:ssmmessages:target-id", session->node_id}};
   }
   question.resources = {std::move(resource)};
+}
+
+void AskCreateActivation(ApiContext&, const ApiCall& call, AccessQuestion& question) {
+  AddTagKeys(call, question);
+}
+
+void AskOfInstance(ApiContext&, const ApiCall& call, AccessQuestion& question) {
+  question.resources = {Tagged(NodeArn(TextOf(call, "InstanceId")))};
 }
 
 void AskOfTarget(ApiContext&, const ApiCall& call, AccessQuestion& question) {

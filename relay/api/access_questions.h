@@ -18,6 +18,12 @@ void AskStartSession(ApiContext& context, const ApiCall& call, AccessQuestion& q
 // A session has the tags that AWS gives it: who started it, and on which node.
 void AskOfSession(ApiContext& context, const ApiCall& call, AccessQuestion& question);
 
+// The tags that the nodes of an activation will have are those of its request.
+void AskCreateActivation(ApiContext& context, const ApiCall& call, AccessQuestion& question);
+
+// AskOfInstance is about the node under InstanceId.
+void AskOfInstance(ApiContext& context, const ApiCall& call, AccessQuestion& question);
+
 void AskOfTarget(ApiContext& context, const ApiCall& call, AccessQuestion& question);
 
 // A lane is a part of its session: it is allowed as long as that is.

@@ -5,8 +5,10 @@
 
 #include "engine/crypto/constant_time.h"
 #include "engine/crypto/digest.h"
+#include "relay/access/resource_arn.h"
 #include "relay/api/api_input.h"
 #include "relay/api/node_certificates.h"
+#include "relay/api/resource_tags.h"
 #include "relay/store/identifiers.h"
 
 namespace relay {
@@ -70,7 +72,9 @@ ApiOutcome CreateActivation(ApiContext& context, ApiCall& call) {
   const int64_t limit = input.Integer("RegistrationLimit", 1, 1000).value_or(1);
   const int64_t expires =
       input.Timestamp("ExpirationDate").value_or(call.now_unix_ms + kActivationDefaultMs);
-  if (input.error().has_value()) return input.error();
+  std::optional<ApiError> error = input.error();
+  const std::vector<IamTag> tags = ReadTagList(call.input, "Tags", error);
+  if (error.has_value()) return error;
   if (expires <= call.now_unix_ms || expires > call.now_unix_ms + kActivationMaxMs) {
     return ApiError{"InvalidParameters",
                     "ExpirationDate must be in the future and at most 30 days ahead."};
@@ -81,6 +85,10 @@ ApiOutcome CreateActivation(ApiContext& context, ApiCall& call) {
   made.activation.default_node_name = node_name;
   if (absl::Status status = context.store.AddActivation(made.activation); !status.ok()) {
     return LogStoreFailure(status);
+  }
+  if (std::optional<ApiError> failed =
+          PutTags(context.store, ActivationArn(made.activation.id), tags)) {
+    return failed;
   }
   call.output = {{"ActivationId", made.activation.id}, {"ActivationCode", made.code}};
   call.audit.response_elements = Json({{"activationId", made.activation.id}}).dump();
@@ -126,6 +134,7 @@ ApiOutcome EnrollNode(ApiContext& context, ApiCall& call) {
   if (node.name.empty()) node.name = node.id;
   node.source_ip = call.source_ip;
   node.activation_id = activation_id;
+  node.iam_role = activation->iam_role;
   node.registered_unix_ms = call.now_unix_ms;
   node.last_seen_unix_ms = call.now_unix_ms;
   const absl::StatusOr<std::string> certificate =
@@ -138,6 +147,10 @@ ApiOutcome EnrollNode(ApiContext& context, ApiCall& call) {
   if (absl::Status status = context.store.AddNode(node); !status.ok()) {
     return LogStoreFailure(status);
   }
+  // The tags of an activation are those that its nodes begin with.
+  const auto tags = context.store.Iam().ListTags(ActivationArn(activation_id));
+  if (!tags.ok()) return LogStoreFailure(tags.status());
+  if (std::optional<ApiError> error = PutTags(context.store, NodeArn(node.id), *tags)) return error;
   call.output = {{"NodeId", node.id},
                  {"Certificate", *certificate},
                  {"CertificateAuthority", context.certificates.authority_pem()}};

@@ -1,4 +1,4 @@
-// CreateActivation, which is signed, and EnrollNode, which an activation's code authorises.
+// Activations, and EnrollNode, which an activation's code authorises.
 
 #pragma once
 
@@ -9,6 +9,10 @@ namespace relay {
 
 ApiOutcome CreateActivation(ApiContext& context, ApiCall& call);
 ApiOutcome EnrollNode(ApiContext& context, ApiCall& call);
+
+// In activation_list_api.cc:
+ApiOutcome DescribeActivations(ApiContext& context, ApiCall& call);
+ApiOutcome DeleteActivation(ApiContext& context, ApiCall& call);
 
 // HoldsActivation is true when EnrollNode's input has the code of an activation that can be used
 // now. Only looks; of an input or a store that is broken EnrollNode tells.

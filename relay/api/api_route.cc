@@ -6,10 +6,10 @@
 #include "relay/api/activations_api.h"
 #include "relay/api/documents_api.h"
 #include "relay/api/events_api.h"
-#include "relay/api/node_tags_api.h"
 #include "relay/api/nodes_api.h"
 #include "relay/api/sealed_api.h"
 #include "relay/api/sessions_api.h"
+#include "relay/api/tagging_api.h"
 #include "relay/iam/iam_routes.h"
 #include "relay/sts/sts_routes.h"
 
@@ -23,8 +23,10 @@ constexpr const char* kDescribeAudited[] = {"State", "Filters", "InstanceInforma
 constexpr const char* kLookupAudited[] = {"LookupAttributes", "StartTime", "EndTime",
                                           "EventCategory", "MaxResults"};
 constexpr const char* kTargetAudited[] = {"Target"};
-constexpr const char* kCreateActivationAudited[] = {"IamRole", "Description", "DefaultInstanceName",
-                                                    "RegistrationLimit", "ExpirationDate"};
+constexpr const char* kCreateActivationAudited[] = {
+    "IamRole", "Description", "DefaultInstanceName", "RegistrationLimit", "ExpirationDate", "Tags"};
+constexpr const char* kActivationAudited[] = {"ActivationId"};
+constexpr const char* kInstanceAudited[] = {"InstanceId", "IamRole"};
 constexpr const char* kTagsAudited[] = {"ResourceType", "ResourceId", "Tags", "TagKeys"};
 constexpr const char* kEnrollNodeAudited[] = {"ActivationId", "Name", "Platform", "AgentVersion"};
 
@@ -40,10 +42,16 @@ constexpr ApiRoute kSsmRoutes[] = {
     {"AmazonSSM.GetConnectionStatus", GetConnectionStatus, AskOfTarget, kTargetAudited},
     {"AmazonSSM.DescribeInstanceInformation", DescribeInstanceInformation, nullptr,
      kDescribeAudited},
-    {"AmazonSSM.CreateActivation", CreateActivation, nullptr, kCreateActivationAudited},
-    {"AmazonSSM.AddTagsToResource", AddTagsToResource, AskOfTaggedNode, kTagsAudited},
-    {"AmazonSSM.RemoveTagsFromResource", RemoveTagsFromResource, AskOfTaggedNode, kTagsAudited},
-    {"AmazonSSM.ListTagsForResource", ListTagsForResource, AskOfTaggedNode, kTagsAudited},
+    {"AmazonSSM.CreateActivation", CreateActivation, AskCreateActivation, kCreateActivationAudited},
+    {"AmazonSSM.DescribeActivations", DescribeActivations, nullptr, kDescribeAudited},
+    {"AmazonSSM.DeleteActivation", DeleteActivation, nullptr, kActivationAudited},
+    {"AmazonSSM.DeregisterManagedInstance", DeregisterManagedInstance, AskOfInstance,
+     kInstanceAudited},
+    {"AmazonSSM.UpdateManagedInstanceRole", UpdateManagedInstanceRole, AskOfInstance,
+     kInstanceAudited},
+    {"AmazonSSM.AddTagsToResource", AddTagsToResource, AskOfTagged, kTagsAudited},
+    {"AmazonSSM.RemoveTagsFromResource", RemoveTagsFromResource, AskOfTagged, kTagsAudited},
+    {"AmazonSSM.ListTagsForResource", ListTagsForResource, AskOfTagged, kTagsAudited},
     {"AmazonSSM.CreateDocument", CreateDocument, AskOfDocument, kDocumentAudited},
     {"AmazonSSM.UpdateDocument", UpdateDocument, AskOfDocument, kDocumentAudited},
     {"AmazonSSM.UpdateDocumentDefaultVersion", UpdateDocumentDefaultVersion, AskOfDocument,

@@ -65,8 +65,6 @@ std::optional<bool> Matches(const FoundDocument& found, const ApiInput::Filter& 
   return std::nullopt;
 }
 
-ApiError WrongToken() { return {"InvalidNextToken", "The specified token is not valid."}; }
-
 }  // namespace
 
 ApiOutcome GetDocument(ApiContext& context, ApiCall& call) {
@@ -128,7 +126,7 @@ ApiOutcome ListDocuments(ApiContext& context, ApiCall& call) {
   std::string after;
   if (!token.empty()) {
     const std::optional<PagePosition> position = ReadPageToken("documents", token);
-    if (!position.has_value()) return WrongToken();
+    if (!position.has_value()) return InvalidNextToken();
     after = position->name;
   }
   const absl::StatusOr<std::vector<FoundDocument>> all = AllDocuments(context.store);
@@ -160,7 +158,7 @@ ApiOutcome ListDocumentVersions(ApiContext& context, ApiCall& call) {
   int64_t below = 0;
   if (!token.empty()) {
     const std::optional<PagePosition> position = ReadPageToken("document-versions", token);
-    if (!position.has_value() || position->number < 1) return WrongToken();
+    if (!position.has_value() || position->number < 1) return InvalidNextToken();
     below = position->number;
   }
   auto looked_up = LookUpDocument(context.store, name, {});

@@ -1,4 +1,4 @@
-// DescribeInstanceInformation, GetConnectionStatus.
+// Nodes: what they are, whether they are connected, and their end.
 
 #pragma once
 
@@ -8,5 +8,9 @@ namespace relay {
 
 ApiOutcome DescribeInstanceInformation(ApiContext& context, ApiCall& call);
 ApiOutcome GetConnectionStatus(ApiContext& context, ApiCall& call);
+
+// In node_changes_api.cc:
+ApiOutcome DeregisterManagedInstance(ApiContext& context, ApiCall& call);
+ApiOutcome UpdateManagedInstanceRole(ApiContext& context, ApiCall& call);
 
 }  // namespace relay

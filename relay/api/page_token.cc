@@ -31,4 +31,6 @@ std::optional<PagePosition> ReadPageToken(std::string_view list, std::string_vie
   return position;
 }
 
+ApiError InvalidNextToken() { return {"InvalidNextToken", "The specified token is not valid."}; }
+
 }  // namespace relay

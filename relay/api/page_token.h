@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "relay/access/api_error.h"
+
 namespace relay {
 
 // PagePosition is where a list goes on: after the entry with this number and name.
@@ -18,6 +20,8 @@ struct PagePosition {
 // go on.
 std::string WritePageToken(std::string_view list, const PagePosition& position);
 std::optional<PagePosition> ReadPageToken(std::string_view list, std::string_view token);
+
+ApiError InvalidNextToken();
 
 inline constexpr size_t kPageTokenSizeMax = 512;
 

@@ -35,7 +35,7 @@ std::vector<IamTag> ReadTagList(const nlohmann::json& input, const char* name,
   std::vector<IamTag> tags;
   const auto list = input.find(name);
   if (error.has_value() || list == input.end() || list->is_null()) return tags;
-  if (!list->is_array() || list->size() > 1000) {
+  if (!list->is_array() || list->size() > kTagListMax) {
     error = ApiError{"SerializationException", "Tags must be a list of Key and Value."};
     return tags;
   }

@@ -11,7 +11,8 @@
 
 namespace relay {
 
-inline constexpr size_t kTagsMax = 50;  // Of one resource.
+inline constexpr size_t kTagsMax = 50;       // Of one resource.
+inline constexpr size_t kTagListMax = 1000;  // In one request.
 
 // ReadTagList reads [{"Key","Value"}] under `name`; absent: none.
 std::vector<IamTag> ReadTagList(const nlohmann::json& input, const char* name,

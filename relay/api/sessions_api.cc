@@ -196,8 +196,7 @@ ApiOutcome DescribeSessions(ApiContext& context, ApiCall& call) {
   }
   if (!token.empty()) {
     const std::optional<PagePosition> position = ReadPageToken("sessions", token);
-    if (!position.has_value())
-      return ApiError{"InvalidNextToken", "The specified token is not valid."};
+    if (!position.has_value()) return InvalidNextToken();
     query.after = SessionQuery::Position{position->number, position->name};
   }
   query.count_max = page + 1;  // One more tells whether there is a next page.

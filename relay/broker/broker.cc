@@ -173,6 +173,9 @@ void Broker::Finish(const Live& live, SessionRecords::Ending ending, int64_t now
 absl::Status Broker::NodeConnected(const NodeConnection& connection, int64_t now_unix_ms) {
   return records_.Keep("node_connected", [&]() -> absl::Status {
     absl::StatusOr<Node> node = store_.FindNode(connection.node_id);
+    if (absl::IsNotFound(node.status())) {
+      return absl::NotFoundError("this node is not registered at the relay any more");
+    }
     if (!node.ok()) return node.status();
     if (!connection.name.empty()) node->name = connection.name;
     if (!connection.platform.empty()) node->platform = connection.platform;
@@ -194,9 +197,9 @@ void Broker::NodeDisconnected(std::string_view node_id, uint64_t link_serial,
   records_
       .Keep("node_disconnected",
             [&]() -> absl::Status {
-              if (absl::Status status = store_.TouchNode(node_id, now_unix_ms); !status.ok()) {
-                return status;
-              }
+              const absl::Status status = store_.TouchNode(node_id, now_unix_ms);
+              // One that was deregistered leaves a record all the same.
+              if (!status.ok() && !absl::IsNotFound(status)) return status;
               AuditRecord record = NewServiceEvent(
                   superseded ? "NodeLinkReplaced" : "NodeDisconnected", now_unix_ms);
               record.principal = node_id;
@@ -205,6 +208,29 @@ void Broker::NodeDisconnected(std::string_view node_id, uint64_t link_serial,
             })
       .IgnoreError();
   FailOffersOf(link_serial, now_unix_ms);
+}
+
+absl::Status Broker::DeregisterNode(std::string_view node_id, int64_t now_unix_ms) {
+  if (absl::Status status = store_.DeleteNode(node_id); !status.ok()) return status;
+  store_.AfterCommit([this, id = std::string(node_id), now_unix_ms] { EndNode(id, now_unix_ms); });
+  return absl::OkStatus();
+}
+
+void Broker::EndNode(const std::string& node_id, int64_t now_unix_ms) {
+  constexpr std::string_view kReason = "The node was deregistered.";
+  std::vector<std::string> open;
+  for (const auto& [id, live] : live_) {
+    const bool is_open = live.state != Live::State::kOffered && live.state != Live::State::kEnding;
+    if (is_open && live.subject.node_id == node_id) open.push_back(id);
+  }
+  for (const std::string& id : open) {
+    Live* live = Find(id);
+    if (live != nullptr) End(*live, SessionStatus::kTerminated, kReason, now_unix_ms);
+  }
+  const std::optional<NodePlace> place = data_plane_.FindNode(node_id);
+  if (!place.has_value()) return;
+  FailOffersOf(place->link_serial, now_unix_ms);
+  data_plane_.CutNode(node_id, kReason);
 }
 
 void Broker::SessionJoined(std::string_view session_id, std::string_view source_ip,

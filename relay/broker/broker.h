@@ -81,6 +81,10 @@ class Broker {
   void NodeDisconnected(std::string_view node_id, uint64_t link_serial, std::string_view reason,
                         int64_t now_unix_ms);
 
+  // DeregisterNode deletes the node. When that is committed its sessions end, offers to it fail,
+  // and its link is cut; it is not let in again. NotFound.
+  absl::Status DeregisterNode(std::string_view node_id, int64_t now_unix_ms);
+
   void SessionJoined(std::string_view session_id, std::string_view source_ip, int64_t now_unix_ms);
   // SessionEnded: bytes_in went to the node, bytes_out came from it.
   void SessionEnded(std::string_view session_id, std::string_view reason, uint64_t bytes_in,
@@ -182,6 +186,7 @@ class Broker {
   // Withdraw forgets a session that did not start, and tells its node so.
   static constexpr std::string_view kNotStarted = "The relay could not start it.";
   void Withdraw(std::string id, std::string_view reason);
+  void EndNode(const std::string& node_id, int64_t now_unix_ms);
   void FailOffersOf(uint64_t link_serial, int64_t now_unix_ms);
   NewLane MakeLane(const Live& live) const;
   void AddLane(Live& live, const NewLane& lane);

@@ -71,6 +71,10 @@ class DataPlane {
   // FindNode returns where the node is connected now, or nothing.
   virtual std::optional<NodePlace> FindNode(std::string_view node_id) = 0;
 
+  // CutNode closes the node's link, whether it was admitted yet or not, and forgets it: the node is
+  // not registered any more. An unknown id is no error.
+  virtual void CutNode(std::string_view node_id, std::string_view reason) = 0;
+
   // PrepareSession lets the holder of the token join from now on. The token stays good until
   // EndSession: a client that lost its connection may try again.
   virtual void PrepareSession(const SessionGrant& grant) = 0;

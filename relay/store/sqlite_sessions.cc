@@ -1,4 +1,4 @@
-// The part of SqliteStore that keeps sessions and activations' lookups.
+// The part of SqliteStore that keeps sessions.
 
 #include <algorithm>
 #include <cstring>
@@ -152,24 +152,6 @@ absl::Status SqliteStore::SetSessionBytes(std::string_view id, uint64_t bytes_in
       .Text(id)
       .Run()
       .status();
-}
-
-absl::StatusOr<Activation> SqliteStore::FindActivation(std::string_view id) {
-  SqliteStatement row = database_->Prepare(
-      "SELECT code_sha256, description, default_node_name, iam_role, registration_limit,"
-      " registration_count, created, expires FROM activations WHERE id = ?");
-  const absl::StatusOr<bool> found = row.Text(id).Step();
-  if (!found.ok()) return found.status();
-  if (!*found) return absl::NotFoundError("there is no such activation");
-  return Activation{.id = std::string(id),
-                    .code_sha256 = DigestFrom(row.TextAt(0)),
-                    .description = row.TextAt(1),
-                    .default_node_name = row.TextAt(2),
-                    .iam_role = row.TextAt(3),
-                    .registration_limit = static_cast<uint32_t>(row.IntegerAt(4)),
-                    .registration_count = static_cast<uint32_t>(row.IntegerAt(5)),
-                    .created_unix_ms = row.IntegerAt(6),
-                    .expires_unix_ms = row.IntegerAt(7)};
 }
 
 }  // namespace relay

@@ -25,26 +25,7 @@ absl::Status OtherKeyError(std::string_view found, std::string_view given) {
       "); give the master key file that belongs to it");
 }
 
-// Changed turns "no row had that id" into NotFound.
-absl::Status Changed(const absl::StatusOr<int64_t>& count, std::string_view what) {
-  if (!count.ok()) return count.status();
-  if (*count == 0) return absl::NotFoundError("there is no such " + std::string(what));
-  return absl::OkStatus();
-}
-
 absl::Status Done(const absl::StatusOr<int64_t>& count) { return count.status(); }
-
-Node NodeFrom(const SqliteStatement& row) {
-  return {.id = row.TextAt(0),
-          .name = row.TextAt(1),
-          .platform = row.TextAt(2),
-          .agent_version = row.TextAt(3),
-          .source_ip = row.TextAt(4),
-          .activation_id = row.TextAt(5),
-          .iam_role = row.TextAt(8),
-          .registered_unix_ms = row.IntegerAt(6),
-          .last_seen_unix_ms = row.IntegerAt(7)};
-}
 
 }  // namespace
 
@@ -182,101 +163,6 @@ absl::StatusOr<AccessKey> SqliteStore::FindAccessKey(std::string_view id) {
 
 absl::StatusOr<bool> SqliteStore::HasAccessKeys() {
   return database_->Prepare("SELECT 1 FROM access_keys LIMIT 1").Step();
-}
-
-absl::Status SqliteStore::AddNode(const Node& node) {
-  return Done(database_
-                  ->Prepare("INSERT INTO nodes(id, name, platform, agent_version, source_ip,"
-                            " activation_id, registered, last_seen, iam_role)"
-                            " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)")
-                  .Text(node.id)
-                  .Text(node.name)
-                  .Text(node.platform)
-                  .Text(node.agent_version)
-                  .Text(node.source_ip)
-                  .Text(node.activation_id)
-                  .Integer(node.registered_unix_ms)
-                  .Integer(node.last_seen_unix_ms)
-                  .Text(node.iam_role)
-                  .Run());
-}
-
-absl::StatusOr<Node> SqliteStore::FindNode(std::string_view id) {
-  SqliteStatement row = database_->Prepare(
-      "SELECT id, name, platform, agent_version, source_ip, activation_id, registered, last_seen,"
-      " iam_role FROM nodes WHERE id = ?");
-  const absl::StatusOr<bool> found = row.Text(id).Step();
-  if (!found.ok()) return found.status();
-  if (!*found) return absl::NotFoundError("there is no such node");
-  return NodeFrom(row);
-}
-
-absl::StatusOr<std::vector<Node>> SqliteStore::ListNodes(std::string_view after_id,
-                                                         size_t count_max) {
-  SqliteStatement row = database_->Prepare(
-      "SELECT id, name, platform, agent_version, source_ip, activation_id, registered, last_seen,"
-      " iam_role FROM nodes WHERE id > ? ORDER BY id LIMIT ?");
-  row.Text(after_id).Integer(static_cast<int64_t>(count_max));
-  std::vector<Node> nodes;
-  for (;;) {
-    const absl::StatusOr<bool> found = row.Step();
-    if (!found.ok()) return found.status();
-    if (!*found) return nodes;
-    nodes.push_back(NodeFrom(row));
-  }
-}
-
-absl::Status SqliteStore::UpdateNode(const Node& node) {
-  return Changed(database_
-                     ->Prepare("UPDATE nodes SET name = ?, platform = ?, agent_version = ?,"
-                               " source_ip = ?, last_seen = ?, iam_role = ? WHERE id = ?")
-                     .Text(node.name)
-                     .Text(node.platform)
-                     .Text(node.agent_version)
-                     .Text(node.source_ip)
-                     .Integer(node.last_seen_unix_ms)
-                     .Text(node.iam_role)
-                     .Text(node.id)
-                     .Run(),
-                 "node");
-}
-
-absl::Status SqliteStore::TouchNode(std::string_view id, int64_t last_seen_unix_ms) {
-  return Changed(database_->Prepare("UPDATE nodes SET last_seen = ? WHERE id = ?")
-                     .Integer(last_seen_unix_ms)
-                     .Text(id)
-                     .Run(),
-                 "node");
-}
-
-absl::Status SqliteStore::AddActivation(const Activation& activation) {
-  return Done(database_
-                  ->Prepare("INSERT INTO activations(id, code_sha256, description,"
-                            " default_node_name, iam_role, registration_limit, registration_count,"
-                            " created, expires) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)")
-                  .Text(activation.id)
-                  .Blob(activation.code_sha256)
-                  .Text(activation.description)
-                  .Text(activation.default_node_name)
-                  .Text(activation.iam_role)
-                  .Integer(activation.registration_limit)
-                  .Integer(activation.registration_count)
-                  .Integer(activation.created_unix_ms)
-                  .Integer(activation.expires_unix_ms)
-                  .Run());
-}
-
-absl::Status SqliteStore::CountRegistration(std::string_view activation_id) {
-  const absl::StatusOr<int64_t> count =
-      database_
-          ->Prepare(
-              "UPDATE activations SET registration_count = registration_count + 1"
-              " WHERE id = ? AND registration_count < registration_limit")
-          .Text(activation_id)
-          .Run();
-  if (!count.ok()) return count.status();
-  if (*count == 0) return absl::ResourceExhaustedError("the registration limit is reached");
-  return absl::OkStatus();
 }
 
 }  // namespace relay

@@ -42,9 +42,14 @@ class SqliteStore final : public Store {
   absl::StatusOr<Node> FindNode(std::string_view id) override;
   absl::StatusOr<std::vector<Node>> ListNodes(std::string_view after_id, size_t count_max) override;
   absl::Status UpdateNode(const Node& node) override;
+  absl::Status DeleteNode(std::string_view id) override;
   absl::Status TouchNode(std::string_view id, int64_t last_seen_unix_ms) override;
   absl::Status AddActivation(const Activation& activation) override;
   absl::StatusOr<Activation> FindActivation(std::string_view id) override;
+  absl::StatusOr<std::vector<Activation>> ListActivations(int64_t before_unix_ms,
+                                                          std::string_view before_id,
+                                                          size_t count_max) override;
+  absl::Status DeleteActivation(std::string_view id) override;
   absl::Status CountRegistration(std::string_view activation_id) override;
   absl::Status AddSession(const Session& session) override;
   absl::StatusOr<Session> FindSession(std::string_view id) override;

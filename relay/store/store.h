@@ -211,10 +211,17 @@ class Store {
                                                       size_t count_max) = 0;
   // UpdateNode replaces all but id, activation and the time of registration. NotFound.
   virtual absl::Status UpdateNode(const Node& node) = 0;
+  virtual absl::Status DeleteNode(std::string_view id) = 0;  // NotFound.
   virtual absl::Status TouchNode(std::string_view id, int64_t last_seen_unix_ms) = 0;
 
   virtual absl::Status AddActivation(const Activation& activation) = 0;
   virtual absl::StatusOr<Activation> FindActivation(std::string_view id) = 0;
+  // ListActivations returns the newest first, those that were made before the time and id given.
+  virtual absl::StatusOr<std::vector<Activation>> ListActivations(int64_t before_unix_ms,
+                                                                  std::string_view before_id,
+                                                                  size_t count_max) = 0;
+  // DeleteActivation leaves the nodes that were registered with it. NotFound.
+  virtual absl::Status DeleteActivation(std::string_view id) = 0;
   // CountRegistration takes one registration. ResourceExhausted: the limit is reached.
   virtual absl::Status CountRegistration(std::string_view activation_id) = 0;
 

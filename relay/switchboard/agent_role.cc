@@ -30,9 +30,14 @@ AgentRole::AgentRole(Switchboard& switchboard, engine::SecureConnection& connect
             connection, connection.loop().buffers(), *this, connection.loop().Now()),
       message_rate_(connection.loop().Now()),
       opened_rate_(connection.loop().Now()),
-      closed_rate_(connection.loop().Now()) {}
+      closed_rate_(connection.loop().Now()) {
+  switchboard_.LinkCame(*this);
+}
 
-AgentRole::~AgentRole() { *alive_ = false; }
+AgentRole::~AgentRole() {
+  *alive_ = false;
+  switchboard_.LinkGone(*this);
+}
 
 void AgentRole::OnHello(const engine::Hello& hello) {
   if (hello.role != "agent") {
@@ -60,7 +65,7 @@ void AgentRole::OnHello(const engine::Hello& hello) {
 }
 
 void AgentRole::Admitted(const absl::Status& status) {
-  if (!connected_) return;  // It failed meanwhile.
+  if (!connected_ || dismissed_) return;  // It failed meanwhile, or another one took its place.
   if (!status.ok()) {
     return port_.Goaway(CloseCode::kDenied, std::string(status.message()));
   }
@@ -130,7 +135,10 @@ void AgentRole::OnFailed(CloseCode code, std::string_view text) {
   Leave(text);
 }
 
-void AgentRole::Replaced() { port_.Goaway(CloseCode::kReplaced, "this node connected anew"); }
+void AgentRole::Dismiss(CloseCode code, std::string_view why) {
+  dismissed_ = true;
+  port_.Goaway(code, why);
+}
 
 void AgentRole::Farewell() { port_.Drain(CloseCode::kShuttingDown, "the relay is stopping"); }
 

@@ -31,8 +31,9 @@ class AgentRole final : public Role, private SwitchPort::Events {
   uint64_t serial() const { return serial_; }
   SwitchPort& port() { return port_; }
 
-  // Replaced says goodbye because the node connected anew: newest wins.
-  void Replaced();
+  // Dismiss says why and closes the link; it is not admitted any more if it was not yet.
+  static constexpr std::string_view kReplacedText = "this node connected anew";
+  void Dismiss(engine::CloseCode code, std::string_view why);
 
   engine::RecordProtocol& protocol() override { return port_; }
   void Disconnected(std::string_view text) override;
@@ -59,6 +60,7 @@ class AgentRole final : public Role, private SwitchPort::Events {
   const std::string node_id_;
   const uint64_t serial_;
   bool connected_ = false;  // The control thread was told, and not yet that it is over.
+  bool dismissed_ = false;
   SwitchPort port_;
   engine::OpenRate message_rate_;
   engine::OpenRate opened_rate_;  // News of streams that were opened ...

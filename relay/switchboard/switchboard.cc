@@ -165,10 +165,16 @@ bool Switchboard::stopped() const {
 
 // ----------------------------------------------------------------------- nodes
 
+void Switchboard::LinkCame(AgentRole& agent) { links_.emplace(agent.serial(), &agent); }
+
+void Switchboard::LinkGone(AgentRole& agent) { links_.erase(agent.serial()); }
+
 void Switchboard::NodeAdmitted(AgentRole& agent) {
   AgentRole*& place = agents_[agent.node_id()];
   AgentRole* before = std::exchange(place, &agent);
-  if (before != nullptr && before != &agent) before->Replaced();
+  if (before != nullptr && before != &agent) {
+    before->Dismiss(CloseCode::kReplaced, AgentRole::kReplacedText);
+  }
 }
 
 void Switchboard::NodeLeft(AgentRole& agent) {
@@ -176,12 +182,12 @@ void Switchboard::NodeLeft(AgentRole& agent) {
   if (found != agents_.end() && found->second == &agent) agents_.erase(found);
 }
 
-void Switchboard::ReplaceNode(const std::string& node_id, uint64_t link_serial) {
-  const auto found = agents_.find(node_id);
-  if (found == agents_.end() || found->second->serial() != link_serial) return;
+void Switchboard::DismissLink(uint64_t link_serial, CloseCode code, std::string_view why) {
+  const auto found = links_.find(link_serial);
+  if (found == links_.end()) return;
   AgentRole& agent = *found->second;
-  agents_.erase(found);
-  agent.Replaced();
+  NodeLeft(agent);
+  agent.Dismiss(code, why);
 }
 
 AgentRole* Switchboard::FindAgent(const std::string& node_id) {

@@ -76,8 +76,8 @@ class Switchboard {
   }
   void TellNode(const std::string& node_id, const engine::ControlMessage& message);
 
-  // ReplaceNode closes the link of that serial, if it is here: the node connected anew.
-  void ReplaceNode(const std::string& node_id, uint64_t link_serial);
+  // DismissLink closes the link of that serial, if it is here, admitted or not.
+  void DismissLink(uint64_t link_serial, engine::CloseCode code, std::string_view why);
 
   // Stop lets every link say goodbye; the loop may end when stopped() is true, at the latest
   // `grace` later.
@@ -92,6 +92,8 @@ class Switchboard {
   ControlPort& control() { return control_; }
   uint64_t NextLinkSerial() { return uint64_t{options_.index} << 48 | ++last_link_serial_; }
   uint32_t NextStreamSerial() { return ++last_stream_serial_; }
+  void LinkCame(AgentRole& agent);
+  void LinkGone(AgentRole& agent);
   void NodeAdmitted(AgentRole& agent);
   void NodeLeft(AgentRole& agent);
   AgentRole* FindAgent(const std::string& node_id);
@@ -121,7 +123,8 @@ class Switchboard {
   // In the order of their arrival, and perhaps some that are known by now.
   std::unique_ptr<Strangers> strangers_;
   LaneTable lanes_;
-  absl::flat_hash_map<std::string, AgentRole*> agents_;
+  absl::flat_hash_map<uint64_t, AgentRole*> links_;      // Of nodes, by serial.
+  absl::flat_hash_map<std::string, AgentRole*> agents_;  // Those that were admitted.
   absl::flat_hash_map<std::string, Session> sessions_;
   uint64_t last_link_serial_ = 0;
   uint32_t last_stream_serial_ = 0;

@@ -19,6 +19,10 @@ class FakeDataPlane final : public DataPlane {
     if (found == nodes.end()) return std::nullopt;
     return NodePlace{found->second, link_serial, is_sealing};
   }
+  void CutNode(std::string_view node_id, std::string_view reason) override {
+    nodes.erase(std::string(node_id));
+    cut.emplace_back(node_id, reason);
+  }
   void PrepareSession(const SessionGrant& grant) override { grants.push_back(grant); }
   void EndSession(std::string_view session_id, std::string_view reason) override {
     ended.emplace_back(session_id, reason);
@@ -50,6 +54,7 @@ class FakeDataPlane final : public DataPlane {
   std::vector<engine::ControlMessage> told;
   std::vector<std::pair<uint32_t, LaneGrant>> lanes;
   std::vector<std::pair<std::string, std::string>> lanes_ended;
+  std::vector<std::pair<std::string, std::string>> cut;
   std::vector<SessionGrant> grants;
   std::vector<std::pair<std::string, std::string>> ended;
 };

@@ -3,7 +3,9 @@
 import base64
 import binascii
 import json
+import os
 import re
+import subprocess
 import xml.etree.ElementTree as ElementTree
 
 import botocore.config
@@ -13,8 +15,8 @@ from support.processes import Failure, check
 
 # Members that AWS added after the oldest model that these tests run with: shape and member.
 _NEWER = {('Session', 'AccessType')}
-# Shapes with values that AWS added after that.
-_NEWER_VALUES = {'summaryKeyType'}
+# Shapes whose values AWS added, or wrote in another way, after that.
+_NEWER_VALUES = {'summaryKeyType', 'ConnectionStatus'}
 
 _ISO_TIME = re.compile(r'^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$')
 
@@ -68,6 +70,35 @@ class Aws:
         model = self.client(service).meta.service_model
         check_answer(model, model.operation_model(operation), response_dict['body'])
         self.seen.add(operation)
+
+
+def ca_file(stack):
+    """The relay's certificate authority in a file."""
+    path = os.path.join(stack.folder, 'ca.pem')
+    with open(os.path.join(stack.config, 'config.json'), encoding='utf-8') as file:
+        text = json.load(file)['ca_pem']
+    with open(path, 'w', encoding='ascii') as file:
+        file.write(text)
+    return path
+
+
+def of_stack(stack):
+    """Aws with the key that was logged in."""
+    return Aws(stack.port, ca_file(stack), stack.login_member('key'), stack.login_member('secret'))
+
+
+def cli(stack, service, *arguments, timeout=60):
+    """Runs Debian's `aws SERVICE ARGUMENTS` against the relay; returns what it printed, or fails."""
+    env = stack.environment() | {'AWS_ACCESS_KEY_ID': stack.login_member('key'),
+                                 'AWS_SECRET_ACCESS_KEY': stack.login_member('secret'),
+                                 'AWS_DEFAULT_REGION': 'adit', 'AWS_CA_BUNDLE': ca_file(stack),
+                                 'AWS_PAGER': ''}
+    done = subprocess.run(['/usr/bin/aws', '--endpoint-url', f'https://127.0.0.1:{stack.port}',
+                           '--output', 'json', service, *arguments],
+                          env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=timeout, check=False)
+    check(done.returncode == 0, f'aws {service} {arguments}: {done.stderr.decode()}')
+    return json.loads(done.stdout) if done.stdout.strip() else None
 
 
 def check_answer(service_model, operation_model, body):

@@ -1,0 +1,147 @@
+"""Are nodes, activations and their tags what AWS's clients take them for, and is one that is sent away gone?
+
+Method: AWS's own client library calls every operation, each answer is held against its model; then
+Debian's awscli once more; nodes are real agents.
+"""
+
+import os
+import re
+
+from support import aws as aws_support
+from support.processes import check, check_equal, wait_until
+
+
+def _node_ids(answer):
+    return [node['InstanceId'] for node in answer['InstanceInformationList']]
+
+
+def _activate(t, made, name):
+    """Enrols and starts an agent with an activation; returns its process and the node's id."""
+    stack = t.stack
+    line = re.sub(r'\bid=\S+', 'id=' + made['ActivationId'], stack.enroll_line)
+    line = re.sub(r'\bcode=\S+', 'code=' + made['ActivationCode'], line)
+    state = os.path.join(stack.folder, 'agent-' + name)
+    done = stack.enroll(state=state, name=name, line=line)
+    check_equal(done.returncode, 0, done.stderr)
+    agent = stack.start_agent(state=state, name=name, wait=False)
+    stack.wait_connected(agent=agent, node=name)
+    return agent, stack.node_id(name)
+
+
+def test_every_operation_answers_as_the_model_says(t):
+    """Every operation on nodes, activations and tags answers as botocore's model says, member by member"""
+    aws = aws_support.of_stack(t.stack)
+
+    def ssm(operation, **parameters):
+        return aws.call('ssm', operation, **parameters)
+
+    made = ssm('CreateActivation', IamRole='service', Description='d', DefaultInstanceName='n',
+               RegistrationLimit=2, Tags=[{'Key': 'env', 'Value': 'dev'}])
+    ssm('CreateActivation', IamRole='other')
+    by_role = [{'FilterKey': 'IamRole', 'FilterValues': ['service']}]
+    shown = ssm('DescribeActivations', Filters=by_role)['ActivationList']
+    check_equal([(a['ActivationId'], a['RegistrationsCount'], a['Tags']) for a in shown],
+                [(made['ActivationId'], 0, [{'Key': 'env', 'Value': 'dev'}])], 'the activation')
+    check_equal(aws.error('ssm', 'DescribeActivations', Filters=[{'FilterKey': 'x', 'FilterValues': ['y']}])[0],
+                'InvalidFilter', 'a filter that is not there')
+    check_equal(aws.error('ssm', 'CreateActivation', IamRole='r', RegistrationLimit=1001)[0],
+                'ValidationException', 'a limit above the maximum')
+    check_equal(aws.error('ssm', 'CreateActivation', IamRole='r', ExpirationDate='2001-01-01')[0],
+                'InvalidParameters', 'an expiry in the past')
+
+    _, node = _activate(t, made, 'tagged')
+    tag = {'ResourceType': 'ManagedInstance', 'ResourceId': node}
+    check_equal(ssm('ListTagsForResource', **tag)['TagList'], [{'Key': 'env', 'Value': 'dev'}],
+                'tags of the activation are on the node')
+    ssm('AddTagsToResource', Tags=[{'Key': 'team', 'Value': 'db'}], **tag)
+    for key, values in (('tag:team', ['x', 'db']), ('tag-key', ['team']), ('IamRole', ['service']),
+                        ('ActivationIds', [made['ActivationId']])):
+        found = ssm('DescribeInstanceInformation', Filters=[{'Key': key, 'Values': values}])
+        check_equal(_node_ids(found), [node], key)
+    for key, value in (('PingStatus', 'Online'), ('PlatformTypes', 'Linux'), ('ResourceType', 'ManagedInstance')):
+        found = ssm('DescribeInstanceInformation', Filters=[{'Key': key, 'Values': [value]}])
+        check_equal(len(_node_ids(found)), 2, key)
+        old = ssm('DescribeInstanceInformation', InstanceInformationFilterList=[{'key': key, 'valueSet': [value]}])
+        check_equal(_node_ids(old), _node_ids(found), f'{key} in the older list')
+    version = ssm('DescribeInstanceInformation')['InstanceInformationList'][0]['AgentVersion']
+    found = ssm('DescribeInstanceInformation', Filters=[{'Key': 'AgentVersion', 'Values': [version]}])
+    check_equal(len(_node_ids(found)), 2, 'AgentVersion')
+    found = ssm('DescribeInstanceInformation', Filters=[{'Key': 'AssociationStatus', 'Values': ['Success']}])
+    check_equal(_node_ids(found), [], 'AssociationStatus')
+    ssm('RemoveTagsFromResource', TagKeys=['team'], **tag)
+    ssm('UpdateManagedInstanceRole', InstanceId=node, IamRole='another')
+    found = ssm('DescribeInstanceInformation', Filters=[{'Key': 'IamRole', 'Values': ['another']}])
+    check_equal(_node_ids(found), [node], 'the new role')
+    check_equal(ssm('GetConnectionStatus', Target=node)['Status'], 'connected', 'status')
+    ssm('DeleteActivation', ActivationId=made['ActivationId'])
+    check_equal(aws.error('ssm', 'DeleteActivation', ActivationId=made['ActivationId'])[0], 'InvalidActivation',
+                'a deleted activation')
+    ssm('DeregisterManagedInstance', InstanceId=node)
+    check_equal(aws.error('ssm', 'DeregisterManagedInstance', InstanceId=node)[0], 'InvalidInstanceId', 'twice')
+    check_equal(aws.error('ssm', 'ListTagsForResource', **tag)[0], 'InvalidResourceId', 'tags of a node that is gone')
+    for operation, error in (('AddTagsToResource', 'InvalidResourceType'),
+                             ('ListTagsForResource', 'InvalidResourceType')):
+        more = {'Tags': [{'Key': 'a', 'Value': ''}]} if operation.startswith('Add') else {}
+        check_equal(aws.error('ssm', operation, ResourceType='Parameter', ResourceId='x', **more)[0], error,
+                    operation)
+    check_equal(aws.seen, {'CreateActivation', 'DescribeActivations', 'DeleteActivation', 'ListTagsForResource',
+                           'AddTagsToResource', 'RemoveTagsFromResource', 'DescribeInstanceInformation',
+                           'UpdateManagedInstanceRole', 'DeregisterManagedInstance', 'GetConnectionStatus'},
+                'operations that were answered')
+
+
+def test_awscli(t):
+    """Debian's awscli makes, lists in pages, and deletes: each call of nodes and activations once"""
+    stack = t.stack
+
+    def ssm(*arguments):
+        return aws_support.cli(stack, 'ssm', *arguments)
+
+    made = [ssm('create-activation', '--iam-role', 'paged', '--registration-limit', '3',
+                '--tags', 'Key=env,Value=cli') for _ in range(3)]
+    listed = ssm('describe-activations', '--page-size', '1', '--filters',
+                 'FilterKey=IamRole,FilterValues=paged', '--query', 'ActivationList[].ActivationId')
+    check_equal(listed, [each['ActivationId'] for each in reversed(made)], 'newest first, one on a page')
+    _, node = _activate(t, made[0], 'by-cli')
+    names = ssm('describe-instance-information', '--page-size', '5', '--filters', 'Key=tag:env,Values=cli',
+                '--query', 'InstanceInformationList[].InstanceId')
+    check_equal(names, [node], 'by tag')
+    tagged = ('--resource-type', 'ManagedInstance', '--resource-id', node)
+    ssm('add-tags-to-resource', *tagged, '--tags', 'Key=a,Value=b')
+    ssm('remove-tags-from-resource', *tagged, '--tag-keys', 'env')
+    check_equal(ssm('list-tags-for-resource', *tagged)['TagList'], [{'Key': 'a', 'Value': 'b'}], 'tags')
+    ssm('update-managed-instance-role', '--instance-id', node, '--iam-role', 'r')
+    check_equal(ssm('get-connection-status', '--target', node)['Status'], 'connected', 'status')
+    ssm('deregister-managed-instance', '--instance-id', node)
+    check_equal(ssm('get-connection-status', '--target', node)['Status'], 'notconnected', 'status')
+    for each in made:
+        ssm('delete-activation', '--activation-id', each['ActivationId'])
+
+
+test_awscli.waits = True
+test_awscli.limit = 180
+
+
+def test_a_deregistered_node_is_cut_off(t):
+    """A deregistered node loses its link and its sessions, sealed and inspected, at once, and comes in no more"""
+    aws = aws_support.of_stack(t.stack)
+    stack = t.stack
+    made = aws.call('ssm', 'CreateActivation', IamRole='r')
+    agent, node = _activate(t, made, 'sent-away')
+    runs = {carriage: stack.popen('exec', carriage, node, '--', 'sh', '-c', 'echo here; sleep 300')
+            for carriage in ('--inspected', '--sealed')}
+    for carriage, run in runs.items():
+        check_equal(run.stdout.readline(), b'here\n', f'{carriage} runs')
+    aws.call('ssm', 'DeregisterManagedInstance', InstanceId=node)
+    for carriage, run in runs.items():
+        _, text = run.communicate(timeout=10)
+        check(run.returncode == 255 and b'deregistered' in text, f'{carriage}: {run.returncode} {text}')
+    wait_until(lambda: 'not registered' in agent.err() + agent.out(), 20, 'the node is refused when it comes again')
+    check(node not in _node_ids(aws.call('ssm', 'DescribeInstanceInformation')), 'the node is listed')
+    history = aws.call('ssm', 'DescribeSessions', State='History', Filters=[{'key': 'Target', 'value': node}])
+    check_equal({s['Details'] for s in history['Sessions']}, {'The node was deregistered.'}, 'the reason on record')
+    check(stack.exec('true').returncode == 0, 'another node goes on')
+    events = aws.call('cloudtrail', 'LookupEvents', LookupAttributes=[
+        {'AttributeKey': 'EventName', 'AttributeValue': 'DeregisterManagedInstance'}])['Events']
+    check_equal([e['Resources'][0]['ResourceName'] for e in events if node in e['CloudTrailEvent']], [node],
+                'the event')
