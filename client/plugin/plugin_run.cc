@@ -17,10 +17,11 @@
 #include "client/plugin/plugin_access.h"
 #include "client/plugin/plugin_text.h"
 #include "client/plugin/session_api.h"
-#include "client/plugin/shell_user.h"
+#include "client/plugin/user_choice.h"
 #include "client/say.h"
 #include "client/signal_source.h"
 #include "engine/crypto/random_bytes.h"
+#include "engine/datachannel/agent_version.h"
 #include "engine/net/loop_driver.h"
 #include "engine/platform/create_loop.h"
 #include "engine/platform/wall_clock.h"
@@ -31,9 +32,12 @@ namespace {
 
 using engine::datachannel::ChannelClosed;
 using engine::datachannel::PayloadType;
+using engine::datachannel::SessionFlag;
 
 // How long the other side may take to hear our last word.
 constexpr engine::Duration kGoodbyeMax = std::chrono::seconds(2);
+// How long what was sent before may take to arrive.
+constexpr engine::Duration kDrainMax = std::chrono::seconds(60);
 constexpr engine::Duration kWaitMax = std::chrono::seconds(1);
 
 uint64_t NewSeed() {
@@ -49,10 +53,11 @@ class PluginRun final : private ChannelSession::Events,
                         private SignalSource::Events {
  public:
   PluginRun(engine::LoopDriver& driver, const engine::TlsContext& context, SignalSource& signals,
-            const PluginStart& start, absl::StatusOr<Credentials> credentials)
+            const PluginStart& start, std::string bind, absl::StatusOr<Credentials> credentials)
       : driver_(driver),
         signals_(signals),
         session_id_(start.ticket.session_id),
+        bind_(std::move(bind)),
         api_(driver, context,
              {.url = start.endpoint, .region = start.region, .session_id = session_id_},
              std::move(credentials), UnixNow),
@@ -66,8 +71,11 @@ class PluginRun final : private ChannelSession::Events,
     PrintTo(STDOUT_FILENO, StartText(session_id_));
     signals_.Start(driver_.loop(), *this);
     keeper_.Start();
-    // What came before the end is printed before it, however slow its reader is.
-    RunUntil([this] { return is_over_ && (user_ == nullptr || user_->idle() || is_user_over_); });
+    RunUntil([this] { return is_over_; });
+    // What came before the end is printed before it.
+    if (user_ != nullptr) {
+      RunFor(user_->patience(), [this] { return user_->idle() || is_user_over_; });
+    }
     Finish();
     return exit_code_;
   }
@@ -77,17 +85,18 @@ class PluginRun final : private ChannelSession::Events,
     if (!kind.customer_message.empty()) {
       PrintTo(STDOUT_FILENO, PrintableLines(kind.customer_message) + "\n");
     }
-    if (kind.type == engine::datachannel::kSessionPort) {
-      return End(CannotText("ports are not forwarded yet"), kOwnFailure);
-    }
     engine::Loop& loop = driver_.loop();
-    const bool is_pipe = kind.type == engine::datachannel::kSessionNonInteractive;
-    auto shell = std::make_unique<ShellUser>(
-        loop, session_, loop.Adopt(STDIN_FILENO), loop.Adopt(STDOUT_FILENO), STDIN_FILENO,
-        is_pipe ? ShellUser::FarSide::kPipe : ShellUser::FarSide::kTerminal,
-        static_cast<SessionUser::Events&>(*this));
-    shell_ = shell.get();
-    user_ = std::move(shell);
+    auto user = MakeUser(kind, loop, session_,
+                         {.session_id = session_id_,
+                          .bind = bind_,
+                          .in = loop.Adopt(STDIN_FILENO),
+                          .out = loop.Adopt(STDOUT_FILENO),
+                          .terminal = STDIN_FILENO},
+                         static_cast<SessionUser::Events&>(*this));
+    if (!user.ok()) return End(CannotText(TextOf(user.status())), kOwnFailure);
+    user_ = *std::move(user);
+    takes_flag_ = kind.type == engine::datachannel::kSessionPort &&
+                  engine::datachannel::TakesTerminateFlag(kind.agent_version);
   }
 
   bool OnSessionData(PayloadType type, engine::ByteView bytes) override {
@@ -100,6 +109,7 @@ class PluginRun final : private ChannelSession::Events,
 
   void OnSessionClosed(const ChannelClosed& closed) override {
     is_ended_there_ = true;
+    has_reason_ = !closed.output.empty();
     End(ClosedText(session_id_, closed.output), 0);
   }
 
@@ -127,7 +137,7 @@ class PluginRun final : private ChannelSession::Events,
     if (user_ != nullptr && !is_over_ && user_->TakeSignal(number)) return;
     if (number == SIGWINCH || number == SIGCONT) return;
     if (std::exchange(signal_, number) != 0) {  // It was asked for twice: no more patience.
-      user_.reset();
+      if (user_ != nullptr) user_->Stop();
       DieBySignal(number);
     }
     is_user_over_ = true;
@@ -138,30 +148,46 @@ class PluginRun final : private ChannelSession::Events,
     if (std::exchange(is_over_, true)) return;
     last_text_ = std::move(text);
     exit_code_ = exit_code;
-    if (exit_code == 0 && shell_ != nullptr) exit_code_ = shell_->exit_code().value_or(0);
+    if (exit_code == 0 && user_ != nullptr) exit_code_ = user_->exit_code().value_or(0);
   }
 
   // Finish says what is to be said here and there, and awaits everything in flight.
   void Finish() {
     if (user_ != nullptr) user_->Stop();  // The terminal is its owner's again.
-    PrintTo(STDOUT_FILENO, last_text_);
-    if (!is_ended_there_) EndThere();
+    const bool has_stdout = user_ != nullptr && user_->has_stdout();
+    if (!has_stdout) {
+      PrintTo(STDOUT_FILENO, last_text_);
+    } else if (has_reason_ || exit_code_ == kOwnFailure) {
+      PrintTo(STDERR_FILENO, last_text_);
+    }
+    if (!is_ended_there_ && takes_flag_) TellMachine();
     session_.Stop();
     keeper_.Stop(ChannelKeeper::Manner::kInOrder);
+    if (!RunFor(kGoodbyeMax, [this] { return keeper_.joined(); })) {
+      keeper_.Stop(ChannelKeeper::Manner::kAtOnce);
+      RunUntil([this] { return keeper_.joined(); });
+    }
+    if (!is_ended_there_) TellService();
     signals_.Stop();
     api_.Close();
-    const auto joined = [this] {
-      return keeper_.joined() && session_.joined() && api_.joined() && signals_.joined() &&
+    RunUntil([this] {
+      return session_.joined() && api_.joined() && signals_.joined() &&
              (user_ == nullptr || user_->joined());
-    };
-    if (RunFor(kGoodbyeMax, joined)) return;
-    keeper_.Stop(ChannelKeeper::Manner::kAtOnce);
-    api_.Cancel();
-    RunUntil(joined);
+    });
   }
 
-  // EndThere tells the service that nobody comes back.
-  void EndThere() {
+  // TellMachine says, behind everything else, that nobody comes back.
+  void TellMachine() {
+    const engine::Duration patience = signal_ == 0 ? kDrainMax : kGoodbyeMax;
+    const auto is_cut = [this] { return is_ended_there_ || !session_.attached(); };
+    RunFor(patience, [&] { return is_cut() || session_.HasRoom(); });
+    if (is_cut() || !session_.HasRoom()) return;
+    session_.Send(PayloadType::kFlag, Encode(SessionFlag::kTerminateSession));
+    RunFor(patience, [&] { return is_cut() || session_.drained(); });
+    is_ended_there_ = is_ended_there_ || session_.drained();
+  }
+
+  void TellService() {
     bool is_told = false;
     api_.Terminate([&](const absl::Status&) { is_told = true; });
     if (RunFor(kGoodbyeMax, [&] { return is_told; })) return;
@@ -185,13 +211,15 @@ class PluginRun final : private ChannelSession::Events,
   engine::LoopDriver& driver_;
   SignalSource& signals_;
   const std::string session_id_;
+  const std::string bind_;
   EndpointApi api_;
   ChannelSession session_;
   ChannelKeeper keeper_;
   std::unique_ptr<SessionUser> user_;
-  const ShellUser* shell_ = nullptr;  // user_, if it is one.
   bool is_over_ = false;
   bool is_ended_there_ = false;  // The service knows, or cannot be told.
+  bool has_reason_ = false;      // The service said why.
+  bool takes_flag_ = false;      // The machine ends its session when we say so.
   bool is_user_over_ = false;    // Nobody waits for what was not printed yet.
   int signal_ = 0;
   int exit_code_ = kOwnFailure;
@@ -216,7 +244,7 @@ int RunHonestly(const PluginStart& start, const Environment& environment) {
       {.io = *io, .block_count = kPoolBlocks, .block_size = kPoolBlockSize, .is_logged = false});
   if (!loop.ok()) return Fail(loop.status());
   engine::LoopDriver driver(*std::move(loop));
-  return PluginRun(driver, **context, signals, start,
+  return PluginRun(driver, **context, signals, start, environment("ADIT_PLUGIN_BIND").value_or(""),
                    FindCredentials(environment, start.profile, config))
       .Run();
 }

@@ -29,12 +29,12 @@ std::string CannotText(std::string_view why) {
 }
 
 std::string PortText(std::string_view port, std::string_view session_id) {
-  return "Port " + std::string(port) + " opened for sessionId " + std::string(session_id) + ".\n";
+  return "Port " + std::string(port) + " opened for sessionId " + std::string(session_id) + ".";
 }
 
 std::string UnixSocketText(std::string_view path, std::string_view session_id) {
   return "Unix socket " + std::string(path) + " opened for sessionId " + std::string(session_id) +
-         ".\n";
+         ".";
 }
 
 std::string MuxAcceptedText(std::string_view session_id) {

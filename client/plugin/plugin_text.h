@@ -13,6 +13,7 @@ std::string StartText(std::string_view session_id);
 std::string ClosedText(std::string_view session_id, std::string_view output);
 std::string TimedOutText(std::string_view session_id);
 std::string CannotText(std::string_view why);
+// Without a line break at the end.
 std::string PortText(std::string_view port, std::string_view session_id);
 std::string UnixSocketText(std::string_view path, std::string_view session_id);
 

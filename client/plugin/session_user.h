@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "engine/base/bytes.h"
+#include "engine/base/time.h"
 #include "engine/datachannel/agent_message.h"
 
 namespace client {
@@ -42,8 +44,16 @@ class SessionUser {
   // TakeSignal returns false when the signal should have its ordinary effect.
   virtual bool TakeSignal(int number) = 0;
 
-  // Everything that was taken is out.
+  // stdout carries bytes of somebody else's protocol: words would break it.
+  virtual bool has_stdout() const { return false; }
+
+  // What the remote command ended with, where the machine said so.
+  virtual std::optional<int> exit_code() const { return std::nullopt; }
+
+  // Everything that was taken is out; and how long an end may wait for that. A person who reads
+  // stdout page by page takes hours.
   virtual bool idle() const = 0;
+  virtual engine::Duration patience() const { return std::chrono::hours(24); }
 
   // Stop ends everything; no event follows. The user may be destroyed when joined().
   virtual void Stop() = 0;

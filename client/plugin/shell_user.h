@@ -33,12 +33,10 @@ class ShellUser final : public SessionUser, private InputPump::Sink, private Byt
   bool TakeData(engine::datachannel::PayloadType type, engine::ByteView bytes) override;
   void OnRoom() override;
   bool TakeSignal(int number) override;
+  std::optional<int> exit_code() const override { return exit_code_; }
   bool idle() const override { return out_.idle(); }
   void Stop() override;
   bool joined() const override { return !in_.in_flight() && !out_.in_flight(); }
-
-  // What the remote command ended with, where the machine said so.
-  std::optional<int> exit_code() const { return exit_code_; }
 
  private:
   size_t TakeInput(engine::BufferRef slice) override;

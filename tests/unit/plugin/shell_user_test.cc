@@ -240,7 +240,7 @@ TEST(ShellUserTest, ACommandWithoutATerminalOutlivesItsInputAndTellsItsExitCode)
   EXPECT_EQ(world.out->read, "out\nerr\nEXIT_CODE: 2");
   EXPECT_EQ(world.machine.bytes, "\x03\x1c");
   EXPECT_FALSE(world.user_end.has_value());
-  EXPECT_EQ(static_cast<const ShellUser&>(*world.user).exit_code(), 2);
+  EXPECT_EQ(world.user->exit_code(), 2);
 }
 
 TEST(PluginTextTest, TheLastWordsAreThoseThatScriptsRead) {
@@ -248,7 +248,7 @@ TEST(PluginTextTest, TheLastWordsAreThoseThatScriptsRead) {
   EXPECT_EQ(ClosedText("s", ""), "\n\nExiting session with sessionId: s.\n\n");
   EXPECT_EQ(ClosedText("s", "gone\n\x1b[2J"), "\n\nSessionId: s : gone\n\\x1b[2J\n\n");
   EXPECT_EQ(CannotText("EOF"), "Cannot perform start session: EOF\n");
-  EXPECT_EQ(PortText("8080", "s"), "Port 8080 opened for sessionId s.\n");
+  EXPECT_EQ(PortText("8080", "s"), "Port 8080 opened for sessionId s.");
 }
 
 }  // namespace

@@ -1,0 +1,78 @@
+#include "client/plugin/local_connection.h"
+
+#include "engine/loop/socket_options.h"
+
+namespace client {
+
+using engine::IoError;
+
+LocalConnection::LocalConnection(engine::Loop& loop, engine::Socket socket, uint32_t id,
+                                 Owner& owner)
+    : loop_(loop),
+      socket_(socket),
+      id_(id),
+      owner_(owner),
+      in_(loop, socket, *this, InputPump::Escapes::kOff),
+      out_(loop, socket, *this),
+      close_op_(engine::Handler<engine::Closed>::To<&LocalConnection::OnClosed>(this)) {
+  loop_.SetOptions(socket_, {.no_delay = true});
+}
+
+void LocalConnection::FinishOutput() {
+  output_done_ = true;
+  CloseIfDone();
+}
+
+void LocalConnection::Abort() {
+  if (is_aborted_ || is_closing_) return;
+  is_aborted_ = true;
+  in_.Stop();
+  out_.Stop();
+  CloseIfDone();
+}
+
+size_t LocalConnection::TakeInput(engine::BufferRef slice) {
+  return is_aborted_ ? slice.size() : owner_.OnLocalBytes(*this, slice.bytes());
+}
+
+void LocalConnection::OnInputEnded(IoError error) {
+  if (is_aborted_) return CloseIfDone();
+  if (error != IoError::kEndOfStream) return Break();
+  input_done_ = true;
+  owner_.OnLocalFinished(*this);
+  CloseIfDone();
+}
+
+void LocalConnection::OnOutputMoved(ByteOutput&) {
+  owner_.OnLocalMoved(*this);
+  CloseIfDone();
+}
+
+void LocalConnection::OnOutputFailed(ByteOutput&, IoError) {
+  if (is_aborted_) return CloseIfDone();
+  Break();
+}
+
+void LocalConnection::Break() {
+  owner_.OnLocalBroken(*this);
+  Abort();
+}
+
+void LocalConnection::CloseIfDone() {
+  if (is_closing_) return;
+  const bool is_over = is_aborted_ || (input_done_ && output_done_ && out_.idle());
+  if (!is_over) {
+    if (!output_done_ || !out_.idle() || is_shut_) return;
+    is_shut_ = true;
+    loop_.Shutdown(socket_, engine::ShutdownSide::kSend);
+    return;
+  }
+  if (in_.in_flight() || out_.in_flight()) return;  // Their ends come here again.
+  is_closing_ = true;
+  loop_.Close(close_op_, socket_,
+              is_aborted_ ? engine::CloseMode::kReset : engine::CloseMode::kOrderly);
+}
+
+void LocalConnection::OnClosed(engine::Closed) { owner_.OnLocalOver(*this); }
+
+}  // namespace client
