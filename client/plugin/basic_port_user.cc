@@ -39,7 +39,7 @@ bool BasicPortUser::TakeData(PayloadType type, engine::ByteView bytes) {
     return true;
   }
   if (type != PayloadType::kOutput) return true;
-  LocalConnection* local = active();
+  PortConnection* local = active();
   if (local == nullptr || local->IsFull()) return false;
   if (is_leaving_) return true;
   local->Append(bytes);
@@ -49,7 +49,7 @@ bool BasicPortUser::TakeData(PayloadType type, engine::ByteView bytes) {
 
 void BasicPortUser::OnRoom() {
   if (disconnect_due_) SendDisconnect();
-  if (LocalConnection* local = active()) local->Resume();
+  if (PortConnection* local = active()) local->Resume();
 }
 
 bool BasicPortUser::idle() const {
@@ -63,8 +63,8 @@ void BasicPortUser::Stop() {
 }
 
 void BasicPortUser::OnLocalConnection(engine::Socket socket) {
-  connections_.push_back(std::make_unique<LocalConnection>(
-      loop_, socket, 0, static_cast<LocalConnection::Owner&>(*this)));
+  connections_.push_back(std::make_unique<PortConnection>(
+      loop_, socket, 0, static_cast<PortConnection::Owner&>(*this)));
   if (is_stopped_) return connections_.back()->Abort();
   listener_.Pause();
   if (connections_.size() == 1) StartFront();
@@ -77,11 +77,11 @@ void BasicPortUser::StartFront() {
   session_.Resume();
 }
 
-size_t BasicPortUser::OnLocalBytes(LocalConnection&, engine::ByteView bytes) {
+size_t BasicPortUser::OnLocalBytes(PortConnection&, engine::ByteView bytes) {
   return disconnect_due_ ? 0 : session_.SendBytes(bytes);
 }
 
-void BasicPortUser::OnLocalFinished(LocalConnection& local) {
+void BasicPortUser::OnLocalFinished(PortConnection& local) {
   // The protocol has no end of one direction: this one ends both.
   if (is_stopped_) return;
   is_leaving_ = true;
@@ -89,17 +89,17 @@ void BasicPortUser::OnLocalFinished(LocalConnection& local) {
   SendDisconnect();
 }
 
-void BasicPortUser::OnLocalMoved(LocalConnection& local) {
+void BasicPortUser::OnLocalMoved(PortConnection& local) {
   if (!local.HasEnough() && std::exchange(is_holding_, false)) session_.Resume();
 }
 
-void BasicPortUser::OnLocalBroken(LocalConnection&) {
+void BasicPortUser::OnLocalBroken(PortConnection&) {
   if (is_stopped_) return;
   is_leaving_ = true;
   SendDisconnect();
 }
 
-void BasicPortUser::OnLocalOver(LocalConnection& local) {
+void BasicPortUser::OnLocalOver(PortConnection& local) {
   std::erase_if(connections_, [&](const auto& its) { return its.get() == &local; });
   if (is_stopped_) return;
   if (std::exchange(is_holding_, false)) session_.Resume();

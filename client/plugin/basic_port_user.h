@@ -11,7 +11,7 @@
 #include "client/forward_listener.h"
 #include "client/forward_spec.h"
 #include "client/plugin/channel_session.h"
-#include "client/plugin/local_connection.h"
+#include "client/plugin/port_connection.h"
 #include "client/plugin/session_user.h"
 #include "engine/loop/loop.h"
 
@@ -19,7 +19,7 @@ namespace client {
 
 class BasicPortUser final : public SessionUser,
                             private ForwardListener::Events,
-                            private LocalConnection::Owner {
+                            private PortConnection::Owner {
  public:
   BasicPortUser(engine::Loop& loop, ChannelSession& session, std::string session_id,
                 SessionUser::Events& events);
@@ -41,13 +41,13 @@ class BasicPortUser final : public SessionUser,
  private:
   void OnLocalConnection(engine::Socket socket) override;
 
-  size_t OnLocalBytes(LocalConnection& local, engine::ByteView bytes) override;
-  void OnLocalFinished(LocalConnection& local) override;
-  void OnLocalMoved(LocalConnection& local) override;
-  void OnLocalBroken(LocalConnection& local) override;
-  void OnLocalOver(LocalConnection& local) override;
+  size_t OnLocalBytes(PortConnection& local, engine::ByteView bytes) override;
+  void OnLocalFinished(PortConnection& local) override;
+  void OnLocalMoved(PortConnection& local) override;
+  void OnLocalBroken(PortConnection& local) override;
+  void OnLocalOver(PortConnection& local) override;
 
-  LocalConnection* active() { return connections_.empty() ? nullptr : connections_.front().get(); }
+  PortConnection* active() { return connections_.empty() ? nullptr : connections_.front().get(); }
   // StartFront begins with the connection whose turn it is.
   void StartFront();
   void SendDisconnect();
@@ -58,7 +58,7 @@ class BasicPortUser final : public SessionUser,
   SessionUser::Events& events_;
   ForwardListener listener_;
   // The first one is joined to the machine's; a few more may have been accepted with it.
-  std::deque<std::unique_ptr<LocalConnection>> connections_;
+  std::deque<std::unique_ptr<PortConnection>> connections_;
   bool is_holding_ = false;
   bool disconnect_due_ = false;
   bool is_leaving_ = false;  // The first one has ended; what still comes is for nobody.

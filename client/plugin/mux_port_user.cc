@@ -76,15 +76,15 @@ void MuxPortUser::OnLocalConnection(engine::Socket socket) {
   const uint32_t id = smux_.Open();
   CHECK(id != 0);  // kConnectionsMax is below smux's own, and two thousand million ids suffice.
   if (!std::exchange(was_accepted_, true)) events_.OnUserText(MuxAcceptedText(session_id_));
-  LocalConnection& local = *(connections_[id].local = std::make_unique<LocalConnection>(
-                                 loop_, socket, id, static_cast<LocalConnection::Owner&>(*this)));
+  PortConnection& local = *(connections_[id].local = std::make_unique<PortConnection>(
+                                loop_, socket, id, static_cast<PortConnection::Owner&>(*this)));
   if (connections_.size() >= kConnectionsMax) listener_.Pause();
   if (is_stopped_) return local.Abort();
   local.Start();
   Pump();
 }
 
-size_t MuxPortUser::OnLocalBytes(LocalConnection& local, engine::ByteView bytes) {
+size_t MuxPortUser::OnLocalBytes(PortConnection& local, engine::ByteView bytes) {
   // Room that is made meanwhile is used here: a Resume from inside this call does nothing.
   size_t taken = 0;
   while (taken < bytes.size()) {
@@ -96,21 +96,21 @@ size_t MuxPortUser::OnLocalBytes(LocalConnection& local, engine::ByteView bytes)
   return taken;
 }
 
-void MuxPortUser::OnLocalFinished(LocalConnection& local) {
+void MuxPortUser::OnLocalFinished(PortConnection& local) {
   if (is_stopped_) return;
   connections_[local.id()].is_finished = true;
   smux_.Finish(local.id());
   Pump();
 }
 
-void MuxPortUser::OnLocalMoved(LocalConnection& local) {
+void MuxPortUser::OnLocalMoved(PortConnection& local) {
   if (is_stopped_ || local.HasEnough() || Find(local.id())->is_peer_finished) return;
   smux_.Resume(local.id());
   ResumeIfRoom();
   Pump();
 }
 
-void MuxPortUser::OnLocalBroken(LocalConnection& local) {
+void MuxPortUser::OnLocalBroken(PortConnection& local) {
   if (is_stopped_) return;
   const Joined& joined = *Find(local.id());
   if (!joined.is_peer_finished) {
@@ -122,7 +122,7 @@ void MuxPortUser::OnLocalBroken(LocalConnection& local) {
   Pump();
 }
 
-void MuxPortUser::OnLocalOver(LocalConnection& local) {
+void MuxPortUser::OnLocalOver(PortConnection& local) {
   connections_.erase(local.id());
   if (!is_stopped_ && connections_.size() < kConnectionsMax) listener_.Start();
 }

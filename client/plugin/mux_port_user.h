@@ -14,7 +14,7 @@
 #include "client/forward_listener.h"
 #include "client/forward_spec.h"
 #include "client/plugin/channel_session.h"
-#include "client/plugin/local_connection.h"
+#include "client/plugin/port_connection.h"
 #include "client/plugin/session_user.h"
 #include "engine/datachannel/smux_session.h"
 #include "engine/loop/loop.h"
@@ -23,7 +23,7 @@ namespace client {
 
 class MuxPortUser final : public SessionUser,
                           private ForwardListener::Events,
-                          private LocalConnection::Owner,
+                          private PortConnection::Owner,
                           private engine::datachannel::SmuxSession::Handler {
  public:
   // Connections at once; more wait in the kernel's queue. As many batches fit into the pool.
@@ -52,11 +52,11 @@ class MuxPortUser final : public SessionUser,
  private:
   void OnLocalConnection(engine::Socket socket) override;
 
-  size_t OnLocalBytes(LocalConnection& local, engine::ByteView bytes) override;
-  void OnLocalFinished(LocalConnection& local) override;
-  void OnLocalMoved(LocalConnection& local) override;
-  void OnLocalBroken(LocalConnection& local) override;
-  void OnLocalOver(LocalConnection& local) override;
+  size_t OnLocalBytes(PortConnection& local, engine::ByteView bytes) override;
+  void OnLocalFinished(PortConnection& local) override;
+  void OnLocalMoved(PortConnection& local) override;
+  void OnLocalBroken(PortConnection& local) override;
+  void OnLocalOver(PortConnection& local) override;
 
   void OnOpened(uint32_t id) override;
   size_t OnData(uint32_t id, engine::ByteView bytes) override;
@@ -65,7 +65,7 @@ class MuxPortUser final : public SessionUser,
 
   // A stream is forgotten by smux_ when it is finished on both sides, or aborted.
   struct Joined {
-    std::unique_ptr<LocalConnection> local;
+    std::unique_ptr<PortConnection> local;
     bool is_finished = false;       // By us.
     bool is_peer_finished = false;  // And all of it was taken.
   };

@@ -1,4 +1,4 @@
-#include "client/plugin/local_connection.h"
+#include "client/plugin/port_connection.h"
 
 #include "engine/loop/socket_options.h"
 
@@ -6,24 +6,23 @@ namespace client {
 
 using engine::IoError;
 
-LocalConnection::LocalConnection(engine::Loop& loop, engine::Socket socket, uint32_t id,
-                                 Owner& owner)
+PortConnection::PortConnection(engine::Loop& loop, engine::Socket socket, uint32_t id, Owner& owner)
     : loop_(loop),
       socket_(socket),
       id_(id),
       owner_(owner),
       in_(loop, socket, *this, InputPump::Escapes::kOff),
       out_(loop, socket, *this),
-      close_op_(engine::Handler<engine::Closed>::To<&LocalConnection::OnClosed>(this)) {
+      close_op_(engine::Handler<engine::Closed>::To<&PortConnection::OnClosed>(this)) {
   loop_.SetOptions(socket_, {.no_delay = true});
 }
 
-void LocalConnection::FinishOutput() {
+void PortConnection::FinishOutput() {
   output_done_ = true;
   CloseIfDone();
 }
 
-void LocalConnection::Abort() {
+void PortConnection::Abort() {
   if (is_aborted_ || is_closing_) return;
   is_aborted_ = true;
   in_.Stop();
@@ -31,11 +30,11 @@ void LocalConnection::Abort() {
   CloseIfDone();
 }
 
-size_t LocalConnection::TakeInput(engine::BufferRef slice) {
+size_t PortConnection::TakeInput(engine::BufferRef slice) {
   return is_aborted_ ? slice.size() : owner_.OnLocalBytes(*this, slice.bytes());
 }
 
-void LocalConnection::OnInputEnded(IoError error) {
+void PortConnection::OnInputEnded(IoError error) {
   if (is_aborted_) return CloseIfDone();
   if (error != IoError::kEndOfStream) return Break();
   input_done_ = true;
@@ -43,22 +42,22 @@ void LocalConnection::OnInputEnded(IoError error) {
   CloseIfDone();
 }
 
-void LocalConnection::OnOutputMoved(ByteOutput&) {
+void PortConnection::OnOutputMoved(ByteOutput&) {
   owner_.OnLocalMoved(*this);
   CloseIfDone();
 }
 
-void LocalConnection::OnOutputFailed(ByteOutput&, IoError) {
+void PortConnection::OnOutputFailed(ByteOutput&, IoError) {
   if (is_aborted_) return CloseIfDone();
   Break();
 }
 
-void LocalConnection::Break() {
+void PortConnection::Break() {
   owner_.OnLocalBroken(*this);
   Abort();
 }
 
-void LocalConnection::CloseIfDone() {
+void PortConnection::CloseIfDone() {
   if (is_closing_) return;
   const bool is_over = is_aborted_ || (input_done_ && output_done_ && out_.idle());
   if (!is_over) {
@@ -73,6 +72,6 @@ void LocalConnection::CloseIfDone() {
               is_aborted_ ? engine::CloseMode::kReset : engine::CloseMode::kOrderly);
 }
 
-void LocalConnection::OnClosed(engine::Closed) { owner_.OnLocalOver(*this); }
+void PortConnection::OnClosed(engine::Closed) { owner_.OnLocalOver(*this); }
 
 }  // namespace client

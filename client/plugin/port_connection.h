@@ -11,28 +11,28 @@
 
 namespace client {
 
-class LocalConnection final : private InputPump::Sink, private ByteOutput::Events {
+class PortConnection final : private InputPump::Sink, private ByteOutput::Events {
  public:
   class Owner {
    public:
     // Returns how many of the bytes it took; if not all, it calls Resume later.
-    virtual size_t OnLocalBytes(LocalConnection& local, engine::ByteView bytes) = 0;
+    virtual size_t OnLocalBytes(PortConnection& local, engine::ByteView bytes) = 0;
     // No more bytes come from it.
-    virtual void OnLocalFinished(LocalConnection& local) = 0;
+    virtual void OnLocalFinished(PortConnection& local) = 0;
     // Some of what was appended went out.
-    virtual void OnLocalMoved(LocalConnection& local) = 0;
+    virtual void OnLocalMoved(PortConnection& local) = 0;
     // It broke: nothing goes either way any more.
-    virtual void OnLocalBroken(LocalConnection& local) = 0;
+    virtual void OnLocalBroken(PortConnection& local) = 0;
     // The last call, always from the loop. The owner may destroy the connection in it, and at no
     // time before.
-    virtual void OnLocalOver(LocalConnection& local) = 0;
+    virtual void OnLocalOver(PortConnection& local) = 0;
 
    protected:
     ~Owner() = default;
   };
 
   // `id` is the owner's. The socket is the connection's from now on.
-  LocalConnection(engine::Loop& loop, engine::Socket socket, uint32_t id, Owner& owner);
+  PortConnection(engine::Loop& loop, engine::Socket socket, uint32_t id, Owner& owner);
 
   void Start() { in_.Start(); }
   uint32_t id() const { return id_; }
