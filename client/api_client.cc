@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "absl/strings/cord.h"
+#include "client/json_member.h"
 #include "client/relay_error.h"
 #include "client/say.h"
 #include "engine/http/sigv4.h"
@@ -17,59 +19,44 @@ constexpr int kNodesPerPage = 50;  // The API's own maxima.
 constexpr int kSessionsPerPage = 200;
 constexpr size_t kEventsPerPage = 50;  // CloudTrail's maximum.
 
-std::string Text(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
-int64_t Time(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  if (found == object.end() || !found->is_number()) return 0;
-  const double seconds = found->get<double>();
-  return seconds > 0 && seconds < 1e12 ? static_cast<int64_t>(seconds) : 0;
-}
-
-// List returns an array member, or an empty one.
-const Json& List(const Json& object, const char* name) {
-  static const Json empty = Json::array();
-  const auto found = object.find(name);
-  return found != object.end() && found->is_array() ? *found : empty;
-}
-
-std::string Dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 uint32_t Loop(const Json& object) {
   const auto loop = object.find("Loop");
   return loop != object.end() && loop->is_number_unsigned() ? loop->get<uint32_t>() : 0;
 }
 
 SessionInfo ReadSession(const Json& entry) {
-  return {.id = Text(entry, "SessionId"),
-          .node_id = Text(entry, "Target"),
-          .status = Text(entry, "Status"),
-          .document = Text(entry, "DocumentName"),
-          .owner = Text(entry, "Owner"),
-          .reason = Text(entry, "Reason"),
-          .details = Text(entry, "Details"),
-          .started = Time(entry, "StartDate"),
-          .ended = Time(entry, "EndDate")};
+  return {.id = JsonText(entry, "SessionId"),
+          .node_id = JsonText(entry, "Target"),
+          .status = JsonText(entry, "Status"),
+          .document = JsonText(entry, "DocumentName"),
+          .owner = JsonText(entry, "Owner"),
+          .reason = JsonText(entry, "Reason"),
+          .details = JsonText(entry, "Details"),
+          .started = JsonTime(entry, "StartDate"),
+          .ended = JsonTime(entry, "EndDate")};
 }
 
-absl::Status NotOurs(std::string_view operation) {
-  return absl::InternalError("the relay's answer to " + std::string(operation) +
-                             " cannot be read; adit and relay may be of versions that do not fit");
+constexpr char kCodePayload[] = "adit/api-code";
+
+absl::StatusCode StatusCodeOf(const ApiError& error) {
+  if (error.code == "AccessDeniedException") return absl::StatusCode::kPermissionDenied;
+  if (error.code == "TargetNotConnected") return absl::StatusCode::kUnavailable;
+  if (error.code == "SealedNotSupported") return absl::StatusCode::kUnimplemented;
+  return absl::StatusCode::kFailedPrecondition;
 }
 
 absl::Status StatusOf(const ApiError& error, const std::string& text) {
-  if (error.code == "AccessDeniedException") return absl::PermissionDeniedError(text);
-  if (error.code == "TargetNotConnected") return absl::UnavailableError(text);
-  if (error.code == "SealedNotSupported") return absl::UnimplementedError(text);
-  return absl::FailedPreconditionError(text);
+  absl::Status status(StatusCodeOf(error), text);
+  status.SetPayload(kCodePayload, absl::Cord(error.code));
+  return status;
 }
 
 }  // namespace
+
+std::string ApiCodeOf(const absl::Status& status) {
+  const auto code = status.GetPayload(kCodePayload);
+  return code.has_value() ? std::string(*code) : std::string();
+}
 
 ApiClient::ApiClient(Transport transport, std::string host, Credentials credentials, Clock clock)
     : transport_(std::move(transport)),
@@ -86,12 +73,16 @@ engine::HttpRequest ApiClient::Signed(std::string_view target, std::string body,
   request.headers.Add("Content-Type", "application/x-amz-json-1.1");
   request.headers.Add("X-Amz-Target", target);
   request.body = std::move(body);
+  SignFor(service, request);
+  return request;
+}
+
+void ApiClient::SignFor(std::string_view service, engine::HttpRequest& request) const {
   engine::Sign(request,
                {.access_key_id = credentials_.access_key_id,
                 .secret = credentials_.secret_access_key,
                 .session_token = credentials_.session_token},
                kRegion, service, clock_());
-  return request;
 }
 
 absl::StatusOr<std::string> ApiClient::BodyOf(const engine::HttpResponse& response) const {
@@ -100,7 +91,7 @@ absl::StatusOr<std::string> ApiClient::BodyOf(const engine::HttpResponse& respon
   return StatusOf(error, ApiErrorText(error, credentials_));
 }
 
-absl::StatusOr<std::string> ApiClient::Call(std::string_view operation, std::string body) {
+absl::StatusOr<std::string> ApiClient::CallSsm(std::string_view operation, std::string body) {
   return Send(Signed("AmazonSSM." + std::string(operation), std::move(body)));
 }
 
@@ -111,27 +102,27 @@ absl::StatusOr<std::string> ApiClient::Send(engine::HttpRequest request) {
 }
 
 absl::StatusOr<std::vector<NodeInfo>> ApiClient::ListNodes() {
-  constexpr std::string_view kOperation = "DescribeInstanceInformation";
+  constexpr char kOperation[] = "DescribeInstanceInformation";
   std::vector<NodeInfo> nodes;
   Json request = {{"MaxResults", kNodesPerPage}};
   for (int page = 0; page < kPagesMax; ++page) {
-    absl::StatusOr<std::string> answer = Call(kOperation, Dump(request));
+    absl::StatusOr<std::string> answer = CallSsm(kOperation, JsonBody(request));
     if (!answer.ok()) return answer.status();
     const Json json = Json::parse(*answer, nullptr, /*allow_exceptions=*/false);
     if (!json.is_object()) return NotOurs(kOperation);
-    for (const Json& entry : List(json, "InstanceInformationList")) {
-      NodeInfo node{.id = Text(entry, "InstanceId"),
-                    .name = Text(entry, "Name"),
-                    .online = Text(entry, "PingStatus") == "Online",
-                    .last_seen = Time(entry, "LastPingDateTime"),
-                    .platform = Text(entry, "PlatformName"),
-                    .agent_version = Text(entry, "AgentVersion")};
-      if (node.name.empty()) node.name = Text(entry, "ComputerName");
-      const std::string version = Text(entry, "PlatformVersion");
+    for (const Json& entry : JsonList(json, "InstanceInformationList")) {
+      NodeInfo node{.id = JsonText(entry, "InstanceId"),
+                    .name = JsonText(entry, "Name"),
+                    .online = JsonText(entry, "PingStatus") == "Online",
+                    .last_seen = JsonTime(entry, "LastPingDateTime"),
+                    .platform = JsonText(entry, "PlatformName"),
+                    .agent_version = JsonText(entry, "AgentVersion")};
+      if (node.name.empty()) node.name = JsonText(entry, "ComputerName");
+      const std::string version = JsonText(entry, "PlatformVersion");
       if (!version.empty()) node.platform += " " + version;
       if (!node.id.empty()) nodes.push_back(std::move(node));
     }
-    const std::string next = Text(json, "NextToken");
+    const std::string next = JsonText(json, "NextToken");
     if (next.empty()) break;
     request["NextToken"] = next;
   }
@@ -139,17 +130,17 @@ absl::StatusOr<std::vector<NodeInfo>> ApiClient::ListNodes() {
 }
 
 absl::StatusOr<std::vector<SessionInfo>> ApiClient::ListSessions(Which which) {
-  constexpr std::string_view kOperation = "DescribeSessions";
+  constexpr char kOperation[] = "DescribeSessions";
   std::vector<SessionInfo> sessions;
   Json request = {{"State", which == Which::kActive ? "Active" : "History"},
                   {"MaxResults", kSessionsPerPage}};
   for (int page = 0; page < kPagesMax; ++page) {
-    absl::StatusOr<std::string> answer = Call(kOperation, Dump(request));
+    absl::StatusOr<std::string> answer = CallSsm(kOperation, JsonBody(request));
     if (!answer.ok()) return answer.status();
     const Json json = Json::parse(*answer, nullptr, /*allow_exceptions=*/false);
     if (!json.is_object()) return NotOurs(kOperation);
-    for (const Json& entry : List(json, "Sessions")) sessions.push_back(ReadSession(entry));
-    const std::string next = Text(json, "NextToken");
+    for (const Json& entry : JsonList(json, "Sessions")) sessions.push_back(ReadSession(entry));
+    const std::string next = JsonText(json, "NextToken");
     if (next.empty()) break;
     request["NextToken"] = next;
   }
@@ -157,7 +148,7 @@ absl::StatusOr<std::vector<SessionInfo>> ApiClient::ListSessions(Which which) {
 }
 
 absl::StatusOr<std::vector<EventInfo>> ApiClient::LookupEvents(const EventWish& wish) {
-  constexpr std::string_view kOperation = "LookupEvents";
+  constexpr char kOperation[] = "LookupEvents";
   std::vector<EventInfo> events;
   Json request = Json::object();
   if (!wish.key.empty()) {
@@ -169,23 +160,24 @@ absl::StatusOr<std::vector<EventInfo>> ApiClient::LookupEvents(const EventWish& 
     request["MaxResults"] = std::min(wish.count_max - events.size(), kEventsPerPage);
     absl::StatusOr<std::string> answer =
         Send(Signed("com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents",
-                    Dump(request), "cloudtrail"));
+                    JsonBody(request), "cloudtrail"));
     if (!answer.ok()) return answer.status();
     const Json json = Json::parse(*answer, nullptr, /*allow_exceptions=*/false);
     if (!json.is_object()) return NotOurs(kOperation);
-    for (const Json& entry : List(json, "Events")) {
-      EventInfo event{.id = Text(entry, "EventId"),
-                      .time = Time(entry, "EventTime"),
-                      .name = Text(entry, "EventName"),
-                      .user = Text(entry, "Username"),
+    for (const Json& entry : JsonList(json, "Events")) {
+      EventInfo event{.id = JsonText(entry, "EventId"),
+                      .time = JsonTime(entry, "EventTime"),
+                      .name = JsonText(entry, "EventName"),
+                      .user = JsonText(entry, "Username"),
                       .resources = {},
-                      .record = Text(entry, "CloudTrailEvent")};
-      for (const Json& resource : List(entry, "Resources")) {
-        event.resources += (event.resources.empty() ? "" : ",") + Text(resource, "ResourceName");
+                      .record = JsonText(entry, "CloudTrailEvent")};
+      for (const Json& resource : JsonList(entry, "Resources")) {
+        event.resources +=
+            (event.resources.empty() ? "" : ",") + JsonText(resource, "ResourceName");
       }
       events.push_back(std::move(event));
     }
-    const std::string next = Text(json, "NextToken");
+    const std::string next = JsonText(json, "NextToken");
     if (next.empty()) break;
     request["NextToken"] = next;
   }
@@ -193,7 +185,7 @@ absl::StatusOr<std::vector<EventInfo>> ApiClient::LookupEvents(const EventWish& 
 }
 
 absl::StatusOr<StartedSession> ApiClient::StartSession(const SessionWish& wish) {
-  constexpr std::string_view kOperation = "StartSession";
+  constexpr char kOperation[] = "StartSession";
   Json request = {{"Target", wish.node_id}, {"Adit", {{"Version", 1}}}};
   if (!wish.client_key.empty()) {
     request["Adit"]["Carriage"] = "sealed";
@@ -204,11 +196,11 @@ absl::StatusOr<StartedSession> ApiClient::StartSession(const SessionWish& wish) 
   for (const auto& [name, value] : wish.parameters) {
     request["Parameters"][name] = Json::array({value});
   }
-  absl::StatusOr<std::string> answer = Call(kOperation, Dump(request));
+  absl::StatusOr<std::string> answer = CallSsm(kOperation, JsonBody(request));
   if (!answer.ok()) return answer.status();
   const Json json = Json::parse(*answer, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return NotOurs(kOperation);
-  StartedSession session{.id = Text(json, "SessionId"), .ticket = {}, .sealed = std::nullopt};
+  StartedSession session{.id = JsonText(json, "SessionId"), .ticket = {}, .sealed = std::nullopt};
   if (session.id.empty()) return NotOurs(kOperation);
   const auto adit = json.find("Adit");
   if (adit == json.end() || !adit->is_object()) {
@@ -217,22 +209,22 @@ absl::StatusOr<StartedSession> ApiClient::StartSession(const SessionWish& wish) 
         "right (--relay, ADIT_RELAY)?");
   }
   session.ticket.loop = Loop(*adit);
-  if (Text(*adit, "Carriage") == "sealed") {
+  if (JsonText(*adit, "Carriage") == "sealed") {
     // Who did not ask has no key for it.
     if (wish.client_key.empty()) return NotOurs(kOperation);
-    session.ticket.token = Text(*adit, "JoinToken");
-    session.sealed = SealedAnswer{.session_key = Text(*adit, "SessionKey"),
-                                  .node_key = Text(*adit, "NodeKey"),
-                                  .signature = Text(*adit, "Signature")};
+    session.ticket.token = JsonText(*adit, "JoinToken");
+    session.sealed = SealedAnswer{.session_key = JsonText(*adit, "SessionKey"),
+                                  .node_key = JsonText(*adit, "NodeKey"),
+                                  .signature = JsonText(*adit, "Signature")};
   } else {
-    session.ticket.token = Text(json, "TokenValue");
+    session.ticket.token = JsonText(json, "TokenValue");
   }
   if (session.ticket.token.empty()) return NotOurs(kOperation);
   return session;
 }
 
 engine::HttpRequest ApiClient::OpenLaneRequest(const std::string& session_id) const {
-  return Signed("Adit.OpenLane", Dump({{"SessionId", session_id}}));
+  return Signed("Adit.OpenLane", JsonBody({{"SessionId", session_id}}));
 }
 
 absl::StatusOr<LaneTicket> ApiClient::ReadOpenLane(const engine::HttpResponse& response) const {
@@ -240,7 +232,7 @@ absl::StatusOr<LaneTicket> ApiClient::ReadOpenLane(const engine::HttpResponse& r
   if (!answer.ok()) return answer.status();
   const Json json = Json::parse(*answer, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return NotOurs("OpenLane");
-  LaneTicket ticket{.token = Text(json, "JoinToken"), .loop = Loop(json)};
+  LaneTicket ticket{.token = JsonText(json, "JoinToken"), .loop = Loop(json)};
   if (ticket.token.empty()) return NotOurs("OpenLane");
   return ticket;
 }
@@ -248,7 +240,7 @@ absl::StatusOr<LaneTicket> ApiClient::ReadOpenLane(const engine::HttpResponse& r
 engine::HttpRequest ApiClient::FindEndedRequest(const std::string& session_id) const {
   const Json filter = {{"key", "SessionId"}, {"value", session_id}};
   return Signed("AmazonSSM.DescribeSessions",
-                Dump({{"State", "History"}, {"Filters", Json::array({filter})}}));
+                JsonBody({{"State", "History"}, {"Filters", Json::array({filter})}}));
 }
 
 absl::StatusOr<std::optional<SessionInfo>> ApiClient::ReadFindEnded(
@@ -257,39 +249,38 @@ absl::StatusOr<std::optional<SessionInfo>> ApiClient::ReadFindEnded(
   if (!answer.ok()) return answer.status();
   const Json json = Json::parse(*answer, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return NotOurs("DescribeSessions");
-  const Json& sessions = List(json, "Sessions");
+  const Json& sessions = JsonList(json, "Sessions");
   if (sessions.empty()) return std::nullopt;
   return ReadSession(sessions.front());
 }
 
 absl::Status ApiClient::TerminateSession(const std::string& id) {
-  return Call("TerminateSession", Dump({{"SessionId", id}})).status();
+  return CallSsm("TerminateSession", JsonBody({{"SessionId", id}})).status();
 }
 
-absl::StatusOr<std::string> ApiClient::CallSts(std::string_view action,
-                                               const std::vector<FormPair>& form) {
+absl::StatusOr<std::string> ApiClient::CallQuery(std::string_view service, std::string_view action,
+                                                 const Form& form) {
   engine::HttpRequest request;
   request.method = "POST";
   request.target = "/";
   request.headers.Add("Host", host_);
   request.headers.Add("Content-Type", "application/x-www-form-urlencoded");
-  request.body = "Action=" + std::string(action) + "&Version=2011-06-15";
+  request.body = "Action=" + std::string(action) +
+                 "&Version=" + (service == "iam" ? "2010-05-08" : "2011-06-15");
   for (const auto& [name, value] : form) {
     request.body.append("&").append(name).append("=");
     request.body += engine::UriEncode(value, engine::Slash::kEncode);
   }
-  engine::Sign(request,
-               {.access_key_id = credentials_.access_key_id,
-                .secret = credentials_.secret_access_key,
-                .session_token = credentials_.session_token},
-               kRegion, "sts", clock_());
-  absl::StatusOr<engine::HttpResponse> response = transport_(std::move(request));
-  if (!response.ok()) return response.status();
-  return BodyOf(*response);
+  SignFor(service, request);
+  return Send(std::move(request));
+}
+
+absl::StatusOr<std::string> ApiClient::CallIam(std::string_view action, const Form& form) {
+  return CallQuery("iam", action, form);
 }
 
 absl::StatusOr<Identity> ApiClient::WhoAmI() {
-  const absl::StatusOr<std::string> answer = CallSts("GetCallerIdentity", {});
+  const absl::StatusOr<std::string> answer = CallQuery("sts", "GetCallerIdentity", {});
   if (!answer.ok()) return answer.status();
   std::optional<Identity> identity = ReadIdentity(*answer);
   if (!identity.has_value()) return NotOurs("GetCallerIdentity");
@@ -298,10 +289,9 @@ absl::StatusOr<Identity> ApiClient::WhoAmI() {
 
 absl::StatusOr<SessionCredentials> ApiClient::AssumeRole(const RoleWish& wish,
                                                          const std::string& code) {
-  std::vector<FormPair> form = {
-      {"RoleArn", wish.role_arn},
-      {"RoleSessionName",
-       wish.session_name.empty() ? "adit-" + std::to_string(clock_()) : wish.session_name}};
+  Form form = {{"RoleArn", wish.role_arn},
+               {"RoleSessionName", wish.session_name.empty() ? "adit-" + std::to_string(clock_())
+                                                             : wish.session_name}};
   if (!wish.external_id.empty()) form.emplace_back("ExternalId", wish.external_id);
   if (!code.empty()) {
     form.emplace_back("SerialNumber", wish.mfa_serial);
@@ -310,7 +300,7 @@ absl::StatusOr<SessionCredentials> ApiClient::AssumeRole(const RoleWish& wish,
   if (wish.duration_seconds != 0) {
     form.emplace_back("DurationSeconds", std::to_string(wish.duration_seconds));
   }
-  const absl::StatusOr<std::string> answer = CallSts("AssumeRole", form);
+  const absl::StatusOr<std::string> answer = CallQuery("sts", "AssumeRole", form);
   if (!answer.ok()) return answer.status();
   std::optional<SessionCredentials> session = ReadSessionCredentials(*answer);
   if (!session.has_value()) return NotOurs("AssumeRole");

@@ -61,6 +61,10 @@ struct EventInfo {
   std::string record;     // The whole event, as JSON.
 };
 
+// ApiCodeOf returns the code of an error that the relay answered with, such as InvalidDocument;
+// else nothing.
+std::string ApiCodeOf(const absl::Status& status);
+
 class ApiClient {
  public:
   // Transport sends a signed request and returns the answer, whatever its status, or an error that
@@ -85,6 +89,12 @@ class ApiClient {
   absl::StatusOr<std::vector<EventInfo>> LookupEvents(const EventWish& wish);
   absl::StatusOr<StartedSession> StartSession(const SessionWish& wish);
   absl::Status TerminateSession(const std::string& id);
+
+  // CallSsm and CallIam make a call that no function here is for, and return the answer's body:
+  // JSON or XML. `body` is JSON.
+  using Form = std::vector<std::pair<std::string, std::string>>;
+  absl::StatusOr<std::string> CallSsm(std::string_view operation, std::string body);
+  absl::StatusOr<std::string> CallIam(std::string_view action, const Form& form);
 
   // WhoAmI asks STS. An older relay has none: that is an error of its own.
   absl::StatusOr<Identity> WhoAmI();
@@ -111,10 +121,10 @@ class ApiClient {
   engine::HttpRequest Signed(std::string_view target, std::string body,
                              std::string_view service = "ssm") const;
   absl::StatusOr<std::string> BodyOf(const engine::HttpResponse& response) const;
-  absl::StatusOr<std::string> Call(std::string_view operation, std::string body);
+  void SignFor(std::string_view service, engine::HttpRequest& request) const;
   absl::StatusOr<std::string> Send(engine::HttpRequest request);
-  using FormPair = std::pair<std::string_view, std::string>;
-  absl::StatusOr<std::string> CallSts(std::string_view action, const std::vector<FormPair>& form);
+  absl::StatusOr<std::string> CallQuery(std::string_view service, std::string_view action,
+                                        const Form& form);
 
   Transport transport_;
   const std::string host_;

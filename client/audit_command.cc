@@ -1,15 +1,13 @@
 #include "client/audit_command.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
-#include <cstdio>
-#include <cstring>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "client/command_output.h"
 #include "client/exit_code.h"
 #include "client/relay_access.h"
 #include "client/say.h"
@@ -23,11 +21,6 @@ constexpr engine::Duration kFollowPause = std::chrono::seconds(2);
 // Records of streams are written up to a second late, and clocks have whole seconds.
 constexpr int64_t kFollowOverlapSeconds = 5;
 
-int Fail(const absl::Status& status) {
-  Say(TextOf(status));
-  return kOwnFailure;
-}
-
 std::string TextOfEvents(const std::vector<EventInfo>& events, OutputFormat format) {
   std::string lines;
   Table table({"TIME", "EVENT", "WHO", "WHAT", "ID"});
@@ -40,16 +33,6 @@ std::string TextOfEvents(const std::vector<EventInfo>& events, OutputFormat form
     }
   }
   return format == OutputFormat::kJson ? lines : table.ToText();
-}
-
-int Print(const std::string& text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) {
-    return 0;
-  }
-  if (errno != EPIPE) {
-    Say("cannot write to the standard output: " + std::string(std::strerror(errno)));
-  }
-  return kOwnFailure;
 }
 
 absl::Status ReadTime(const std::string& text, const char* flag, int64_t& seconds) {

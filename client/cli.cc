@@ -6,11 +6,15 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <optional>
 #include <string_view>
 
 #include "CLI/CLI.hpp"
+#include "client/activate_command.h"
+#include "client/admin_cli.h"
 #include "client/audit_command.h"
 #include "client/audit_verify.h"
+#include "client/document_commands.h"
 #include "client/environment.h"
 #include "client/exec_command.h"
 #include "client/exit_code.h"
@@ -23,19 +27,13 @@
 #include "client/proxy_command.h"
 #include "client/say.h"
 #include "client/shell_command.h"
+#include "client/subcommands.h"
 #include "client/whoami_command.h"
 #include "engine/base/log.h"
 #include "engine/base/version.h"
 
 namespace client {
 namespace {
-
-struct Subcommand {
-  CLI::App* app;
-  std::string name;  // "shell", "audit verify"
-  std::string_view help;
-  std::string_view usage;  // What follows "adit [OPTIONS]".
-};
 
 // The parser and what it writes into; CLI11 keeps references to both.
 struct Parser {
@@ -57,26 +55,17 @@ struct Parser {
   bool json = false;
   bool sealed = false;
   bool inspected = false;
-  std::vector<Subcommand> subcommands;
+  Subcommands subcommands{app};
+  std::optional<AdminCli> admin;
 
   CLI::App* Add(const char* name, const char* what, std::string_view help, std::string_view usage) {
-    CLI::App* sub = app.add_subcommand(name, what);
-    sub->fallthrough();
-    subcommands.push_back({sub, name, help, usage});
-    return sub;
+    return subcommands.Add(name, what, help, usage);
   }
 
-  // AddAudit adds the commands below `audit`. They stand before it: the first that was parsed is
-  // the one that was chosen.
   void AddAudit() {
-    CLI::App* audit = app.add_subcommand("audit", "What was done, and is the record whole");
-    audit->fallthrough();
-    audit->require_subcommand(1);
+    CLI::App* audit = subcommands.AddGroup("audit", "What was done, and is the record whole");
     const auto add = [&](const char* name, const char* what, std::string_view usage) {
-      CLI::App* sub = audit->add_subcommand(name, what);
-      sub->fallthrough();
-      subcommands.push_back({sub, std::string("audit ") + name, kAuditHelp, usage});
-      return sub;
+      return subcommands.AddTo(audit, name, what, kAuditHelp, usage);
     };
     CLI::App* sub = add("lookup", "Find events", "audit lookup [OPTIONS]");
     sub->add_option("--by", lookup.by,
@@ -103,7 +92,7 @@ struct Parser {
         ->type_name("PUBLIC-KEY");
     sub->add_option("--first", verify.first, "The first record, when older files were moved away")
         ->type_name("N");
-    subcommands.push_back({audit, "audit", kAuditHelp, "audit COMMAND ..."});
+    subcommands.EndGroup(audit, kAuditHelp, "audit COMMAND ...");
   }
 
   void AddReason(CLI::App* sub, std::string& reason) {
@@ -207,18 +196,13 @@ struct Parser {
     sub->add_option("session", terminate.session, "An id that `adit sessions` shows")
         ->required()
         ->type_name("SESSION");
-  }
 
-  const Subcommand* Chosen() const {
-    for (const Subcommand& subcommand : subcommands) {
-      if (subcommand.app->parsed()) return &subcommand;
-    }
-    return nullptr;
+    admin.emplace(subcommands, json);
   }
 
   // Help begins with the examples: they are what most people look for.
   std::string Help() {
-    const Subcommand* chosen = Chosen();
+    const Subcommand* chosen = subcommands.Chosen();
     if (chosen == nullptr) return std::string(kTopHelp) + "\n" + app.help();
     chosen->app->description("");  // The first line of the help says it.
     std::string options = chosen->app->help("adit");
@@ -230,7 +214,7 @@ struct Parser {
 };
 
 absl::Status UsageError(const Parser& parser, const std::string& text) {
-  const Subcommand* chosen = parser.Chosen();
+  const Subcommand* chosen = parser.subcommands.Chosen();
   const std::string command = chosen == nullptr ? "" : " " + chosen->name;
   return absl::InvalidArgumentError(text + "\nadit" + command + " --help shows how to call it");
 }
@@ -272,7 +256,7 @@ absl::StatusOr<CommandLine> Collect(Parser& parser) {
     return UsageError(parser, "--sealed and --inspected exclude each other");
   }
   CommandLine line{.common = parser.common, .command = LoginOptions{}};
-  const std::string& name = parser.Chosen()->name;
+  const std::string& name = parser.subcommands.Chosen()->name;
   const OutputFormat format = parser.json ? OutputFormat::kJson : OutputFormat::kTable;
   if (name == "shell") {
     ShellOptions options = parser.shell;
@@ -328,6 +312,8 @@ absl::StatusOr<CommandLine> Collect(Parser& parser) {
     line.command = parser.tail;
   } else if (name == "audit verify") {
     line.command = parser.verify;
+  } else if (auto command = parser.admin->CommandOf(name, format)) {
+    line.command = *std::move(command);
   }
   return line;
 }
@@ -382,6 +368,12 @@ struct RunVisitor {
     return RunAuditTail(common, environment, options);
   }
   int operator()(const AuditVerifyOptions& options) const { return RunAuditVerify(options); }
+  int operator()(const DocumentOptions& options) const {
+    return RunDocument(common, environment, options);
+  }
+  int operator()(const ActivateOptions& options) const {
+    return RunActivate(common, environment, options);
+  }
 };
 
 }  // namespace
@@ -402,7 +394,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(std::vector<std::string> arguments)
   } catch (const CLI::CallForVersion& version) {
     return CommandLine{.common = {}, .command = HelpText{std::string(version.what()) + "\n"}};
   } catch (const CLI::RequiredError& error) {
-    if (parser.Chosen() != nullptr) return UsageError(parser, Printable(error.what()));
+    if (parser.subcommands.Chosen() != nullptr) return UsageError(parser, Printable(error.what()));
     return UsageError(parser, command.empty() ? "a command is missing"
                                               : "there is no command '" + Printable(command) + "'");
   } catch (const CLI::ParseError& error) {

@@ -88,17 +88,36 @@ struct AuditVerifyOptions {
   std::string key;     // 64 hexadecimal digits; empty: the one in the directory.
   uint64_t first = 1;  // The record that the files begin with.
 };
+struct DocumentOptions {
+  enum class Verb : uint8_t { kList, kShow, kPut, kDelete, kVersions, kDefault };
+  Verb verb = Verb::kList;
+  std::string name;
+  std::string version;  // Empty: the default one; of kDelete, all.
+  std::string file;     // Of kPut; "-": the standard input.
+  bool keeps_default = false;
+  OutputFormat format = OutputFormat::kTable;
+};
+struct ActivateOptions {
+  std::string name;
+  std::string description;
+  std::string role;
+  uint32_t limit = 1;
+  std::string expires = "24h";
+  std::vector<std::string> tags;  // KEY=VALUE
+};
 // HelpText is an answer to --help or --version: for stdout, and the end.
 struct HelpText {
   std::string text;
 };
 
+using Command = std::variant<HelpText, LoginOptions, ShellOptions, ExecOptions, ForwardOptions,
+                             ProxyOptions, ForgetOptions, NodesOptions, SessionsOptions,
+                             TerminateOptions, WhoAmIOptions, AuditLookupOptions, AuditTailOptions,
+                             AuditVerifyOptions, DocumentOptions, ActivateOptions>;
+
 struct CommandLine {
   CommonFlags common;
-  std::variant<HelpText, LoginOptions, ShellOptions, ExecOptions, ForwardOptions, ProxyOptions,
-               ForgetOptions, NodesOptions, SessionsOptions, TerminateOptions, WhoAmIOptions,
-               AuditLookupOptions, AuditTailOptions, AuditVerifyOptions>
-      command;
+  Command command;
 };
 
 }  // namespace client

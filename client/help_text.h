@@ -19,5 +19,8 @@ extern const std::string_view kSessionsHelp;
 extern const std::string_view kTerminateHelp;
 extern const std::string_view kAuditHelp;
 extern const std::string_view kWhoAmIHelp;
+// In admin_help.cc.
+extern const std::string_view kDocHelp;
+extern const std::string_view kActivateHelp;
 
 }  // namespace client

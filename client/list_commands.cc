@@ -1,15 +1,12 @@
 #include "client/list_commands.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-#include "client/exit_code.h"
+#include "client/command_output.h"
 #include "client/relay_access.h"
 #include "client/say.h"
 #include "client/table.h"
@@ -19,25 +16,6 @@ namespace client {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-int Print(const std::string& text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) {
-    return 0;
-  }
-  // Nobody reads it, as in `| head`: without a word. A full disk is worth one.
-  if (errno != EPIPE)
-    Say("cannot write to the standard output: " + std::string(std::strerror(errno)));
-  return kOwnFailure;
-}
-
-int Fail(const absl::Status& status) {
-  Say(TextOf(status));
-  return kOwnFailure;
-}
-
-std::string Line(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
 
 Json TimeOrNull(int64_t seconds) { return seconds == 0 ? Json() : Json(engine::IsoDate(seconds)); }
 
@@ -53,12 +31,12 @@ std::string NodesText(std::vector<NodeInfo> nodes, OutputFormat format) {
   const int64_t now = UnixNow();
   for (const NodeInfo& node : nodes) {
     if (format == OutputFormat::kJson) {
-      lines += Line({{"id", node.id},
-                     {"name", node.name},
-                     {"online", node.online},
-                     {"last_seen", TimeOrNull(node.last_seen)},
-                     {"platform", node.platform},
-                     {"agent_version", node.agent_version}});
+      lines += JsonLine({{"id", node.id},
+                         {"name", node.name},
+                         {"online", node.online},
+                         {"last_seen", TimeOrNull(node.last_seen)},
+                         {"platform", node.platform},
+                         {"agent_version", node.agent_version}});
     } else {
       table.AddRow({node.name, node.id, node.online ? "online" : "offline",
                     node.last_seen == 0 ? "never" : AgoText(node.last_seen, now) + " ago",
@@ -76,15 +54,15 @@ std::string SessionsText(const std::vector<SessionInfo>& sessions,
     const auto name = names.find(session.node_id);
     const std::string label = name == names.end() ? session.node_id : name->second;
     if (format == OutputFormat::kJson) {
-      lines += Line({{"id", session.id},
-                     {"node_id", session.node_id},
-                     {"node_name", name == names.end() ? Json() : Json(label)},
-                     {"status", session.status},
-                     {"owner", session.owner},
-                     {"document", session.document},
-                     {"reason", session.reason},
-                     {"started", TimeOrNull(session.started)},
-                     {"ended", TimeOrNull(session.ended)}});
+      lines += JsonLine({{"id", session.id},
+                         {"node_id", session.node_id},
+                         {"node_name", name == names.end() ? Json() : Json(label)},
+                         {"status", session.status},
+                         {"owner", session.owner},
+                         {"document", session.document},
+                         {"reason", session.reason},
+                         {"started", TimeOrNull(session.started)},
+                         {"ended", TimeOrNull(session.ended)}});
     } else {
       table.AddRow({session.id, label, session.status, ShortOwner(session.owner),
                     TimeText(session.started), TimeText(session.ended), session.document});

@@ -12,6 +12,7 @@
 #include "client/say.h"
 #include "client/sealed_text.h"
 #include "client/session_start.h"
+#include "engine/crypto/certificate.h"
 #include "engine/platform/create_loop.h"
 
 namespace client {
@@ -130,6 +131,14 @@ absl::StatusOr<engine::HttpResponse> RelayAccess::ToResponse(engine::CallResult 
       break;
   }
   return absl::UnavailableError(DialErrorText(DialFailure::kEnded, result.text, relay_));
+}
+
+absl::StatusOr<engine::CaDigest> RelayAccess::AuthorityDigest() const {
+  const auto certificate = engine::crypto::Certificate::FromPem(ca_pem_);
+  if (certificate.ok()) return certificate->fingerprint();
+  return absl::FailedPreconditionError(
+      "the line would have to name the relay's authority, and there is none of its own here; name "
+      "its certificate with --ca FILE, or log in with `adit login`");
 }
 
 absl::StatusOr<NodeInfo> RelayAccess::FindNode(std::string_view wanted) {

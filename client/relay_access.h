@@ -24,6 +24,7 @@
 #include "engine/platform/create_loop.h"
 #include "engine/tls/tls_context.h"
 #include "engine/wire/host_port.h"
+#include "engine/wire/invitation.h"
 
 namespace client {
 
@@ -51,6 +52,11 @@ class RelayAccess final : public LaneSource {
   const engine::LoopOptions& worker_options() const { return worker_options_; }
   ApiClient& api() { return api_; }
   std::string name() const { return engine::FormatHostPort(relay_); }
+  const engine::HostPort& address() const { return relay_; }
+
+  // AuthorityDigest is what invitations say of the relay. An error, for people: its authority is
+  // one of this machine's, and not known apart.
+  absl::StatusOr<engine::CaDigest> AuthorityDigest() const;
 
   // FindNode asks the relay for its nodes and chooses the one that the user means.
   absl::StatusOr<NodeInfo> FindNode(std::string_view wanted);

@@ -13,6 +13,7 @@ namespace client {
 namespace {
 
 constexpr int64_t kSkewWorthTelling = 60;
+constexpr size_t kIdSizeMax = 64;
 constexpr size_t kMessageSizeMax = 2048;  // A relay's text is shown up to here.
 
 // HttpDate reads "Tue, 24 Nov 2026 04:08:49 GMT" (RFC 9110, 5.6.7).
@@ -77,6 +78,7 @@ ApiError ParseApiError(const engine::HttpResponse& response, int64_t now) {
     error.code = JsonCode(code->substr(0, kMessageSizeMax));
     error.message = XmlElement(response.body, "Message").value_or("").substr(0, kMessageSizeMax);
   }
+  error.request_id = std::string(response.headers.Get("x-amzn-RequestId").substr(0, kIdSizeMax));
   std::optional<int64_t> theirs = HttpDate(std::string(response.headers.Get("Date")));
   if (!theirs) theirs = TimeInParentheses(error.message);
   if (theirs) error.skew_seconds = now - *theirs;
@@ -119,7 +121,9 @@ std::string ApiErrorText(const ApiError& error, const Credentials& credentials) 
     return "the session token that goes with the " + key + " has expired; get a new one";
   }
   if (error.code == "AccessDeniedException") {
-    return "access denied" + said + "\nask whoever runs the relay to allow it for your user";
+    const std::string id =
+        error.request_id.empty() ? "" : " (request " + Printable(error.request_id) + ")";
+    return "access denied" + said + "\nask whoever runs the relay to allow it for your user" + id;
   }
   if (error.code == "ThrottlingException") return "the relay is busy" + said + "; try again soon";
   if (error.code == "UnknownOperationException") {

@@ -15,6 +15,7 @@ struct ApiError {
   int status = 0;       // Of HTTP.
   std::string code;     // "AccessDeniedException", without a name space; empty: not an API answer.
   std::string message;  // As the relay wrote it.
+  std::string request_id;    // By which the audit record knows the call.
   int64_t skew_seconds = 0;  // Our clock minus the relay's, if the answer tells; else 0.
 };
 

@@ -1,10 +1,9 @@
 #include "client/whoami_command.h"
 
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "client/exit_code.h"
+#include "client/command_output.h"
 #include "client/relay_access.h"
 #include "client/say.h"
 
@@ -26,7 +25,7 @@ std::string Line(const Identity& identity, const RelayAccess& relay, const Crede
                      {"account", identity.account},
                      {"access_key_id", key.access_key_id},
                      {"relay", relay.name()}};
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return JsonLine(json);
 }
 
 }  // namespace
@@ -34,21 +33,12 @@ std::string Line(const Identity& identity, const RelayAccess& relay, const Crede
 int RunWhoAmI(const CommonFlags& flags, const Environment& environment,
               const WhoAmIOptions& options) {
   const auto relay = RelayAccess::Open(flags, environment);
-  if (!relay.ok()) {
-    Say(TextOf(relay.status()));
-    return kOwnFailure;
-  }
+  if (!relay.ok()) return Fail(relay.status());
   ApiClient& api = (*relay)->api();
   const absl::StatusOr<Identity> identity = api.WhoAmI();
-  if (!identity.ok()) {
-    Say(TextOf(identity.status()));
-    return kOwnFailure;
-  }
-  const std::string text = options.format == OutputFormat::kJson
-                               ? Line(*identity, **relay, api.credentials())
-                               : Text(*identity, **relay, api.credentials());
-  std::fputs(text.c_str(), stdout);
-  return std::fflush(stdout) == 0 ? 0 : kOwnFailure;
+  if (!identity.ok()) return Fail(identity.status());
+  return Print(options.format == OutputFormat::kJson ? Line(*identity, **relay, api.credentials())
+                                                     : Text(*identity, **relay, api.credentials()));
 }
 
 }  // namespace client

@@ -64,6 +64,34 @@ TEST_F(ApiClientTest, RequestsAreSignedAndNameTheirHost) {
       << authorization;
 }
 
+TEST_F(ApiClientTest, IamIsAskedByAFormAndErrorsKeepTheirCodes) {
+  Answer("<CreateUserResponse/>");
+  ASSERT_TRUE(api_.CallIam("CreateUser", {{"UserName", "a b&c"}}).ok());
+  const engine::HttpRequest& request = requests_.at(0);
+  EXPECT_EQ(request.body, "Action=CreateUser&Version=2010-05-08&UserName=a%20b%26c");
+  EXPECT_NE(request.headers.Get("Authorization").find("/iam/aws4_request"), std::string::npos);
+
+  Answer(
+      "<ErrorResponse><Error><Code>NoSuchEntity</Code><Message>none</Message></Error>"
+      "</ErrorResponse>",
+      404);
+  EXPECT_EQ(ApiCodeOf(api_.CallIam("GetUser", {}).status()), "NoSuchEntity");
+  Answer(R"({"__type":"InvalidDocument","message":"none"})", 400);
+  EXPECT_EQ(ApiCodeOf(api_.CallSsm("GetDocument", "{}").status()), "InvalidDocument");
+  EXPECT_EQ(ApiCodeOf(absl::InternalError("ours")), "");
+}
+
+TEST_F(ApiClientTest, ADenialNamesTheRequest) {
+  engine::HttpResponse response;
+  response.status = 400;
+  response.headers.Add("x-amzn-RequestId", "1b2c");
+  response.body = R"({"__type":"AccessDeniedException","message":"because no policy allows it"})";
+  answers_.push_back(response);
+  const std::string text = TextOf(api_.CallSsm("GetDocument", "{}").status());
+  EXPECT_NE(text.find("because no policy allows it"), std::string::npos);
+  EXPECT_NE(text.find("(request 1b2c)"), std::string::npos);
+}
+
 TEST_F(ApiClientTest, NodesOfAllPagesAreListed) {
   Answer(R"({"InstanceInformationList":[{"InstanceId":"mi-1","Name":"a","PingStatus":"Online",
              "LastPingDateTime":1700000000.5,"PlatformName":"Debian","PlatformVersion":"12",

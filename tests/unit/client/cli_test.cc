@@ -122,6 +122,31 @@ TEST(CliTest, ListsTakeJson) {
   EXPECT_EQ(Parsed<AuditVerifyOptions>({"audit", "verify", "d", "--first", "9"}).first, 9u);
 }
 
+TEST(CliTest, DocumentsAndActivationsArriveWhole) {
+  using Verb = DocumentOptions::Verb;
+  const auto put = Parsed<DocumentOptions>({"doc", "put", "Restart", "r.yaml", "--no-default"});
+  EXPECT_EQ(put.verb, Verb::kPut);
+  EXPECT_EQ(put.name, "Restart");
+  EXPECT_EQ(put.file, "r.yaml");
+  EXPECT_TRUE(put.keeps_default);
+  EXPECT_EQ(Parsed<DocumentOptions>({"doc", "list", "--json"}).format, OutputFormat::kJson);
+  EXPECT_EQ(Parsed<DocumentOptions>({"doc", "show", "R", "--version", "2"}).version, "2");
+  EXPECT_EQ(Parsed<DocumentOptions>({"doc", "versions", "R"}).verb, Verb::kVersions);
+  EXPECT_EQ(Parsed<DocumentOptions>({"doc", "delete", "R"}).verb, Verb::kDelete);
+  const auto chosen = Parsed<DocumentOptions>({"doc", "default", "R", "3"});
+  EXPECT_EQ(chosen.verb, Verb::kDefault);
+  EXPECT_EQ(chosen.version, "3");
+  EXPECT_NE(ErrorOf({"doc", "put", "R"}).find("adit doc put --help"), std::string::npos);
+
+  const auto activate = Parsed<ActivateOptions>(
+      {"activate", "--name", "db1", "--limit", "20", "--tag", "a=b", "--tag", "c=d"});
+  EXPECT_EQ(activate.name, "db1");
+  EXPECT_EQ(activate.limit, 20U);
+  EXPECT_EQ(activate.expires, "24h");
+  EXPECT_EQ(activate.tags, (std::vector<std::string>{"a=b", "c=d"}));
+  EXPECT_FALSE(ErrorOf({"activate", "--limit", "0"}).empty());
+}
+
 TEST(CliTest, MistakesSayHowToGoOn) {
   EXPECT_NE(ErrorOf({}).find("--help"), std::string::npos);
   EXPECT_NE(ErrorOf({"shel", "web"}).find("'shel'"), std::string::npos);
@@ -135,7 +160,7 @@ TEST(CliTest, MistakesSayHowToGoOn) {
 
 TEST(CliTest, HelpBeginsWithExamplesForEveryCommand) {
   for (const char* command : {"login", "shell", "exec", "forward", "proxy", "forget", "nodes",
-                              "sessions", "terminate", "audit"}) {
+                              "sessions", "terminate", "audit", "doc", "activate"}) {
     const std::string help = Parsed<HelpText>({command, "--help"}).text;
     const size_t examples = help.find("Examples:");
     const size_t usage = help.find("Usage: adit " + std::string(command));
