@@ -75,6 +75,15 @@ void LoopDirectory::PrepareSession(const SessionGrant& grant) {
   Tell(*loops_[loop_index], [grant](Switchboard& switchboard) { switchboard.Prepare(grant); });
 }
 
+void LoopDirectory::RenewToken(std::string_view session_id,
+                               const engine::crypto::Sha256Digest& token_sha256) {
+  const std::string id(session_id);
+  const std::optional<uint32_t> loop_index = Locate(id);
+  if (!loop_index.has_value()) return;
+  Tell(*loops_[*loop_index],
+       [id, token_sha256](Switchboard& switchboard) { switchboard.RenewToken(id, token_sha256); });
+}
+
 void LoopDirectory::EndSession(std::string_view session_id, std::string_view reason) {
   uint32_t loop_index = 0;
   {

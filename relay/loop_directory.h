@@ -36,6 +36,8 @@ class LoopDirectory final : public DataPlane {
   std::optional<NodePlace> FindNode(std::string_view node_id) override;
   void CutNode(std::string_view node_id, std::string_view reason) override;
   void PrepareSession(const SessionGrant& grant) override;
+  void RenewToken(std::string_view session_id,
+                  const engine::crypto::Sha256Digest& token_sha256) override;
   void EndSession(std::string_view session_id, std::string_view reason) override;
   void TellNode(std::string_view node_id, const engine::ControlMessage& message) override;
   uint32_t loop_count() const override { return static_cast<uint32_t>(loops_.size()); }

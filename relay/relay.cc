@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -134,6 +135,9 @@ absl::Status Relay::State::StartLoops(int listener) {
       Switchboard::Options options;
       options.index = index;
       options.locate = [this](const std::string& id) { return desk->directory().Locate(id); };
+      options.post = [this](uint32_t loop, std::function<void(Switchboard&)> task) {
+        static_cast<void>(loops[loop]->Tell(std::move(task)));
+      };
       return std::make_unique<Switchboard>(options, driver, *tls, *desk);
     });
     if (!thread.ok()) return thread.status();

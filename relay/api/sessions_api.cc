@@ -119,6 +119,11 @@ std::optional<ApiError> ApplyFilter(const ApiInput::Filter& filter, SessionQuery
 
 }  // namespace
 
+std::string StreamUrl(const ApiContext& context, std::string_view session_id) {
+  return "wss://" + context.advertise + "/v1/data-channel/" + std::string(session_id) +
+         "?role=publish_subscribe";
+}
+
 ApiOutcome StartSession(ApiContext& context, ApiCall& call) {
   ApiInput input(call.input);
   StartRequest request;
@@ -133,19 +138,18 @@ ApiOutcome StartSession(ApiContext& context, ApiCall& call) {
                     "constraint: Member must satisfy regular expression pattern: "
                     "^[a-zA-Z0-9_\\-.:/]{3,128}$"};
   }
-  if (!IsNative(call.input)) {
-    return ApiError{
-        "BadRequest",
-        "This relay carries sessions of the adit client only, not of the session manager "
-        "plugin. Use: adit shell " +
-            request.node_id.substr(0, 64)};
-  }
   request.user_name = call.caller.user_name;
   request.principal = call.caller.principal;
   request.owner_id = call.caller.UserId();
   request.source_ip = call.source_ip;
   request.run_as_tag = RunAsTagOf(context, call.caller);
-  if (std::optional<ApiError> error = ReadCarriage(call.input["Adit"], request)) return error;
+  if (call.input.contains("Adit")) {
+    if (!IsNative(call.input)) {
+      return ApiError{"BadRequest",
+                      "This relay speaks version 1 of Adit's own protocol; update the older side."};
+    }
+    if (std::optional<ApiError> error = ReadCarriage(call.input["Adit"], request)) return error;
+  }
   if (request.carriage == Carriage::kSealed) return StartSealed(context, request);
   const std::variant<StartedSession, StartFailure> result =
       context.broker.StartSession(request, call.now_unix_ms);
@@ -153,12 +157,12 @@ ApiOutcome StartSession(ApiContext& context, ApiCall& call) {
 
   const StartedSession& session = std::get<StartedSession>(result);
   context.watch.Watch(session.session_id, call.access);
-  const std::string url = "wss://" + context.advertise + "/v1/data-channel/" + session.session_id +
-                          "?role=publish_subscribe";
-  call.output = {{"SessionId", session.session_id},
-                 {"TokenValue", session.token},
-                 {"StreamUrl", url},
-                 {"Adit", {{"Loop", session.loop}, {"Carriage", "inspected"}}}};
+  const std::string url = StreamUrl(context, session.session_id);
+  call.output = {
+      {"SessionId", session.session_id}, {"TokenValue", session.token}, {"StreamUrl", url}};
+  if (IsNative(call.input)) {
+    call.output["Adit"] = {{"Loop", session.loop}, {"Carriage", "inspected"}};
+  }
   call.audit.response_elements = Json({{"sessionId", session.session_id},
                                        {"carriage", "inspected"},
                                        {"tokenValue", kHiddenValue},

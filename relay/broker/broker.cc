@@ -16,6 +16,28 @@ namespace relay {
 using engine::log::Level;
 using std::chrono::milliseconds;
 
+namespace {
+
+ClientTerms TermsOf(const ResolvedSession& session) {
+  ClientTerms terms;
+  terms.session_type = SessionTypeText(session.type);
+  if (session.type == SessionType::kPort) {
+    terms.port = engine::datachannel::PortProperties{
+        .port_number = session.port.port_number,
+        .local_port_number = session.port.local_port_number,
+        .local_unix_socket = session.port.local_unix_socket,
+        .local_connection_type = session.port.local_connection_type,
+        .type = session.port.type,
+        .host = session.port.host};
+  }
+  terms.separates_output = session.separates_output;
+  terms.output_prefix = session.output_prefix;
+  terms.error_prefix = session.error_prefix;
+  return terms;
+}
+
+}  // namespace
+
 Broker::Broker(Store& store, DataPlane& data_plane)
     : store_(store), data_plane_(data_plane), records_(store) {
   live_.reserve(kLiveSessionsMax);
@@ -96,6 +118,7 @@ std::variant<StartedSession, StartFailure> Broker::StartSession(const StartReque
   grant.principal = request.principal;
   grant.token_sha256 = engine::crypto::Sha256(engine::AsBytes(token));
   grant.plan = std::move(wanted.plan);
+  grant.client_terms = TermsOf(wanted);
   grant.run_as = wanted.run_as;
   grant.join_max = kJoinMax;
   grant.duration_max = DurationOf(wanted);
@@ -119,6 +142,19 @@ std::variant<StartedSession, StartFailure> Broker::StartSession(const StartReque
     data_plane_.PrepareSession(grant);
   });
   return started;
+}
+
+std::optional<StartedSession> Broker::RenewToken(std::string_view session_id) {
+  const Live* live = Find(session_id);
+  if (live == nullptr || live->state == Live::State::kEnding || live->sealed != nullptr) {
+    return std::nullopt;
+  }
+  StartedSession renewed{live->subject.id, NewToken(), 0};
+  store_.AfterCommit([this, id = live->subject.id,
+                      digest = engine::crypto::Sha256(engine::AsBytes(renewed.token))] {
+    data_plane_.RenewToken(id, digest);
+  });
+  return renewed;
 }
 
 absl::Status Broker::TerminateSession(std::string_view session_id, std::string_view reason,

@@ -64,6 +64,12 @@ class Broker {
   std::variant<StartedSession, StartFailure> StartSession(const StartRequest& request,
                                                           int64_t now_unix_ms);
 
+  // RenewToken gives an inspected session that lives another token, by which an AWS client comes
+  // back that lost its connection; the one before is worth nothing any more. Nothing: there is no
+  // such session, or it is over. The data plane hears of it when the caller's transaction is
+  // committed.
+  std::optional<StartedSession> RenewToken(std::string_view session_id);
+
   // TerminateSession ends a session that lives; one that is over or unknown is left as it is.
   absl::Status TerminateSession(std::string_view session_id, std::string_view reason,
                                 int64_t now_unix_ms);

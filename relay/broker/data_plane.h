@@ -9,6 +9,7 @@
 
 #include "engine/base/time.h"
 #include "engine/crypto/digest.h"
+#include "engine/datachannel/agent_handshake.h"
 #include "engine/wire/control.h"
 #include "engine/wire/session_plan.h"
 
@@ -23,6 +24,15 @@ struct NodePlace {
   bool is_sealing = false;  // It named the feature engine::kFeatureSealed.
 };
 
+// ClientTerms is what an AWS client is told of its session, and how it wants its output.
+struct ClientTerms {
+  std::string session_type;  // As documents name it.
+  std::optional<engine::datachannel::PortProperties> port;
+  bool separates_output = false;  // Of a command without a terminal.
+  std::string output_prefix;
+  std::string error_prefix;
+};
+
 // SessionGrant is all that an inspected session may do, and how its client proves itself.
 struct SessionGrant {
   std::string session_id;
@@ -31,6 +41,7 @@ struct SessionGrant {
   std::string run_as;  // Empty: as the agent is configured.
   engine::crypto::Sha256Digest token_sha256{};
   SessionPlan plan;
+  ClientTerms client_terms;
   // Counted from PrepareSession. The broker ends a session at both; the data plane may as well.
   engine::Duration join_max{};
   engine::Duration duration_max{};
@@ -78,6 +89,10 @@ class DataPlane {
   // PrepareSession lets the holder of the token join from now on. The token stays good until
   // EndSession: a client that lost its connection may try again.
   virtual void PrepareSession(const SessionGrant& grant) = 0;
+
+  // RenewToken lets the holder of another token join, in the place of the one before.
+  virtual void RenewToken(std::string_view session_id,
+                          const engine::crypto::Sha256Digest& token_sha256) = 0;
 
   // EndSession cuts the session's streams and forgets its grant; the reason is for the user's eyes.
   // Broker::SessionEnded follows if the session had been joined. An unknown id is no error.

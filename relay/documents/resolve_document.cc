@@ -43,6 +43,14 @@ absl::StatusOr<ParameterValues> FillDefaults(const SessionDocument& document,
   return values;
 }
 
+PortProperties FillPort(PortProperties port, const ParameterValues& values) {
+  for (std::string* text : {&port.port_number, &port.local_port_number, &port.host, &port.type,
+                            &port.local_unix_socket, &port.local_connection_type}) {
+    *text = FillPlaceholders(*text, values);
+  }
+  return port;
+}
+
 absl::StatusOr<SessionPlan> PortPlan(const PortProperties& port, const ParameterValues& values) {
   SessionPlan plan;
   plan.kind = SessionKind::kTcp;
@@ -116,6 +124,12 @@ absl::StatusOr<ResolvedSession> ResolveDocument(const ResolveRequest& request) {
   }
   if (!plan.ok()) return plan.status();
   session.plan = *std::move(plan);
+  session.port = FillPort(document.port, *values);
+  if (document.linux_commands.has_value()) {
+    session.separates_output = document.linux_commands->separate_output_stream;
+    session.output_prefix = document.linux_commands->std_out_separator_prefix;
+    session.error_prefix = document.linux_commands->std_err_separator_prefix;
+  }
 
   SessionInputs& inputs = session.preferences;
   for (std::string* text :

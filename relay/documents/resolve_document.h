@@ -24,7 +24,11 @@ struct ResolvedSession {
   uint32_t idle_seconds_max = 0;      // 0: never.
   uint32_t duration_seconds_max = 0;  // 0: the relay's own maximum.
   std::string run_as;                 // Empty: as the agent is configured.
-  SessionInputs preferences;          // Logs and keys, for whoever keeps logs.
+  PortProperties port;                // kPort, with its parameters filled in.
+  bool separates_output = false;      // kNonInteractiveCommands, as the two below.
+  std::string output_prefix;
+  std::string error_prefix;
+  SessionInputs preferences;  // Logs and keys, for whoever keeps logs.
 };
 
 struct ResolveRequest {

@@ -1,11 +1,21 @@
 #include "relay/switchboard/api_role.h"
 
+#include <optional>
 #include <utility>
 
+#include "engine/http/websocket_handshake.h"
+#include "relay/switchboard/channel_role.h"
 #include "relay/switchboard/control_port.h"
 #include "relay/switchboard/switchboard.h"
 
 namespace relay {
+
+namespace {
+
+// A page in a browser has no business on a data channel: whoever sends an Origin is refused.
+const engine::WebSocketOrigins kNoPages;
+
+}  // namespace
 
 ApiRole::ApiRole(Switchboard& switchboard, engine::SecureConnection& connection)
     : switchboard_(switchboard),
@@ -13,9 +23,40 @@ ApiRole::ApiRole(Switchboard& switchboard, engine::SecureConnection& connection)
       session_(connection, *this, connection.loop().Now()),
       source_address_(connection.loop().PeerAddress(connection.socket()).HostText()) {}
 
-void ApiRole::Disconnected(std::string_view) { *alive_ = false; }
+ApiRole::~ApiRole() = default;
+
+void ApiRole::Disconnected(std::string_view text) {
+  *alive_ = false;
+  if (channel_ != nullptr) channel_->Disconnected(text);
+}
+
+void ApiRole::Farewell() {
+  if (channel_ != nullptr) return channel_->Farewell();
+  connection_.CloseAfterOutput();
+}
+
+bool ApiRole::is_known() const { return channel_ != nullptr && channel_->is_known(); }
+
+void ApiRole::OpenChannel(const engine::HttpRequest& request) {
+  const engine::HttpResponse answer = engine::AnswerWebSocket(request, kNoPages);
+  const std::optional<std::string> session_id = ChannelSessionId(request.target);
+  if (answer.status != 101) return session_.Respond(answer);
+  if (!session_id.has_value()) {
+    engine::HttpResponse missing;
+    missing.status = 404;
+    missing.body = "there is no WebSocket here; use the StreamUrl of StartSession\n";
+    return session_.Respond(missing);
+  }
+  const engine::Instant now = connection_.loop().Now();
+  const std::string behind = session_.Yield();
+  channel_ = std::make_unique<ChannelRole>(switchboard_, connection_, *session_id, source_address_,
+                                           answer);
+  connection_.ReplaceProtocol(channel_->protocol());
+  channel_->ReceiveBytes(engine::AsBytes(behind), now);
+}
 
 void ApiRole::OnRequest(engine::HttpServerSession&, engine::HttpRequest request) {
+  if (engine::IsWebSocketUpgrade(request)) return OpenChannel(request);
   switchboard_.control().HandleRequest(switchboard_.index(), std::move(request), source_address_,
                                        [this, alive = alive_](engine::HttpResponse response) {
                                          if (*alive) session_.Respond(response);

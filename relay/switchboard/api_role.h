@@ -9,25 +9,31 @@
 
 namespace relay {
 
+class ChannelRole;
 class Switchboard;
 
-// ApiRole serves HTTP on one connection: requests go to the control thread, answers come back.
+// ApiRole serves HTTP on one connection: requests go to the control thread, answers come back. When
+// the request is for a data channel of an AWS client, the connection is a ChannelRole's from then
+// on.
 class ApiRole final : public Role, private engine::HttpServerSession::Handler {
  public:
   ApiRole(Switchboard& switchboard, engine::SecureConnection& connection);
+  ~ApiRole() override;
 
   engine::RecordProtocol& protocol() override { return session_; }
   void Disconnected(std::string_view text) override;
-  void Farewell() override { connection_.CloseAfterOutput(); }
-  bool is_known() const override { return false; }  // Each request proves itself.
+  void Farewell() override;
+  bool is_known() const override;  // Each request proves itself, and a channel for good.
 
  private:
   void OnRequest(engine::HttpServerSession& session, engine::HttpRequest request) override;
+  void OpenChannel(const engine::HttpRequest& request);
 
   Switchboard& switchboard_;
   engine::SecureConnection& connection_;
   engine::HttpServerSession session_;
   const std::string source_address_;
+  std::unique_ptr<ChannelRole> channel_;
   // Answers find out by it whether this role still exists.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

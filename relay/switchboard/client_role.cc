@@ -14,12 +14,13 @@ namespace relay {
 
 using engine::CloseCode;
 
-ClientRole::ClientRole(Switchboard& switchboard, engine::SecureConnection& connection)
+ClientRole::ClientRole(Switchboard& switchboard, engine::RecordCarrier& carrier,
+                       std::string source_address)
     : switchboard_(switchboard),
-      connection_(connection),
-      open_rate_(connection.loop().Now()),
-      port_({.peer_opens = true, .circuits_max = engine::kSessionStreamsMax}, connection,
-            connection.loop().buffers(), *this, connection.loop().Now()) {}
+      source_address_(std::move(source_address)),
+      open_rate_(switchboard.loop().Now()),
+      port_({.peer_opens = true, .circuits_max = engine::kSessionStreamsMax}, carrier,
+            switchboard.loop().buffers(), *this, switchboard.loop().Now()) {}
 
 void ClientRole::OnHello(const engine::Hello& hello) {
   if (hello.role != "client") {
@@ -33,8 +34,7 @@ void ClientRole::OnHello(const engine::Hello& hello) {
   JoinOutcome outcome = switchboard_.Join(*this, hello.session_id, hello.session_token);
   if (outcome.code != CloseCode::kNormal) return port_.Goaway(outcome.code, outcome.text);
   grant_ = std::move(outcome.grant);
-  switchboard_.control().SessionJoined(
-      grant_->session_id, connection_.loop().PeerAddress(connection_.socket()).HostText());
+  switchboard_.control().SessionJoined(grant_->session_id, source_address_);
   engine::Hello answer;
   answer.role = "relay";
   answer.software = std::string("adit-relay/") + engine::kVersion;
@@ -48,7 +48,7 @@ void ClientRole::OnOpen(engine::StreamId id, engine::Priority priority, uint64_t
   if (!grant_.has_value()) {
     return port_.Reject(id, CloseCode::kDenied, "no session was joined on this link");
   }
-  if (!open_rate_.Take(connection_.loop().Now())) {
+  if (!open_rate_.Take(switchboard_.loop().Now())) {
     return port_.Reject(id, CloseCode::kTooMany, "streams are opened too fast; try again soon");
   }
   if (switchboard_.control().IsBehind()) {

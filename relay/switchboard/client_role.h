@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "engine/buffer/record_protocol.h"
 #include "engine/mux/open_rate.h"
-#include "engine/net/secure_connection.h"
 #include "relay/broker/data_plane.h"
 #include "relay/switchboard/role.h"
 #include "relay/switchboard/switch_port.h"
@@ -18,7 +18,8 @@ class Switchboard;
 // that the session's grant allows.
 class ClientRole final : public Role, private SwitchPort::Events {
  public:
-  ClientRole(Switchboard& switchboard, engine::SecureConnection& connection);
+  // `source_address` is for the records.
+  ClientRole(Switchboard& switchboard, engine::RecordCarrier& carrier, std::string source_address);
 
   // End says goodbye: the session was ended, for the reason given.
   void End(engine::CloseCode code, std::string_view reason);
@@ -37,7 +38,7 @@ class ClientRole final : public Role, private SwitchPort::Events {
   void OnFailed(engine::CloseCode code, std::string_view text) override;
 
   Switchboard& switchboard_;
-  engine::SecureConnection& connection_;
+  const std::string source_address_;
   std::optional<SessionGrant> grant_;  // Joined.
   std::string end_reason_;             // Known before the connection ended.
   engine::OpenRate open_rate_;

@@ -12,6 +12,7 @@
 #include "relay/switchboard/api_role.h"
 #include "relay/switchboard/client_role.h"
 #include "relay/switchboard/control_port.h"
+#include "relay/switchboard/gateway_desk.h"
 #include "relay/switchboard/join_role.h"
 
 namespace relay {
@@ -75,6 +76,7 @@ Switchboard::Switchboard(const Options& options, engine::LoopDriver& driver,
       control_(control),
       strangers_(std::make_unique<Strangers>()),
       lanes_(driver.loop(), options.index, control, [this] { StopIfDone(); }),
+      gateway_(std::make_unique<GatewayDesk>(*this, [this] { StopIfDone(); })),
       grace_op_(engine::Handler<engine::Fired>::To<&Switchboard::OnGraceOver>(this)) {}
 
 Switchboard::~Switchboard() { CHECK(stopped()); }
@@ -126,7 +128,10 @@ std::unique_ptr<Role> Switchboard::MakeRole(SecureConnection& connection) {
     return std::make_unique<JoinRole>(*this, connection, node_id);
   }
   if (channel.protocol() != "adit/1") return std::make_unique<ApiRole>(*this, connection);
-  if (node_id.empty()) return std::make_unique<ClientRole>(*this, connection);
+  if (node_id.empty()) {
+    return std::make_unique<ClientRole>(
+        *this, connection, connection.loop().PeerAddress(connection.socket()).HostText());
+  }
   return std::make_unique<AgentRole>(*this, connection, node_id);
 }
 
@@ -137,7 +142,8 @@ void Switchboard::Left(Visitor& visitor) {
 }
 
 void Switchboard::StopIfDone() {
-  if (stopping_ && visitors_.empty() && lanes_.empty()) driver_.loop().Cancel(grace_op_);
+  if (stopping_ && visitors_.empty() && lanes_.empty() && gateway_->empty())
+    driver_.loop().Cancel(grace_op_);
 }
 
 void Switchboard::Stop(engine::Duration grace) {
@@ -146,6 +152,7 @@ void Switchboard::Stop(engine::Duration grace) {
   if (greeter_ != nullptr) greeter_->Stop();
   driver_.loop().StartTimer(grace_op_, driver_.loop().Now() + grace);
   lanes_.Stop();
+  gateway_->Stop();
   std::vector<Visitor*> all;
   for (const auto& [visitor, owned] : visitors_) all.push_back(visitor);
   for (Visitor* visitor : all) visitor->Farewell();
@@ -155,12 +162,13 @@ void Switchboard::Stop(engine::Duration grace) {
 void Switchboard::OnGraceOver(engine::Fired outcome) {
   if (outcome.error == engine::IoError::kCanceled) return;
   lanes_.CutAll("the relay is stopping");
+  gateway_->CutAll();
   for (const auto& [visitor, owned] : visitors_) visitor->Close();
 }
 
 bool Switchboard::stopped() const {
-  return stopping_ && visitors_.empty() && lanes_.empty() && !grace_op_.in_flight() &&
-         (greeter_ == nullptr || greeter_->stopped());
+  return stopping_ && visitors_.empty() && lanes_.empty() && gateway_->empty() &&
+         !grace_op_.in_flight() && (greeter_ == nullptr || greeter_->stopped());
 }
 
 // ----------------------------------------------------------------------- nodes
@@ -232,6 +240,22 @@ JoinOutcome Switchboard::Join(ClientRole& client, const std::string& session_id,
   }
   session.client = &client;
   return {CloseCode::kNormal, {}, session.grant};
+}
+
+void Switchboard::RenewToken(const std::string& session_id,
+                             const engine::crypto::Sha256Digest& token_sha256) {
+  const auto found = sessions_.find(session_id);
+  if (found != sessions_.end()) found->second.grant.token_sha256 = token_sha256;
+}
+
+const SessionGrant* Switchboard::FindGrant(const std::string& session_id) const {
+  const auto found = sessions_.find(session_id);
+  return found == sessions_.end() ? nullptr : &found->second.grant;
+}
+
+void Switchboard::Post(uint32_t loop, std::function<void(Switchboard&)> task) {
+  if (loop == options_.index) return task(*this);
+  options_.post(loop, std::move(task));
 }
 
 void Switchboard::SessionLeft(ClientRole& client, const std::string& session_id) {

@@ -29,6 +29,7 @@ namespace relay {
 class AgentRole;
 class ClientRole;
 class ControlPort;
+class GatewayDesk;
 
 // JoinOutcome is a grant, or why there is none.
 struct JoinOutcome {
@@ -46,6 +47,8 @@ class Switchboard {
     size_t connections_max = 20'000;
     // Where a session that is not here may be joined; called from the loop's thread.
     std::function<std::optional<uint32_t>(const std::string& session_id)> locate;
+    // Runs a task on another loop's thread, in order; called from the loop's thread.
+    std::function<void(uint32_t loop, std::function<void(Switchboard&)> task)> post;
   };
 
   // `control` and `tls` are shared with other loops and outlive all of them.
@@ -68,6 +71,9 @@ class Switchboard {
   // Prepare lets the session be joined here; End ends it, joined or not.
   void Prepare(const SessionGrant& grant);
   void End(const std::string& session_id, std::string_view reason);
+
+  // RenewToken puts another token in the place of the session's: it lets an AWS client come back.
+  void RenewToken(const std::string& session_id, const engine::crypto::Sha256Digest& token_sha256);
 
   // AddLane, EndLanes and TellNode are what DataPlane says of them, on this loop.
   void AddLane(const LaneGrant& grant) { lanes_.Add(grant); }
@@ -100,6 +106,13 @@ class Switchboard {
   JoinOutcome Join(ClientRole& client, const std::string& session_id, std::string_view token);
   void SessionLeft(ClientRole& client, const std::string& session_id);
   LaneTable& lanes() { return lanes_; }
+  GatewayDesk& gateway() { return *gateway_; }
+  const SessionGrant* FindGrant(const std::string& session_id) const;
+  std::optional<uint32_t> Locate(const std::string& session_id) const {
+    return options_.locate(session_id);
+  }
+  // Post runs a task on a loop: at once on this one, by letter on another, in order.
+  void Post(uint32_t loop, std::function<void(Switchboard&)> task);
 
  private:
   class Visitor;
@@ -126,6 +139,7 @@ class Switchboard {
   absl::flat_hash_map<uint64_t, AgentRole*> links_;      // Of nodes, by serial.
   absl::flat_hash_map<std::string, AgentRole*> agents_;  // Those that were admitted.
   absl::flat_hash_map<std::string, Session> sessions_;
+  std::unique_ptr<GatewayDesk> gateway_;
   uint64_t last_link_serial_ = 0;
   uint32_t last_stream_serial_ = 0;
   bool stopping_ = false;

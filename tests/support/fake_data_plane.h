@@ -24,6 +24,10 @@ class FakeDataPlane final : public DataPlane {
     cut.emplace_back(node_id, reason);
   }
   void PrepareSession(const SessionGrant& grant) override { grants.push_back(grant); }
+  void RenewToken(std::string_view session_id,
+                  const engine::crypto::Sha256Digest& token_sha256) override {
+    renewed.emplace_back(session_id, token_sha256);
+  }
   void EndSession(std::string_view session_id, std::string_view reason) override {
     ended.emplace_back(session_id, reason);
   }
@@ -57,6 +61,7 @@ class FakeDataPlane final : public DataPlane {
   std::vector<std::pair<std::string, std::string>> cut;
   std::vector<SessionGrant> grants;
   std::vector<std::pair<std::string, std::string>> ended;
+  std::vector<std::pair<std::string, engine::crypto::Sha256Digest>> renewed;
 };
 
 }  // namespace relay

@@ -1,0 +1,49 @@
+#include "relay/gateway/channel_closed.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+#include "engine/crypto/random_bytes.h"
+#include "engine/datachannel/agent_message.h"
+#include "engine/datachannel/agent_payloads.h"
+#include "engine/http/amz_date.h"
+#include "engine/platform/wall_clock.h"
+
+namespace relay {
+
+using engine::datachannel::kMessageIdTextSize;
+using engine::datachannel::MessageId;
+
+uint64_t CreatedNow() { return static_cast<uint64_t>(std::max<int64_t>(engine::UnixNowMs(), 1)); }
+
+std::string ChannelClosedMessage(std::string_view session_id, std::string_view node_id,
+                                 std::string_view output) {
+  MessageId id;
+  engine::crypto::FillRandom(id);
+  std::array<char, kMessageIdTextSize> id_text;
+  engine::datachannel::FormatMessageId(id, id_text);
+  const uint64_t created = CreatedNow();
+  std::array<char, 8> fraction;
+  std::snprintf(fraction.data(), fraction.size(), ".%03uZ", static_cast<unsigned>(created % 1000));
+  std::string date = engine::IsoDate(static_cast<int64_t>(created / 1000));
+  date.replace(date.size() - 1, 1, fraction.data());
+
+  engine::datachannel::ChannelClosed closed;
+  closed.message_id = std::string(id_text.data(), id_text.size());
+  closed.destination_id = node_id;
+  closed.session_id = session_id;
+  closed.created = date;
+  closed.output = output.substr(0, engine::datachannel::kChannelOutputMax);
+  const std::string payload = Encode(closed);
+  engine::datachannel::AgentMessage message;
+  message.type = engine::datachannel::MessageType::kChannelClosed;
+  message.created_ms = created;
+  message.id = id;
+  message.payload = engine::AsBytes(payload);
+  std::string bytes(engine::datachannel::kAgentPayloadOffset + payload.size(), '\0');
+  engine::datachannel::Encode(message, std::as_writable_bytes(std::span(bytes)));
+  return bytes;
+}
+
+}  // namespace relay

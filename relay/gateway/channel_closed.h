@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace relay {
+
+// CreatedNow is the time as messages carry it: unix milliseconds, never 0.
+uint64_t CreatedNow();
+
+// ChannelClosedMessage is the service's last word to a client, as bytes of one message. `output` is
+// for the client's user, and is cut to what such a message holds.
+std::string ChannelClosedMessage(std::string_view session_id, std::string_view node_id,
+                                 std::string_view output);
+
+}  // namespace relay

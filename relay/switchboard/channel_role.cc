@@ -1,0 +1,95 @@
+#include "relay/switchboard/channel_role.h"
+
+#include <utility>
+
+#include "relay/gateway/channel_closed.h"
+#include "relay/switchboard/gateway_desk.h"
+#include "relay/switchboard/switchboard.h"
+
+namespace relay {
+
+namespace {
+
+constexpr std::string_view kPath = "/v1/data-channel/";
+constexpr size_t kSessionIdMax = 96;
+
+}  // namespace
+
+std::optional<std::string> ChannelSessionId(std::string_view target) {
+  if (!target.starts_with(kPath)) return std::nullopt;
+  target.remove_prefix(kPath.size());
+  const std::string_view id = target.substr(0, target.find('?'));
+  if (id.empty() || id.size() > kSessionIdMax || id.find('/') != std::string_view::npos) {
+    return std::nullopt;
+  }
+  return std::string(id);
+}
+
+ChannelRole::ChannelRole(Switchboard& switchboard, engine::SecureConnection& connection,
+                         std::string session_id, std::string source_address,
+                         const engine::HttpResponse& answer)
+    : switchboard_(switchboard),
+      connection_(connection),
+      session_id_(std::move(session_id)),
+      source_address_(std::move(source_address)),
+      serial_(switchboard.gateway().AddChannel(*this)),
+      socket_(connection, *this, answer, connection.loop().Now()) {}
+
+ChannelRole::~ChannelRole() { switchboard_.gateway().RemoveChannel(serial_); }
+
+void ChannelRole::ReceiveBytes(engine::ByteView bytes, engine::Instant now) {
+  if (!bytes.empty()) socket_.ReceiveBytes(bytes, now);
+}
+
+void ChannelRole::OnOpenDataChannel(const engine::datachannel::OpenDataChannel& open) {
+  const std::optional<uint32_t> loop = switchboard_.Locate(session_id_);
+  if (!loop.has_value()) {
+    // A refused upgrade makes clients wait for ever without a word (P12): they are told here.
+    MessageBatch batch;
+    batch.Add(engine::AsBytes(ChannelClosedMessage(session_id_, {}, kNoSessionText)));
+    socket_.Deliver(std::move(batch));
+    return socket_.Close();
+  }
+  session_loop_ = *loop;
+  is_opened_ = true;
+  switchboard_.Post(
+      session_loop_,
+      [attachment = GatewayDesk::Attachment{.session_id = session_id_,
+                                            .token = open.token,
+                                            .client_id = open.client_id,
+                                            .source_address = source_address_,
+                                            .channel = {switchboard_.index(), serial_}}](
+          Switchboard& there) { there.gateway().Attach(attachment); });
+}
+
+void ChannelRole::OnMessages(MessageBatch batch) {
+  if (!is_opened_) return;
+  switchboard_.Post(session_loop_,
+                    [id = session_id_, channel = ChannelId{switchboard_.index(), serial_},
+                     batch = std::move(batch)](Switchboard& there) {
+                      there.gateway().Receive(id, channel, batch);
+                    });
+}
+
+void ChannelRole::OnSent(size_t size) {
+  if (!is_opened_) return;
+  switchboard_.Post(session_loop_,
+                    [id = session_id_, channel = ChannelId{switchboard_.index(), serial_},
+                     size](Switchboard& there) { there.gateway().Sent(id, channel, size); });
+}
+
+void ChannelRole::OnChannelClosed(std::string_view) {
+  if (!std::exchange(is_opened_, false)) return;
+  switchboard_.Post(session_loop_,
+                    [id = session_id_, channel = ChannelId{switchboard_.index(), serial_}](
+                        Switchboard& there) { there.gateway().Lost(id, channel); });
+}
+
+void ChannelRole::Disconnected(std::string_view text) { socket_.HandleEnd(text); }
+
+// Its session says the last word when it stops.
+void ChannelRole::Farewell() {
+  if (!is_opened_) connection_.CloseAfterOutput();
+}
+
+}  // namespace relay

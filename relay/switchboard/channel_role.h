@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/net/secure_connection.h"
+#include "relay/gateway/channel_socket.h"
+
+namespace relay {
+
+class Switchboard;
+
+// ChannelSessionId returns the session of a data channel's address,
+// /v1/data-channel/SESSION?role=publish_subscribe, with or without other words behind the question
+// mark; nothing for any other address.
+std::optional<std::string> ChannelSessionId(std::string_view target);
+
+// ChannelRole is an AWS client's data channel: it shows a token, and from then on its messages go
+// to the session, which may be on another loop.
+class ChannelRole final : private ChannelSocket::Owner {
+ public:
+  ChannelRole(Switchboard& switchboard, engine::SecureConnection& connection,
+              std::string session_id, std::string source_address,
+              const engine::HttpResponse& answer);
+  ~ChannelRole() override;
+
+  engine::RecordProtocol& protocol() { return socket_; }
+  void ReceiveBytes(engine::ByteView bytes, engine::Instant now);
+  void Disconnected(std::string_view text);
+  void Farewell();
+  bool is_known() const { return is_accepted_; }
+
+  // What the session says, by letter.
+  void Accepted() { is_accepted_ = true; }
+  void Deliver(MessageBatch batch) { socket_.Deliver(std::move(batch)); }
+  void Taken(size_t size) { socket_.Taken(size); }
+  void Close() { socket_.Close(); }
+  // Drop closes the connection without a word; one that ends already says its last words.
+  void Drop() {
+    if (is_opened_) connection_.Close();
+  }
+
+ private:
+  void OnOpenDataChannel(const engine::datachannel::OpenDataChannel& open) override;
+  void OnMessages(MessageBatch batch) override;
+  void OnSent(size_t size) override;
+  void HoldInput(bool is_held) override { connection_.HoldInput(is_held); }
+  void OnChannelClosed(std::string_view why) override;
+
+  Switchboard& switchboard_;
+  engine::SecureConnection& connection_;
+  const std::string session_id_;
+  const std::string source_address_;
+  const uint64_t serial_;
+  uint32_t session_loop_ = 0;
+  bool is_opened_ = false;  // The session's loop knows of it.
+  bool is_accepted_ = false;
+  ChannelSocket socket_;
+};
+
+}  // namespace relay

@@ -1,0 +1,110 @@
+#include "relay/switchboard/gateway_desk.h"
+
+#include <utility>
+#include <vector>
+
+#include "engine/crypto/constant_time.h"
+#include "engine/crypto/digest.h"
+#include "relay/gateway/channel_closed.h"
+#include "relay/switchboard/channel_role.h"
+#include "relay/switchboard/gateway_host.h"
+#include "relay/switchboard/switchboard.h"
+
+namespace relay {
+
+GatewayDesk::GatewayDesk(Switchboard& switchboard, std::function<void()> on_empty)
+    : switchboard_(switchboard), on_empty_(std::move(on_empty)) {}
+
+GatewayDesk::~GatewayDesk() = default;
+
+uint64_t GatewayDesk::AddChannel(ChannelRole& channel) {
+  channels_.emplace(++last_serial_, &channel);
+  return last_serial_;
+}
+
+void GatewayDesk::RemoveChannel(uint64_t serial) { channels_.erase(serial); }
+
+ChannelRole* GatewayDesk::FindChannel(uint64_t serial) {
+  const auto found = channels_.find(serial);
+  return found == channels_.end() ? nullptr : found->second;
+}
+
+GatewayHost* GatewayDesk::Find(const std::string& session_id) {
+  const auto found = hosts_.find(session_id);
+  return found == hosts_.end() ? nullptr : found->second.get();
+}
+
+GatewayHost* GatewayDesk::FindOf(const std::string& session_id, ChannelId channel) {
+  GatewayHost* host = Find(session_id);
+  return host != nullptr && host->channel() == channel ? host : nullptr;
+}
+
+void GatewayDesk::Attach(const Attachment& attachment) {
+  const SessionGrant* grant = switchboard_.FindGrant(attachment.session_id);
+  if (grant == nullptr || is_stopping_) return Refuse(attachment, kNoSessionText);
+  const engine::crypto::Sha256Digest digest =
+      engine::crypto::Sha256(engine::AsBytes(attachment.token));
+  if (!engine::crypto::ConstantTimeEqual(digest, grant->token_sha256)) {
+    return Refuse(attachment, "The session's token is wrong or too old. Start a new session.");
+  }
+  GatewayHost* host = Find(attachment.session_id);
+  if (host == nullptr) {
+    auto made = std::make_unique<GatewayHost>(switchboard_, *grant, attachment.token,
+                                              attachment.source_address);
+    host = made.get();
+    hosts_.emplace(attachment.session_id, std::move(made));
+  }
+  const std::string refusal = host->Connect(attachment.channel, attachment.client_id);
+  if (!refusal.empty()) return Refuse(attachment, refusal);
+  switchboard_.Post(attachment.channel.loop,
+                    [serial = attachment.channel.serial](Switchboard& there) {
+                      ChannelRole* role = there.gateway().FindChannel(serial);
+                      if (role != nullptr) role->Accepted();
+                    });
+}
+
+void GatewayDesk::Refuse(const Attachment& attachment, std::string_view text) {
+  MessageBatch batch;
+  batch.Add(engine::AsBytes(ChannelClosedMessage(attachment.session_id, {}, text)));
+  switchboard_.Post(attachment.channel.loop, [serial = attachment.channel.serial,
+                                              batch = std::move(batch)](Switchboard& there) {
+    ChannelRole* role = there.gateway().FindChannel(serial);
+    if (role == nullptr) return;
+    role->Deliver(batch);
+    role->Close();
+  });
+}
+
+void GatewayDesk::Receive(const std::string& session_id, ChannelId channel,
+                          const MessageBatch& batch) {
+  if (GatewayHost* host = FindOf(session_id, channel)) host->Receive(batch);
+  switchboard_.Post(channel.loop,
+                    [serial = channel.serial, size = batch.bytes.size()](Switchboard& there) {
+                      ChannelRole* role = there.gateway().FindChannel(serial);
+                      if (role != nullptr) role->Taken(size);
+                    });
+}
+
+void GatewayDesk::Sent(const std::string& session_id, ChannelId channel, size_t size) {
+  if (GatewayHost* host = FindOf(session_id, channel)) host->Sent(size);
+}
+
+void GatewayDesk::Lost(const std::string& session_id, ChannelId channel) {
+  if (GatewayHost* host = FindOf(session_id, channel)) host->Disconnect();
+}
+
+void GatewayDesk::Stop() {
+  is_stopping_ = true;
+  for (const auto& [id, host] : hosts_) host->End("The relay is stopping.");
+}
+
+void GatewayDesk::CutAll() {
+  for (const auto& [id, host] : hosts_) host->Cut();
+}
+
+void GatewayDesk::Left(GatewayHost& host) {
+  hosts_.erase(std::string(host.session_id()));
+  if (is_stopping_ && hosts_.empty()) on_empty_();
+}
+
+}  // namespace relay

@@ -1,0 +1,87 @@
+// The gateway's part of one loop: the sessions of AWS clients that live here, and the connections
+// that came here, each with its session here or on another loop.
+//
+//     connection's loop                                session's loop
+//     ChannelRole  -- Attach, Receive, Sent, Lost -->  GatewayDesk --> GatewayHost
+//     GatewayDesk  <-- Accepted, Deliver, Taken, ----  (one for each session)
+//                      Close, Drop
+//
+// Both sides speak by Switchboard::Post, which is a call on the same loop.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/container/flat_hash_map.h"
+#include "relay/gateway/message_batch.h"
+
+namespace relay {
+
+class ChannelRole;
+class GatewayHost;
+class Switchboard;
+
+// ChannelId names a connection of an AWS client.
+struct ChannelId {
+  uint32_t loop = 0;
+  uint64_t serial = 0;
+  bool operator==(const ChannelId&) const = default;
+};
+
+// What a client is told that comes for a session that is not here.
+inline constexpr std::string_view kNoSessionText =
+    "The session is over, or was never here. Start a new one.";
+
+class GatewayDesk {
+ public:
+  // Attachment is a connection that asks for its session, and what it has shown.
+  struct Attachment {
+    std::string session_id;
+    std::string token;
+    std::string client_id;
+    std::string source_address;
+    ChannelId channel;
+  };
+
+  // `on_empty` is called when the last session after Stop is over.
+  GatewayDesk(Switchboard& switchboard, std::function<void()> on_empty);
+  ~GatewayDesk();
+
+  // Connections of this loop.
+  uint64_t AddChannel(ChannelRole& channel);
+  void RemoveChannel(uint64_t serial);
+  ChannelRole* FindChannel(uint64_t serial);
+
+  // Sessions of this loop: what their connections say. One that is not the session's any more is
+  // not heard.
+  void Attach(const Attachment& attachment);
+  void Receive(const std::string& session_id, ChannelId channel, const MessageBatch& batch);
+  void Sent(const std::string& session_id, ChannelId channel, size_t size);
+  void Lost(const std::string& session_id, ChannelId channel);
+
+  // Stop ends every session with a word; CutAll without.
+  void Stop();
+  void CutAll();
+  bool empty() const { return hosts_.empty(); }
+
+  // Left forgets a session that is over: `host` is destroyed.
+  void Left(GatewayHost& host);
+
+ private:
+  GatewayHost* Find(const std::string& session_id);
+  GatewayHost* FindOf(const std::string& session_id, ChannelId channel);
+  void Refuse(const Attachment& attachment, std::string_view text);
+
+  Switchboard& switchboard_;
+  const std::function<void()> on_empty_;
+  uint64_t last_serial_ = 0;
+  bool is_stopping_ = false;
+  absl::flat_hash_map<uint64_t, ChannelRole*> channels_;
+  absl::flat_hash_map<std::string, std::unique_ptr<GatewayHost>> hosts_;
+};
+
+}  // namespace relay
