@@ -44,6 +44,11 @@ void ChannelKeeper::Start() {
   Dial();
 }
 
+void ChannelKeeper::StartAgain(const std::string& why) {
+  was_open_ = true;
+  Again(why);
+}
+
 void ChannelKeeper::Stop(Manner manner) {
   is_stopped_ = true;
   driver_.loop().Cancel(wait_op_);

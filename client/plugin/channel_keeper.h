@@ -45,6 +45,9 @@ class ChannelKeeper final : private ChannelLink::Events {
 
   void Start();
 
+  // StartAgain begins with asking for a token, for a session that was cut elsewhere.
+  void StartAgain(const std::string& why);
+
   // Stop ends the connection, in order or at once; no event follows.
   enum class Manner : uint8_t { kInOrder, kAtOnce };
   void Stop(Manner manner);

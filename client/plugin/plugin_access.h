@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <string>
+
 #include "client/client_config.h"
 #include "client/environment.h"
 #include "engine/tls/tls_context.h"
@@ -19,5 +21,9 @@ ClientConfig ConfigOf(const Environment& environment, const engine::HostPort& en
 //     2. AWS_CA_BUNDLE and SSL_CERT_FILE                     each where it is set
 //     3. the machine's list
 engine::TlsTrust TrustOf(const Environment& environment, const ClientConfig& config);
+
+// AuthorityOf is the same for links of Adit's own protocol, which know no lists: the text of the
+// authorities, or empty for the machine's list.
+std::string AuthorityOf(const Environment& environment, const ClientConfig& config);
 
 }  // namespace client

@@ -59,9 +59,9 @@ PluginTask ReadPluginArguments(const std::vector<std::string>& arguments,
       .ticket = *std::move(ticket), .region = arguments[1], .profile = At(arguments, 3)};
   if (!IsRegion(start.region)) return Malformed("the second argument is no region");
   if (const std::string parameters = At(arguments, 4); !parameters.empty()) {
-    absl::StatusOr<std::string> target = ParseRequestTarget(parameters);
-    if (!target.ok()) return Malformed(TextOf(target.status()));
-    start.target = *std::move(target);
+    absl::StatusOr<SessionRequest> request = ParseSessionRequest(parameters);
+    if (!request.ok()) return Malformed(TextOf(request.status()));
+    start.request = *std::move(request);
   }
   std::string endpoint = At(arguments, 5);
   if (endpoint.empty()) endpoint = PublicEndpoint(start.region);

@@ -38,9 +38,9 @@ struct PluginReply {
 struct PluginStart {
   SessionTicket ticket;
   std::string region;
-  std::string profile;  // Empty: the environment's own.
-  std::string target;   // As the user named the machine; empty when the CLI did not say.
-  SecureUrl endpoint;   // Of the API.
+  std::string profile;     // Empty: the environment's own.
+  SessionRequest request;  // Empty where the CLI did not say.
+  SecureUrl endpoint;      // Of the API.
 };
 
 using PluginTask = std::variant<PluginReply, PluginStart>;

@@ -14,6 +14,8 @@
 #include "client/memory_plan.h"
 #include "client/plugin/channel_keeper.h"
 #include "client/plugin/channel_session.h"
+#include "client/plugin/native_port.h"
+#include "client/plugin/native_wish.h"
 #include "client/plugin/plugin_access.h"
 #include "client/plugin/plugin_text.h"
 #include "client/plugin/session_api.h"
@@ -49,6 +51,7 @@ uint64_t NewSeed() {
 // PluginRun joins channel, user and signals.
 class PluginRun final : private ChannelSession::Events,
                         private ChannelKeeper::Events,
+                        private NativePort::Events,
                         private SessionUser::Events,
                         private SignalSource::Events {
  public:
@@ -66,11 +69,31 @@ class PluginRun final : private ChannelSession::Events,
         keeper_(driver, context, start.ticket, api_, session_, NewSeed(),
                 static_cast<ChannelKeeper::Events&>(*this)) {}
 
+  // TryNative goes over Adit's own protocol if the other side speaks it.
+  void TryNative(const PluginStart& start, ForwardSpec spec, std::string ca_pem) {
+    native_ =
+        std::make_unique<NativePort>(driver_,
+                                     LinkTarget{.relay = start.ticket.stream.server,
+                                                .ca_pem = std::move(ca_pem),
+                                                .node_label = start.request.target,
+                                                .session_id = session_id_,
+                                                .ticket = {.token = start.ticket.token, .loop = 0},
+                                                .node_context = nullptr,
+                                                .wrapped = false,
+                                                .clock = {},
+                                                .options = {}},
+                                     std::move(spec), static_cast<NativePort::Events&>(*this));
+  }
+
   // Run returns what an honest exit code would be.
   int Run() {
     PrintTo(STDOUT_FILENO, StartText(session_id_));
     signals_.Start(driver_.loop(), *this);
-    keeper_.Start();
+    if (native_ != nullptr) {
+      native_->Start();
+    } else {
+      keeper_.Start();
+    }
     RunUntil([this] { return is_over_; });
     // What came before the end is printed before it.
     if (user_ != nullptr) {
@@ -89,11 +112,12 @@ class PluginRun final : private ChannelSession::Events,
     auto user = MakeUser(kind, loop, session_,
                          {.session_id = session_id_,
                           .bind = bind_,
+                          .local_port = native_ == nullptr ? uint16_t{0} : native_->local_port(),
                           .in = loop.Adopt(STDIN_FILENO),
                           .out = loop.Adopt(STDOUT_FILENO),
                           .terminal = STDIN_FILENO},
                          static_cast<SessionUser::Events&>(*this));
-    if (!user.ok()) return End(CannotText(TextOf(user.status())), kOwnFailure);
+    if (!user.ok()) return Conclude(CannotText(TextOf(user.status())), kOwnFailure);
     user_ = *std::move(user);
     takes_flag_ = kind.type == engine::datachannel::kSessionPort &&
                   engine::datachannel::TakesTerminateFlag(kind.agent_version);
@@ -110,25 +134,42 @@ class PluginRun final : private ChannelSession::Events,
   void OnSessionClosed(const ChannelClosed& closed) override {
     is_ended_there_ = true;
     has_reason_ = !closed.output.empty();
-    End(ClosedText(session_id_, closed.output), 0);
+    Conclude(ClosedText(session_id_, closed.output), 0);
   }
 
-  void OnSessionBroken(const std::string& why) override { End(CannotText(why), kOwnFailure); }
+  void OnSessionBroken(const std::string& why) override { Conclude(CannotText(why), kOwnFailure); }
 
   void OnTimedOut() override {
     is_ended_there_ = true;
-    End(TimedOutText(session_id_), 0);
+    Conclude(TimedOutText(session_id_), 0);
   }
 
   void OnKeeperFailed(const std::string& why) override {
     is_ended_there_ = true;  // There is no way to end it.
-    End(CannotText(why), kOwnFailure);
+    Conclude(CannotText(why), kOwnFailure);
   }
+
+  void OnNativeUnavailable() override { keeper_.Start(); }
+
+  void OnNativeOver(End end, const std::string& why) override {
+    switch (end) {
+      case End::kCannotListen:
+        return Conclude(CannotText(why), kOwnFailure);
+      case End::kEnded:
+        is_ended_there_ = true;
+        return Conclude(ClosedText(session_id_, why), 0);
+      case End::kCut:
+        // The session may live on; what connects from now on goes over the data channel.
+        return keeper_.StartAgain(why);
+    }
+  }
+
+  void OnNativeText(const std::string& text) override { PrintTo(STDOUT_FILENO, text); }
 
   void OnUserEnded(const UserEnd& end) override {
     is_user_over_ = true;
-    if (end.kind == UserEnd::Kind::kFailed) return End(CannotText(end.text), kOwnFailure);
-    End(ClosedText(session_id_, ""), 0);
+    if (end.kind == UserEnd::Kind::kFailed) return Conclude(CannotText(end.text), kOwnFailure);
+    Conclude(ClosedText(session_id_, ""), 0);
   }
 
   void OnUserText(const std::string& text) override { PrintTo(STDOUT_FILENO, text); }
@@ -141,10 +182,10 @@ class PluginRun final : private ChannelSession::Events,
       DieBySignal(number);
     }
     is_user_over_ = true;
-    End(std::string(kTerminatedText) + ClosedText(session_id_, ""), 128 + number);
+    Conclude(std::string(kTerminatedText) + ClosedText(session_id_, ""), 128 + number);
   }
 
-  void End(std::string text, int exit_code) {
+  void Conclude(std::string text, int exit_code) {
     if (std::exchange(is_over_, true)) return;
     last_text_ = std::move(text);
     exit_code_ = exit_code;
@@ -163,9 +204,14 @@ class PluginRun final : private ChannelSession::Events,
     if (!is_ended_there_ && takes_flag_) TellMachine();
     session_.Stop();
     keeper_.Stop(ChannelKeeper::Manner::kInOrder);
-    if (!RunFor(kGoodbyeMax, [this] { return keeper_.joined(); })) {
+    if (native_ != nullptr) native_->Stop();
+    const auto joined = [this] {
+      return keeper_.joined() && (native_ == nullptr || native_->joined());
+    };
+    if (!RunFor(kGoodbyeMax, joined)) {
       keeper_.Stop(ChannelKeeper::Manner::kAtOnce);
-      RunUntil([this] { return keeper_.joined(); });
+      if (native_ != nullptr) native_->Abort();
+      RunUntil(joined);
     }
     if (!is_ended_there_) TellService();
     signals_.Stop();
@@ -216,6 +262,7 @@ class PluginRun final : private ChannelSession::Events,
   ChannelSession session_;
   ChannelKeeper keeper_;
   std::unique_ptr<SessionUser> user_;
+  std::unique_ptr<NativePort> native_;
   bool is_over_ = false;
   bool is_ended_there_ = false;  // The service knows, or cannot be told.
   bool has_reason_ = false;      // The service said why.
@@ -244,9 +291,12 @@ int RunHonestly(const PluginStart& start, const Environment& environment) {
       {.io = *io, .block_count = kPoolBlocks, .block_size = kPoolBlockSize, .is_logged = false});
   if (!loop.ok()) return Fail(loop.status());
   engine::LoopDriver driver(*std::move(loop));
-  return PluginRun(driver, **context, signals, start, environment("ADIT_PLUGIN_BIND").value_or(""),
-                   FindCredentials(environment, start.profile, config))
-      .Run();
+  PluginRun run(driver, **context, signals, start, environment("ADIT_PLUGIN_BIND").value_or(""),
+                FindCredentials(environment, start.profile, config));
+  if (std::optional<ForwardSpec> spec = NativeWishOf(start, environment)) {
+    run.TryNative(start, *std::move(spec), AuthorityOf(environment, config));
+  }
+  return run.Run();
 }
 
 }  // namespace

@@ -11,7 +11,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kTargetSizeMax = 400;  // SessionTarget of the API.
+constexpr size_t kTargetSizeMax = 400;    // SessionTarget of the API.
+constexpr size_t kDocumentSizeMax = 512;  // A name, or an ARN with one.
 
 absl::Status Failure(const std::string& text) { return absl::InvalidArgumentError(text); }
 
@@ -70,10 +71,23 @@ absl::StatusOr<ResumedSession> ParseResumeResponse(std::string_view json) {
   return ResumedSession{.token = *std::move(token), .stream_url = *std::move(url)};
 }
 
-absl::StatusOr<std::string> ParseRequestTarget(std::string_view json) {
+absl::StatusOr<SessionRequest> ParseSessionRequest(std::string_view json) {
   const absl::StatusOr<Json> object = Object(json, "the request's parameters");
   if (!object.ok()) return object.status();
-  return Needed(*object, "Target", kTargetSizeMax);
+  absl::StatusOr<std::string> target = Needed(*object, "Target", kTargetSizeMax);
+  if (!target.ok()) return target.status();
+  absl::StatusOr<std::string> document = Member(*object, "DocumentName", kDocumentSizeMax);
+  if (!document.ok()) return document.status();
+  SessionRequest request{.target = *std::move(target), .document = *std::move(document)};
+  const auto parameters = object->find("Parameters");
+  if (parameters == object->end() || !parameters->is_object()) return request;
+  for (const auto& [name, values] : parameters->items()) {
+    if (!values.is_array() || values.size() != 1) continue;
+    if (const auto* value = values[0].get_ptr<const std::string*>()) {
+      request.parameters[name] = *value;
+    }
+  }
+  return request;
 }
 
 }  // namespace client

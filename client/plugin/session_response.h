@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -34,7 +35,12 @@ struct ResumedSession {
 };
 absl::StatusOr<ResumedSession> ParseResumeResponse(std::string_view json);
 
-// ParseRequestTarget returns the machine that the user named, out of the request's parameters.
-absl::StatusOr<std::string> ParseRequestTarget(std::string_view json);
+// SessionRequest is what the user asked StartSession for.
+struct SessionRequest {
+  std::string target;                             // The machine, as the user named it.
+  std::string document;                           // Empty: the shell's.
+  std::map<std::string, std::string> parameters;  // Those that have exactly one value.
+};
+absl::StatusOr<SessionRequest> ParseSessionRequest(std::string_view json);
 
 }  // namespace client

@@ -70,8 +70,9 @@ absl::StatusOr<std::unique_ptr<SessionUser>> MakeUser(const SessionKind& kind, e
   if (properties.type != engine::datachannel::kLocalPortForwarding) {
     return std::make_unique<StdioUser>(loop, session, options.in, options.out, events);
   }
-  const absl::StatusOr<ForwardSpec> spec = LocalEndOf(properties, options.bind);
+  absl::StatusOr<ForwardSpec> spec = LocalEndOf(properties, options.bind);
   if (!spec.ok()) return spec.status();
+  if (spec->local_port == 0) spec->local_port = options.local_port;
   return engine::datachannel::MultiplexesPorts(kind.agent_version)
              ? Listening<MuxPortUser>(loop, session, options, *spec, events)
              : Listening<BasicPortUser>(loop, session, options, *spec, events);

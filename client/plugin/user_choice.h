@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -16,7 +17,8 @@ namespace client {
 
 struct UserOptions {
   std::string session_id;
-  std::string bind;  // Where ports are opened, instead of the loopback addresses.
+  std::string bind;         // Where ports are opened, instead of the loopback addresses.
+  uint16_t local_port = 0;  // Where the document leaves the port open; 0: any free one.
   engine::Socket in;
   engine::Socket out;
   int terminal = -1;  // A descriptor that may be one.

@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     CHECK(ticket.status().message().size() < 1'024);
   }
   client::ParseResumeResponse(text).IgnoreError();
-  client::ParseRequestTarget(text).IgnoreError();
+  client::ParseSessionRequest(text).IgnoreError();
   const auto url = client::ParseSecureUrl("wss", text);
   if (url.ok()) {
     CHECK(*client::ParseSecureUrl("wss", "wss://" + url->host + url->target) == *url);

@@ -59,7 +59,7 @@ TEST(PluginArgumentsTest, TheCommandLineOfACliIsUnderstood) {
   EXPECT_EQ(start->ticket.stream.target, "/v1/data-channel/alice-2n7?role=publish_subscribe");
   EXPECT_EQ(start->region, "eu-west-1");
   EXPECT_EQ(start->profile, "ops");
-  EXPECT_EQ(start->target, "mi-0123456789abcdef0");
+  EXPECT_EQ(start->request.target, "mi-0123456789abcdef0");
   EXPECT_EQ(start->endpoint.server, (engine::HostPort{"sm.example.net", 8443}));
   EXPECT_EQ(start->endpoint.target, "/");
 }
@@ -82,7 +82,7 @@ TEST(PluginArgumentsTest, WhatAnOldCliLeavesOutIsMadeUp) {
   const auto* start = std::get_if<PluginStart>(&task);
   ASSERT_NE(start, nullptr) << ReplyText(task);
   EXPECT_EQ(start->profile, "");
-  EXPECT_EQ(start->target, "");
+  EXPECT_EQ(start->request.target, "");
   EXPECT_EQ(start->endpoint.host, "ssm.cn-north-1.amazonaws.com.cn");
 }
 
@@ -132,6 +132,15 @@ TEST(SecureUrlTest, OnlyEncryptedAddressesWithoutOddPartsPass) {
   EXPECT_EQ(read("wss://" + std::string(kUrlSizeMax, 'h')), begin + "it is too long");
   EXPECT_TRUE(read("wss://:1/").starts_with(begin));
   EXPECT_TRUE(read("wss://h:0/").starts_with(begin));
+}
+
+TEST(SessionResponseTest, WhatWasAskedForIsReadTolerantly) {
+  const auto request = ParseSessionRequest(
+      R"({"Target":"mi-1","DocumentName":"Doc","Parameters":{"a":["1"],"b":["2","3"],"c":4},"X":1})");
+  ASSERT_TRUE(request.ok());
+  EXPECT_EQ(request->document, "Doc");
+  EXPECT_EQ(request->parameters, (std::map<std::string, std::string>{{"a", "1"}}));
+  EXPECT_FALSE(ParseSessionRequest(R"({"Target":"mi-1","DocumentName":7})").ok());
 }
 
 TEST(SessionResponseTest, AResumedSessionMayBeOverOrGoOnElsewhere) {
