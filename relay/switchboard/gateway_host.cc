@@ -113,11 +113,12 @@ void GatewayHost::Run() {
     session_.Run(now);
     if (!is_woken_ || is_dry_) break;
   }
-  is_running_ = false;
   if (is_over_) {
+    // What its streams say on their way out wakes nobody any more: is_running_ stays.
     role_.Disconnected(end_reason_);
     return switchboard_.gateway().Left(*this);  // Last: it destroys this.
   }
+  is_running_ = false;
   Arm();
 }
 

@@ -205,6 +205,11 @@ class PluginClient:
             if got is not None and got[0] == BINARY:
                 self._take(Message(got[1]))
 
+    def pump_for(self, seconds):
+        """Speaks the protocol for so long."""
+        end = time.monotonic() + seconds
+        self.pump(lambda: time.monotonic() >= end, seconds + 5, 'time passes')
+
     def _take(self, message):
         if self.random.random() < self.lose_incoming and message.kind != 'channel_closed':
             return
