@@ -7,6 +7,7 @@
 #include "relay/api/documents_api.h"
 #include "relay/api/events_api.h"
 #include "relay/api/nodes_api.h"
+#include "relay/api/resume_api.h"
 #include "relay/api/sealed_api.h"
 #include "relay/api/sessions_api.h"
 #include "relay/api/tagging_api.h"
@@ -37,6 +38,7 @@ constexpr const char* kDocumentAudited[] = {
 
 constexpr ApiRoute kSsmRoutes[] = {
     {"AmazonSSM.StartSession", StartSession, AskStartSession, kStartSessionAudited},
+    {"AmazonSSM.ResumeSession", ResumeSession, AskOfSession, kSessionAudited},
     {"AmazonSSM.TerminateSession", TerminateSession, AskOfSession, kSessionAudited},
     {"AmazonSSM.DescribeSessions", DescribeSessions, nullptr, kDescribeAudited},
     {"AmazonSSM.GetConnectionStatus", GetConnectionStatus, AskOfTarget, kTargetAudited},
