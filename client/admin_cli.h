@@ -23,9 +23,16 @@ class AdminCli {
  private:
   void AddDocuments(Subcommands& subcommands, bool& json);
   void AddActivate(Subcommands& subcommands);
+  void AddPolicies(Subcommands& subcommands, bool& json);
+  void AddUsers(Subcommands& subcommands, bool& json);
+  void AddSubject(CLI::App* sub, bool is_required);
+  PolicyOptions Policy(PolicyOptions::Verb verb, OutputFormat format) const;
 
   DocumentOptions document_;
   ActivateOptions activate_;
+  PolicyOptions policy_;
+  UserOptions user_;
+  std::string user_name_, group_name_, role_name_;  // Of whom a policy is meant.
 };
 
 }  // namespace client

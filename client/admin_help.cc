@@ -30,4 +30,48 @@ const std::string_view kActivateHelp =
     "The line is a secret, and goes to standard output alone. Paste it on the node into\n"
     "  sudo adit-agent enroll --state /var/lib/adit-agent\n";
 
+const std::string_view kPolicyHelp =
+    "adit policy: who may do what, and why\n"
+    "\n"
+    "Examples:\n"
+    "  adit policy put dev dev.json             make it, or replace it\n"
+    "  adit policy attach dev --user alice      or --group, or --role\n"
+    "  adit policy list --user alice\n"
+    "  adit policy simulate --user alice --node db1\n"
+    "                                           may she open a shell there, and why (not)\n"
+    "  adit policy simulate --user alice --node db1 --document AWS-StartPortForwardingSession \\\n"
+    "    --context adit:SessionType=Port --context adit:RemotePort=5432\n"
+    "  adit policy simulate --file dev.json ssm:TerminateSession\n"
+    "\n"
+    "Policies are IAM's JSON. AditAdmin, AditOperator and AditAuditor are there from the "
+    "beginning.\n"
+    "simulate ends with 0 when all is allowed, and with 1 when anything is not; a line for each\n"
+    "says which statement decides, or that none allows it. The session document counts, too.\n";
+
+const std::string_view kUserHelp =
+    "adit user: who there is, and with which keys\n"
+    "\n"
+    "Examples:\n"
+    "  adit user add alice --policy AditOperator   prints the line that alice pastes into adit "
+    "login\n"
+    "  adit user list\n"
+    "  adit user key alice                         one more key; then revoke the old one\n"
+    "  adit user keys alice\n"
+    "  adit user revoke alice AKIA...              what was opened with it ends\n"
+    "  adit user delete alice\n"
+    "\n"
+    "Without --policy it is asked for: AditOperator opens sessions, AditAuditor only looks,\n"
+    "AditAdmin may do everything, none is nothing yet. A key is shown once, on standard output.\n";
+
+const std::string_view kConfigureHelp =
+    "adit configure: say which relay and which key, on the terminal\n"
+    "\n"
+    "Examples:\n"
+    "  adit configure               asks for what is not kept yet, and for what may change\n"
+    "  adit --relay relay.example.com:443 --ca ca.pem configure\n"
+    "\n"
+    "Who has a line that begins with adit-login uses `adit login`. The secret is not shown while "
+    "it\n"
+    "is typed. Nothing is kept unless the relay takes the key.\n";
+
 }  // namespace client

@@ -14,6 +14,7 @@
 #include "client/admin_cli.h"
 #include "client/audit_command.h"
 #include "client/audit_verify.h"
+#include "client/configure_command.h"
 #include "client/document_commands.h"
 #include "client/environment.h"
 #include "client/exec_command.h"
@@ -24,10 +25,12 @@
 #include "client/lane_set.h"
 #include "client/list_commands.h"
 #include "client/login_command.h"
+#include "client/policy_commands.h"
 #include "client/proxy_command.h"
 #include "client/say.h"
 #include "client/shell_command.h"
 #include "client/subcommands.h"
+#include "client/user_commands.h"
 #include "client/whoami_command.h"
 #include "engine/base/log.h"
 #include "engine/base/version.h"
@@ -374,6 +377,11 @@ struct RunVisitor {
   int operator()(const ActivateOptions& options) const {
     return RunActivate(common, environment, options);
   }
+  int operator()(const PolicyOptions& options) const {
+    return RunPolicy(common, environment, options);
+  }
+  int operator()(const UserOptions& options) const { return RunUser(common, environment, options); }
+  int operator()(const ConfigureOptions&) const { return RunConfigure(common, environment); }
 };
 
 }  // namespace

@@ -105,15 +105,45 @@ struct ActivateOptions {
   std::string expires = "24h";
   std::vector<std::string> tags;  // KEY=VALUE
 };
+// IamSubject is whom a policy is given to, or asked of.
+struct IamSubject {
+  enum class Kind : uint8_t { kUser, kGroup, kRole };
+  Kind kind = Kind::kUser;
+  std::string name;  // Empty: nobody was named.
+};
+struct PolicyOptions {
+  enum class Verb : uint8_t { kList, kShow, kPut, kDelete, kAttach, kDetach, kSimulate };
+  Verb verb = Verb::kList;
+  std::string name;
+  std::string file;  // Of kPut, and of kSimulate instead of a subject; "-": the standard input.
+  IamSubject subject;
+  // Of kSimulate.
+  std::string action;
+  std::vector<std::string> resources;
+  std::string node;
+  std::string document;
+  std::vector<std::string> context;  // KEY=VALUE
+  OutputFormat format = OutputFormat::kTable;
+};
+struct UserOptions {
+  enum class Verb : uint8_t { kAdd, kList, kDelete, kKey, kKeys, kRevoke };
+  Verb verb = Verb::kList;
+  std::string name;
+  std::string policy;  // Of kAdd; empty: ask.
+  std::string key_id;  // Of kRevoke.
+  OutputFormat format = OutputFormat::kTable;
+};
+struct ConfigureOptions {};
 // HelpText is an answer to --help or --version: for stdout, and the end.
 struct HelpText {
   std::string text;
 };
 
-using Command = std::variant<HelpText, LoginOptions, ShellOptions, ExecOptions, ForwardOptions,
-                             ProxyOptions, ForgetOptions, NodesOptions, SessionsOptions,
-                             TerminateOptions, WhoAmIOptions, AuditLookupOptions, AuditTailOptions,
-                             AuditVerifyOptions, DocumentOptions, ActivateOptions>;
+using Command =
+    std::variant<HelpText, LoginOptions, ShellOptions, ExecOptions, ForwardOptions, ProxyOptions,
+                 ForgetOptions, NodesOptions, SessionsOptions, TerminateOptions, WhoAmIOptions,
+                 AuditLookupOptions, AuditTailOptions, AuditVerifyOptions, DocumentOptions,
+                 ActivateOptions, PolicyOptions, UserOptions, ConfigureOptions>;
 
 struct CommandLine {
   CommonFlags common;

@@ -22,5 +22,8 @@ extern const std::string_view kWhoAmIHelp;
 // In admin_help.cc.
 extern const std::string_view kDocHelp;
 extern const std::string_view kActivateHelp;
+extern const std::string_view kPolicyHelp;
+extern const std::string_view kUserHelp;
+extern const std::string_view kConfigureHelp;
 
 }  // namespace client

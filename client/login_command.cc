@@ -1,59 +1,19 @@
 #include "client/login_command.h"
 
-#include <termios.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <csignal>
 #include <string>
 #include <utility>
 
 #include "client/exit_code.h"
 #include "client/relay_access.h"
 #include "client/say.h"
+#include "client/terminal/terminal_question.h"
 #include "engine/wire/invitation.h"
 
 namespace client {
 namespace {
-
-// What the handler of a signal needs to undo SilentTerminal.
-termios shown_settings;
-
-void ShowAgain(int number) {
-  ::tcsetattr(STDIN_FILENO, TCSANOW, &shown_settings);
-  ::raise(number);  // The handler was reset: the signal has its default effect after this.
-}
-
-// SilentTerminal hides what is typed or pasted, as for a password, while it lives, and not after
-// Ctrl-C either.
-class SilentTerminal {
- public:
-  SilentTerminal() {
-    if (::tcgetattr(STDIN_FILENO, &shown_settings) != 0) return;
-    struct sigaction action {};
-    action.sa_handler = ShowAgain;
-    action.sa_flags = static_cast<int>(SA_RESETHAND);
-    for (size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &action, &before_[i]);
-    termios silent = shown_settings;
-    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    silent.c_lflag |= ECHONL;
-    ::tcsetattr(STDIN_FILENO, TCSANOW, &silent);
-    active_ = true;
-  }
-  ~SilentTerminal() {
-    if (!active_) return;
-    ::tcsetattr(STDIN_FILENO, TCSANOW, &shown_settings);
-    for (size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
-  }
-  SilentTerminal(const SilentTerminal&) = delete;
-  SilentTerminal& operator=(const SilentTerminal&) = delete;
-
- private:
-  static constexpr std::array kSignals = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
-  std::array<struct sigaction, kSignals.size()> before_{};
-  bool active_ = false;
-};
 
 // ReadLine takes one line off stdin, byte by byte: what follows it is not ours.
 std::string ReadLine() {
@@ -71,7 +31,7 @@ std::string ReadLine() {
 std::string AskForLine() {
   if (::isatty(STDIN_FILENO) == 0) return ReadLine();
   Say("paste the line that begins with adit-login (it is not shown), then press Enter:");
-  const SilentTerminal silent;
+  const SilentTerminal silent(STDIN_FILENO);
   return ReadLine();
 }
 

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "client/say.h"
-#include "client/sts_answer.h"
+#include "client/xml_text.h"
 #include "engine/http/amz_date.h"
 
 namespace client {

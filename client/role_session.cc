@@ -1,15 +1,12 @@
 #include "client/role_session.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
 #include "client/config_file.h"
 #include "client/say.h"
+#include "client/terminal/terminal_question.h"
 #include "engine/base/bytes.h"
 #include "engine/crypto/digest.h"
 
@@ -18,7 +15,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kCodeSizeMax = 6;
+constexpr size_t kCodeSize = 6;
 constexpr size_t kNameDigits = 16;
 
 // ReadKept returns a session that is still good, or nothing: whatever is wrong with a file, the
@@ -102,27 +99,17 @@ absl::Status RoleSession::Enter(ApiClient& api, int64_t now) const {
 }
 
 absl::StatusOr<std::string> AskTerminalForCode(const std::string& mfa_serial) {
-  const int terminal = ::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-  if (terminal < 0) {
+  absl::StatusOr<std::string> code =
+      AskTerminal("MFA code of " + Printable(mfa_serial) + ": ", Typed::kShown);
+  if (!code.ok()) {
     return absl::FailedPreconditionError(
         "a code of the device " + Printable(mfa_serial) +
         " is needed, and there is no terminal to ask on; run any adit command in a terminal first "
         "(the session is kept), or set AWS_SESSION_TOKEN with its key");
   }
-  const std::string question = "MFA code of " + Printable(mfa_serial) + ": ";
-  std::string code;
-  if (::write(terminal, question.data(), question.size()) >= 0) {
-    char byte = 0;
-    while (code.size() <= kCodeSizeMax) {
-      const ssize_t count = ::read(terminal, &byte, 1);
-      if (count < 0 && errno == EINTR) continue;
-      if (count <= 0 || byte == '\n') break;
-      if (byte != ' ' && byte != '\r') code += byte;
-    }
-  }
-  ::close(terminal);
+  std::erase(*code, ' ');
   const bool is_code =
-      code.size() == kCodeSizeMax && code.find_first_not_of("0123456789") == std::string::npos;
+      code->size() == kCodeSize && code->find_first_not_of("0123456789") == std::string::npos;
   if (is_code) return code;
   return absl::InvalidArgumentError("a code has six digits; look at the device and try again");
 }

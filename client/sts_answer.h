@@ -1,4 +1,4 @@
-// What STS answers: XML, of which a few elements are wanted. The bytes are foreign, and few.
+// What STS answers: XML, of which a few elements are wanted.
 
 #pragma once
 
@@ -10,10 +10,6 @@
 #include "client/credentials.h"
 
 namespace client {
-
-// XmlElement returns the text of the first element of that name, its character references undone;
-// nothing when there is none, or when it is not closed.
-std::optional<std::string> XmlElement(std::string_view xml, std::string_view name);
 
 // Identity is who a key is, as GetCallerIdentity says.
 struct Identity {

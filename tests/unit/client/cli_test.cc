@@ -147,6 +147,35 @@ TEST(CliTest, DocumentsAndActivationsArriveWhole) {
   EXPECT_FALSE(ErrorOf({"activate", "--limit", "0"}).empty());
 }
 
+TEST(CliTest, PoliciesAndUsersArriveWhole) {
+  using Verb = PolicyOptions::Verb;
+  const auto attach = Parsed<PolicyOptions>({"policy", "attach", "dev", "--group", "ops"});
+  EXPECT_EQ(attach.verb, Verb::kAttach);
+  EXPECT_EQ(attach.name, "dev");
+  EXPECT_EQ(attach.subject.kind, IamSubject::Kind::kGroup);
+  EXPECT_EQ(attach.subject.name, "ops");
+  EXPECT_FALSE(ErrorOf({"policy", "attach", "dev"}).empty());
+  EXPECT_FALSE(ErrorOf({"policy", "attach", "dev", "--user", "a", "--role", "b"}).empty());
+  EXPECT_TRUE(Parsed<PolicyOptions>({"policy", "list"}).subject.name.empty());
+  EXPECT_EQ(Parsed<PolicyOptions>({"policy", "put", "dev", "-"}).file, "-");
+  const auto simulate = Parsed<PolicyOptions>({"policy", "simulate", "--role", "r", "--context",
+                                               "a:b=c", "ssm:StartSession", "arn:1", "arn:2"});
+  EXPECT_EQ(simulate.verb, Verb::kSimulate);
+  EXPECT_EQ(simulate.subject.kind, IamSubject::Kind::kRole);
+  EXPECT_EQ(simulate.action, "ssm:StartSession");
+  EXPECT_EQ(simulate.resources, (std::vector<std::string>{"arn:1", "arn:2"}));
+  EXPECT_EQ(simulate.context, (std::vector<std::string>{"a:b=c"}));
+
+  const auto add = Parsed<UserOptions>({"user", "add", "alice", "--policy", "none"});
+  EXPECT_EQ(add.verb, UserOptions::Verb::kAdd);
+  EXPECT_EQ(add.name, "alice");
+  EXPECT_EQ(add.policy, "none");
+  EXPECT_EQ(Parsed<UserOptions>({"user", "keys", "alice", "--json"}).format, OutputFormat::kJson);
+  EXPECT_EQ(Parsed<UserOptions>({"user", "revoke", "alice", "AKIA1"}).key_id, "AKIA1");
+  EXPECT_FALSE(ErrorOf({"user", "key"}).empty());
+  Parsed<ConfigureOptions>({"configure"});
+}
+
 TEST(CliTest, MistakesSayHowToGoOn) {
   EXPECT_NE(ErrorOf({}).find("--help"), std::string::npos);
   EXPECT_NE(ErrorOf({"shel", "web"}).find("'shel'"), std::string::npos);
@@ -159,8 +188,9 @@ TEST(CliTest, MistakesSayHowToGoOn) {
 }
 
 TEST(CliTest, HelpBeginsWithExamplesForEveryCommand) {
-  for (const char* command : {"login", "shell", "exec", "forward", "proxy", "forget", "nodes",
-                              "sessions", "terminate", "audit", "doc", "activate"}) {
+  for (const char* command :
+       {"login", "shell", "exec", "forward", "proxy", "forget", "nodes", "sessions", "terminate",
+        "audit", "doc", "activate", "policy", "user", "configure"}) {
     const std::string help = Parsed<HelpText>({command, "--help"}).text;
     const size_t examples = help.find("Examples:");
     const size_t usage = help.find("Usage: adit " + std::string(command));

@@ -1,0 +1,198 @@
+#include "client/user_commands.h"
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "client/command_output.h"
+#include "client/iam_calls.h"
+#include "client/relay_access.h"
+#include "client/say.h"
+#include "client/table.h"
+#include "client/terminal/terminal_question.h"
+#include "client/xml_text.h"
+#include "engine/wire/invitation.h"
+
+namespace client {
+namespace {
+
+constexpr std::string_view kProposed = "AditOperator";
+constexpr std::string_view kNoPolicy = "none";
+constexpr char kPolicies[] =
+    "AditOperator opens sessions, AditAuditor only looks, AditAdmin may do everything";
+
+// Column is one member of what IAM lists.
+struct Column {
+  const char* member;
+  const char* heading;
+  const char* json_name;
+};
+
+int PrintList(ApiClient& api, const char* action, ApiClient::Form form, const char* list,
+              const std::vector<Column>& columns, OutputFormat format) {
+  const auto entries = IamList(api, action, std::move(form), list);
+  if (!entries.ok()) return Fail(entries.status());
+  std::vector<std::string> headings;
+  for (const Column& column : columns) headings.emplace_back(column.heading);
+  Table table(std::move(headings));
+  std::string lines;
+  for (const std::string& entry : *entries) {
+    nlohmann::ordered_json json;
+    std::vector<std::string> cells;
+    for (const Column& column : columns) {
+      cells.push_back(XmlText(entry, column.member));
+      json[column.json_name] = cells.back();
+    }
+    lines += JsonLine(json);
+    table.AddRow(std::move(cells));
+  }
+  return Print(format == OutputFormat::kJson ? lines : table.ToText());
+}
+
+// ChoosePolicy returns what a new user gets: a policy, or kNoPolicy.
+absl::StatusOr<std::string> ChoosePolicy(const UserOptions& options) {
+  if (!options.policy.empty()) return options.policy;
+  absl::StatusOr<std::string> answer = AskTerminal(
+      "which policy may " + Printable(options.name) + " have? " + kPolicies + ", " +
+          std::string(kNoPolicy) + " is nothing yet\npolicy [" + std::string(kProposed) + "]: ",
+      Typed::kShown);
+  if (!answer.ok()) {
+    return absl::FailedPreconditionError(
+        "there is no terminal to ask on; say --policy NAME, or --policy none");
+  }
+  return answer->empty() ? std::string(kProposed) : *std::move(answer);
+}
+
+// NewKey makes a key and prints it. `ca` was found out before anything was changed.
+int NewKey(RelayAccess& relay, const std::string& user, const engine::CaDigest& ca) {
+  const auto key = relay.api().CallIam("CreateAccessKey", {{"UserName", user}});
+  if (!key.ok()) return Fail(key.status());
+  const engine::LoginInvitation invitation{.relay = relay.address(),
+                                           .ca = ca,
+                                           .access_key_id = XmlText(*key, "AccessKeyId"),
+                                           .secret = XmlText(*key, "SecretAccessKey")};
+  Say("a secret, shown this once: " + Printable(user) +
+      " logs in by pasting this line into\n"
+      "  adit login");
+  return Print(engine::FormatInvitation(invitation) + "\n");
+}
+
+int Add(RelayAccess& relay, const UserOptions& options) {
+  ApiClient& api = relay.api();
+  const absl::StatusOr<engine::CaDigest> ca = relay.AuthorityDigest();
+  if (!ca.ok()) return Fail(ca.status());
+  const absl::StatusOr<std::string> policy = ChoosePolicy(options);
+  if (!policy.ok()) return Fail(policy.status());
+  std::string arn;
+  if (*policy != kNoPolicy) {
+    absl::StatusOr<std::string> found = FindPolicyArn(api, *policy);
+    if (!found.ok()) return Fail(found.status());
+    arn = *std::move(found);
+  }
+  const auto made = api.CallIam("CreateUser", {{"UserName", options.name}});
+  if (!made.ok()) return Fail(made.status());
+  absl::Status status;
+  if (!arn.empty()) {
+    status =
+        api.CallIam("AttachUserPolicy", {{"UserName", options.name}, {"PolicyArn", arn}}).status();
+  }
+  if (!status.ok()) {
+    Say("user " + Printable(options.name) +
+        " is made, but has neither policy nor key; take it back with: adit user delete " +
+        Printable(options.name));
+    return Fail(status);
+  }
+  Say("user " + Printable(options.name) + " is made" +
+      (arn.empty() ? ", and may do nothing yet: adit policy attach"
+                   : ", with policy " + Printable(*policy)));
+  return NewKey(relay, options.name, *ca);
+}
+
+int AddKey(RelayAccess& relay, const UserOptions& options) {
+  const absl::StatusOr<engine::CaDigest> ca = relay.AuthorityDigest();
+  if (!ca.ok()) return Fail(ca.status());
+  return NewKey(relay, options.name, *ca);
+}
+
+int Revoke(ApiClient& api, const UserOptions& options) {
+  const auto done =
+      api.CallIam("DeleteAccessKey", {{"UserName", options.name}, {"AccessKeyId", options.key_id}});
+  if (!done.ok()) return Fail(done.status());
+  Say("key " + Printable(options.key_id) + " of " + Printable(options.name) +
+      " is deleted; what it opened ends");
+  return 0;
+}
+
+// Emptied is one thing that a user may have, and how it is taken away.
+struct Emptied {
+  const char* list_action;
+  const char* list;
+  const char* member;  // Of the entry, and of the action; empty: the entry is the name itself.
+  const char* action;
+  const char* parameter;
+};
+
+constexpr Emptied kEmptied[] = {
+    {"ListAccessKeys", "AccessKeyMetadata", "AccessKeyId", "DeleteAccessKey", "AccessKeyId"},
+    {"ListAttachedUserPolicies", "AttachedPolicies", "PolicyArn", "DetachUserPolicy", "PolicyArn"},
+    {"ListUserPolicies", "PolicyNames", "", "DeleteUserPolicy", "PolicyName"},
+    {"ListGroupsForUser", "Groups", "GroupName", "RemoveUserFromGroup", "GroupName"},
+    {"ListMFADevices", "MFADevices", "SerialNumber", "DeactivateMFADevice", "SerialNumber"},
+};
+
+int Delete(ApiClient& api, const UserOptions& options) {
+  const std::pair<std::string, std::string> user = {"UserName", options.name};
+  for (const Emptied& each : kEmptied) {
+    const auto entries = IamList(api, each.list_action, {user}, each.list);
+    if (!entries.ok()) return Fail(entries.status());
+    for (const std::string& entry : *entries) {
+      const bool is_name = std::string_view(each.member).empty();
+      const std::string value = is_name ? entry : XmlText(entry, each.member);
+      const auto done = api.CallIam(each.action, {user, {each.parameter, value}});
+      if (!done.ok()) return Fail(done.status());
+    }
+  }
+  const auto boundary = api.CallIam("DeleteUserPermissionsBoundary", {user});
+  if (!boundary.ok() && ApiCodeOf(boundary.status()) != "NoSuchEntity") {
+    return Fail(boundary.status());
+  }
+  const auto done = api.CallIam("DeleteUser", {user});
+  if (!done.ok()) return Fail(done.status());
+  Say("user " + Printable(options.name) + " is deleted, with keys and sessions");
+  return 0;
+}
+
+}  // namespace
+
+int RunUser(const CommonFlags& flags, const Environment& environment, const UserOptions& options) {
+  using Verb = UserOptions::Verb;
+  const auto relay = RelayAccess::Open(flags, environment);
+  if (!relay.ok()) return Fail(relay.status());
+  ApiClient& api = (*relay)->api();
+  switch (options.verb) {
+    case Verb::kAdd:
+      return Add(**relay, options);
+    case Verb::kList:
+      return PrintList(api, "ListUsers", {}, "Users",
+                       {{"UserName", "NAME", "name"},
+                        {"CreateDate", "CREATED", "created"},
+                        {"Arn", "ARN", "arn"}},
+                       options.format);
+    case Verb::kDelete:
+      return Delete(api, options);
+    case Verb::kKey:
+      return AddKey(**relay, options);
+    case Verb::kKeys:
+      return PrintList(api, "ListAccessKeys", {{"UserName", options.name}}, "AccessKeyMetadata",
+                       {{"AccessKeyId", "KEY", "id"},
+                        {"Status", "STATE", "state"},
+                        {"CreateDate", "CREATED", "created"}},
+                       options.format);
+    case Verb::kRevoke:
+      return Revoke(api, options);
+  }
+  return 0;
+}
+
+}  // namespace client

@@ -1,0 +1,1 @@
+adit_fuzz(xml_text SOURCES xml_text_fuzz.cc DEPS client_core)
