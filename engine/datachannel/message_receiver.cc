@@ -3,24 +3,35 @@
 namespace engine::datachannel {
 
 bool MessageReceiver::Receive(const AgentMessage& message) {
-  if (message.sequence < expected() || window_.Find(message.sequence) != nullptr) {
+  if (message.sequence < expected()) {
     ++repeated_count_;
     const bool was_numbered = message.sequence >= 0;
     if (was_numbered) Retry();
     return was_numbered;
   }
-  const bool is_taken =
-      message.sequence == expected() && !is_offering_ ? Offer(message) : Keep(message);
-  if (!is_taken) ++dropped_count_;
-  return is_taken;
+  if (const Ahead* ahead = window_.Find(message.sequence); ahead != nullptr) {
+    ++repeated_count_;
+    const bool was_acknowledged = ahead->is_acknowledged;
+    Retry();
+    return was_acknowledged || message.sequence < expected();
+  }
+  if (message.sequence != expected() || is_offering_) {
+    if (Keep(message, /*is_acknowledged=*/true)) return true;
+    ++dropped_count_;
+    return false;
+  }
+  if (Offer(message)) return true;
+  if (!Keep(message, /*is_acknowledged=*/false)) ++dropped_count_;
+  return false;
 }
 
-bool MessageReceiver::Keep(const AgentMessage& message) {
+bool MessageReceiver::Keep(const AgentMessage& message, bool is_acknowledged) {
   if (!window_.InRange(message.sequence)) return false;
   if (message.payload.size() > options_.ahead_bytes_max - ahead_bytes_) return false;
   Ahead& ahead = window_.Insert(message.sequence);
   ahead.type = message.payload_type;
   ahead.payload = AsText(message.payload);
+  ahead.is_acknowledged = is_acknowledged;
   ahead_bytes_ += message.payload.size();
   return true;
 }

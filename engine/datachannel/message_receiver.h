@@ -1,7 +1,9 @@
 // The receiving half of a data channel: messages come out once and in order.
 //
-//     number = expected   offered to the consumer; acknowledged when it takes it, else not kept,
-//                         and the sender repeats it
+//     number = expected   offered to the consumer; acknowledged when it takes it, else kept, and
+//     not
+//                         acknowledged until the sender repeats it: a consumer who can go on need
+//                         not wait for that, and a sender whose consumer cannot runs out of room
 //     number > expected   kept until its turn comes, and acknowledged
 //     number < expected   acknowledged once more: without that, a sender whose acknowledgement was
 //                         lost would repeat it for minutes, and then end the session
@@ -23,7 +25,7 @@ class StreamConsumer {
   virtual ~StreamConsumer() = default;
 
   // OnStreamData returns whether it took the message. What it did not take is offered again, by
-  // itself when the sender repeats it, or when Retry is called.
+  // itself when the sender says something more, or when Retry is called.
   virtual bool OnStreamData(PayloadType type, ByteView payload) = 0;
 };
 
@@ -51,15 +53,16 @@ class MessageReceiver {
   size_t ahead_count() const { return window_.count(); }
   size_t ahead_bytes() const { return ahead_bytes_; }
   uint64_t repeated_count() const { return repeated_count_; }  // That had come before.
-  uint64_t dropped_count() const { return dropped_count_; }    // Not taken, or no room.
+  uint64_t dropped_count() const { return dropped_count_; }    // No room.
 
  private:
   struct Ahead {
     PayloadType type;
     std::string payload;
+    bool is_acknowledged;
   };
 
-  bool Keep(const AgentMessage& message);
+  bool Keep(const AgentMessage& message, bool is_acknowledged);
   bool Offer(const AgentMessage& message);
 
   const ReceiverOptions options_;

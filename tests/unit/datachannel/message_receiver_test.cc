@@ -66,16 +66,26 @@ TEST_F(Receiver, ANegativeNumberIsNothing) {
 }
 
 // Traps P3 and P33: a consumer that is not ready yet loses nothing.
-TEST_F(Receiver, WhatTheConsumerDoesNotTakeIsNotAcknowledged) {
+TEST_F(Receiver, WhatTheConsumerDoesNotTakeIsKeptAndNotAcknowledged) {
   collector.takes = false;
   EXPECT_FALSE(Receive(0, "a"));
   EXPECT_TRUE(Receive(1, "b")) << "later ones wait here";
   EXPECT_FALSE(Receive(0, "a"));
+  EXPECT_EQ(collector.text, "");
   collector.takes = true;
   receiver.Retry();
-  EXPECT_EQ(collector.text, "");
-  EXPECT_TRUE(Receive(0, "a"));
+  EXPECT_EQ(collector.text, "ab") << "nobody waits for the sender";
+  EXPECT_TRUE(Receive(0, "a")) << "it is acknowledged when it is repeated";
   EXPECT_EQ(collector.text, "ab");
+  EXPECT_EQ(receiver.ahead_bytes(), 0u);
+}
+
+TEST_F(Receiver, AMessageThatIsRepeatedToAConsumerWhoMayGoOnIsTaken) {
+  collector.takes = false;
+  EXPECT_FALSE(Receive(0, "a"));
+  collector.takes = true;
+  EXPECT_TRUE(Receive(0, "a"));
+  EXPECT_EQ(collector.text, "a");
 }
 
 TEST_F(Receiver, WhatWasAcknowledgedAndNotTakenIsOfferedAgain) {
