@@ -16,11 +16,13 @@ _START_SECONDS = 20
 
 class Stack:
     """The three programs. `io` is uring, epoll or auto; `env` is added to relay and agent,
-    `relay_arguments` to the relay's."""
+    `relay_arguments` to the relay's. `advertise` makes of the relay's port the one that it tells others,
+    where something stands before it."""
 
     NODE = 'node-1'
 
-    def __init__(self, bin_folder, folder, io, env=None, before_exec=None, relay_arguments=()):
+    def __init__(self, bin_folder, folder, io, env=None, before_exec=None, relay_arguments=(),
+                 advertise=None):
         self.bin = bin_folder
         self.folder = folder
         self.io = io
@@ -28,6 +30,7 @@ class Stack:
         self.before_exec = before_exec
         self.relay_arguments = list(relay_arguments)
         self.port = free_port()
+        self.advertised = advertise(self.port) if advertise else self.port
         self.processes = []
         self._names = {}
         os.makedirs(folder)
@@ -79,7 +82,7 @@ class Stack:
         self.relay = self.start(
             'relay',
             [self.program('adit-relay'), '--state', self.relay_state,
-             '--listen', f'127.0.0.1:{self.port}', '--advertise', f'127.0.0.1:{self.port}',
+             '--listen', f'127.0.0.1:{self.port}', '--advertise', f'127.0.0.1:{self.advertised}',
              *self.relay_arguments],
             self.environment() | self.extra_env, before_exec=self.before_exec)
         self.relay.wait_for(lambda: proc_facts.is_listening(self.port), _START_SECONDS,
