@@ -72,8 +72,9 @@ void ControlThread::Run() {
       return;
     }
     if (Clock::now() < next_tick) continue;
+    batch_.begin();
     tick_();
-    batch_.end();  // What it answered leaves; that it is no batch of its own spares the idle disk.
+    batch_.end();
     next_tick = Clock::now() + kTickInterval;
   }
 }

@@ -32,8 +32,8 @@ class ControlThread {
     std::function<void()> end = [] {};
   };
 
-  // `tick` runs on the thread every kTickInterval, also while tasks are waiting; `batch.end` after
-  // it, without a `begin`.
+  // `tick` runs on the thread every kTickInterval, also while tasks are waiting, as a batch of
+  // its own.
   explicit ControlThread(std::function<void()> tick) : ControlThread(std::move(tick), Batch()) {}
   ControlThread(std::function<void()> tick, Batch batch);
   ~ControlThread();  // Runs what was posted, then ends.

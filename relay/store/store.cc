@@ -57,8 +57,19 @@ absl::Status Store::CloseGroup() {
     return status;
   }
   in_group_ = false;
-  const std::vector<Action> actions = std::exchange(after_commit_, {});
-  for (const Action& action : actions) action.run();
+  // What the actions write is one more group, and so are the actions that they add.
+  while (!after_commit_.empty()) {
+    const std::vector<Action> actions = std::exchange(after_commit_, {});
+    in_group_ = DoBegin().ok();  // Else each of their changes is kept by itself.
+    for (const Action& action : actions) action.run();
+    if (!in_group_) continue;
+    status = DoIsOpen() ? DoCommit() : absl::UnavailableError("store: a group of changes was lost");
+    if (!status.ok()) {
+      LoseGroup();
+      return status;
+    }
+    in_group_ = false;
+  }
   return status;
 }
 

@@ -187,9 +187,9 @@ class Store {
 
   // OpenGroup begins a group commit: to wait for the disk costs the same for one change and for
   // hundreds. Transactions, and calls outside of them, go on as before; what they change is on the
-  // disk when CloseGroup returns OK, which then runs what AfterCommit collected. When CloseGroup
-  // fails, or the disk fails before it, nothing of the group is kept; see AfterCommit. When
-  // OpenGroup fails there is no group.
+  // disk when CloseGroup returns OK. It runs what AfterCommit collected once that is so, with
+  // another group around it, for such actions write, too. When a commit fails, or the disk fails
+  // before it, nothing of that group is kept; see AfterCommit. When OpenGroup fails there is none.
   [[nodiscard]] absl::Status OpenGroup();
   [[nodiscard]] absl::Status CloseGroup();  // OK, too, when there is no group any more.
 

@@ -163,6 +163,26 @@ TEST_F(SqliteStoreTest, InAGroupEachTransactionIsKeptWholeOrNotAtAllAndTheWorldH
   EXPECT_EQ(heard.size(), 3u) << "outside of a group at once";
 }
 
+TEST_F(SqliteStoreTest, WhatTheWorldHearsAfterAGroupMayWriteAndThatIsOneGroupAgain) {
+  const auto store = Open();
+  std::vector<std::string> heard;
+  ASSERT_TRUE(store->OpenGroup().ok());
+  ASSERT_TRUE(store->AddNode({.id = "mi-1"}).ok());
+  for (const char* id : {"mi-2", "mi-3"}) {
+    store->AfterCommit([&store, &heard, id] {
+      EXPECT_TRUE(store->in_group());
+      EXPECT_FALSE(store->in_transaction());
+      EXPECT_TRUE(store->AddNode({.id = id}).ok());
+      heard.push_back(id);
+      store->AfterCommit([&heard, id] { heard.push_back(std::string(id) + " kept"); });
+    });
+  }
+  ASSERT_TRUE(store->CloseGroup().ok());
+  EXPECT_EQ(heard, (std::vector<std::string>{"mi-2", "mi-3", "mi-2 kept", "mi-3 kept"}));
+  EXPECT_FALSE(store->in_group());
+  EXPECT_TRUE(store->FindNode("mi-3").ok());
+}
+
 TEST_F(SqliteStoreTest, AGroupThatADiskFailureEndsIsLostAsAWholeAndSaysSo) {
   const auto store = Open(1, 256 * 1024);
   std::vector<int> heard;
