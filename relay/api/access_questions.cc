@@ -1,11 +1,13 @@
 #include "relay/api/access_questions.h"
 
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "relay/access/resource_arn.h"
 #include "relay/access/session_watch.h"
 #include "relay/api/api_input.h"
 #include "relay/api/resource_tags.h"
+#include "relay/broker/broker.h"
 #include "relay/broker/wish_resolver.h"
 #include "relay/documents/builtin_documents.h"
 #include "relay/policy/ascii_text.h"
@@ -36,8 +38,8 @@ std::string HostName(std::string_view host) {
   return policy::LowerCase(host);
 }
 
-}  // namespace
-
+// RunAsTagOf is the caller's tag SSMSessionRunAs, those of the session before those of the user or
+// role.
 std::string RunAsTagOf(ApiContext& context, const Caller& caller) {
   const auto find = [](const std::vector<IamTag>& tags) -> std::string {
     for (const IamTag& tag : tags) {
@@ -52,6 +54,8 @@ std::string RunAsTagOf(ApiContext& context, const Caller& caller) {
   const auto tags = context.store.Iam().ListTags(caller.entity_id);
   return tags.ok() ? find(*tags) : std::string();
 }
+
+}  // namespace
 
 ConditionKeys PlanKeys(const engine::SessionPlan& plan) {
   switch (plan.kind) {
@@ -68,7 +72,7 @@ ConditionKeys PlanKeys(const engine::SessionPlan& plan) {
   return {};
 }
 
-void AskStartSession(ApiContext& context, const ApiCall& call, AccessQuestion& question) {
+void AskStartSession(ApiContext& context, ApiCall& call, AccessQuestion& question) {
   std::string document = TextOf(call, "DocumentName");
   // The name alone says which document it is: another region or account in an ARN must not make
   // another resource of it for policies.
@@ -79,9 +83,10 @@ void AskStartSession(ApiContext& context, const ApiCall& call, AccessQuestion& q
   request.document = document;
   request.parameters = input.TextLists("Parameters");
   request.run_as_tag = RunAsTagOf(context, call.caller);
-  const auto resolved = ResolveWish(context.store, request);
+  call.wish = std::make_shared<const WishOutcome>(
+      ResolveWish(context.store, context.broker.documents(), request));
   // What cannot be resolved has no keys, and the operation says what is wrong with it.
-  if (const auto* session = std::get_if<ResolvedSession>(&resolved)) {
+  if (const auto* session = std::get_if<ResolvedSession>(call.wish.get())) {
     question.keys = PlanKeys(session->plan);
     if (!session->run_as.empty()) {
       question.keys.emplace_back("adit:RunAsUser", std::vector<std::string>{session->run_as});
@@ -90,7 +95,7 @@ void AskStartSession(ApiContext& context, const ApiCall& call, AccessQuestion& q
   question.keys.emplace_back("ssm:SessionDocumentAccessCheck", std::vector<std::string>{"true"});
 }
 
-void AskOfSession(ApiContext& context, const ApiCall& call, AccessQuestion& question) {
+void AskOfSession(ApiContext& context, ApiCall& call, AccessQuestion& question) {
   AccessResource resource;
   const std::string id = TextOf(call, "SessionId");
   resource.arn = SessionArn(id);
@@ -101,19 +106,19 @@ void AskOfSession(ApiContext& context, const ApiCall& call, AccessQuestion& ques
   question.resources = {std::move(resource)};
 }
 
-void AskCreateActivation(ApiContext&, const ApiCall& call, AccessQuestion& question) {
+void AskCreateActivation(ApiContext&, ApiCall& call, AccessQuestion& question) {
   AddTagKeys(call, question);
 }
 
-void AskOfInstance(ApiContext&, const ApiCall& call, AccessQuestion& question) {
+void AskOfInstance(ApiContext&, ApiCall& call, AccessQuestion& question) {
   question.resources = {Tagged(NodeArn(TextOf(call, "InstanceId")))};
 }
 
-void AskOfTarget(ApiContext&, const ApiCall& call, AccessQuestion& question) {
+void AskOfTarget(ApiContext&, ApiCall& call, AccessQuestion& question) {
   question.resources = {Tagged(NodeArn(TextOf(call, "Target")))};
 }
 
-void AskOpenLane(ApiContext& context, const ApiCall& call, AccessQuestion& question) {
+void AskOpenLane(ApiContext& context, ApiCall& call, AccessQuestion& question) {
   const AccessCase* session = context.watch.Find(TextOf(call, "SessionId"));
   if (session != nullptr && session->caller.principal == call.caller.principal) {
     question = session->question;

@@ -13,25 +13,21 @@ namespace relay {
 
 // The node and the document must both be allowed (ssm:SessionDocumentAccessCheck is always on), and
 // adit:SessionType, adit:RemoteHost and adit:RemotePort say what the document makes of the wish.
-void AskStartSession(ApiContext& context, const ApiCall& call, AccessQuestion& question);
+void AskStartSession(ApiContext& context, ApiCall& call, AccessQuestion& question);
 
 // A session has the tags that AWS gives it: who started it, and on which node.
-void AskOfSession(ApiContext& context, const ApiCall& call, AccessQuestion& question);
+void AskOfSession(ApiContext& context, ApiCall& call, AccessQuestion& question);
 
 // The tags that the nodes of an activation will have are those of its request.
-void AskCreateActivation(ApiContext& context, const ApiCall& call, AccessQuestion& question);
+void AskCreateActivation(ApiContext& context, ApiCall& call, AccessQuestion& question);
 
 // AskOfInstance is about the node under InstanceId.
-void AskOfInstance(ApiContext& context, const ApiCall& call, AccessQuestion& question);
+void AskOfInstance(ApiContext& context, ApiCall& call, AccessQuestion& question);
 
-void AskOfTarget(ApiContext& context, const ApiCall& call, AccessQuestion& question);
+void AskOfTarget(ApiContext& context, ApiCall& call, AccessQuestion& question);
 
 // A lane is a part of its session: it is allowed as long as that is.
-void AskOpenLane(ApiContext& context, const ApiCall& call, AccessQuestion& question);
-
-// RunAsTagOf is the caller's tag SSMSessionRunAs, those of the session before those of the user or
-// role; empty: none. A document's preferences may run sessions as that user.
-std::string RunAsTagOf(ApiContext& context, const Caller& caller);
+void AskOpenLane(ApiContext& context, ApiCall& call, AccessQuestion& question);
 
 // PlanKeys are the keys adit:* of a session. Their values are AWS's session types, a host in lower
 // case and without a dot at its end, and a port.

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 #include "relay/access/api_error.h"
 #include "relay/access/caller.h"
 #include "relay/audit/audit_trail.h"
+#include "relay/broker/session_wish.h"
 
 namespace relay {
 
@@ -44,8 +46,9 @@ struct ApiContext {
 struct ApiCall {
   std::string_view operation;  // "StartSession"; static.
   nlohmann::json input = nlohmann::json::object();
-  Caller caller;      // Empty members if the operation is not signed.
-  AccessCase access;  // What the call was allowed by, once it runs.
+  Caller caller;                            // Empty members if the operation is not signed.
+  AccessCase access;                        // What the call was allowed by, once it runs.
+  std::shared_ptr<const WishOutcome> wish;  // Of StartSession: what it was allowed.
   std::string source_ip;
   int64_t now_unix_ms = 0;  // When the step that runs began.
   nlohmann::json output = nlohmann::json::object();

@@ -21,7 +21,7 @@ struct ApiRoute {
   std::string_view name;
   ApiOutcome (*operation)(ApiContext& context, ApiCall& call);
   // Fills in what has to be allowed; null: the action, SERVICE:OPERATION, on everything ("*").
-  void (*ask)(ApiContext& context, const ApiCall& call, AccessQuestion& question) = nullptr;
+  void (*ask)(ApiContext& context, ApiCall& call, AccessQuestion& question) = nullptr;
   // The members of a request that go into its audit record. What is not named is not recorded: a
   // code or a key can never slip in.
   std::span<const char* const> audited = {};

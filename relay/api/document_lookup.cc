@@ -8,6 +8,7 @@
 #include "engine/base/bytes.h"
 #include "engine/crypto/digest.h"
 #include "relay/access/resource_arn.h"
+#include "relay/broker/broker.h"
 #include "relay/documents/builtin_documents.h"
 #include "relay/store/iam_store.h"
 #include "relay/store/store.h"
@@ -69,6 +70,13 @@ Json ParametersOf(const SessionDocument& document) {
   return list;
 }
 
+// FillVersion reads one version's content into `found`.
+void FillVersion(ParsedDocuments& parsed, FoundDocument& found, DocumentVersion version) {
+  const auto content = parsed.Parse(FormatOf(version.format), version.content);
+  found.content = content.ok() ? **content : SessionDocument();
+  found.version = std::move(version);
+}
+
 void AddIfAny(Json& json, const char* name, const std::string& text) {
   if (!text.empty()) json[name] = text;
 }
@@ -87,14 +95,9 @@ ApiError NoSuchDocument(std::string_view name) {
   return {"InvalidDocument", "Document with name " + std::string(name) + " does not exist."};
 }
 
-void FillVersion(FoundDocument& found, DocumentVersion version) {
-  auto content = ParseSessionDocument(FormatOf(version.format), version.content);
-  found.content = content.ok() ? *std::move(content) : SessionDocument();
-  found.version = std::move(version);
-}
-
-std::variant<FoundDocument, ApiError> LookUpDocument(Store& store, std::string_view name,
+std::variant<FoundDocument, ApiError> LookUpDocument(ApiContext& context, std::string_view name,
                                                      const WantedVersion& wanted) {
+  Store& store = context.store;
   name = DocumentNameOf(name);
   absl::StatusOr<StoredDocument> document = store.Documents().FindDocument(name);
   if (absl::IsNotFound(document.status())) {
@@ -116,7 +119,7 @@ std::variant<FoundDocument, ApiError> LookUpDocument(Store& store, std::string_v
   found.document = *std::move(document);
   found.owner = kAccountId;
   found.tags = *std::move(tags);
-  FillVersion(found, *std::move(version));
+  FillVersion(context.broker.documents(), found, *std::move(version));
   return found;
 }
 
@@ -166,7 +169,8 @@ Json ToVersionInfo(const FoundDocument& found) {
   return json;
 }
 
-absl::StatusOr<std::vector<FoundDocument>> AllDocuments(Store& store) {
+absl::StatusOr<std::vector<FoundDocument>> AllDocuments(ApiContext& context) {
+  Store& store = context.store;
   std::vector<FoundDocument> all;
   const absl::StatusOr<std::vector<StoredDocument>> stored =
       store.Documents().ListDocuments("", static_cast<size_t>(kDocumentsMax));
@@ -181,7 +185,7 @@ absl::StatusOr<std::vector<FoundDocument>> AllDocuments(Store& store) {
     found.document = document;
     found.owner = kAccountId;
     found.tags = *std::move(tags);
-    FillVersion(found, *std::move(version));
+    FillVersion(context.broker.documents(), found, *std::move(version));
   }
   for (const BuiltinDocument& builtin : BuiltinDocuments()) {
     if (FindShown(builtin.name) != nullptr) all.push_back(FromBuiltin(builtin));

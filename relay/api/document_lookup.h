@@ -33,11 +33,8 @@ struct WantedVersion {
 
 // LookUpDocument: InvalidDocument, InvalidDocumentVersion, or the store does not work. `name` may
 // be an ARN. The built-in preferences are not found: they are what counts when there are none.
-std::variant<FoundDocument, ApiError> LookUpDocument(Store& store, std::string_view name,
+std::variant<FoundDocument, ApiError> LookUpDocument(ApiContext& context, std::string_view name,
                                                      const WantedVersion& wanted);
-
-// FillVersion reads one version's content into `found`.
-void FillVersion(FoundDocument& found, DocumentVersion version);
 
 bool IsDocumentName(std::string_view name);
 ApiError NoSuchDocument(std::string_view name);
@@ -51,6 +48,6 @@ nlohmann::json ToJson(const std::vector<IamTag>& tags);
 // AllDocuments returns every document in its default version, in the order of names: built-in ones
 // are few, and of others there are kDocumentsMax at most.
 inline constexpr int64_t kDocumentsMax = 500;
-absl::StatusOr<std::vector<FoundDocument>> AllDocuments(Store& store);
+absl::StatusOr<std::vector<FoundDocument>> AllDocuments(ApiContext& context);
 
 }  // namespace relay

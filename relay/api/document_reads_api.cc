@@ -74,7 +74,7 @@ ApiOutcome GetDocument(ApiContext& context, ApiCall& call) {
   const std::string format =
       input.Choice("DocumentFormat", Presence::kOptional, {"YAML", "JSON", "TEXT"});
   if (input.error().has_value()) return input.error();
-  const auto looked_up = LookUpDocument(context.store, name, wanted);
+  const auto looked_up = LookUpDocument(context, name, wanted);
   if (const auto* error = std::get_if<ApiError>(&looked_up)) return *error;
   const auto& found = std::get<FoundDocument>(looked_up);
   const DocumentVersion& version = found.version;
@@ -105,7 +105,7 @@ ApiOutcome DescribeDocument(ApiContext& context, ApiCall& call) {
   const std::string name = input.Text("Name", Presence::kRequired, 1, 512);
   const WantedVersion wanted = ReadVersion(input);
   if (input.error().has_value()) return input.error();
-  const auto found = LookUpDocument(context.store, name, wanted);
+  const auto found = LookUpDocument(context, name, wanted);
   if (const auto* error = std::get_if<ApiError>(&found)) return *error;
   call.output["Document"] = ToDescription(std::get<FoundDocument>(found));
   return std::nullopt;
@@ -129,7 +129,7 @@ ApiOutcome ListDocuments(ApiContext& context, ApiCall& call) {
     if (!position.has_value()) return InvalidNextToken();
     after = position->name;
   }
-  const absl::StatusOr<std::vector<FoundDocument>> all = AllDocuments(context.store);
+  const absl::StatusOr<std::vector<FoundDocument>> all = AllDocuments(context);
   if (!all.ok()) return LogStoreFailure(all.status());
   Json& list = call.output["DocumentIdentifiers"] = Json::array();
   std::string last;
@@ -161,7 +161,7 @@ ApiOutcome ListDocumentVersions(ApiContext& context, ApiCall& call) {
     if (!position.has_value() || position->number < 1) return InvalidNextToken();
     below = position->number;
   }
-  auto looked_up = LookUpDocument(context.store, name, {});
+  auto looked_up = LookUpDocument(context, name, {});
   if (const auto* error = std::get_if<ApiError>(&looked_up)) return *error;
   auto& found = std::get<FoundDocument>(looked_up);
   Json& list = call.output["DocumentVersions"] = Json::array();

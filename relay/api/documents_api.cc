@@ -114,7 +114,7 @@ std::optional<ApiError> ReadContent(const ApiCall& call, Content& content) {
 // Describe answers with one version, and notes its number for the audit.
 ApiOutcome Answer(ApiContext& context, ApiCall& call, const char* member, const std::string& name,
                   int64_t number) {
-  const auto found = LookUpDocument(context.store, name, {std::to_string(number), {}});
+  const auto found = LookUpDocument(context, name, {std::to_string(number), {}});
   if (const auto* error = std::get_if<ApiError>(&found)) return *error;
   call.output[member] = ToDescription(std::get<FoundDocument>(found));
   call.audit.response_elements =
@@ -139,7 +139,7 @@ std::optional<ApiError> FindOwn(Store& store, const std::string& name, StoredDoc
 
 }  // namespace
 
-void AskOfDocument(ApiContext&, const ApiCall& call, AccessQuestion& question) {
+void AskOfDocument(ApiContext&, ApiCall& call, AccessQuestion& question) {
   const auto name = call.input.find("Name");
   const bool is_text = name != call.input.end() && name->is_string();
   const std::string text = is_text ? name->get<std::string>().substr(0, 512) : std::string();
@@ -241,7 +241,7 @@ ApiOutcome UpdateDocumentDefaultVersion(ApiContext& context, ApiCall& call) {
   }
   if (!error.has_value()) error = FindOwn(context.store, name, document);
   if (error.has_value()) return error;
-  const auto found = LookUpDocument(context.store, name, {wanted, {}});
+  const auto found = LookUpDocument(context, name, {wanted, {}});
   if (const auto* failure = std::get_if<ApiError>(&found)) return *failure;
   const DocumentVersion& version = std::get<FoundDocument>(found).version;
   document.default_version = version.number;
@@ -270,7 +270,7 @@ ApiOutcome DeleteDocument(ApiContext& context, ApiCall& call) {
     }
     return RemoveAllTags(context.store, DocumentArn(name));
   }
-  const auto found = LookUpDocument(context.store, name, wanted);
+  const auto found = LookUpDocument(context, name, wanted);
   if (const auto* failure = std::get_if<ApiError>(&found)) return *failure;
   const int64_t number = std::get<FoundDocument>(found).version.number;
   if (number == document.default_version) {

@@ -20,6 +20,6 @@ ApiOutcome ListDocumentVersions(ApiContext& context, ApiCall& call);
 
 // AskOfDocument: the document has to be allowed, whatever region and account an ARN names; of
 // CreateDocument the tags are keys of the request.
-void AskOfDocument(ApiContext& context, const ApiCall& call, AccessQuestion& question);
+void AskOfDocument(ApiContext& context, ApiCall& call, AccessQuestion& question);
 
 }  // namespace relay

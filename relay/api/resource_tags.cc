@@ -92,7 +92,7 @@ std::optional<ApiError> RemoveAllTags(Store& store, const std::string& arn) {
   return std::nullopt;
 }
 
-void AddTagKeys(const ApiCall& call, AccessQuestion& question) {
+void AddTagKeys(ApiCall& call, AccessQuestion& question) {
   std::optional<ApiError> error;
   std::vector<std::string> keys;
   for (IamTag& tag : ReadTagList(call.input, "Tags", error)) {

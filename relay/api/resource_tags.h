@@ -24,6 +24,6 @@ std::optional<ApiError> PutTags(Store& store, const std::string& arn,
 std::optional<ApiError> RemoveAllTags(Store& store, const std::string& arn);
 
 // AddTagKeys adds aws:RequestTag/KEY and aws:TagKeys of a request's `Tags`.
-void AddTagKeys(const ApiCall& call, AccessQuestion& question);
+void AddTagKeys(ApiCall& call, AccessQuestion& question);
 
 }  // namespace relay

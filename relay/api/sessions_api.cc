@@ -142,7 +142,7 @@ ApiOutcome StartSession(ApiContext& context, ApiCall& call) {
   request.principal = call.caller.principal;
   request.owner_id = call.caller.UserId();
   request.source_ip = call.source_ip;
-  request.run_as_tag = RunAsTagOf(context, call.caller);
+  request.resolved = call.wish;
   if (call.input.contains("Adit")) {
     if (!IsNative(call.input)) {
       return ApiError{"BadRequest",

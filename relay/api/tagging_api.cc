@@ -122,7 +122,7 @@ ApiOutcome ListTagsForResource(ApiContext& context, ApiCall& call) {
   return std::nullopt;
 }
 
-void AskOfTagged(ApiContext&, const ApiCall& call, AccessQuestion& question) {
+void AskOfTagged(ApiContext&, ApiCall& call, AccessQuestion& question) {
   ApiInput input(call.input);
   AccessResource& resource = question.resources.front();
   resource.arn = ReadTagged(input, Presence::kOptional).arn;

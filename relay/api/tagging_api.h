@@ -13,6 +13,6 @@ ApiOutcome RemoveTagsFromResource(ApiContext& context, ApiCall& call);
 ApiOutcome ListTagsForResource(ApiContext& context, ApiCall& call);
 
 // AskOfTagged is about the node or document, with its tags, and those of the request.
-void AskOfTagged(ApiContext& context, const ApiCall& call, AccessQuestion& question);
+void AskOfTagged(ApiContext& context, ApiCall& call, AccessQuestion& question);
 
 }  // namespace relay

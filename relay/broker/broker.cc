@@ -72,12 +72,16 @@ absl::Status Broker::EndLeftovers(int64_t now_unix_ms) {
   });
 }
 
-std::variant<ResolvedSession, StartFailure> Broker::Resolve(const StartRequest& request,
-                                                            Carriage carriage) const {
+WishOutcome Broker::Resolve(const StartRequest& request, Carriage carriage) {
   using Kind = StartFailure::Kind;
-  std::variant<ResolvedSession, StartFailure> resolved = ResolveWish(store_, request);
-  if (std::holds_alternative<StartFailure>(resolved)) return resolved;
-  CHECK(request.carriage.value_or(Carriage::kInspected) == carriage);
+  WishOutcome resolved =
+      request.resolved != nullptr ? *request.resolved : ResolveWish(store_, documents_, request);
+  auto* session = std::get_if<ResolvedSession>(&resolved);
+  if (session == nullptr) return resolved;
+  session->plan.may_be_link_local = request.may_be_link_local;
+  const absl::StatusOr<Carriage> chosen = ChooseCarriage(session->carriages, request.carriage);
+  if (!chosen.ok()) return StartFailure{Kind::kCarriage, std::string(chosen.status().message())};
+  CHECK(*chosen == carriage);
   if (!data_plane_.FindNode(request.node_id).has_value()) {
     return StartFailure{Kind::kNotConnected, request.node_id + " is not connected."};
   }
@@ -107,7 +111,7 @@ Session Broker::ToSession(const StartRequest& request, const SessionPlan& plan,
 
 std::variant<StartedSession, StartFailure> Broker::StartSession(const StartRequest& request,
                                                                 int64_t now_unix_ms) {
-  std::variant<ResolvedSession, StartFailure> resolved = Resolve(request, Carriage::kInspected);
+  WishOutcome resolved = Resolve(request, Carriage::kInspected);
   if (auto* failure = std::get_if<StartFailure>(&resolved)) return std::move(*failure);
   auto& wanted = std::get<ResolvedSession>(resolved);
 

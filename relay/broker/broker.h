@@ -27,6 +27,7 @@
 #include "relay/broker/sealed_state.h"
 #include "relay/broker/session_records.h"
 #include "relay/broker/session_wish.h"
+#include "relay/documents/parsed_documents.h"
 #include "relay/store/store.h"
 
 namespace relay {
@@ -76,6 +77,9 @@ class Broker {
 
   // IsLive is true from the commit of a session's start until its end begins.
   bool IsLive(std::string_view session_id);
+
+  // The documents that sessions are started by, as they were read.
+  ParsedDocuments& documents() { return documents_; }
 
   bool IsConnected(std::string_view node_id) { return data_plane_.FindNode(node_id).has_value(); }
 
@@ -168,8 +172,7 @@ class Broker {
   // FindSealed returns the session if it is sealed and this node's.
   Live* FindSealed(std::string_view session_id, std::string_view node_id);
 
-  std::variant<ResolvedSession, StartFailure> Resolve(const StartRequest& request,
-                                                      Carriage carriage) const;
+  WishOutcome Resolve(const StartRequest& request, Carriage carriage);
   static std::chrono::seconds DurationOf(const ResolvedSession& session);
   static Session ToSession(const StartRequest& request, const SessionPlan& plan,
                            std::string_view session_id);
@@ -203,6 +206,7 @@ class Broker {
 
   Store& store_;
   DataPlane& data_plane_;
+  ParsedDocuments documents_;
   SessionRecords records_;
   std::unordered_map<std::string, Live> live_;
   std::unordered_map<std::string, size_t> offers_of_node_;  // Where there are any.

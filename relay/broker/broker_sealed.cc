@@ -60,7 +60,7 @@ void Broker::OfferSession(const StartRequest& request, int64_t now_unix_ms, Offe
 std::optional<StartFailure> Broker::TryOffer(const StartRequest& request, int64_t now_unix_ms,
                                              OfferDone& done) {
   using Kind = StartFailure::Kind;
-  std::variant<ResolvedSession, StartFailure> resolved = Resolve(request, Carriage::kSealed);
+  WishOutcome resolved = Resolve(request, Carriage::kSealed);
   if (auto* failure = std::get_if<StartFailure>(&resolved)) return std::move(*failure);
   const ResolvedSession& wanted = std::get<ResolvedSession>(resolved);
   const SessionPlan& plan = wanted.plan;

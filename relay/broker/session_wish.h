@@ -3,14 +3,32 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 
 #include "relay/documents/carriage_rule.h"
 #include "relay/documents/placeholder.h"
 #include "relay/documents/resolve_document.h"
 
 namespace relay {
+
+struct StartFailure {
+  enum class Kind : uint8_t {
+    kInvalidDocument,
+    kInvalidParameters,
+    kCarriage,  // Document or node do not allow, or cannot do, what was asked for.
+    kNotConnected,
+    kTooMany,  // A maximum of the broker.
+    kStore,
+  };
+  Kind kind;
+  std::string text;
+};
+
+// WishOutcome is what document, parameters and preferences make of a wish.
+using WishOutcome = std::variant<ResolvedSession, StartFailure>;
 
 // StartRequest is an authenticated wish for a session.
 struct StartRequest {
@@ -27,19 +45,8 @@ struct StartRequest {
   std::string run_as_tag;          // The principal's tag SSMSessionRunAs.
   bool may_be_link_local = false;  // A policy names the link-local address as the target.
   std::string client_key;          // Sealed: the SHA-256 of its key, in hexadecimal digits.
-};
-
-struct StartFailure {
-  enum class Kind : uint8_t {
-    kInvalidDocument,
-    kInvalidParameters,
-    kCarriage,  // Document or node do not allow, or cannot do, what was asked for.
-    kNotConnected,
-    kTooMany,  // A maximum of the broker.
-    kStore,
-  };
-  Kind kind;
-  std::string text;
+  // What the caller was allowed, so that nothing else is granted; null: it is found out now.
+  std::shared_ptr<const WishOutcome> resolved;
 };
 
 }  // namespace relay

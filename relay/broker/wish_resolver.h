@@ -2,18 +2,15 @@
 
 #pragma once
 
-#include <string_view>
-#include <variant>
-
 #include "relay/broker/session_wish.h"
 #include "relay/documents/resolve_document.h"
 
 namespace relay {
 
+class ParsedDocuments;
 class Store;
 
-// ResolveWish looks at the wish alone, not at its node. The carriage that was asked for is one that
-// the document allows.
-std::variant<ResolvedSession, StartFailure> ResolveWish(Store& store, const StartRequest& request);
+// ResolveWish looks at document, parameters and tags, not at the carriage or the node.
+WishOutcome ResolveWish(Store& store, ParsedDocuments& parsed, const StartRequest& request);
 
 }  // namespace relay

@@ -110,7 +110,7 @@ void AddTagKeys(const Json& input, AccessQuestion& question) {
 }  // namespace
 
 template <Subject kSubject>
-void Ask(ApiContext& context, const ApiCall& call, AccessQuestion& question) {
+void Ask(ApiContext& context, ApiCall& call, AccessQuestion& question) {
   const Json& input = call.input;
   AccessResource resource;
   switch (kSubject) {
@@ -141,11 +141,11 @@ void Ask(ApiContext& context, const ApiCall& call, AccessQuestion& question) {
   }
 }
 
-template void Ask<Subject::kUser>(ApiContext&, const ApiCall&, AccessQuestion&);
-template void Ask<Subject::kGroup>(ApiContext&, const ApiCall&, AccessQuestion&);
-template void Ask<Subject::kRole>(ApiContext&, const ApiCall&, AccessQuestion&);
-template void Ask<Subject::kPolicy>(ApiContext&, const ApiCall&, AccessQuestion&);
-template void Ask<Subject::kMfaDevice>(ApiContext&, const ApiCall&, AccessQuestion&);
-template void Ask<Subject::kSource>(ApiContext&, const ApiCall&, AccessQuestion&);
+template void Ask<Subject::kUser>(ApiContext&, ApiCall&, AccessQuestion&);
+template void Ask<Subject::kGroup>(ApiContext&, ApiCall&, AccessQuestion&);
+template void Ask<Subject::kRole>(ApiContext&, ApiCall&, AccessQuestion&);
+template void Ask<Subject::kPolicy>(ApiContext&, ApiCall&, AccessQuestion&);
+template void Ask<Subject::kMfaDevice>(ApiContext&, ApiCall&, AccessQuestion&);
+template void Ask<Subject::kSource>(ApiContext&, ApiCall&, AccessQuestion&);
 
 }  // namespace relay::iam

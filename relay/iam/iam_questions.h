@@ -14,6 +14,6 @@ enum class Subject : uint8_t { kUser, kGroup, kRole, kPolicy, kMfaDevice, kSourc
 // Ask fills in that thing, with its tags, and the keys of the request: aws:RequestTag/*,
 // aws:TagKeys, iam:PolicyARN, iam:PermissionsBoundary.
 template <Subject kSubject>
-void Ask(ApiContext& context, const ApiCall& call, AccessQuestion& question);
+void Ask(ApiContext& context, ApiCall& call, AccessQuestion& question);
 
 }  // namespace relay::iam

@@ -13,9 +13,7 @@ constexpr const char* kSessionTokenAudited[] = {"DurationSeconds", "SerialNumber
 constexpr const char* kAccessKeyAudited[] = {"AccessKeyId"};
 
 // AskNothing is for what everybody may do who is there.
-void AskNothing(ApiContext&, const ApiCall&, AccessQuestion& question) {
-  question.resources.clear();
-}
+void AskNothing(ApiContext&, ApiCall&, AccessQuestion& question) { question.resources.clear(); }
 
 constexpr ApiRoute kRoutes[] = {
     // It asks for itself: a code is looked at first, and several actions may have to be allowed.
