@@ -147,6 +147,7 @@ void Api::Handle(const HttpRequest& request, std::string_view source_ip, int64_t
                  Reply reply) {
   const bool reads = request.method == "GET" || request.method == "HEAD";
   if (request.path() == "/healthz" && reads) return reply(TextResponse(200, "ok\n"));
+  if (IsForChannel(request)) return OpenChannel(request, source_ip, now_unix_ms, reply);
   if (request.path() != "/") return reply(TextResponse(404, "There is nothing here.\n"));
   const bool asks = request.method == "GET" && !request.query().empty();
   if (request.method != "POST" && !asks) {

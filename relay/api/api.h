@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -32,6 +33,7 @@
 namespace relay {
 
 struct ApiRoute;
+struct AuditRecord;
 
 class Api {
  public:
@@ -61,6 +63,15 @@ class Api {
 
   void Call(const engine::HttpRequest& request, std::string_view source_ip, int64_t now_unix_ms,
             Reply reply);
+  // A request to open a data channel that carries a signature, in channel_api.cc: the answer's
+  // status is 200 when it is proven and the session is its sender's. (One without a signature is
+  // not asked about; its token is the proof.)
+  static bool IsForChannel(const engine::HttpRequest& request);
+  void OpenChannel(const engine::HttpRequest& request, std::string_view source_ip,
+                   int64_t now_unix_ms, const Reply& reply);
+  std::optional<ApiError> ProveChannel(const engine::HttpRequest& request,
+                                       std::string_view source_ip, int64_t now_unix_ms,
+                                       AuditRecord& audit);
   std::optional<ApiError> Authorise(const ApiRoute& route, ApiCall& call);
   std::optional<ApiError> NoteKeyUse(const ApiCall& call);
   void Run(std::shared_ptr<Pending> pending, const ApiStep& step);

@@ -15,6 +15,12 @@ namespace {
 // A page in a browser has no business on a data channel: whoever sends an Origin is refused.
 const engine::WebSocketOrigins kNoPages;
 
+// IsSigned is true for a signature in the headers or in the address.
+bool IsSigned(const engine::HttpRequest& request) {
+  return request.headers.Find("authorization") != nullptr ||
+         request.query().find("X-Amz-") != std::string_view::npos;
+}
+
 }  // namespace
 
 ApiRole::ApiRole(Switchboard& switchboard, engine::SecureConnection& connection)
@@ -47,10 +53,22 @@ void ApiRole::OpenChannel(const engine::HttpRequest& request) {
     missing.body = "there is no WebSocket here; use the StreamUrl of StartSession\n";
     return session_.Respond(missing);
   }
+  if (!IsSigned(request)) return GiveChannel(*session_id, answer);
+  // Newer clients sign it: then the signature must be right as well (P26).
+  switchboard_.control().HandleRequest(
+      switchboard_.index(), request, source_address_,
+      [this, alive = alive_, id = *session_id, answer](const engine::HttpResponse& verdict) {
+        if (!*alive) return;
+        if (verdict.status != 200) return session_.Respond(verdict);
+        GiveChannel(id, answer);
+      });
+}
+
+void ApiRole::GiveChannel(const std::string& session_id, const engine::HttpResponse& answer) {
   const engine::Instant now = connection_.loop().Now();
   const std::string behind = session_.Yield();
-  channel_ = std::make_unique<ChannelRole>(switchboard_, connection_, *session_id, source_address_,
-                                           answer);
+  channel_ =
+      std::make_unique<ChannelRole>(switchboard_, connection_, session_id, source_address_, answer);
   connection_.ReplaceProtocol(channel_->protocol());
   channel_->ReceiveBytes(engine::AsBytes(behind), now);
 }

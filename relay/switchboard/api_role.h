@@ -28,6 +28,7 @@ class ApiRole final : public Role, private engine::HttpServerSession::Handler {
  private:
   void OnRequest(engine::HttpServerSession& session, engine::HttpRequest request) override;
   void OpenChannel(const engine::HttpRequest& request);
+  void GiveChannel(const std::string& session_id, const engine::HttpResponse& answer);
 
   Switchboard& switchboard_;
   engine::SecureConnection& connection_;
