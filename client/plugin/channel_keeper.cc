@@ -44,9 +44,9 @@ void ChannelKeeper::Start() {
   Dial();
 }
 
-void ChannelKeeper::StartAgain(const std::string& why) {
-  was_open_ = true;
-  Again(why);
+void ChannelKeeper::StartWith(SessionTicket ticket) {
+  ticket_ = std::move(ticket);
+  Start();
 }
 
 void ChannelKeeper::Stop(Manner manner) {

@@ -45,8 +45,8 @@ class ChannelKeeper final : private ChannelLink::Events {
 
   void Start();
 
-  // StartAgain begins with asking for a token, for a session that was cut elsewhere.
-  void StartAgain(const std::string& why);
+  // StartWith is Start for another session than the one it was made for.
+  void StartWith(SessionTicket ticket);
 
   // Stop ends the connection, in order or at once; no event follows.
   enum class Manner : uint8_t { kInOrder, kAtOnce };

@@ -51,8 +51,7 @@ class NativePort final : private SessionLink::Events,
   void Abort();
   bool joined() const;
 
-  // What to connect to, and where it listened last; 0: it did not, or at a path.
-  const std::string& LocalText() const { return listener_.LocalText(); }
+  // Where it listened last; 0: it did not, or at a path.
   uint16_t local_port() const { return local_port_; }
 
  private:

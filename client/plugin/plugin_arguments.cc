@@ -62,6 +62,7 @@ PluginTask ReadPluginArguments(const std::vector<std::string>& arguments,
     absl::StatusOr<SessionRequest> request = ParseSessionRequest(parameters);
     if (!request.ok()) return Malformed(TextOf(request.status()));
     start.request = *std::move(request);
+    start.request_json = parameters;
   }
   std::string endpoint = At(arguments, 5);
   if (endpoint.empty()) endpoint = PublicEndpoint(start.region);

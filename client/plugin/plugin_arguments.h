@@ -38,9 +38,10 @@ struct PluginReply {
 struct PluginStart {
   SessionTicket ticket;
   std::string region;
-  std::string profile;     // Empty: the environment's own.
-  SessionRequest request;  // Empty where the CLI did not say.
-  SecureUrl endpoint;      // Of the API.
+  std::string profile;       // Empty: the environment's own.
+  SessionRequest request;    // Empty where the CLI did not say.
+  std::string request_json;  // The same as it came.
+  SecureUrl endpoint;        // Of the API.
 };
 
 using PluginTask = std::variant<PluginReply, PluginStart>;

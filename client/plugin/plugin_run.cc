@@ -2,12 +2,14 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "client/credentials.h"
 #include "client/exit_code.h"
@@ -19,6 +21,7 @@
 #include "client/plugin/plugin_access.h"
 #include "client/plugin/plugin_text.h"
 #include "client/plugin/session_api.h"
+#include "client/plugin/session_restart.h"
 #include "client/plugin/user_choice.h"
 #include "client/say.h"
 #include "client/signal_source.h"
@@ -52,6 +55,7 @@ uint64_t NewSeed() {
 class PluginRun final : private ChannelSession::Events,
                         private ChannelKeeper::Events,
                         private NativePort::Events,
+                        private SessionRestart::Events,
                         private SessionUser::Events,
                         private SignalSource::Events {
  public:
@@ -59,7 +63,9 @@ class PluginRun final : private ChannelSession::Events,
             const PluginStart& start, std::string bind, absl::StatusOr<Credentials> credentials)
       : driver_(driver),
         signals_(signals),
+        ticket_(start.ticket),
         session_id_(start.ticket.session_id),
+        node_label_(start.request.target),
         bind_(std::move(bind)),
         api_(driver, context,
              {.url = start.endpoint, .region = start.region, .session_id = session_id_},
@@ -67,33 +73,21 @@ class PluginRun final : private ChannelSession::Events,
         session_(driver.loop(), engine::UnixNowMs, NewSeed(),
                  static_cast<ChannelSession::Events&>(*this)),
         keeper_(driver, context, start.ticket, api_, session_, NewSeed(),
-                static_cast<ChannelKeeper::Events&>(*this)) {}
+                static_cast<ChannelKeeper::Events&>(*this)),
+        restart_(driver.loop(), api_, start.request_json, NewSeed(),
+                 static_cast<SessionRestart::Events&>(*this)) {}
 
   // TryNative goes over Adit's own protocol if the other side speaks it.
-  void TryNative(const PluginStart& start, ForwardSpec spec, std::string ca_pem) {
-    native_ =
-        std::make_unique<NativePort>(driver_,
-                                     LinkTarget{.relay = start.ticket.stream.server,
-                                                .ca_pem = std::move(ca_pem),
-                                                .node_label = start.request.target,
-                                                .session_id = session_id_,
-                                                .ticket = {.token = start.ticket.token, .loop = 0},
-                                                .node_context = nullptr,
-                                                .wrapped = false,
-                                                .clock = {},
-                                                .options = {}},
-                                     std::move(spec), static_cast<NativePort::Events&>(*this));
+  void TryNative(ForwardSpec spec, std::string ca_pem) {
+    native_spec_ = std::move(spec);
+    ca_pem_ = std::move(ca_pem);
   }
 
   // Run returns what an honest exit code would be.
   int Run() {
     PrintTo(STDOUT_FILENO, StartText(session_id_));
     signals_.Start(driver_.loop(), *this);
-    if (native_ != nullptr) {
-      native_->Start();
-    } else {
-      keeper_.Start();
-    }
+    StartChannel();
     RunUntil([this] { return is_over_; });
     // What came before the end is printed before it.
     if (user_ != nullptr) {
@@ -112,7 +106,7 @@ class PluginRun final : private ChannelSession::Events,
     auto user = MakeUser(kind, loop, session_,
                          {.session_id = session_id_,
                           .bind = bind_,
-                          .local_port = native_ == nullptr ? uint16_t{0} : native_->local_port(),
+                          .local_port = native_spec_ ? native_spec_->local_port : uint16_t{0},
                           .in = loop.Adopt(STDIN_FILENO),
                           .out = loop.Adopt(STDOUT_FILENO),
                           .terminal = STDIN_FILENO},
@@ -149,7 +143,7 @@ class PluginRun final : private ChannelSession::Events,
     Conclude(CannotText(why), kOwnFailure);
   }
 
-  void OnNativeUnavailable() override { keeper_.Start(); }
+  void OnNativeUnavailable() override { keeper_.StartWith(ticket_); }
 
   void OnNativeOver(End end, const std::string& why) override {
     switch (end) {
@@ -159,9 +153,23 @@ class PluginRun final : private ChannelSession::Events,
         is_ended_there_ = true;
         return Conclude(ClosedText(session_id_, why), 0);
       case End::kCut:
-        // The session may live on; what connects from now on goes over the data channel.
-        return keeper_.StartAgain(why);
+        return restart_.Begin();
     }
+  }
+
+  void OnRestarted(const SessionTicket& ticket) override {
+    ticket_ = ticket;
+    session_id_ = ticket.session_id;
+    api_.set_session_id(session_id_);
+    PrintTo(STDOUT_FILENO, StartText(session_id_));
+    // The port that was taken is kept.
+    if (native_spec_->local_port == 0) native_spec_->local_port = natives_.back()->local_port();
+    StartChannel();
+  }
+
+  void OnRestartFailed(const std::string& why) override {
+    is_ended_there_ = true;
+    Conclude(CannotText(why), kOwnFailure);
   }
 
   void OnNativeText(const std::string& text) override { PrintTo(STDOUT_FILENO, text); }
@@ -185,6 +193,28 @@ class PluginRun final : private ChannelSession::Events,
     Conclude(std::string(kTerminatedText) + ClosedText(session_id_, ""), 128 + number);
   }
 
+  void StartChannel() {
+    if (!native_spec_.has_value()) return keeper_.StartWith(ticket_);
+    std::erase_if(natives_, [](const auto& native) { return native->joined(); });
+    natives_.push_back(
+        std::make_unique<NativePort>(driver_,
+                                     LinkTarget{.relay = ticket_.stream.server,
+                                                .ca_pem = ca_pem_,
+                                                .node_label = node_label_,
+                                                .session_id = session_id_,
+                                                .ticket = {.token = ticket_.token, .loop = 0},
+                                                .node_context = nullptr,
+                                                .wrapped = false,
+                                                .clock = {},
+                                                .options = {}},
+                                     *native_spec_, static_cast<NativePort::Events&>(*this)));
+    natives_.back()->Start();
+  }
+
+  bool NativesJoined() const {
+    return std::ranges::all_of(natives_, [](const auto& native) { return native->joined(); });
+  }
+
   void Conclude(std::string text, int exit_code) {
     if (std::exchange(is_over_, true)) return;
     last_text_ = std::move(text);
@@ -204,13 +234,12 @@ class PluginRun final : private ChannelSession::Events,
     if (!is_ended_there_ && takes_flag_) TellMachine();
     session_.Stop();
     keeper_.Stop(ChannelKeeper::Manner::kInOrder);
-    if (native_ != nullptr) native_->Stop();
-    const auto joined = [this] {
-      return keeper_.joined() && (native_ == nullptr || native_->joined());
-    };
+    restart_.Stop();
+    for (const auto& native : natives_) native->Stop();
+    const auto joined = [this] { return keeper_.joined() && restart_.joined() && NativesJoined(); };
     if (!RunFor(kGoodbyeMax, joined)) {
       keeper_.Stop(ChannelKeeper::Manner::kAtOnce);
-      if (native_ != nullptr) native_->Abort();
+      for (const auto& native : natives_) native->Abort();
       RunUntil(joined);
     }
     if (!is_ended_there_) TellService();
@@ -256,13 +285,18 @@ class PluginRun final : private ChannelSession::Events,
 
   engine::LoopDriver& driver_;
   SignalSource& signals_;
-  const std::string session_id_;
+  SessionTicket ticket_;
+  std::string session_id_;
+  const std::string node_label_;
   const std::string bind_;
+  std::optional<ForwardSpec> native_spec_;  // Where the session may go natively.
+  std::string ca_pem_;
   EndpointApi api_;
   ChannelSession session_;
   ChannelKeeper keeper_;
+  SessionRestart restart_;
   std::unique_ptr<SessionUser> user_;
-  std::unique_ptr<NativePort> native_;
+  std::vector<std::unique_ptr<NativePort>> natives_;  // The last one is the session's.
   bool is_over_ = false;
   bool is_ended_there_ = false;  // The service knows, or cannot be told.
   bool has_reason_ = false;      // The service said why.
@@ -294,7 +328,7 @@ int RunHonestly(const PluginStart& start, const Environment& environment) {
   PluginRun run(driver, **context, signals, start, environment("ADIT_PLUGIN_BIND").value_or(""),
                 FindCredentials(environment, start.profile, config));
   if (std::optional<ForwardSpec> spec = NativeWishOf(start, environment)) {
-    run.TryNative(start, *std::move(spec), AuthorityOf(environment, config));
+    run.TryNative(*std::move(spec), AuthorityOf(environment, config));
   }
   return run.Run();
 }

@@ -17,7 +17,7 @@ constexpr int kTooManyRequests = 429;
 
 bool MayBeOverSoon(const ApiError& error) {
   return error.status >= kServerErrors || error.status == kTooManyRequests ||
-         error.code == "ThrottlingException";
+         error.code == "ThrottlingException" || error.code == "TargetNotConnected";
 }
 
 }  // namespace
@@ -30,20 +30,32 @@ EndpointApi::EndpointApi(engine::LoopDriver& driver, const engine::TlsContext& c
       calls_(driver, context, endpoint_.url.server) {}
 
 void EndpointApi::Resume(Resumed done) {
-  Call("ResumeSession", [done = std::move(done)](absl::StatusOr<std::string> answer) {
-    done(answer.ok() ? ParseResumeResponse(*answer) : answer.status());
+  Call("ResumeSession", SessionBody(),
+       [done = std::move(done)](absl::StatusOr<std::string> answer) {
+         done(answer.ok() ? ParseResumeResponse(*answer) : answer.status());
+       });
+}
+
+void EndpointApi::Start(const std::string& request, Started done) {
+  Call("StartSession", request, [done = std::move(done)](absl::StatusOr<std::string> answer) {
+    done(answer.ok() ? ParseSessionResponse(*answer) : answer.status());
   });
 }
 
 void EndpointApi::Terminate(Terminated done) {
-  Call("TerminateSession", [done = std::move(done)](const absl::StatusOr<std::string>& answer) {
-    done(answer.status());
-  });
+  Call("TerminateSession", SessionBody(),
+       [done = std::move(done)](const absl::StatusOr<std::string>& answer) {
+         done(answer.status());
+       });
 }
 
 void EndpointApi::Cancel() { calls_.Cancel(call_); }
 
-void EndpointApi::Call(std::string_view operation, Answered done) {
+std::string EndpointApi::SessionBody() const {
+  return nlohmann::json{{"SessionId", endpoint_.session_id}}.dump();
+}
+
+void EndpointApi::Call(std::string_view operation, std::string body, Answered done) {
   if (!credentials_.ok()) return done(credentials_.status());
   engine::HttpRequest request;
   request.method = "POST";
@@ -51,7 +63,7 @@ void EndpointApi::Call(std::string_view operation, Answered done) {
   request.headers.Add("Host", endpoint_.url.host);
   request.headers.Add("Content-Type", "application/x-amz-json-1.1");
   request.headers.Add("X-Amz-Target", "AmazonSSM." + std::string(operation));
-  request.body = nlohmann::json{{"SessionId", endpoint_.session_id}}.dump();
+  request.body = std::move(body);
   engine::Sign(request,
                {.access_key_id = credentials_->access_key_id,
                 .secret = credentials_->secret_access_key,

@@ -1,4 +1,4 @@
-// The two calls that the plugin itself makes at the endpoint, while bytes flow.
+// The calls that the plugin itself makes at the endpoint, while bytes flow.
 
 #pragma once
 
@@ -27,7 +27,11 @@ class SessionApi {
   using Resumed = std::function<void(absl::StatusOr<ResumedSession>)>;
   using Terminated = std::function<void(absl::Status)>;
 
+  using Started = std::function<void(absl::StatusOr<SessionTicket>)>;
+
   virtual void Resume(Resumed done) = 0;
+  // Start asks for another session; `request` is JSON. A node that is away may come back.
+  virtual void Start(const std::string& request, Started done) = 0;
   virtual void Terminate(Terminated done) = 0;
   // Cancel ends the call early; its `done` is still called.
   virtual void Cancel() = 0;
@@ -49,7 +53,11 @@ class EndpointApi final : public SessionApi {
   EndpointApi(engine::LoopDriver& driver, const engine::TlsContext& context, Endpoint endpoint,
               absl::StatusOr<Credentials> credentials, Clock clock);
 
+  // The session that the other calls are about.
+  void set_session_id(const std::string& id) { endpoint_.session_id = id; }
+
   void Resume(Resumed done) override;
+  void Start(const std::string& request, Started done) override;
   void Terminate(Terminated done) override;
   void Cancel() override;
 
@@ -60,10 +68,11 @@ class EndpointApi final : public SessionApi {
  private:
   using Answered = std::function<void(absl::StatusOr<std::string>)>;
 
-  void Call(std::string_view operation, Answered done);
+  void Call(std::string_view operation, std::string body, Answered done);
+  std::string SessionBody() const;
   absl::StatusOr<std::string> Read(const engine::CallResult& result) const;
 
-  const Endpoint endpoint_;
+  Endpoint endpoint_;
   const absl::StatusOr<Credentials> credentials_;
   const Clock clock_;
   engine::HttpsClient calls_;

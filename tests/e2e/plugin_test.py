@@ -195,6 +195,30 @@ def test_ports_of_all_kinds(t):
     forward.end(signal.SIGTERM)
 
 
+def test_relay_that_dies(t):
+    """A forwarded port whose relay died leads to the same target again, in another session"""
+    stack = t.own_stack()
+    with TcpServer(echo) as target:
+        forward = PortSession(stack, _FORWARD, f'portNumber={target.port}')
+        with socket.create_connection(('127.0.0.1', forward.port), 20) as connection:
+            connection.sendall(b'before')
+            check_equal(receive_exactly(connection, 6), b'before', 'a connection')
+        stack.relay.kill()
+        stack.start_relay()
+        forward.process.wait_for(
+            lambda: forward.process.out().count(f'Port {forward.port} opened for sessionId') == 2, 60,
+            'the port opens again')
+        check(plugin.session_id(forward.process.out().split(forward.session)[-1]) != forward.session,
+              'another session')
+        with socket.create_connection(('127.0.0.1', forward.port), 20) as connection:
+            connection.sendall(b'after')
+            check_equal(receive_exactly(connection, 5), b'after', 'a connection after that')
+        check_equal(forward.end(signal.SIGINT), 0, 'status')
+
+
+test_relay_that_dies.limit = 150
+
+
 def _sshd(stack, folder):
     """A server for this user alone; returns (process, port)."""
     os.makedirs(folder, 0o700)
