@@ -5,6 +5,7 @@ ports, ssh; sessions are ended from elsewhere and connections cut.
 """
 
 import hashlib
+import json
 import os
 import re
 import shlex
@@ -13,7 +14,7 @@ import socket
 import subprocess
 import threading
 
-from support import plugin, proc_facts
+from support import aws, plugin, proc_facts
 from support.plugin import PortSession
 from support.processes import check, check_equal, free_port, wait_until
 from support.targets import echo, receive_exactly
@@ -120,6 +121,44 @@ def test_commands(t):
 
 
 test_commands.limit = 120
+
+
+def test_exit_codes(t):
+    """With ADIT_PLUGIN_EXIT_CODE=1 the plugin ends with the command's code; the CLI tells it as a failure"""
+    stack = t.stack
+    content = {'schemaVersion': '1.0', 'sessionType': 'NonInteractiveCommands',
+               'properties': {'linux': {'commands': 'sh -c "echo out; echo err >&2; exit 7"',
+                                        'separateOutputStream': True}}}
+    aws.cli(stack, 'ssm', 'create-document', '--name', 'Ends-With-7', '--document-type', 'Session',
+            '--content', json.dumps(content))
+    done = plugin.run(stack, 'Ends-With-7', env=plugin.environment(stack, ADIT_PLUGIN_EXIT_CODE='1'))
+    check(b'returned non-zero exit status 7' in done.stderr, f'status {done.returncode}: {done.stderr!r}')
+    for word in (b'out\n', b'err\n', b'EXIT_CODE: 7'):
+        check(word in done.stdout, f'{word} in {done.stdout!r}')
+    done = plugin.run(stack, 'Ends-With-7')
+    check_equal((done.returncode, b'EXIT_CODE: 7' in done.stdout), (0, True), f'otherwise {done.stderr!r}')
+    aws.cli(stack, 'ssm', 'delete-document', '--name', 'Ends-With-7')
+
+
+def test_escapes(t):
+    """`~?` and `~.` are the plugin's at the start of a line; the session ends for the relay, too"""
+    stack = t.stack
+    with plugin.terminal(stack) as terminal:
+        session = terminal.read_until(rb'Starting session with SessionId: (\S+)\n', 30)[1].decode()
+        terminal.read_until(_PROMPT, 20)
+        terminal.send(b'\r')
+        terminal.read_until(_PROMPT)
+        terminal.send(b'~?')
+        terminal.read_until(rb'~\.[^\0]*~~[^\n]*\n')
+        check_equal(terminal.run('echo x~.y').strip(), 'x~.y', 'a tilde inside a line is no escape')
+        terminal.send(b'\r')
+        terminal.read_until(_PROMPT)
+        terminal.send(b'~.')
+        terminal.read_until(f'Exiting session with sessionId: {session}.\n'.encode())
+        check_equal(terminal.wait_ended(), 0, 'status')
+        check_equal(terminal.modes(), terminal.modes_before, 'terminal modes')
+    wait_until(lambda: session not in stack.adit('sessions').stdout.decode(), 5,
+               'the session is over for the relay')
 
 
 def test_forwarded_port(t):
