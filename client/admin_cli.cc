@@ -136,6 +136,7 @@ void AdminCli::AddUsers(Subcommands& subcommands, bool& json) {
       ->add_option("key", user_.key_id, "Its id")
       ->required()
       ->type_name("KEY");
+  add("mfa", "Ask a user for codes of a device, too", "user mfa NAME");
   subcommands.EndGroup(group, kUserHelp, "user COMMAND ...");
 }
 
@@ -185,7 +186,8 @@ std::optional<Command> AdminCli::CommandOf(const std::string& name, OutputFormat
     UserVerb verb;
   } kUserVerbs[] = {{"user add", UserVerb::kAdd},       {"user list", UserVerb::kList},
                     {"user delete", UserVerb::kDelete}, {"user key", UserVerb::kKey},
-                    {"user keys", UserVerb::kKeys},     {"user revoke", UserVerb::kRevoke}};
+                    {"user keys", UserVerb::kKeys},     {"user revoke", UserVerb::kRevoke},
+                    {"user mfa", UserVerb::kMfa}};
   for (const auto& known : kUserVerbs) {
     if (name != known.name) continue;
     UserOptions options = user_;

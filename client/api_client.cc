@@ -101,10 +101,22 @@ absl::StatusOr<std::string> ApiClient::Send(engine::HttpRequest request) {
   return BodyOf(*response);
 }
 
-absl::StatusOr<std::vector<NodeInfo>> ApiClient::ListNodes() {
+absl::StatusOr<std::vector<NodeInfo>> ApiClient::ListNodes() { return ListNodesWhere("", ""); }
+
+absl::StatusOr<std::vector<NodeInfo>> ApiClient::FindNodes(std::string_view id_or_name) {
+  if (id_or_name.starts_with("mi-")) {
+    auto nodes = ListNodesWhere("InstanceIds", id_or_name);
+    if (!nodes.ok() || !nodes->empty()) return nodes;
+  }
+  return ListNodesWhere("adit:Name", id_or_name);
+}
+
+absl::StatusOr<std::vector<NodeInfo>> ApiClient::ListNodesWhere(const std::string& key,
+                                                                std::string_view value) {
   constexpr char kOperation[] = "DescribeInstanceInformation";
   std::vector<NodeInfo> nodes;
   Json request = {{"MaxResults", kNodesPerPage}};
+  if (!key.empty()) request["Filters"] = {{{"Key", key}, {"Values", {value}}}};
   for (int page = 0; page < kPagesMax; ++page) {
     absl::StatusOr<std::string> answer = CallSsm(kOperation, JsonBody(request));
     if (!answer.ok()) return answer.status();

@@ -83,6 +83,9 @@ class ApiClient {
   // that is offline, PermissionDenied where policy says no, Unimplemented where a sealed session
   // cannot be had. An older relay may answer the wish for one with an inspected session.
   absl::StatusOr<std::vector<NodeInfo>> ListNodes();
+  // FindNodes returns those of exactly that id, or else of exactly that name. An older relay cannot
+  // look for names: that is an error with the code InvalidFilterKey.
+  absl::StatusOr<std::vector<NodeInfo>> FindNodes(std::string_view id_or_name);
   enum class Which : uint8_t { kActive, kEnded };
   absl::StatusOr<std::vector<SessionInfo>> ListSessions(Which which);
   // LookupEvents returns the newest that fit, newest first.
@@ -123,6 +126,8 @@ class ApiClient {
   absl::StatusOr<std::string> BodyOf(const engine::HttpResponse& response) const;
   void SignFor(std::string_view service, engine::HttpRequest& request) const;
   absl::StatusOr<std::string> Send(engine::HttpRequest request);
+  absl::StatusOr<std::vector<NodeInfo>> ListNodesWhere(const std::string& key,
+                                                       std::string_view value);
   absl::StatusOr<std::string> CallQuery(std::string_view service, std::string_view action,
                                         const Form& form);
 

@@ -126,7 +126,7 @@ struct PolicyOptions {
   OutputFormat format = OutputFormat::kTable;
 };
 struct UserOptions {
-  enum class Verb : uint8_t { kAdd, kList, kDelete, kKey, kKeys, kRevoke };
+  enum class Verb : uint8_t { kAdd, kList, kDelete, kKey, kKeys, kRevoke, kMfa };
   Verb verb = Verb::kList;
   std::string name;
   std::string policy;  // Of kAdd; empty: ask.

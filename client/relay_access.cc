@@ -142,6 +142,12 @@ absl::StatusOr<engine::CaDigest> RelayAccess::AuthorityDigest() const {
 }
 
 absl::StatusOr<NodeInfo> RelayAccess::FindNode(std::string_view wanted) {
+  if (!wanted.empty()) {  // Most are named in full: one call, however many there are.
+    const absl::StatusOr<std::vector<NodeInfo>> named = api_.FindNodes(wanted);
+    if (named.ok() && !named->empty()) return ChooseNode(*named, wanted);
+    const bool is_older = ApiCodeOf(named.status()) == "InvalidFilterKey";
+    if (!named.ok() && !is_older) return named.status();
+  }
   const absl::StatusOr<std::vector<NodeInfo>> nodes = api_.ListNodes();
   if (!nodes.ok()) return nodes.status();
   return ChooseNode(*nodes, wanted);

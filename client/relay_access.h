@@ -58,7 +58,8 @@ class RelayAccess final : public LaneSource {
   // one of this machine's, and not known apart.
   absl::StatusOr<engine::CaDigest> AuthorityDigest() const;
 
-  // FindNode asks the relay for its nodes and chooses the one that the user means.
+  // FindNode asks the relay for the node that the user means: by its id, its name, or the beginning
+  // of either.
   absl::StatusOr<NodeInfo> FindNode(std::string_view wanted);
 
   // StartSession starts one on `node`, which the user named as `named`. What is said of the

@@ -11,6 +11,7 @@
 #include "client/say.h"
 #include "client/table.h"
 #include "client/terminal/terminal_question.h"
+#include "client/user_device.h"
 #include "client/xml_text.h"
 #include "engine/wire/invitation.h"
 
@@ -131,6 +132,7 @@ struct Emptied {
   const char* member;  // Of the entry, and of the action; empty: the entry is the name itself.
   const char* action;
   const char* parameter;
+  const char* afterwards = nullptr;  // What is left of it then goes, too, if it can.
 };
 
 constexpr Emptied kEmptied[] = {
@@ -138,7 +140,8 @@ constexpr Emptied kEmptied[] = {
     {"ListAttachedUserPolicies", "AttachedPolicies", "PolicyArn", "DetachUserPolicy", "PolicyArn"},
     {"ListUserPolicies", "PolicyNames", "", "DeleteUserPolicy", "PolicyName"},
     {"ListGroupsForUser", "Groups", "GroupName", "RemoveUserFromGroup", "GroupName"},
-    {"ListMFADevices", "MFADevices", "SerialNumber", "DeactivateMFADevice", "SerialNumber"},
+    {"ListMFADevices", "MFADevices", "SerialNumber", "DeactivateMFADevice", "SerialNumber",
+     "DeleteVirtualMFADevice"},
 };
 
 int Delete(ApiClient& api, const UserOptions& options) {
@@ -151,6 +154,8 @@ int Delete(ApiClient& api, const UserOptions& options) {
       const std::string value = is_name ? entry : XmlText(entry, each.member);
       const auto done = api.CallIam(each.action, {user, {each.parameter, value}});
       if (!done.ok()) return Fail(done.status());
+      if (each.afterwards == nullptr) continue;
+      api.CallIam(each.afterwards, {{each.parameter, value}}).status().IgnoreError();
     }
   }
   const auto boundary = api.CallIam("DeleteUserPermissionsBoundary", {user});
@@ -191,6 +196,8 @@ int RunUser(const CommonFlags& flags, const Environment& environment, const User
                        options.format);
     case Verb::kRevoke:
       return Revoke(api, options);
+    case Verb::kMfa:
+      return AddUserDevice(api, options.name);
   }
   return 0;
 }

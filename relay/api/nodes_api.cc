@@ -84,6 +84,7 @@ std::optional<bool> Matches(const NodeView& view, const ApiInput::Filter& filter
   const auto is = [&filter](std::string_view text) { return AnyOf(filter.values, text); };
   const std::string& key = filter.key;
   if (key == "InstanceIds") return is(view.node.id);
+  if (key == "adit:Name") return is(view.node.name);  // Ours: AWS cannot look for names.
   if (key == "AgentVersion") return is(view.node.agent_version);
   if (key == "PingStatus") return is(view.ping_status);
   if (key == "PlatformTypes" || key == "PlatformType") return is(PlatformType(view.node));
@@ -103,8 +104,8 @@ std::optional<bool> Matches(const NodeView& view, const ApiInput::Filter& filter
 std::optional<ApiError> CheckFilter(const ApiInput::Filter& filter, bool is_old) {
   const Node nobody;
   const std::string& key = filter.key;
-  const bool is_newer =
-      key.starts_with("tag") || key.starts_with("Source") || key == "PlatformType";
+  const bool is_newer = key.starts_with("tag") || key.starts_with("Source") ||
+                        key.starts_with("adit:") || key == "PlatformType";
   if (!Matches({nobody, {}, {}}, filter).has_value() || (is_old && is_newer)) {
     return ApiError{"InvalidFilterKey", "There is no filter " + key.substr(0, kKeyShownMax) + "."};
   }

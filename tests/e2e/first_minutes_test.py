@@ -4,9 +4,14 @@ Method: what an administrator does with a new relay, by `adit` alone: users, pol
 and the people who were let in try what they may and may not do.
 """
 
+import base64
+import hashlib
+import hmac
 import json
 import os
 import re
+import struct
+import time
 
 from support.processes import check, check_equal
 from support.terminal import Terminal
@@ -174,3 +179,26 @@ def test_configure_asks_on_the_terminal(t):
         check_equal(os.path.exists(os.path.join(folder, 'config.json')), status == 0, 'kept')
     check('user/admin' in _succeed(stack.adit('whoami', env=env), 'whoami'), 'somebody else')
     check_equal(os.stat(os.path.join(folder, 'config.json')).st_mode & 0o777, 0o600, 'mode')
+
+
+def test_a_device_that_shows_codes(t):
+    """`adit user mfa` shows a device's secret on the terminal alone, and believes it by two codes"""
+    stack = t.stack
+    _succeed(stack.adit('user', 'add', 'dave', '--policy', 'none'), 'user add')
+    done = stack.adit('user', 'mfa', 'dave')
+    check_equal((done.returncode, done.stdout), (255, b''), 'without a terminal')
+
+    def code(seed, step):
+        mac = hmac.digest(seed, struct.pack('>Q', step), hashlib.sha1)
+        offset = mac[-1] & 15
+        return b'%06d' % ((struct.unpack('>I', mac[offset:offset + 4])[0] & 0x7fffffff) % 1000000)
+
+    for honest in (False, True):
+        with Terminal([stack.program('adit'), 'user', 'mfa', 'dave'], stack.environment()) as terminal:
+            seed = base64.b32decode(terminal.read_until(rb'secret=([A-Z2-7=]+)&')[1])
+            step = int(time.time()) // 30
+            for each in (step - 1, step):
+                terminal.read_until(rb'(it shows|later): ')
+                terminal.send((code(seed, each) if honest else b'000000') + b'\r')
+            check_equal(terminal.wait_ended(), 0 if honest else 255, 'status')
+    _succeed(stack.adit('user', 'delete', 'dave'), 'user delete')

@@ -71,6 +71,8 @@ TEST_F(NodesApiTest, EachFilterNarrowsTheList) {
                   .ok());
   Tag("env", "dev");
   EXPECT_THAT(Found("InstanceIds", {"mi-1", "mi-2"}), ElementsAre("db"));
+  EXPECT_THAT(Found("adit:Name", {"db"}), ElementsAre("db"));
+  EXPECT_THAT(Found("adit:Name", {"d"}), IsEmpty());
   EXPECT_THAT(Found("AgentVersion", {"1.2.3"}), ElementsAre("web"));
   EXPECT_THAT(Found("PingStatus", {"Online"}), ElementsAre("web"));
   EXPECT_THAT(Found("PlatformTypes", {"Windows"}), ElementsAre("db"));

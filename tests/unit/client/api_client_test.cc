@@ -110,6 +110,21 @@ TEST_F(ApiClientTest, NodesOfAllPagesAreListed) {
   EXPECT_EQ(Body(1)["NextToken"], "more");
 }
 
+TEST_F(ApiClientTest, ANodeIsLookedForByItsIdAndThenByItsName) {
+  Answer(R"({"InstanceInformationList":[{"InstanceId":"mi-1","Name":"a"}]})");
+  ASSERT_EQ(api_.FindNodes("mi-1")->size(), 1U);
+  EXPECT_EQ(Body(0)["Filters"], Json::parse(R"([{"Key":"InstanceIds","Values":["mi-1"]}])"));
+
+  Answer(R"({"InstanceInformationList":[]})");
+  Answer(R"({"InstanceInformationList":[{"InstanceId":"mi-2","Name":"mi-x"}]})");
+  ASSERT_EQ(api_.FindNodes("mi-x")->size(), 1U);
+  EXPECT_EQ(Body(2)["Filters"], Json::parse(R"([{"Key":"adit:Name","Values":["mi-x"]}])"));
+
+  Answer(R"({"__type":"InvalidFilterKey","message":"There is no filter adit:Name."})", 400);
+  EXPECT_EQ(ApiCodeOf(api_.FindNodes("a").status()), "InvalidFilterKey");
+  EXPECT_EQ(requests_.size(), 4U);
+}
+
 TEST_F(ApiClientTest, StartSessionAsksForANativeOne) {
   Answer(R"({"SessionId":"s-1","TokenValue":"t","StreamUrl":"wss://x","Adit":{"Loop":3}})");
   const auto session = api_.StartSession({.node_id = "mi-1",
