@@ -1,0 +1,1 @@
+adit_fuzz(gateway_session SOURCES gateway_session_fuzz.cc DEPS relay_gateway engine_mux)
