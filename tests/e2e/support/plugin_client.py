@@ -46,8 +46,9 @@ class Message:
 class PluginClient:
     """One session. start() asks the API; connect() opens the channel; then send(), wait_for() ..."""
 
-    def __init__(self, stack, version='1.2.707.0', seed=1):
+    def __init__(self, stack, version='1.2.707.0', seed=1, node_id=None):
         self.stack = stack
+        self.node_id = node_id or stack.node_id()
         self.api = stack.api()
         self.version = version
         self.client_id = str(uuid.uuid4())
@@ -76,7 +77,7 @@ class PluginClient:
     # ------------------------------------------------------------------- opening
 
     def start(self, document=None, parameters=None, **more):
-        body = {'Target': self.stack.node_id(), **more}
+        body = {'Target': self.node_id, **more}
         if document:
             body['DocumentName'] = document
         if parameters:
