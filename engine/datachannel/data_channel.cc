@@ -44,10 +44,12 @@ void DataChannel::Resume() {
 bool DataChannel::Receive(const AgentMessage& message, Instant now) {
   if (message.type == incoming()) {
     Resume();
-    if (acknowledgements_.full() || !receiver_.Receive(message)) return true;
-    // The consumer may have made us receive more. What finds no place here is repeated.
     if (acknowledgements_.full()) return true;
-    acknowledgements_.Push({.id = message.id, .sequence = message.sequence});
+    if (receiver_.Receive(message)) Acknowledge(message.id, message.sequence);
+    const auto late = receiver_.TakeLate();
+    if (late.has_value() && late->sequence != message.sequence) {
+      Acknowledge(late->id, late->sequence);
+    }
     return true;
   }
   switch (message.type) {
@@ -72,6 +74,16 @@ bool DataChannel::Receive(const AgentMessage& message, Instant now) {
       break;
   }
   return false;
+}
+
+void DataChannel::Retry() {
+  receiver_.Retry();
+  if (const auto late = receiver_.TakeLate()) Acknowledge(late->id, late->sequence);
+}
+
+// The consumer may have made us receive more meanwhile. What finds no place here is repeated.
+void DataChannel::Acknowledge(const MessageId& id, int64_t sequence) {
+  if (!acknowledgements_.full()) acknowledgements_.Push({.id = id, .sequence = sequence});
 }
 
 size_t DataChannel::NextMessage(Instant now, uint64_t created_ms, std::span<std::byte> out) {

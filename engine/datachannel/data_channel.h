@@ -57,7 +57,7 @@ class DataChannel {
   bool Receive(const AgentMessage& message, Instant now);
 
   // Retry offers again what the consumer did not take.
-  void Retry() { receiver_.Retry(); }
+  void Retry();
 
   // NextMessage writes the next message to send and returns its size, or 0 when there is none now.
   // Call it only when what it returns will be sent. `created_ms` is unix time, not 0.
@@ -88,6 +88,7 @@ class DataChannel {
   void UpdateStopped() { sender_.set_stopped(!is_connected_ || is_paused_); }
   // Resume ends a pause: whoever hears the other side knows that it is there.
   void Resume();
+  void Acknowledge(const MessageId& id, int64_t sequence);
   size_t WriteAcknowledgement(uint64_t created_ms, std::span<std::byte> out);
 
   const Side side_;

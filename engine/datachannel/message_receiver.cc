@@ -31,6 +31,7 @@ bool MessageReceiver::Keep(const AgentMessage& message, bool is_acknowledged) {
   Ahead& ahead = window_.Insert(message.sequence);
   ahead.type = message.payload_type;
   ahead.payload = AsText(message.payload);
+  ahead.id = message.id;
   ahead.is_acknowledged = is_acknowledged;
   ahead_bytes_ += message.payload.size();
   return true;
@@ -56,6 +57,7 @@ void MessageReceiver::Retry() {
     const bool is_taken = consumer_.OnStreamData(ahead->type, AsBytes(ahead->payload));
     is_offering_ = false;
     if (!is_taken) return;
+    if (!ahead->is_acknowledged) late_ = Late{ahead->id, number};
     ahead_bytes_ -= ahead->payload.size();
     window_.Erase(number);
     window_.MoveBase(number + 1);

@@ -1,9 +1,8 @@
 // The receiving half of a data channel: messages come out once and in order.
 //
-//     number = expected   offered to the consumer; acknowledged when it takes it, else kept, and
-//     not
-//                         acknowledged until the sender repeats it: a consumer who can go on need
-//                         not wait for that, and a sender whose consumer cannot runs out of room
+//     number = expected   offered to the consumer, and acknowledged when it takes it, now or later:
+//                         until then it is kept, and a sender whose consumer cannot go on runs out
+//                         of room
 //     number > expected   kept until its turn comes, and acknowledged
 //     number < expected   acknowledged once more: without that, a sender whose acknowledgement was
 //                         lost would repeat it for minutes, and then end the session
@@ -12,7 +11,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "engine/datachannel/agent_message.h"
 #include "engine/datachannel/sequence_window.h"
@@ -48,6 +49,14 @@ class MessageReceiver {
   // Retry offers what was kept and not taken.
   void Retry();
 
+  // Late is a message that was kept without an acknowledgement, and is taken now.
+  struct Late {
+    MessageId id;
+    int64_t sequence;
+  };
+  // TakeLate returns it, once: it is to be acknowledged. Ask after each Receive and Retry.
+  std::optional<Late> TakeLate() { return std::exchange(late_, std::nullopt); }
+
   // expected is the number of the next message for the consumer.
   int64_t expected() const { return window_.base(); }
   size_t ahead_count() const { return window_.count(); }
@@ -59,6 +68,7 @@ class MessageReceiver {
   struct Ahead {
     PayloadType type;
     std::string payload;
+    MessageId id;
     bool is_acknowledged;
   };
 
@@ -70,6 +80,8 @@ class MessageReceiver {
   SequenceWindow<Ahead> window_;
   size_t ahead_bytes_ = 0;
   bool is_offering_ = false;
+  // One is enough: only the message that is expected is ever kept unacknowledged.
+  std::optional<Late> late_;
   uint64_t repeated_count_ = 0;
   uint64_t dropped_count_ = 0;
 };

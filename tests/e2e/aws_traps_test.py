@@ -126,6 +126,16 @@ def test_relay_restart(t):
     check_equal((answer.status, answer.json().get('TokenValue')), (200, None), f'{answer}')
 
 
+def test_node_lost(t):
+    """A node that is lost ends its sessions with a word (P11)"""
+    stack = t.own_stack()
+    client = PluginClient(stack).open_session()
+    _works(client)
+    stack.agent.stop()
+    check(client.wait_closed()['Output'], f'it says why: {client.closed}')
+    wait_ended(client.api, client.session['SessionId'])
+
+
 def test_rubbish(t):
     """Messages that are none are dropped, frames that are none end their connection; nobody else notices"""
     stack = t.stack

@@ -147,6 +147,21 @@ TEST_F(BrokerTest, AnEndThatTheDataPlaneNeverReportsIsWrittenAllTheSame) {
   EXPECT_THAT(Events(), ElementsAre("SessionConnected", "SessionEnded"));
 }
 
+TEST_F(BrokerTest, ALiveSessionGetsAnotherTokenAndOneThatIsOverDoesNot) {
+  const StartedSession session = Start();
+  broker.SessionJoined(session.session_id, "", kNow);
+  const std::optional<StartedSession> renewed = broker.RenewToken(session.session_id);
+  ASSERT_TRUE(renewed.has_value());
+  EXPECT_NE(renewed->token, session.token);
+  EXPECT_THAT(plane.renewed,
+              ElementsAre(Pair(session.session_id,
+                               engine::crypto::Sha256(engine::AsBytes(renewed->token)))));
+  EXPECT_FALSE(broker.RenewToken("nobody-x").has_value());
+  ASSERT_TRUE(broker.TerminateSession(session.session_id, "why", kNow).ok());
+  EXPECT_FALSE(broker.RenewToken(session.session_id).has_value());
+  EXPECT_EQ(plane.renewed.size(), 1u);
+}
+
 TEST_F(BrokerTest, TerminatingAnUnknownSessionIsNoError) {
   EXPECT_TRUE(broker.TerminateSession("nobody-x", "why", kNow).ok());
   EXPECT_TRUE(plane.ended.empty());

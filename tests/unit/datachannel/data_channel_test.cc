@@ -233,5 +233,32 @@ TEST_F(Channels, TheLargestMessageFits) {
   EXPECT_GE(DataChannel::kOutgoingSizeMax, kAgentPayloadOffset + kAcknowledgeTextMax);
 }
 
+TEST_F(Channels, WhatIsTakenLaterIsAcknowledgedThen) {
+  machine_hears.takes = false;
+  client.Send(PayloadType::kOutput, AsBytes(std::string_view("waits")));
+  Exchange();
+  EXPECT_FALSE(client.drained());
+  machine.Retry();
+  Exchange();
+  EXPECT_FALSE(client.drained());
+  machine_hears.takes = true;
+  machine.Retry();
+  EXPECT_EQ(machine_hears.text, "waits");
+  EXPECT_EQ(All(machine, now).size(), 1u) << "without waiting for a repetition";
+  machine.Retry();
+  EXPECT_TRUE(All(machine, now).empty()) << "once";
+}
+
+TEST_F(Channels, WhatARepetitionMakesTheConsumerTakeIsAcknowledgedOnce) {
+  machine_hears.takes = false;
+  client.Send(PayloadType::kOutput, AsBytes(std::string_view("waits")));
+  const std::string bytes = NextBytes(client, now);
+  Deliver(machine, bytes, now);
+  machine_hears.takes = true;
+  Deliver(machine, bytes, now);
+  EXPECT_EQ(machine_hears.text, "waits");
+  EXPECT_EQ(All(machine, now).size(), 1u);
+}
+
 }  // namespace
 }  // namespace engine::datachannel
