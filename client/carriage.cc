@@ -18,7 +18,7 @@ using Kind = CarriageEnd::Kind;
 absl::StatusOr<std::unique_ptr<engine::TlsContext>> RelayContext(const LinkTarget& target,
                                                                  std::string protocol) {
   auto context = engine::TlsContext::Client(
-      {.trust = target.ca_pem.empty() ? engine::TlsTrust::System()
+      {.trust = target.ca_pem.empty() ? engine::TlsTrust::Lists(target.ca_files)
                                       : engine::TlsTrust::Authority(target.ca_pem),
        .identity = std::nullopt,
        .protocols = {std::move(protocol), "adit-loop/" + std::to_string(target.ticket.loop)},

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "client/started_session.h"
@@ -24,8 +25,9 @@ namespace client {
 // LinkTarget is all that it takes to dial one link of a session.
 struct LinkTarget {
   engine::HostPort relay;
-  std::string ca_pem;      // Of the relay; empty: the authorities that this machine trusts.
-  std::string node_label;  // For messages.
+  std::string ca_pem;  // Of the relay; empty: the authorities that this machine trusts.
+  std::vector<std::string> ca_files = {};  // Where ca_pem is empty: the lists to trust instead.
+  std::string node_label;                  // For messages.
   std::string session_id;
   LaneTicket ticket;
   // Sealed: for TLS with the node, whose session key it accepts and nothing else. Null: inspected.

@@ -53,7 +53,8 @@ ChannelSession::ChannelSession(engine::Loop& loop, UnixMs clock, uint64_t seed, 
     : loop_(loop),
       clock_(std::move(clock)),
       events_(events),
-      channel_(DataChannel::Side::kClient, {.sender = {.repeats_max = kRepeatsMax}}, *this, seed),
+      // However long somebody there does not read, the session is not over.
+      channel_(DataChannel::Side::kClient, {}, *this, seed),
       timer_op_(engine::Handler<engine::Fired>::To<&ChannelSession::OnTimer>(this)) {
   channel_.Disconnected();
 }
@@ -226,9 +227,6 @@ void ChannelSession::ArmTimer() {
 void ChannelSession::OnTimer(engine::Fired) {
   if (is_stopped_) return;
   if (channel_.NextDeadline() <= loop_.Now()) channel_.HandleDeadline(loop_.Now());
-  if (channel_.sender().undeliverable() && !std::exchange(is_broken_, true)) {
-    return events_.OnSessionBroken("the machine has not answered for minutes");
-  }
   Pump();
 }
 

@@ -44,7 +44,7 @@ class ChannelSession final : private engine::datachannel::StreamConsumer {
     virtual void OnSessionRoom() = 0;
     // The service's last word.
     virtual void OnSessionClosed(const engine::datachannel::ChannelClosed& closed) = 0;
-    // The machine does not take what we say, or nothing is known of the session's kind.
+    // Nothing is known of the session's kind.
     virtual void OnSessionBroken(const std::string& why) = 0;
 
    protected:
@@ -52,10 +52,6 @@ class ChannelSession final : private engine::datachannel::StreamConsumer {
   };
 
   using UnixMs = std::function<int64_t()>;
-
-  // After so long without an acknowledgement of one message the session is given up, as the
-  // original does.
-  static constexpr engine::Duration kRepeatsMax = std::chrono::minutes(5);
 
   // All outlive the session. `seed` makes message ids.
   ChannelSession(engine::Loop& loop, UnixMs clock, uint64_t seed, Events& events);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "client/client_config.h"
 #include "client/environment.h"
@@ -15,15 +16,20 @@ namespace client {
 // configuration otherwise.
 ClientConfig ConfigOf(const Environment& environment, const engine::HostPort& endpoint);
 
-// TrustOf decides who may be the server, of the data channel and of the API alike:
+// PluginTrust says who may be the server, of the data channel, the API and links alike:
 //
 //     1. the authority that `adit login` kept, or ADIT_CA    where the endpoint is that relay
 //     2. AWS_CA_BUNDLE and SSL_CERT_FILE                     each where it is set
 //     3. the machine's list
-engine::TlsTrust TrustOf(const Environment& environment, const ClientConfig& config);
+struct PluginTrust {
+  std::string authority_pem;       // 1, or empty.
+  std::vector<std::string> lists;  // 2; empty: 3.
 
-// AuthorityOf is the same for links of Adit's own protocol, which know no lists: the text of the
-// authorities, or empty for the machine's list.
-std::string AuthorityOf(const Environment& environment, const ClientConfig& config);
+  engine::TlsTrust ForTls() const {
+    return authority_pem.empty() ? engine::TlsTrust::Lists(lists)
+                                 : engine::TlsTrust::Authority(authority_pem);
+  }
+};
+PluginTrust TrustOf(const Environment& environment, const ClientConfig& config);
 
 }  // namespace client

@@ -78,9 +78,9 @@ class PluginRun final : private ChannelSession::Events,
                  static_cast<SessionRestart::Events&>(*this)) {}
 
   // TryNative goes over Adit's own protocol if the other side speaks it.
-  void TryNative(ForwardSpec spec, std::string ca_pem) {
+  void TryNative(ForwardSpec spec, PluginTrust trust) {
     native_spec_ = std::move(spec);
-    ca_pem_ = std::move(ca_pem);
+    trust_ = std::move(trust);
   }
 
   // Run returns what an honest exit code would be.
@@ -199,7 +199,8 @@ class PluginRun final : private ChannelSession::Events,
     natives_.push_back(
         std::make_unique<NativePort>(driver_,
                                      LinkTarget{.relay = ticket_.stream.server,
-                                                .ca_pem = ca_pem_,
+                                                .ca_pem = trust_.authority_pem,
+                                                .ca_files = trust_.lists,
                                                 .node_label = node_label_,
                                                 .session_id = session_id_,
                                                 .ticket = {.token = ticket_.token, .loop = 0},
@@ -290,7 +291,7 @@ class PluginRun final : private ChannelSession::Events,
   const std::string node_label_;
   const std::string bind_;
   std::optional<ForwardSpec> native_spec_;  // Where the session may go natively.
-  std::string ca_pem_;
+  PluginTrust trust_;
   EndpointApi api_;
   ChannelSession session_;
   ChannelKeeper keeper_;
@@ -316,8 +317,9 @@ int RunHonestly(const PluginStart& start, const Environment& environment) {
   // Before anything that starts threads.
   SignalSource signals({SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGWINCH, SIGCONT});
   const ClientConfig config = ConfigOf(environment, start.endpoint.server);
+  const PluginTrust trust = TrustOf(environment, config);
   const auto context = engine::TlsContext::Client(
-      {.trust = TrustOf(environment, config), .identity = std::nullopt, .protocols = {}});
+      {.trust = trust.ForTls(), .identity = std::nullopt, .protocols = {}});
   if (!context.ok()) return Fail(context.status());
   const auto io = engine::LoopIoFrom("");
   if (!io.ok()) return Fail(io.status());
@@ -328,7 +330,7 @@ int RunHonestly(const PluginStart& start, const Environment& environment) {
   PluginRun run(driver, **context, signals, start, environment("ADIT_PLUGIN_BIND").value_or(""),
                 FindCredentials(environment, start.profile, config));
   if (std::optional<ForwardSpec> spec = NativeWishOf(start, environment)) {
-    run.TryNative(*std::move(spec), AuthorityOf(environment, config));
+    run.TryNative(*std::move(spec), trust);
   }
   return run.Run();
 }

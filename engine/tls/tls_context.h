@@ -48,6 +48,7 @@ struct TlsTrust {
   std::vector<std::string> list_files = {};  // kSystem: PEM files; empty: this machine's own.
 
   static TlsTrust System() { return {}; }
+  // Lists is System, with these files instead of the machine's where there are any.
   static TlsTrust Lists(std::vector<std::string> files) {
     return {Kind::kSystem, {}, {}, std::move(files)};
   }
