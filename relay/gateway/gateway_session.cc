@@ -193,6 +193,7 @@ void GatewaySession::StartIfReady() {
   if (state_ != State::kRunning || !is_link_ready_ || is_conduit_started_) return;
   is_conduit_started_ = true;
   conduit_->Start();
+  InputMayGoOn();
 }
 
 std::unique_ptr<Conduit> GatewaySession::MakeConduit(std::string_view client_version) {

@@ -44,7 +44,10 @@ void MultiplexedConduit::Line::Close() {
 
 size_t MultiplexedConduit::Line::Write(ByteView bytes) {
   if (!is_stream_open_) return bytes.size();
-  return WriteCopy(owner_.host_.multiplexer(), owner_.host_.pool(), stream_, bytes);
+  engine::Multiplexer& multiplexer = owner_.host_.multiplexer();
+  const size_t written = WriteCopy(multiplexer, owner_.host_.pool(), stream_, bytes);
+  if (written < bytes.size() && multiplexer.Writable(stream_) > 0) owner_.RetryLater(id_);
+  return written;
 }
 
 void MultiplexedConduit::Line::FinishInput() {
@@ -66,8 +69,12 @@ void MultiplexedConduit::Line::OnData(engine::Channel, engine::BufferRef payload
 }
 
 void MultiplexedConduit::Line::OnWritable() {
-  if (!is_input_over_) owner_.smux_.Resume(id_);
+  Retry();
   owner_.host_.InputMayGoOn();
+}
+
+void MultiplexedConduit::Line::Retry() {
+  if (!is_input_over_) owner_.smux_.Resume(id_);
 }
 
 void MultiplexedConduit::Line::OnFinished() {
@@ -157,6 +164,21 @@ void MultiplexedConduit::Drop(uint32_t id) {
   host_.OutputWaits();
 }
 
+void MultiplexedConduit::RetryLater(uint32_t id) {
+  if (std::ranges::find(dry_, id) == dry_.end()) dry_.push_back(id);
+  retry_at_ = host_.Now() + kNoBuffersPause;
+  host_.OutputWaits();  // The deadline is looked at again.
+}
+
+void MultiplexedConduit::RetryDry() {
+  retry_at_ = engine::Instant::max();
+  for (const uint32_t id : std::exchange(dry_, {})) {
+    const auto found = lines_.find(id);
+    if (found != lines_.end()) found->second->Retry();
+  }
+  host_.InputMayGoOn();
+}
+
 void MultiplexedConduit::TellUnreachable() {
   is_unreachable_due_ = true;
   host_.OutputWaits();
@@ -181,6 +203,7 @@ void MultiplexedConduit::ArmSweep() {
 }
 
 void MultiplexedConduit::HandleDeadline(engine::Instant now) {
+  if (now >= retry_at_) RetryDry();
   if (now < sweep_at_) return;
   sweep_at_ = engine::Instant::max();
   std::vector<uint32_t> stale;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -21,6 +22,9 @@ class MultiplexedConduit final : public Conduit, private engine::datachannel::Sm
   // by themselves: after so long without a byte of theirs the connection is given up.
   static constexpr engine::Duration kHalfClosedMax = std::chrono::seconds(30);
 
+  // How long to wait for blocks when the pool has run dry.
+  static constexpr engine::Duration kNoBuffersPause = std::chrono::milliseconds(2);
+
   // `request` opens a connection to the target; `streams_max` may be open at once.
   MultiplexedConduit(Host& host, std::string request, size_t streams_max);
   ~MultiplexedConduit() override;
@@ -28,7 +32,7 @@ class MultiplexedConduit final : public Conduit, private engine::datachannel::Sm
   void Start() override {}
   bool TakeInput(engine::datachannel::PayloadType type, engine::ByteView payload) override;
   void PumpOutput() override;
-  engine::Instant NextDeadline() const override { return sweep_at_; }
+  engine::Instant NextDeadline() const override { return std::min(sweep_at_, retry_at_); }
   void HandleDeadline(engine::Instant now) override;
 
  private:
@@ -41,6 +45,8 @@ class MultiplexedConduit final : public Conduit, private engine::datachannel::Sm
     bool Open();
     size_t Write(engine::ByteView bytes);
     void FinishInput();
+    // Retry offers again what Write did not take.
+    void Retry();
     void PumpOutput();
     // Close ends Adit's stream now, and smux's unless both sides have ended it. Nothing is called
     // back any more.
@@ -73,6 +79,8 @@ class MultiplexedConduit final : public Conduit, private engine::datachannel::Sm
 
   // Drop ends a connection; its memory goes with the next PumpOutput, for it may be on the stack.
   void Drop(uint32_t id);
+  void RetryLater(uint32_t id);
+  void RetryDry();
   void TellUnreachable();
   void ArmSweep();
 
@@ -82,6 +90,9 @@ class MultiplexedConduit final : public Conduit, private engine::datachannel::Sm
   absl::flat_hash_map<uint32_t, std::unique_ptr<Line>> lines_;
   std::vector<std::unique_ptr<Line>> dropped_;
   engine::Instant sweep_at_ = engine::Instant::max();
+  // Those whose bytes found no block, and when to try again: nobody else says that there are some.
+  std::vector<uint32_t> dry_;
+  engine::Instant retry_at_ = engine::Instant::max();
   bool is_unreachable_due_ = false;
 };
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "engine/datachannel/smux_session.h"
 #include "relay/gateway/multiplexed_conduit.h"
@@ -266,6 +267,22 @@ TEST(MultiplexedConduit, GivesUpATargetThatNeverEndsAfterItsClient) {
   client.Pump();
   EXPECT_TRUE(world.stream().is_closed);
   EXPECT_TRUE(client.finished[id]);
+}
+
+TEST(MultiplexedConduit, GoesOnWhenThePoolHasBlocksAgain) {
+  GatewayWorld world(PortGrant(kLocalPortForwarding));
+  world.Open();
+  SmuxClient client(world);
+  const uint32_t id = client.Open("a");
+  std::vector<engine::BufferRef> taken;
+  while (world.pool.free_count() > 0) taken.push_back(world.pool.Take());
+  EXPECT_EQ(client.smux.Write(id, engine::AsBytes(std::string_view("bcd"))), 3u);
+  client.Pump();
+  EXPECT_EQ(world.stream().main, "a");
+  taken.clear();
+  world.Sleep(MultiplexedConduit::kNoBuffersPause);
+  world.Sleep({});
+  EXPECT_EQ(world.stream().main, "abcd");
 }
 
 TEST(MultiplexedConduit, EndsTheSessionOfWhoSendsWhatIsNotSmux) {

@@ -115,7 +115,7 @@ class GatewayWorld : private GatewaySession::Runner, private engine::datachannel
   // Pump moves everything until nothing moves.
   void Pump() {
     for (int quiet = 0; quiet < 3; ++quiet) {
-      EXPECT_TRUE(link.Run(now));
+      static_cast<void>(link.Run(now));  // False while a test keeps all blocks.
       if (link.closed()) session.LinkClosed();
       if (!is_over) session.Run(now);
       if (DeliverToClient()) quiet = 0;
