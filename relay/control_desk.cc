@@ -220,18 +220,15 @@ void ControlDesk::SessionEnded(std::string session_id, std::string reason, uint6
   });
 }
 
-void ControlDesk::StreamOpened(StreamReport report) {
-  thread_->Tell([this, report = std::move(report)] {
-    broker_.StreamOpened(report.session_id, report.stream_serial, report.what, UnixNowMs());
+void ControlDesk::StreamOpened(StreamReport report, std::string what) {
+  thread_->Tell([this, report = std::move(report), what = std::move(what)] {
+    broker_.StreamOpened(report.session_id, report.stream_serial, what, UnixNowMs());
   });
 }
 
-void ControlDesk::StreamClosed(StreamReport report, std::string reason, uint64_t to_node_bytes,
-                               uint64_t to_client_bytes) {
-  thread_->Tell([this, report = std::move(report), reason = std::move(reason), to_node_bytes,
-                 to_client_bytes] {
-    broker_.StreamClosed(report.session_id, report.stream_serial, reason, to_node_bytes,
-                         to_client_bytes, UnixNowMs());
+void ControlDesk::StreamClosed(StreamReport report, StreamEnd end) {
+  thread_->Tell([this, report = std::move(report), end = std::move(end)] {
+    broker_.StreamClosed(report.session_id, report.stream_serial, end, UnixNowMs());
   });
 }
 

@@ -44,9 +44,8 @@ class ControlDesk final : public ControlPort {
   void SessionEnded(std::string session_id, std::string reason, uint64_t to_node_bytes,
                     uint64_t to_client_bytes) override;
   bool IsBehind() const override { return thread_->IsBehind() || outbox_->is_full(); }
-  void StreamOpened(StreamReport report) override;
-  void StreamClosed(StreamReport report, std::string reason, uint64_t to_node_bytes,
-                    uint64_t to_client_bytes) override;
+  void StreamOpened(StreamReport report, std::string what) override;
+  void StreamClosed(StreamReport report, StreamEnd end) override;
 
  private:
   void BeginBatch();

@@ -33,14 +33,14 @@ void HostedLane::OnLaneSecured(Lane&) { Tell(false); }
 
 void HostedLane::OnLaneOpen(Lane& lane, engine::StreamId stream, engine::ByteView request) {
   engine::Multiplexer& link = lane.multiplexer();
-  SessionGrant::Admitted admitted =
-      plan_->grant->Admit(engine::AsText(request), driver_.loop().Now());
+  const engine::Instant now = driver_.loop().Now();
+  SessionGrant::Admitted admitted = plan_->grant->Admit(engine::AsText(request), now);
   if (admitted.open.code != CloseCode::kNormal) {
     return link.Reject(stream, admitted.open.code, admitted.open.text);
   }
   targets_.Open(
       link, stream, std::move(admitted.open.request),
-      std::make_unique<StreamMeter>(static_cast<StreamMeter::Owner&>(*this), admitted.serial));
+      std::make_unique<StreamMeter>(static_cast<StreamMeter::Owner&>(*this), admitted.serial, now));
 }
 
 void HostedLane::OnLaneDown(Lane& lane, const LaneEnd& end) {
@@ -58,7 +58,10 @@ void HostedLane::End(CloseCode code, std::string_view text) {
 void HostedLane::OnStreamBytes() { plan_->grant->Heard(driver_.loop().Now()); }
 
 void HostedLane::OnStreamOver(const StreamMeter& meter, CloseCode code) {
-  plan_->grant->StreamOver(meter.serial(), code, meter.to_node_bytes(), meter.from_node_bytes());
+  plan_->grant->StreamOver(meter.serial(), code,
+                           {.to_node_bytes = meter.to_node_bytes(),
+                            .from_node_bytes = meter.from_node_bytes(),
+                            .duration = driver_.loop().Now() - meter.opened()});
 }
 
 }  // namespace agent

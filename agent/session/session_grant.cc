@@ -1,5 +1,7 @@
 #include "agent/session/session_grant.h"
 
+#include <chrono>
+
 #include "engine/base/log.h"
 
 namespace agent {
@@ -50,8 +52,7 @@ SessionGrant::Admitted SessionGrant::Admit(std::string_view request, engine::Ins
   return out;
 }
 
-void SessionGrant::StreamOver(uint32_t serial, CloseCode code, uint64_t to_node_bytes,
-                              uint64_t from_node_bytes) {
+void SessionGrant::StreamOver(uint32_t serial, CloseCode code, const Account& account) {
   const std::lock_guard lock(mutex_);
   --stream_count_;
   engine::StreamNews news;
@@ -60,8 +61,10 @@ void SessionGrant::StreamOver(uint32_t serial, CloseCode code, uint64_t to_node_
   news.is_closed = true;
   news.what = what_;
   news.outcome = engine::CloseCodeName(code);
-  news.to_node_bytes = to_node_bytes;
-  news.from_node_bytes = from_node_bytes;
+  news.to_node_bytes = account.to_node_bytes;
+  news.from_node_bytes = account.from_node_bytes;
+  news.duration_ms = static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(account.duration).count());
   outbox_.Push(news);
 }
 

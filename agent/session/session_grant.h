@@ -35,9 +35,13 @@ class SessionGrant {
   // Heard says that bytes of a stream passed.
   void Heard(engine::Instant now) { idle_.Heard(now); }
 
-  // StreamOver reports the end of a stream.
-  void StreamOver(uint32_t serial, engine::CloseCode code, uint64_t to_node_bytes,
-                  uint64_t from_node_bytes);
+  // StreamOver reports the end of a stream, and what it was.
+  struct Account {
+    uint64_t to_node_bytes = 0;
+    uint64_t from_node_bytes = 0;
+    engine::Duration duration{};
+  };
+  void StreamOver(uint32_t serial, engine::CloseCode code, const Account& account);
 
   const std::string& session_id() const { return names_.session_id; }
   const engine::SessionPlan& plan() const { return plan_; }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/base/check.h"
+#include "engine/base/time.h"
 #include "engine/mux/multiplexer.h"
 
 namespace agent {
@@ -26,13 +27,15 @@ class StreamMeter final : public engine::StreamEvents {
     ~Owner() = default;
   };
 
-  // `serial` names the stream to the owner.
-  StreamMeter(Owner& owner, uint32_t serial) : owner_(owner), serial_(serial) {}
+  // `serial` names the stream to the owner, which opened it at `opened`.
+  StreamMeter(Owner& owner, uint32_t serial, engine::Instant opened)
+      : owner_(owner), serial_(serial), opened_(opened) {}
   ~StreamMeter() override { CHECK(over_); }  // Requires: the stream is over.
   StreamMeter(const StreamMeter&) = delete;
   StreamMeter& operator=(const StreamMeter&) = delete;
 
   uint32_t serial() const { return serial_; }
+  engine::Instant opened() const { return opened_; }
   uint64_t to_node_bytes() const { return to_node_bytes_; }
   uint64_t from_node_bytes() const { return from_node_bytes_; }
 
@@ -65,6 +68,7 @@ class StreamMeter final : public engine::StreamEvents {
 
   Owner& owner_;
   const uint32_t serial_;
+  const engine::Instant opened_;
   engine::StreamEvents* target_ = nullptr;
   uint64_t to_node_bytes_ = 0;
   uint64_t from_node_bytes_ = 0;

@@ -154,6 +154,7 @@ struct StreamNews {
   std::string outcome;  // Closed: the name of its close code.
   uint64_t to_node_bytes = 0;
   uint64_t from_node_bytes = 0;
+  uint64_t duration_ms = 0;  // Closed: since it was opened; an older agent says 0.
 };
 
 // The two messages of a join connection: the only ones there.

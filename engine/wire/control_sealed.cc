@@ -127,6 +127,7 @@ bool Read(const Json& json, StreamNews& out) {
              .Text("outcome", out.outcome)
              .Number("to_node_bytes", out.to_node_bytes, 0, kBytesMax)
              .Number("from_node_bytes", out.from_node_bytes, 0, kBytesMax)
+             .Number("duration_ms", out.duration_ms, 0, kBytesMax)
              .ok() &&
          !out.session_id.empty();
 }
@@ -139,6 +140,7 @@ void Write(Json& json, const StreamNews& message) {
   Put(json, "outcome", message.outcome);
   json["to_node_bytes"] = message.to_node_bytes;
   json["from_node_bytes"] = message.from_node_bytes;
+  json["duration_ms"] = message.duration_ms;
 }
 
 bool Read(const Json& json, Join& out) {

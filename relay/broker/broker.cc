@@ -290,22 +290,12 @@ void Broker::SessionEnded(std::string_view session_id, std::string_view reason, 
 
 void Broker::StreamOpened(std::string_view session_id, uint32_t stream_id, std::string_view what,
                           int64_t now_unix_ms) {
-  AuditRecord record =
-      SessionRecords::NewRecord("StreamOpened", SubjectOf(session_id), now_unix_ms);
-  record.additional.emplace_back("stream", std::to_string(stream_id));
-  record.additional.emplace_back("what", what);
-  records_.AddOfStream(std::move(record));
+  records_.StreamOpened({SubjectOf(session_id), stream_id}, what, now_unix_ms);
 }
 
-void Broker::StreamClosed(std::string_view session_id, uint32_t stream_id, std::string_view outcome,
-                          uint64_t bytes_in, uint64_t bytes_out, int64_t now_unix_ms) {
-  AuditRecord record =
-      SessionRecords::NewRecord("StreamClosed", SubjectOf(session_id), now_unix_ms);
-  record.additional.emplace_back("stream", std::to_string(stream_id));
-  record.additional.emplace_back("outcome", outcome);
-  record.additional.emplace_back("bytesToNode", std::to_string(bytes_in));
-  record.additional.emplace_back("bytesFromNode", std::to_string(bytes_out));
-  records_.AddOfStream(std::move(record));
+void Broker::StreamClosed(std::string_view session_id, uint32_t stream_id, const StreamEnd& end,
+                          int64_t now_unix_ms) {
+  records_.StreamClosed({SubjectOf(session_id), stream_id}, end, now_unix_ms);
 }
 
 void Broker::Tick(int64_t now_unix_ms) {

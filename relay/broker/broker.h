@@ -100,12 +100,11 @@ class Broker {
   void SessionEnded(std::string_view session_id, std::string_view reason, uint64_t bytes_in,
                     uint64_t bytes_out, int64_t now_unix_ms);
 
-  // StreamOpened and StreamClosed are for the audit: `what` as Describe(SessionPlan) says it,
-  // `outcome` how it ended.
+  // StreamOpened and StreamClosed are for the audit: `what` as Describe(SessionPlan) says it.
   void StreamOpened(std::string_view session_id, uint32_t stream_id, std::string_view what,
                     int64_t now_unix_ms);
-  void StreamClosed(std::string_view session_id, uint32_t stream_id, std::string_view outcome,
-                    uint64_t bytes_in, uint64_t bytes_out, int64_t now_unix_ms);
+  void StreamClosed(std::string_view session_id, uint32_t stream_id, const StreamEnd& end,
+                    int64_t now_unix_ms);
 
   // Sealed sessions.
 

@@ -324,18 +324,16 @@ void Broker::NodeToldOfStream(std::string_view node_id, const engine::StreamNews
                               int64_t now_unix_ms) {
   const Live* live = FindSealed(news.session_id, node_id);
   if (live == nullptr) return;
-  AuditRecord record = SessionRecords::NewRecord(news.is_closed ? "StreamClosed" : "StreamOpened",
-                                                 live->subject, now_unix_ms);
-  record.additional.emplace_back("stream", std::to_string(news.serial));
-  record.additional.emplace_back("reportedBy", kReportedByNode);
-  if (news.is_closed) {
-    record.additional.emplace_back("outcome", news.outcome.substr(0, kNodeTextSizeMax));
-    record.additional.emplace_back("bytesToNode", std::to_string(news.to_node_bytes));
-    record.additional.emplace_back("bytesFromNode", std::to_string(news.from_node_bytes));
-  } else {
-    record.additional.emplace_back("what", news.what.substr(0, kNodeTextSizeMax));
-  }
-  records_.AddOfStream(std::move(record));
+  const SessionRecords::Stream stream = {live->subject, news.serial, kReportedByNode};
+  const std::string what = news.what.substr(0, kNodeTextSizeMax);
+  if (!news.is_closed) return records_.StreamOpened(stream, what, now_unix_ms);
+  records_.StreamClosed(stream,
+                        {.what = what,
+                         .outcome = news.outcome.substr(0, kNodeTextSizeMax),
+                         .to_node_bytes = news.to_node_bytes,
+                         .from_node_bytes = news.from_node_bytes,
+                         .duration_ms = news.duration_ms},
+                        now_unix_ms);
 }
 
 void Broker::NodeNewsMissed(std::string_view node_id, uint64_t count, int64_t now_unix_ms) {

@@ -73,6 +73,15 @@ struct LaneEnd {
   uint64_t to_client_bytes = 0;
 };
 
+// StreamEnd is what a stream was when it is over.
+struct StreamEnd {
+  std::string what;     // What it led to, as Describe(SessionPlan) says it.
+  std::string outcome;  // The name of its close code.
+  uint64_t to_node_bytes = 0;
+  uint64_t from_node_bytes = 0;
+  uint64_t duration_ms = 0;
+};
+
 // DataPlane is called on the broker's thread. No call may call back into the broker before it has
 // returned.
 class DataPlane {

@@ -16,6 +16,10 @@ AuditRecord SessionRecords::NewRecord(std::string_view name, const SessionSubjec
                                       int64_t now_unix_ms) {
   AuditRecord record = NewServiceEvent(name, now_unix_ms);
   record.principal = subject.principal;
+  // As CloudTrail names who assumed a role: by the session.
+  if (record.principal.starts_with("arn:")) {
+    record.user_name = record.principal.substr(record.principal.rfind('/') + 1);
+  }
   record.resources.push_back(subject.id);
   if (!subject.node_id.empty()) record.resources.push_back(subject.node_id);
   record.additional.emplace_back("sessionId", subject.id);
@@ -59,6 +63,31 @@ absl::Status SessionRecords::Ended(const SessionSubject& subject, const Ending& 
     record.additional.emplace_back("bytesFromNode", std::to_string(ending.bytes_out));
     return AppendAudit(store_, record);
   });
+}
+
+AuditRecord SessionRecords::StreamRecord(std::string_view name, const Stream& stream,
+                                         int64_t now_unix_ms) {
+  AuditRecord record = NewRecord(name, stream.subject, now_unix_ms);
+  record.additional.emplace_back("stream", std::to_string(stream.serial));
+  if (!stream.reported_by.empty()) record.additional.emplace_back("reportedBy", stream.reported_by);
+  return record;
+}
+
+void SessionRecords::StreamOpened(const Stream& stream, std::string_view what,
+                                  int64_t now_unix_ms) {
+  AuditRecord record = StreamRecord("StreamOpened", stream, now_unix_ms);
+  record.additional.emplace_back("what", what);
+  AddOfStream(std::move(record));
+}
+
+void SessionRecords::StreamClosed(const Stream& stream, const StreamEnd& end, int64_t now_unix_ms) {
+  AuditRecord record = StreamRecord("StreamClosed", stream, now_unix_ms);
+  record.additional.emplace_back("what", end.what);
+  record.additional.emplace_back("outcome", end.outcome);
+  record.additional.emplace_back("bytesToNode", std::to_string(end.to_node_bytes));
+  record.additional.emplace_back("bytesFromNode", std::to_string(end.from_node_bytes));
+  record.additional.emplace_back("durationMs", std::to_string(end.duration_ms));
+  AddOfStream(std::move(record));
 }
 
 void SessionRecords::AddOfStream(AuditRecord record) {

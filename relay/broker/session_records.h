@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "relay/audit/audit_trail.h"
+#include "relay/broker/data_plane.h"
 #include "relay/store/store.h"
 
 namespace relay {
@@ -75,6 +76,16 @@ class SessionRecords {
   static AuditRecord NewRecord(std::string_view name, const SessionSubject& subject,
                                int64_t now_unix_ms);
 
+  // Stream is one flow of a session.
+  struct Stream {
+    SessionSubject subject;
+    uint32_t serial = 0;
+    std::string_view reported_by;  // Who says so, if it is not the relay itself.
+  };
+  // StreamOpened and StreamClosed add a stream's record: it waits as AddOfStream says.
+  void StreamOpened(const Stream& stream, std::string_view what, int64_t now_unix_ms);
+  void StreamClosed(const Stream& stream, const StreamEnd& end, int64_t now_unix_ms);
+
   // AddOfStream takes a record that may wait; FlushDue writes those that have waited long enough,
   // Flush all of them. What cannot be written stays for the next time.
   void AddOfStream(AuditRecord record);
@@ -82,6 +93,7 @@ class SessionRecords {
   void Flush();
 
  private:
+  static AuditRecord StreamRecord(std::string_view name, const Stream& stream, int64_t now_unix_ms);
   static void LogFailure(std::string_view what, const absl::Status& status);
 
   Store& store_;

@@ -1,8 +1,10 @@
 #include "relay/switchboard/client_role.h"
 
+#include <chrono>
 #include <memory>
 #include <utility>
 
+#include "engine/base/check.h"
 #include "engine/base/log.h"
 #include "engine/base/version.h"
 #include "relay/switchboard/agent_role.h"
@@ -60,9 +62,10 @@ void ClientRole::OnOpen(engine::StreamId id, engine::Priority priority, uint64_t
   if (agent == nullptr) {
     return port_.Reject(id, CloseCode::kNodeGone, "the node is not connected");
   }
-  const StreamReport report{grant_->session_id, switchboard_.NextStreamSerial(), checked.what};
+  const StreamReport report{grant_->session_id, switchboard_.NextStreamSerial()};
   if (port_.Connect(id, priority, agent->port(), report.stream_serial, limit, checked.request)) {
-    switchboard_.control().StreamOpened(report);
+    opened_.emplace(report.stream_serial, switchboard_.loop().Now());
+    switchboard_.control().StreamOpened(report, checked.what);
   }
 }
 
@@ -71,8 +74,16 @@ void ClientRole::OnCircuitEnded(Circuit& circuit, CloseCode code) {
   const uint64_t to_client = circuit.node.flow.received();
   to_node_bytes_ += to_node;
   to_client_bytes_ += to_client;
-  switchboard_.control().StreamClosed({grant_->session_id, circuit.serial, {}},
-                                      std::string(engine::CloseCodeName(code)), to_node, to_client);
+  const auto opened = opened_.extract(circuit.serial);
+  CHECK(!opened.empty());
+  const auto duration = std::chrono::duration_cast<std::chrono::milliseconds>(
+      switchboard_.loop().Now() - opened.mapped());
+  switchboard_.control().StreamClosed({grant_->session_id, circuit.serial},
+                                      {.what = engine::Describe(grant_->plan),
+                                       .outcome = std::string(engine::CloseCodeName(code)),
+                                       .to_node_bytes = to_node,
+                                       .from_node_bytes = to_client,
+                                       .duration_ms = static_cast<uint64_t>(duration.count())});
 }
 
 void ClientRole::OnFailed(CloseCode code, std::string_view text) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <unordered_map>
 
 #include "engine/buffer/record_protocol.h"
 #include "engine/mux/open_rate.h"
@@ -42,6 +43,8 @@ class ClientRole final : public Role, private SwitchPort::Events {
   std::optional<SessionGrant> grant_;  // Joined.
   std::string end_reason_;             // Known before the connection ended.
   engine::OpenRate open_rate_;
+  // When streams that are open were opened, by their serial: as many as the port has circuits.
+  std::unordered_map<uint32_t, engine::Instant> opened_;
   uint64_t to_node_bytes_ = 0;  // Of streams that ended.
   uint64_t to_client_bytes_ = 0;
   SwitchPort port_;

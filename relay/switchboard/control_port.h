@@ -26,11 +26,10 @@ struct NodeArrival {
   bool is_sealing = false;   // It named the feature engine::kFeatureSealed.
 };
 
-// StreamReport tells of one stream of a session, for the audit trail.
+// StreamReport names one stream of a session, for the audit trail.
 struct StreamReport {
   std::string session_id;
   uint32_t stream_serial = 0;  // Unique within its loop.
-  std::string what;            // As relay::Describe says it.
 };
 
 class ControlPort {
@@ -62,9 +61,9 @@ class ControlPort {
   // IsBehind is true while so many reports wait that no stream may be opened: each one's record has
   // to be written.
   virtual bool IsBehind() const = 0;
-  virtual void StreamOpened(StreamReport report) = 0;
-  virtual void StreamClosed(StreamReport report, std::string reason, uint64_t to_node_bytes,
-                            uint64_t to_client_bytes) = 0;
+  // `what` as Describe(SessionPlan) says it.
+  virtual void StreamOpened(StreamReport report, std::string what) = 0;
+  virtual void StreamClosed(StreamReport report, StreamEnd end) = 0;
 };
 
 }  // namespace relay

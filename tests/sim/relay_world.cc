@@ -71,10 +71,8 @@ class Control final : public relay::ControlPort {
     to_client_bytes += to_client;
   }
   bool IsBehind() const override { return false; }
-  void StreamOpened(relay::StreamReport) override { ++streams_open; }
-  void StreamClosed(relay::StreamReport, std::string, uint64_t, uint64_t) override {
-    --streams_open;
-  }
+  void StreamOpened(relay::StreamReport, std::string) override { ++streams_open; }
+  void StreamClosed(relay::StreamReport, relay::StreamEnd) override { --streams_open; }
 
   void RunTasks() {
     while (!tasks.empty()) {

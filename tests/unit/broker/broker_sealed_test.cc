@@ -265,6 +265,7 @@ TEST_F(SealedBrokerTest, StreamsAreRecordedAsTheNodesWordAboutItsOwnSessionsOnly
   news.outcome = "connection-reset";
   news.to_node_bytes = 12;
   news.from_node_bytes = 34;
+  news.duration_ms = 56;
   broker.NodeToldOfStream(kNode, news, kNow);
   news.session_id = "alice-unknown";
   broker.NodeToldOfStream(kNode, news, kNow);
@@ -272,7 +273,9 @@ TEST_F(SealedBrokerTest, StreamsAreRecordedAsTheNodesWordAboutItsOwnSessionsOnly
   EXPECT_THAT(Events(), ElementsAre("SessionConnected", "StreamOpened", "StreamClosed"));
   EXPECT_THAT(LastRecord(), HasSubstr(R"("reportedBy":"node")"));
   EXPECT_THAT(LastRecord(), HasSubstr(R"("outcome":"connection-reset")"));
+  EXPECT_THAT(LastRecord(), HasSubstr(R"("what":"tcp localhost:5432")"));
   EXPECT_THAT(LastRecord(), HasSubstr(R"("bytesToNode":"12")"));
+  EXPECT_THAT(LastRecord(), HasSubstr(R"("durationMs":"56")"));
   EXPECT_THAT(LastRecord(), HasSubstr(kOwner));
   broker.NodeNewsMissed(kNode, 5, kNow);
   broker.Flush();

@@ -208,13 +208,21 @@ TEST_F(BrokerTest, RecordsOfStreamsAreWrittenTogetherAndBeforeTheSessionsEnd) {
   const StartedSession session = Start();
   broker.SessionJoined(session.session_id, "", kNow);
   broker.StreamOpened(session.session_id, 1, "tcp db:5432", kNow + 10);
-  broker.StreamClosed(session.session_id, 1, "finished", 5, 6, kNow + 20);
+  broker.StreamClosed(session.session_id, 1,
+                      {.what = "tcp db:5432",
+                       .outcome = "finished",
+                       .to_node_bytes = 5,
+                       .from_node_bytes = 6,
+                       .duration_ms = 10},
+                      kNow + 20);
   EXPECT_EQ(Events().size(), 1u);
   broker.Tick(kNow + 100);
   EXPECT_EQ(Events().size(), 1u);
   broker.Tick(kNow + 260);
   EXPECT_THAT(Events(), ElementsAre("SessionConnected", "StreamOpened", "StreamClosed"));
-  EXPECT_THAT(LastRecord(), HasSubstr(R"("outcome":"finished")"));
+  EXPECT_THAT(LastRecord(),
+              HasSubstr(R"("what":"tcp db:5432","outcome":"finished",)"
+                        R"("bytesToNode":"5","bytesFromNode":"6","durationMs":"10")"));
   broker.StreamOpened(session.session_id, 3, "tcp db:5432", kNow + 300);
   broker.SessionEnded(session.session_id, "left", 0, 0, kNow + 301);
   EXPECT_EQ(Events().back(), "SessionEnded");

@@ -36,8 +36,8 @@ class RecordingControl final : public ControlPort {
   void SessionJoined(std::string, std::string) override {}
   void SessionEnded(std::string, std::string, uint64_t, uint64_t) override {}
   bool IsBehind() const override { return false; }
-  void StreamOpened(StreamReport) override {}
-  void StreamClosed(StreamReport, std::string, uint64_t, uint64_t) override {}
+  void StreamOpened(StreamReport, std::string) override {}
+  void StreamClosed(StreamReport, StreamEnd) override {}
 
   void RunTasks() {
     for (const auto& task : std::exchange(tasks_, {})) task();
