@@ -9,11 +9,14 @@ import os
 import random
 import re
 import signal
+import socket
 import subprocess
 import threading
 
 from support import audit_files
 from support.processes import check, check_equal, wait_until
+from support.targets import echo, receive_exactly
+from support.tcp_server import TcpServer
 from support.terminal import Terminal
 
 
@@ -106,6 +109,40 @@ def test_lookup(t):
     finally:
         follow.terminate()
         follow.communicate(timeout=20)
+
+
+def test_forwarded_connections(t):
+    """Of each forwarded connection it is recorded who, on which node, where to, how much, how long, how it ended"""
+    stack = t.own_stack()
+    with TcpServer(echo) as server:
+        held = 0.3
+        for carriage in ('--inspected', '--sealed'):
+            forward = stack.forward(server.port, name='forward' + carriage, options=[carriage])
+            with socket.create_connection(('127.0.0.1', forward.port), 20) as connection:
+                connection.sendall(b'x' * 1000)
+                check_equal(len(receive_exactly(connection, 1000)), 1000, 'bytes that came back')
+                threading.Event().wait(held)  # What is to be found as the duration.
+            forward.stop(20)
+    api = stack.api()
+
+    def events(name):
+        answer = api.call('com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents', {
+            'LookupAttributes': [{'AttributeKey': 'EventName', 'AttributeValue': name}]})
+        check_equal(answer.status, 200, f'LookupEvents: {answer}')
+        return [json.loads(event['CloudTrailEvent']) for event in answer.json()['Events']]
+
+    wait_until(lambda: len(events('StreamClosed')) == 2, 20, 'both ends are recorded')
+    closed = events('StreamClosed')
+    for record in closed:
+        facts = record['additionalEventData']
+        check_equal(record['userIdentity']['userName'], 'admin', f'who, in {record}')
+        check_equal(facts['target'], stack.node_id(), 'node')
+        check_equal(facts['what'], f'tcp localhost:{server.port}', 'where to')
+        check_equal((facts['bytesToNode'], facts['bytesFromNode']), ('1000', '1000'), 'bytes each way')
+        check(held * 1000 <= int(facts['durationMs']) < 60_000, f'duration: {facts}')
+        check(facts['outcome'], f'how it ended: {facts}')
+    check_equal(sorted(record['additionalEventData'].get('reportedBy', 'relay') for record in closed),
+                ['node', 'relay'], 'who says so')
 
 
 def test_no_secret_is_recorded(t):

@@ -1,13 +1,14 @@
 # The tests of tools/test --long: at full size, each result a line of bench/results/long.jsonl.
 # Sourced by tools/test, whose functions it uses.
 
-long_tests=(asan tsan fuzz e2e bench policy)
+long_tests=(asan tsan fuzz e2e bench policy crash)
 declare -A about_long=(
   [asan]="unit, contract, sim and fuzz inputs with AddressSanitizer and UndefinedBehaviorSanitizer"
   [tsan]="unit, contract and sim with ThreadSanitizer"
   [fuzz]="every fuzz target for FUZZ_SECONDS (300), on a corpus that grows in build/fuzz-corpus"
   [e2e]="the real programs at full size, on both backends"
   [bench]="every micro benchmark at full length, in preset release"
+  [crash]="the relay killed at 200 random moments under load, on both backends: no answered call is lost, the chain is whole"
   [policy]="policies against the npm package iam-simulate: makes the cases of tests/data anew and replays them"
 )
 
@@ -119,6 +120,15 @@ long_policy() {
   ctest --test-dir build/dev -R '^policy_differential_test$' --output-on-failure
   printf '{"package": "%s", "cases": %d, "explained": %d}\n' "$package" "$(grep -o '"verdict"' "$cases" | wc -l)" \
     "$(grep -vc '^#' tests/data/policy_explained.txt)" > "$long_details"
+}
+
+long_crash() {
+  tools/dependencies e2e
+  configure_and_build release adit adit-agent adit-relay
+  export ADIT_BIN=$PWD/build/release/bin
+  tests/e2e/run --full --only audit_test.test_killed_at_any_moment | tee build/crash.log
+  awk '/ kills, / { kills += $1; calls += $3 } END { printf "{\"kills\": %d, \"answered_calls\": %d}\n", kills, calls }' \
+    build/crash.log > "$long_details"
 }
 
 run_long() {
