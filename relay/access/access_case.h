@@ -22,13 +22,17 @@ struct AccessResource {
   std::vector<IamTag> tags;
 };
 
+inline constexpr std::string_view kNoRole = "AROA";
+
 // AccessQuestion is an action on resources, each of which has to be allowed. Without any, it is
 // allowed to everybody who is there.
 struct AccessQuestion {
   std::string action;  // "ssm:StartSession"
   std::vector<AccessResource> resources = {AccessResource()};
-  ConditionKeys keys;         // Of the request itself: adit:RemoteHost, aws:RequestTag/team.
-  std::string trust_role_id;  // The role whose trust policy has to allow it; empty: none.
+  ConditionKeys keys;  // Of the request itself: adit:RemoteHost, aws:RequestTag/team.
+  // The role whose trust policy has to allow it; empty: none. kNoRole: of one that is not there,
+  // which is refused as one that trusts nobody is.
+  std::string trust_role_id;
 };
 
 struct AccessCase {

@@ -1,6 +1,7 @@
 #include "relay/access/authorise.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/base/log.h"
 #include "engine/http/amz_date.h"
@@ -77,6 +78,12 @@ void FillContext(const AccessCase& asked, const CompiledPrincipal& principal, in
   if (!asked.user_agent.empty()) context.Add("aws:UserAgent", asked.user_agent);
 }
 
+Authoriser::Authoriser(Store& store) : store_(store), policies_(store.Iam()) {
+  auto no_role = std::make_shared<CompiledPrincipal>();
+  no_role->trust = std::make_unique<policy::PolicySet>(std::vector<policy::AttachedPolicy>());
+  no_role_ = std::move(no_role);
+}
+
 absl::Status Authoriser::ReadTags(AccessQuestion& question) {
   for (AccessResource& resource : question.resources) {
     if (resource.tag_owner.empty()) continue;
@@ -97,7 +104,9 @@ absl::StatusOr<Authoriser::Principal> Authoriser::Find(const AccessCase& asked) 
     if (!session.ok()) return session.status();
     principal.session = *std::move(session);
   }
-  if (!asked.question.trust_role_id.empty()) {
+  if (asked.question.trust_role_id == kNoRole) {
+    principal.trusting = no_role_;
+  } else if (!asked.question.trust_role_id.empty()) {
     auto trusting = policies_.Of(asked.question.trust_role_id);
     if (!trusting.ok()) return trusting.status();
     principal.trusting = *std::move(trusting);

@@ -24,7 +24,7 @@ namespace relay {
 class Authoriser {
  public:
   // Requires: the store outlives it.
-  explicit Authoriser(Store& store) : store_(store), policies_(store.Iam()) {}
+  explicit Authoriser(Store& store);
 
   // Check returns nothing when every resource of the question is allowed now, else
   // AccessDeniedException with AWS's sentence and the statement that denies, or that none allows;
@@ -57,7 +57,8 @@ class Authoriser {
 
   Store& store_;
   PrincipalPolicies policies_;
-  policy::RequestContext context_;  // Of one decision; kept for its memory.
+  std::shared_ptr<const CompiledPrincipal> no_role_;  // Of kNoRole: it trusts nobody.
+  policy::RequestContext context_;                    // Of one decision; kept for its memory.
 };
 
 // FillContext adds the keys that every request has: of its principal, its way here, and the time.

@@ -41,7 +41,8 @@ std::optional<ApiError> MfaCheck::Check(Store& store, std::string_view user_id,
   // Nothing is remembered of devices that are not there, or somebody else's.
   if (!device.ok() || device->user_id.empty() || device->user_id != user_id) return Wrong();
   MakeRoom(now_unix_ms);
-  Known& known = known_[std::string(serial_number)];
+  // By the device's own spelling: another one must not be tried anew.
+  Known& known = known_[device->SerialNumber()];
   if (now_unix_ms - known.first_failure_unix_ms > kFailuresWindowMs) known.failures = 0;
   if (known.failures >= kFailuresMax) return Closed();
   known.last_step = std::max(known.last_step, device->last_step);

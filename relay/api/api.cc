@@ -106,6 +106,16 @@ std::string_view QueryText(const HttpRequest& request) {
   return request.method == "GET" ? request.query() : std::string_view(request.body);
 }
 
+// MayCall is AWS's rule, whatever policies say: a user's temporary credentials are no way to more
+// credentials, and without a code none to IAM.
+bool MayCall(const Caller& caller, std::string_view action) {
+  const bool is_own = caller.temporary.has_value() && caller.temporary->role_arn.empty();
+  if (!is_own) return true;
+  if (action.starts_with("iam:")) return caller.temporary->mfa_unix_ms.has_value();
+  return !action.starts_with("sts:") || action == "sts:AssumeRole" ||
+         action == "sts:GetCallerIdentity" || action == "sts:GetSessionToken";
+}
+
 // ServiceOf returns the service that a request is for. A query request's is that of its signature;
 // what names none is answered as one of the usual service.
 const ApiService& ServiceOf(const HttpRequest& request) {
@@ -253,6 +263,12 @@ void Api::Call(const HttpRequest& request, std::string_view source_ip, int64_t n
 std::optional<ApiError> Api::Authorise(const ApiRoute& route, ApiCall& call) {
   if (route.proof != nullptr) return std::nullopt;
   AccessQuestion& question = call.access.question;
+  if (!MayCall(call.caller, question.action)) {
+    return ApiError{"UnrecognizedClientException",
+                    "The security token included in the request is invalid: credentials of "
+                    "GetSessionToken call no operation of STS but AssumeRole and "
+                    "GetCallerIdentity, and IAM only if they were asked for with an MFA code."};
+  }
   if (route.ask != nullptr) route.ask(context_, call, question);
   call.audit.resources.clear();  // A step that waited asks once more.
   for (const AccessResource& resource : question.resources) {

@@ -93,6 +93,13 @@ ApiOutcome CreateVirtualMfaDevice(ApiContext& context, ApiCall& call) {
                          .path = input.Path()};
   const std::vector<IamTag> tags = input.Tags();
   if (input.error().has_value()) return input.error();
+  // With a longer one no call could name the device again.
+  const std::string serial = device.SerialNumber();
+  if (serial.size() > kSerialSizeMax) {
+    return Invalid("The serial number of the device would have " + std::to_string(serial.size()) +
+                   " characters, and may have " + std::to_string(kSerialSizeMax) +
+                   ". Give it a shorter path or name.");
+  }
   const absl::StatusOr<IamCounts> counts = store.Count();
   if (!counts.ok()) return ToError(counts.status());
   if (counts->mfa_devices >= kMfaDevicesMax) {
@@ -101,7 +108,6 @@ ApiOutcome CreateVirtualMfaDevice(ApiContext& context, ApiCall& call) {
   std::array<std::byte, kMfaSeedSize> seed;
   engine::crypto::FillRandom(seed);
   device.seed = std::string(engine::AsText(seed));
-  const std::string serial = device.SerialNumber();
   absl::Status status = store.AddMfaDevice(device);
   if (absl::IsAlreadyExists(status)) {
     return AlreadyExists("MFADevice entity at the same path and name already exists.");

@@ -249,9 +249,9 @@ absl::StatusOr<IamMfaDevice> SqliteIamStore::FindMfaDevice(std::string_view seri
   absl::StatusOr<IamMfaDevice> device = ReadRow(row, kDevice, DeviceFrom);
   if (!device.ok()) return device;
   absl::StatusOr<std::string> seed =
-      engine::crypto::Open(key_, AsBytes(device->seed), AsBytes(serial_number));
+      engine::crypto::Open(key_, AsBytes(device->seed), AsBytes(device->SerialNumber()));
   if (!seed.ok()) {
-    return absl::DataLossError("store: the seed of MFA device " + std::string(serial_number) +
+    return absl::DataLossError("store: the seed of MFA device " + device->SerialNumber() +
                                " was changed on disk; restore the store, or make a new device");
   }
   device->seed = *std::move(seed);

@@ -202,13 +202,10 @@ ApiOutcome AssumeRole(ApiContext& context, ApiCall& call) {
         context.store, call.caller.entity_id, wish.serial_number, wish.code, call.now_unix_ms);
     if (wrong.has_value()) return wrong;
   }
-  const absl::StatusOr<IamEntity> role = FindRole(context.store.Iam(), wish.role_arn);
+  absl::StatusOr<IamEntity> role = FindRole(context.store.Iam(), wish.role_arn);
   if (absl::IsNotFound(role.status())) {
-    // In the words for a role that does not trust the caller: which roles there are is not told.
-    return ApiError{"AccessDeniedException", "User: " + call.caller.principal +
-                                                 " is not authorized to perform: sts:AssumeRole on "
-                                                 "resource: " +
-                                                 wish.role_arn};
+    // It is refused as one that trusts nobody: which roles there are is not told.
+    role = IamEntity{.kind = IamKind::kRole, .id = std::string(kNoRole)};
   }
   if (!role.ok()) return LogStoreFailure(role.status());
   if (std::optional<ApiError> denied = Allow(context, call, wish, *role, with_code)) return denied;

@@ -61,6 +61,22 @@ TEST_F(MfaCheckTest, ACodeStaysUsedUpInTheNextProcess) {
   EXPECT_TRUE(next.Check(*store, "AIDAalice", serial, Right(), kNow * 1000).has_value());
 }
 
+TEST_F(MfaCheckTest, ASerialNumberInOtherLettersIsTheSameDeviceWithTheSameLimit) {
+  const std::string own = serial;
+  serial.replace(serial.size() - 5, 5, "PHONE");
+  ASSERT_NE(serial, own);
+  EXPECT_TRUE(Takes(Right()));
+  EXPECT_FALSE(Takes(Right())) << "used up in one spelling, used up in all";
+  serial = own;
+  EXPECT_FALSE(Takes(Right()));
+  for (int i = 0; i < MfaCheck::kFailuresMax; ++i) {
+    serial.back() = i % 2 == 0 ? 'E' : 'e';
+    EXPECT_FALSE(Takes(WrongCode(), kNow + 60));
+  }
+  serial = own;
+  EXPECT_FALSE(Takes(Right(kNow + 60), kNow + 60)) << "too many were wrong";
+}
+
 TEST_F(MfaCheckTest, TheDeviceMustBeTheUsersAndEnabled) {
   const auto error = check.Check(*store, "AIDAother", serial, Right(), kNow * 1000);
   ASSERT_TRUE(error.has_value());

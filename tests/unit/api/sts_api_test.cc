@@ -2,6 +2,7 @@
 // is done with them is done as the right principal.
 // Method: signed requests of the query protocol against the whole API, users and roles in a store.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -86,16 +87,17 @@ class StsTest : public testing::Test {
     return body;
   }
   std::string Call(const AwsCredentials& who, const std::string& action,
-                   const Parameters& parameters = {}) {
+                   const Parameters& parameters = {}, const std::string& service = "sts",
+                   const std::string& version = "2011-06-15") {
     engine::HttpRequest request;
     request.method = "POST";
     request.headers.Add("Host", "relay.test:443");
     request.headers.Add("Content-Type", "application/x-www-form-urlencoded");
-    request.body = "Action=" + action + "&Version=2011-06-15";
+    request.body = "Action=" + action + "&Version=" + version;
     for (const auto& [name, value] : parameters) {
       request.body += "&" + name + "=" + engine::UriEncode(value, engine::Slash::kEncode);
     }
-    engine::Sign(request, who, "us-east-1", "sts", now_);
+    engine::Sign(request, who, "us-east-1", service, now_);
     return Send(std::move(request));
   }
   std::string Assume(const AwsCredentials& who, Parameters more = {},
@@ -305,6 +307,43 @@ TEST_F(StsTest, ACodeOpensWhatWantsOneAndWorksOnce) {
   const AwsCredentials session =
       Issued(Call(kBob, "GetSessionToken", {{"SerialNumber", serial}, {"TokenCode", CodeNow()}}));
   EXPECT_EQ(Code(Assume(session)), "");
+}
+
+TEST_F(StsTest, AUsersOwnSessionCallsIamOnlyIfItWasAskedForWithACode) {
+  ASSERT_TRUE(store_->Iam().Attach("AIDAbob", "arn:aws:iam::aws:policy/AditAdmin").ok());
+  const auto list = [this](const AwsCredentials& who) {
+    return Code(Call(who, "ListUsers", {}, "iam", "2010-05-08"));
+  };
+  EXPECT_EQ(list(kBob), "");
+  EXPECT_EQ(list(Issued(Call(kBob, "GetSessionToken"))), "InvalidClientTokenId");
+  const std::string serial = AddDevice("AIDAbob");
+  const AwsCredentials with_code =
+      Issued(Call(kBob, "GetSessionToken", {{"SerialNumber", serial}, {"TokenCode", CodeNow()}}));
+  EXPECT_EQ(list(with_code), "");
+  EXPECT_EQ(Code(Call(with_code, "GetAccessKeyInfo", {{"AccessKeyId", "ASIA000000000000"}})),
+            "InvalidClientTokenId");
+  EXPECT_EQ(Code(Assume(with_code)), "");
+}
+
+TEST_F(StsTest, AnAgeOfTheCodeIsComparedFromWhenTheSessionWasMade) {
+  Trust(Trusting(kBobArn, R"(,"Condition":{"NumericLessThan":{"aws:MultiFactorAuthAge":"60"}})"));
+  const std::string serial = AddDevice("AIDAbob");
+  EXPECT_EQ(Code(Assume(kBob)), "AccessDenied") << "a permanent key has no age";
+  const AwsCredentials session =
+      Issued(Call(kBob, "GetSessionToken", {{"SerialNumber", serial}, {"TokenCode", CodeNow()}}));
+  now_ += 59;
+  EXPECT_EQ(Code(Assume(session)), "");
+  now_ += 1;
+  EXPECT_EQ(Code(Assume(session)), "AccessDenied");
+}
+
+TEST_F(StsTest, ARoleThatIsNotThereIsRefusedAsOneThatTrustsNobodyIs) {
+  Trust(Trusting("arn:aws:iam::000000000000:user/other"));
+  const std::string there = Element(Assume(kBob), "Message");
+  EXPECT_THAT(there, testing::HasSubstr("on resource: " + std::string(kRole) + " because"));
+  ASSERT_TRUE(store_->Iam().DeleteEntity("AROAops").ok());
+  EXPECT_EQ(Element(Assume(kBob), "Message"), there);
+  EXPECT_EQ(Code(Assume(kBob)), "AccessDenied");
 }
 
 TEST_F(StsTest, SomebodyElsesDeviceProvesNothing) {
