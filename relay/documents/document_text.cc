@@ -1,67 +1,30 @@
 #include "relay/documents/document_text.h"
 
-#include <algorithm>
-#include <set>
-#include <utility>
-#include <vector>
+#include <string>
 
 #include "relay/documents/document_yaml.h"
+#include "relay/json/strict_json.h"
 
 namespace relay {
 namespace {
 
-// StrictJson looks at every token before anything is built.
-class StrictJson final : public nlohmann::json_sax<DocumentJson> {
- public:
-  explicit StrictJson(std::string_view text) : text_(text) {}
-  const std::string& problem() const { return problem_; }
-
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(number_integer_t) override { return true; }
-  bool number_unsigned(number_unsigned_t) override { return true; }
-  bool number_float(number_float_t, const string_t&) override { return true; }
-  bool string(string_t&) override { return true; }
-  bool binary(binary_t&) override { return true; }
-  bool start_object(std::size_t) override { return Open(); }
-  bool end_object() override { return Close(); }
-  bool start_array(std::size_t) override { return Open(); }
-  bool end_array() override { return Close(); }
-  bool key(string_t& name) override {
-    if (members_.back().insert(name).second) return true;
-    problem_ = "\"" + name + "\" stands twice in one map; keep one of them.";
-    return false;
+std::string Describe(const JsonFault& fault) {
+  switch (fault.kind) {
+    case JsonFault::Kind::kRepeatedMember:
+      return "\"" + fault.member + "\" stands twice in one map; keep one of them.";
+    case JsonFault::Kind::kTooDeep:
+      return "It is nested more than " + std::to_string(kDocumentDepthMax) + " deep.";
+    case JsonFault::Kind::kSyntax:
+      break;
   }
-  bool parse_error(std::size_t position, const std::string&,
-                   const nlohmann::detail::exception&) override {
-    const std::string_view before = text_.substr(0, std::min(position, text_.size()));
-    const auto lines = std::count(before.begin(), before.end(), '\n');
-    problem_ = "It is not valid JSON: look for a missing comma, quote or brace at line " +
-               std::to_string(lines + 1) + ", column " +
-               std::to_string(before.size() - (before.rfind('\n') + 1)) + ".";
-    return false;
-  }
-
- private:
-  bool Open() {
-    members_.emplace_back();
-    if (members_.size() <= kDocumentDepthMax) return true;
-    problem_ = "It is nested more than " + std::to_string(kDocumentDepthMax) + " deep.";
-    return false;
-  }
-  bool Close() {
-    members_.pop_back();
-    return true;
-  }
-
-  std::string_view text_;
-  std::string problem_;
-  std::vector<std::set<std::string>> members_;
-};
+  return "It is not valid JSON: look for a missing comma, quote or brace at line " +
+         std::to_string(fault.line) + ", column " + std::to_string(fault.column) + ".";
+}
 
 absl::StatusOr<DocumentJson> ReadJson(std::string_view text) {
-  StrictJson reader(text);
-  if (!DocumentJson::sax_parse(text, &reader)) return absl::InvalidArgumentError(reader.problem());
+  if (const auto fault = FindJsonFault(text, kDocumentDepthMax)) {
+    return absl::InvalidArgumentError(Describe(*fault));
+  }
   return DocumentJson::parse(text, nullptr, /*allow_exceptions=*/false);
 }
 

@@ -1,6 +1,7 @@
 #include "relay/iam/iam_routes.h"
 
 #include "relay/iam/account_api.h"
+#include "relay/iam/account_details_api.h"
 #include "relay/iam/credentials_api.h"
 #include "relay/iam/entities_api.h"
 #include "relay/iam/iam_questions.h"
@@ -119,6 +120,7 @@ constexpr ApiRoute kRoutes[] = {
      kAudited},
     {"GetContextKeysForCustomPolicy", GetContextKeysForCustomPolicy, nullptr, kAudited},
     {"GetAccountSummary", GetAccountSummary, nullptr, kAudited},
+    {"GetAccountAuthorizationDetails", GetAccountAuthorizationDetails, nullptr, kAudited},
     {"ListAccountAliases", ListAccountAliases, nullptr, kAudited},
     {"GetAccountPasswordPolicy", GetAccountPasswordPolicy, nullptr, kAudited},
     {"GetLoginProfile", NoLoginProfile, Ask<Subject::kUser>, kAudited},

@@ -42,14 +42,19 @@ int64_t ToNumber(const std::string& id) {
   return id.starts_with('v') && good ? number : 0;
 }
 
-// FindOwn finds the policy that the request names, which must not be a shipped one.
-Found<ManagedFacts> FindOwn(ApiContext& context, ApiCall& call) {
+// FindAsked finds the policy that the request names.
+Found<ManagedFacts> FindAsked(ApiContext& context, ApiCall& call) {
   IamInput input(call.input);
   const std::string arn = input.Arn("PolicyArn");
   if (input.error().has_value()) return *input.error();
-  Found<ManagedFacts> found = FindManaged(context, arn);
+  return FindManaged(context, arn);
+}
+
+// FindOwn is FindAsked for one that must not be shipped.
+Found<ManagedFacts> FindOwn(ApiContext& context, ApiCall& call) {
+  Found<ManagedFacts> found = FindAsked(context, call);
   const auto* policy = std::get_if<ManagedFacts>(&found);
-  if (policy != nullptr && policy->is_shipped) return NotChangeable(arn);
+  if (policy != nullptr && policy->is_shipped) return NotChangeable(policy->arn);
   return found;
 }
 
@@ -111,6 +116,20 @@ std::string DocumentOf(IamInput& input) {
 
 }  // namespace
 
+absl::StatusOr<Json> PolicyDetail(ApiContext& context, const ManagedFacts& policy) {
+  const absl::StatusOr<Usage> usage = UsageOf(context, policy.arn);
+  if (!usage.ok()) return usage.status();
+  const auto versions = VersionsOf(context, policy);
+  if (!versions.ok()) return versions.status();
+  Json json = PolicyJson(policy, *usage);
+  json["Description"] = policy.policy.description;
+  Json& list = json["PolicyVersionList"] = Json::array();
+  for (const IamPolicyVersion& version : *versions) {
+    list.push_back(VersionJson(version, policy.policy.default_version, WithDocument::kYes));
+  }
+  return json;
+}
+
 ApiOutcome CreatePolicy(ApiContext& context, ApiCall& call) {
   IamStore& store = context.store.Iam();
   IamInput input(call.input);
@@ -146,15 +165,12 @@ ApiOutcome CreatePolicy(ApiContext& context, ApiCall& call) {
 }
 
 ApiOutcome GetPolicy(ApiContext& context, ApiCall& call) {
-  IamInput input(call.input);
-  const std::string arn = input.Arn("PolicyArn");
-  if (input.error().has_value()) return input.error();
-  Found<ManagedFacts> found = FindManaged(context, arn);
+  Found<ManagedFacts> found = FindAsked(context, call);
   if (auto* error = std::get_if<ApiError>(&found)) return std::move(*error);
   const ManagedFacts& policy = std::get<ManagedFacts>(found);
-  const absl::StatusOr<Usage> usage = UsageOf(context, arn);
+  const absl::StatusOr<Usage> usage = UsageOf(context, policy.arn);
   if (!usage.ok()) return ToError(usage.status());
-  const absl::StatusOr<std::vector<IamTag>> tags = context.store.Iam().ListTags(arn);
+  const absl::StatusOr<std::vector<IamTag>> tags = context.store.Iam().ListTags(policy.arn);
   if (!tags.ok()) return ToError(tags.status());
   Json& answer = call.output["Policy"] = PolicyJson(policy, *usage);
   answer["Description"] = policy.policy.description;
@@ -276,10 +292,7 @@ ApiOutcome DeletePolicyVersion(ApiContext& context, ApiCall& call) {
 }
 
 ApiOutcome ListPolicyVersions(ApiContext& context, ApiCall& call) {
-  IamInput input(call.input);
-  const std::string arn = input.Arn("PolicyArn");
-  if (input.error().has_value()) return input.error();
-  Found<ManagedFacts> found = FindManaged(context, arn);
+  Found<ManagedFacts> found = FindAsked(context, call);
   if (auto* error = std::get_if<ApiError>(&found)) return std::move(*error);
   const ManagedFacts& policy = std::get<ManagedFacts>(found);
   const auto versions = VersionsOf(context, policy);

@@ -2,7 +2,11 @@
 
 #pragma once
 
+#include <nlohmann/json.hpp>
+
+#include "absl/status/statusor.h"
 #include "relay/api/api_call.h"
+#include "relay/iam/iam_lookup.h"
 #include "relay/store/iam_store.h"
 
 namespace relay::iam {
@@ -36,6 +40,9 @@ template <IamKind kKind>
 ApiOutcome PutBoundary(ApiContext& context, ApiCall& call);
 template <IamKind kKind>
 ApiOutcome DeleteBoundary(ApiContext& context, ApiCall& call);
+
+// PolicyDetail is a policy with all of its versions.
+absl::StatusOr<nlohmann::json> PolicyDetail(ApiContext& context, const ManagedFacts& policy);
 
 ApiOutcome CreatePolicy(ApiContext& context, ApiCall& call);
 ApiOutcome GetPolicy(ApiContext& context, ApiCall& call);

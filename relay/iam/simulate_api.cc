@@ -138,8 +138,34 @@ struct Simulation {
     }
   }
 
-  // Decide explains itself on a wish: AWS has no member for that.
-  Json Decide(const std::string& action, const std::string& arn, bool explains) const {
+  Json ToJson(const policy::StatementRef& matched, bool is_resource) const {
+    const policy::TextSpan& span = matched.statement().span;
+    const auto position = [](const policy::TextPosition& at) {
+      return Json{{"Line", at.line}, {"Column", at.column}};
+    };
+    const std::string& name = matched.policy->name;
+    return {{"SourcePolicyId", name},
+            {"SourcePolicyType", is_resource ? "resource" : SourceType(name, subject)},
+            {"StartPosition", position(span.begin)},
+            {"EndPosition", position(span.end)}};
+  }
+
+  // AddResourceResult repeats what was decided where AWS tells it of each resource.
+  static void AddResourceResult(Json& result) {
+    Json one = {{"EvalResourceName", result["EvalResourceName"]},
+                {"EvalResourceDecision", result["EvalDecision"]},
+                {"MatchedStatements", result["MatchedStatements"]},
+                {"MissingContextValues", result["MissingContextValues"]}};
+    const auto boundary = result.find("PermissionsBoundaryDecisionDetail");
+    if (boundary != result.end()) one["PermissionsBoundaryDecisionDetail"] = *boundary;
+    result["ResourceSpecificResults"].push_back(std::move(one));
+  }
+
+  struct Wish {
+    bool explains = false;        // AWS has no member for that.
+    bool names_resource = false;  // The request did, and is told of it by name.
+  };
+  Json Decide(const std::string& action, const std::string& arn, const Wish& wish) const {
     const policy::Request request(action, arn, context,
                                   {.arn = principal_arn, .account = kAccountId});
     const policy::Policies policies = {.identity = &identity,
@@ -161,19 +187,22 @@ struct Simulation {
         result["EvalDecision"] = "implicitDeny";
         break;
     }
-    if (explains) result["AditExplanation"] = policy::Explain(decision, request);
-    for (const policy::StatementRef& matched : identity.FindAll(request)) {
-      const bool is_deny = matched.statement().effect == policy::Effect::kDeny;
-      if (is_deny != (decision.verdict == policy::Verdict::kExplicitDeny)) continue;
-      result["MatchedStatements"].push_back(
-          {{"SourcePolicyId", matched.policy->name},
-           {"SourcePolicyType", SourceType(matched.policy->name, subject)}});
+    if (wish.explains) result["AditExplanation"] = policy::Explain(decision, request);
+    const bool denies = decision.verdict == policy::Verdict::kExplicitDeny;
+    for (const PolicySet* set : {&identity, &resource, boundary.get()}) {
+      // What a boundary allows decides nothing; what it denies does.
+      if (set == nullptr || (set == boundary.get() && !denies)) continue;
+      for (const policy::StatementRef& matched : set->FindAll(request)) {
+        if ((matched.statement().effect == policy::Effect::kDeny) != denies) continue;
+        result["MatchedStatements"].push_back(ToJson(matched, set == &resource));
+      }
     }
     if (boundary != nullptr) {
       const bool allows = !boundary->Find(policy::Effect::kAllow, request).empty() &&
                           boundary->Find(policy::Effect::kDeny, request).empty();
       result["PermissionsBoundaryDecisionDetail"] = {{"AllowedByPermissionsBoundary", allows}};
     }
+    if (wish.names_resource) AddResourceResult(result);
     return result;
   }
 
@@ -213,6 +242,7 @@ ApiOutcome Simulate(ApiCall& call, IamInput& input, Subject subject) {
       return InvalidInput("Invalid Action: " + action + ". Actions are like ssm:StartSession.");
     }
   }
+  const Simulation::Wish how = {.explains = explains, .names_resource = !resources.empty()};
   if (resources.empty()) resources = {"*"};
   if (actions.size() * resources.size() > kSimulatedMax) {
     return InvalidInput("Too many: at most " + std::to_string(kSimulatedMax) +
@@ -224,7 +254,7 @@ ApiOutcome Simulate(ApiCall& call, IamInput& input, Subject subject) {
   for (const std::string& action : actions) {
     for (const std::string& resource : resources) {
       const std::string number = std::to_string(10'000 + items.size());
-      items.push_back({number, simulation.Decide(action, resource, explains)});
+      items.push_back({number, simulation.Decide(action, resource, how)});
       parts += simulation.missing.size() + items.back().json["MatchedStatements"].size();
       if (parts > kAnswerPartsMax) {
         return InvalidInput("Too much: the answer would name more than " +

@@ -8,8 +8,9 @@ namespace relay::iam {
 
 // Decisions of one simulation, actions times resources.
 inline constexpr size_t kSimulatedMax = 2'000;
-// Statements and missing keys in one answer: each decision names its own.
-inline constexpr size_t kAnswerPartsMax = 100'000;
+// Statements and missing keys in one answer: each decision names its own, and once more for its
+// resource.
+inline constexpr size_t kAnswerPartsMax = 50'000;
 
 ApiOutcome SimulatePrincipalPolicy(ApiContext& context, ApiCall& call);
 ApiOutcome SimulateCustomPolicy(ApiContext& context, ApiCall& call);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "engine/base/check.h"
 #include "relay/policy/ascii_text.h"
 #include "relay/policy/policy_json.h"
 #include "relay/policy/statement_reader.h"
@@ -81,7 +82,12 @@ class PolicyReader {
 absl::StatusOr<PolicyDocument> PolicyDocument::Parse(std::string_view text, DocumentKind kind) {
   const absl::StatusOr<json> root = ReadPolicyJson(text);
   if (!root.ok()) return root.status();
-  return PolicyReader(kind).Read(*root);
+  absl::StatusOr<PolicyDocument> document = PolicyReader(kind).Read(*root);
+  if (!document.ok()) return document;
+  const std::vector<TextSpan> spans = StatementSpans(text);
+  CHECK(spans.size() == document->statements_.size());
+  for (size_t i = 0; i < spans.size(); ++i) document->statements_[i].span = spans[i];
+  return document;
 }
 
 std::vector<std::string> PolicyDocument::ContextKeys() const {

@@ -12,6 +12,7 @@
 #include "relay/policy/pattern.h"
 #include "relay/policy/principal_element.h"
 #include "relay/policy/request.h"
+#include "relay/policy/statement_spans.h"
 
 namespace relay::policy {
 
@@ -21,6 +22,7 @@ enum class Effect : uint8_t { kAllow, kDeny };
 enum class Listed : uint8_t { kThese, kAllButThese };
 
 struct Statement {
+  TextSpan span;  // In the policy's text.
   // Empty when the statement has none.
   std::string sid;
   Effect effect = Effect::kDeny;

@@ -155,14 +155,21 @@ def test_every_operation_answers_as_the_model_says(t):
     simulated = iam('SimulatePrincipalPolicy', PolicySourceArn=f'arn:aws:iam::{ACCOUNT}:user/alice',
                     ActionNames=['ssm:StartSession', 'ssm:TerminateSession'])['EvaluationResults']
     check_equal([r['EvalDecision'] for r in simulated], ['allowed', 'implicitDeny'], 'simulation')
-    custom = iam('SimulateCustomPolicy', PolicyInputList=[json.dumps({
+    text = json.dumps({
         'Version': '2012-10-17',
         'Statement': {'Effect': 'Deny', 'Action': 'ssm:*', 'Resource': '*',
-                      'Condition': {'StringEquals': {'aws:PrincipalTag/a': 'b'}}}})],
-                 ActionNames=['ssm:StartSession'],
+                      'Condition': {'StringEquals': {'aws:PrincipalTag/a': 'b'}}}})
+    node = 'arn:aws:ssm:adit:000000000000:managed-instance/mi-1'
+    custom = iam('SimulateCustomPolicy', PolicyInputList=[text], ActionNames=['ssm:StartSession'], ResourceArns=[node],
                  ContextEntries=[{'ContextKeyName': 'aws:PrincipalTag/a', 'ContextKeyValues': ['b'],
                                   'ContextKeyType': 'string'}])['EvaluationResults']
     check_equal([r['EvalDecision'] for r in custom], ['explicitDeny'], 'simulation of a policy')
+    matched = custom[0]['MatchedStatements'][0]
+    check_equal((matched['StartPosition'], matched['EndPosition']),
+                ({'Line': 1, 'Column': text.index('{', 1) + 1}, {'Line': 1, 'Column': len(text)}), 'where it stands')
+    special = custom[0]['ResourceSpecificResults'][0]
+    check_equal((special['EvalResourceName'], special['EvalResourceDecision'], special['MatchedStatements']),
+                (node, 'explicitDeny', [matched]), 'what is said of the resource')
     large = json.dumps(ALLOW_START) + ' ' * 100_000
     iam('SimulateCustomPolicy', PolicyInputList=[large, large], ActionNames=['ssm:StartSession'])
     iam('GetContextKeysForPrincipalPolicy', PolicySourceArn=f'arn:aws:iam::{ACCOUNT}:user/alice')
@@ -170,6 +177,18 @@ def test_every_operation_answers_as_the_model_says(t):
 
     summary = iam('GetAccountSummary')['SummaryMap']
     check_equal((summary['Users'], summary['Roles'], summary['MFADevicesInUse']), (2, 1, 1), 'summary')
+    details = iam('GetAccountAuthorizationDetails')
+    check_equal([user['UserName'] for user in details['UserDetailList']], ['admin', 'alice'], 'users in the details')
+    check_equal(details['RoleDetailList'][0]['RoleName'], 'deploy', 'roles in the details')
+    paged, marker = [], {}
+    while True:
+        page = iam('GetAccountAuthorizationDetails', Filter=['User', 'Role', 'LocalManagedPolicy'], MaxItems=1, **marker)
+        paged += page['UserDetailList'] + page['RoleDetailList'] + page['Policies']
+        if not page['IsTruncated']:
+            break
+        marker = {'Marker': page['Marker']}
+    whole = iam('GetAccountAuthorizationDetails', Filter=['User', 'Role', 'LocalManagedPolicy'])
+    check_equal(paged, whole['UserDetailList'] + whole['RoleDetailList'] + whole['Policies'], 'the same in pages of one')
     iam('ListAccountAliases')
     check_equal(aws.error('iam', 'GetAccountPasswordPolicy')[0], 'NoSuchEntity', 'no password policy')
     for operation in ('GetLoginProfile', 'DeleteLoginProfile'):
