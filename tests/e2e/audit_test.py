@@ -145,6 +145,29 @@ def test_forwarded_connections(t):
                 ['node', 'relay'], 'who says so')
 
 
+def test_log_injection(t):
+    """Line ends, quotes, NUL, escapes and broken UTF-8 in what a caller says make no record and no line of their own"""
+    stack = t.own_stack()
+    api = stack.api()
+    forged = '","eventName":"ForgedEvent'
+    hostile = ['a\r\n{"sequence":1}\n', forged, 'nul \x00 in it', 'escape \x1b]52;c;AAAA\x07', '\u202emirrored', 'x' * 9000]
+    for text in hostile:
+        for call in ({'Target': text}, {'Target': stack.node_id(), 'DocumentName': text},
+                     {'Target': stack.node_id(), 'Reason': text, 'Adit': {'Version': 1}}):
+            check(api.call('StartSession', call).status in (200, 400), f'{call}')
+        api.call(text.encode('ascii', 'ignore').decode().replace('\r', '').replace('\n', '').replace('\x00', ''), {})
+    check_equal(api.call('StartSession', b'{"Target":"\xff\xfe"}').status, 400, 'status for what is no UTF-8')
+    for command in (('audit', 'lookup', '-n', '50'), ('sessions',)):
+        shown = stack.adit(*command).stdout
+        check(not re.search(rb'[\x00-\x08\x0b-\x1f\x7f]', shown), f'{command} shows control bytes: {shown!r}')
+    stack.agent.stop(20)
+    stack.relay.stop(20)
+    names = _names(stack)
+    check('StartSession' in names and 'ForgedEvent' not in names, f'{names}')
+    for line in stack.relay.err().splitlines():
+        check(re.match(r'\d{4}-\d\d-\d\dT\S+ [A-Z]+ ', line), f'a line of the log that nobody wrote: {line!r}')
+
+
 def test_no_secret_is_recorded(t):
     """No secret is in audit files, database, logs: keys, codes, tokens, and what is typed"""
     stack = t.own_stack()
