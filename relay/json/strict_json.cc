@@ -37,6 +37,10 @@ class StrictReader final : public nlohmann::json_sax<json> {
 
   bool parse_error(std::size_t position, const std::string&,
                    const nlohmann::detail::exception&) override {
+    return FailAt(position);
+  }
+
+  bool FailAt(size_t position) {
     const std::string_view before = text_.substr(0, std::min(position, text_.size()));
     const auto lines = static_cast<size_t>(std::count(before.begin(), before.end(), '\n'));
     fault_ = {.kind = JsonFault::Kind::kSyntax,
@@ -68,6 +72,11 @@ class StrictReader final : public nlohmann::json_sax<json> {
 
 std::optional<JsonFault> FindJsonFault(std::string_view text, size_t depth_max) {
   StrictReader reader(text, depth_max);
+  // The parser takes it for the end, whatever follows.
+  if (const size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    reader.FailAt(nul);
+    return reader.fault();
+  }
   if (json::sax_parse(text, &reader)) return std::nullopt;
   return reader.fault();
 }

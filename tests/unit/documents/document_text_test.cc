@@ -48,6 +48,7 @@ TEST(DocumentText, BadTextsAreRefusedWithAReason) {
                                                         {kJson, R"({"a":1,"a":2})"},
                                                         {kJson, R"({"a":{"b":1,"b":2}})"},
                                                         {kJson, "{} {}"},
+                                                        {kJson, std::string("{}\0{", 4)},
                                                         {kJson, "{\"a\":\"\xFF\"}"},
                                                         {kYaml, ""},
                                                         {kYaml, "- a"},

@@ -37,6 +37,7 @@ TEST(PolicyErrorTest, WhatIsNotJsonIsNamedWithItsPlace) {
   EXPECT_STARTS(Error("{\n  \"Version\": \"2012-10-17\"\n  \"Statement\": []}"),
                 "It is not valid JSON: line 3, column ");
   EXPECT_STARTS(Error("{} {}"), "It is not valid JSON: line 1");
+  EXPECT_STARTS(Error(std::string("{}\0{", 4)), "It is not valid JSON: line 1, column 2");
   EXPECT_STARTS(Error("{\"Id\": \"\xff\"}"), "It is not valid JSON: line 1");
   EXPECT_STARTS(Error("{\"Id\": 1e999}"), "It is not valid JSON: line 1");
   EXPECT_STARTS(Error("[]"), "It is no JSON object");
