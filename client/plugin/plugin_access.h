@@ -5,8 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "client/client_config.h"
+#include "client/credentials.h"
 #include "client/environment.h"
+#include "client/plugin/secure_url.h"
+#include "engine/net/loop_driver.h"
 #include "engine/tls/tls_context.h"
 #include "engine/wire/host_port.h"
 
@@ -31,5 +35,12 @@ struct PluginTrust {
   }
 };
 PluginTrust TrustOf(const Environment& environment, const ClientConfig& config);
+
+// EnterRole makes of the key that a profile names the session of the role that it wants, which the
+// endpoint's STS gives, and waits for it. Nobody is asked for a code: the CLI has the terminal. An
+// error is for people.
+absl::StatusOr<Credentials> EnterRole(engine::LoopDriver& driver, const engine::TlsContext& context,
+                                      const SecureUrl& endpoint, const Environment& environment,
+                                      Credentials credentials);
 
 }  // namespace client

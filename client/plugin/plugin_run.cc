@@ -327,8 +327,13 @@ int RunHonestly(const PluginStart& start, const Environment& environment) {
       {.io = *io, .block_count = kPoolBlocks, .block_size = kPoolBlockSize, .is_logged = false});
   if (!loop.ok()) return Fail(loop.status());
   engine::LoopDriver driver(*std::move(loop));
+  absl::StatusOr<Credentials> credentials = FindCredentials(environment, start.profile, config);
+  if (credentials.ok()) {
+    credentials =
+        EnterRole(driver, **context, start.endpoint, environment, *std::move(credentials));
+  }
   PluginRun run(driver, **context, signals, start, environment("ADIT_PLUGIN_BIND").value_or(""),
-                FindCredentials(environment, start.profile, config));
+                std::move(credentials));
   if (std::optional<ForwardSpec> spec = NativeWishOf(start, environment)) {
     run.TryNative(*std::move(spec), trust);
   }
