@@ -7,8 +7,10 @@ real relay and agent.
 import json
 import re
 
+from support import targets
 from support.plugin_client import PluginClient, wait_ended
-from support.processes import check, check_equal
+from support.processes import check, check_equal, wait_until
+from support.tcp_server import TcpServer
 from support.web_socket import WebSocket
 
 
@@ -115,3 +117,32 @@ def test_terminate(t):
     check_equal(answer.status, 200, f'TerminateSession: {answer}')
     check('Terminated by' in client.wait_closed()['Output'], f'the last word: {client.closed}')
     check_equal(wait_ended(client.api, client.session['SessionId'])['Status'], 'Terminated', 'the session')
+
+
+def test_audit(t):
+    """Who connected when to what, and how many bytes passed, is recorded as for Adit's own client"""
+    with TcpServer(targets.echo) as server:
+        client = PluginClient(t.stack).open_session('AWS-StartSSHSession',
+                                                    {'portNumber': str(server.port)})
+        client.send(b'seven77')
+        client.wait_for(b'seven77')
+        client.api.call('TerminateSession', {'SessionId': client.session['SessionId']})
+        client.wait_closed()
+        wait_ended(client.api, client.session['SessionId'])
+
+    def recorded():
+        answer = client.api.call('com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents', {
+            'LookupAttributes': [{'AttributeKey': 'ResourceName',
+                                  'AttributeValue': client.session['SessionId']}]})
+        check_equal(answer.status, 200, f'LookupEvents: {answer}')
+        events = {e['EventName']: json.loads(e['CloudTrailEvent']) for e in answer.json()['Events']}
+        return events if 'SessionEnded' in events and 'StreamClosed' in events else None
+    events = wait_until(recorded, 10, 'the end is recorded')
+    what = {name: event['additionalEventData'] for name, event in events.items()
+            if 'additionalEventData' in event}
+    check_equal(what['StreamOpened']['what'], f'tcp localhost:{server.port}', 'to what')
+    check_equal((what['StreamClosed']['outcome'], what['StreamClosed']['bytesToNode'],
+                 what['StreamClosed']['bytesFromNode']), ('session-ended', '7', '7'), 'the stream')
+    check(what['SessionEnded']['reason'].startswith('Terminated by'), f'why: {what["SessionEnded"]}')
+    check_equal({event['userIdentity']['arn'] for event in events.values()},
+                {'arn:aws:iam::000000000000:user/admin'}, 'who')
