@@ -190,6 +190,7 @@ struct OpState<Received> {
   bool repeat = false;
   bool batch = false;
   bool readable = false;  // Readiness was seen and not used up. For kFile.
+  bool drained = false;   // What came last was all that was there. For UringLoop.
 };
 
 template <>

@@ -149,6 +149,7 @@ void PosixLoop::FailNow(Op& op, IoError error) {
 
 void PosixLoop::StartTimer(TimerOp& op, Instant deadline) {
   Begin(op);
+  if (deadline <= now_) return MakeReady(op);  // In this iteration still, if it can be.
   op.stage = OpStage::kWaiting;
   timers_.Add(op, deadline);
 }

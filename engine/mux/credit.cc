@@ -60,13 +60,15 @@ void ReceiveWindow::Consume(uint64_t size) {
 
 bool ReceiveWindow::IsCreditDue() const {
   const uint64_t renewable = TargetLimit() - limit_;
-  return renewable > 0 && renewable >= window_ / 2;
+  const uint64_t enough = std::min(window_ / 2, std::max(window_ / 8, kRenewedMin));
+  return renewable > 0 && renewable >= enough;
 }
 
 uint64_t ReceiveWindow::GrowthWanted(Instant now, std::optional<Duration> round_trip,
                                      uint64_t window_max) const {
-  if (!renewed_.has_value() || !round_trip.has_value() || window_ >= window_max) return 0;
-  if (now - *renewed_ >= 2 * *round_trip) return 0;
+  if (!measured_since_.has_value() || !round_trip.has_value() || window_ >= window_max) return 0;
+  if (consumed_ - measured_from_ < measured_size_) return 0;
+  if (now - *measured_since_ >= 2 * *round_trip) return 0;
   return std::min(window_, window_max - window_);
 }
 
@@ -76,7 +78,11 @@ void ReceiveWindow::Grow(uint64_t size) {
 }
 
 Credit ReceiveWindow::Renew(Instant now) {
-  renewed_ = now;
+  if (!measured_since_.has_value() || consumed_ - measured_from_ >= measured_size_) {
+    measured_since_ = now;
+    measured_from_ = consumed_;
+    measured_size_ = window_ / 2;
+  }
   limit_ = TargetLimit();
   return {.received = received_, .limit = limit_};
 }

@@ -67,15 +67,21 @@ class SendWindow {
 // consumed the sender may send: at most that much is ever held.
 //
 // The window tunes itself to the bandwidth-delay product as QUIC implementations do (quiche,
-// QuicFlowController::MaybeIncreaseMaxWindowSize): credit is renewed when half the window was
-// consumed; when that took less than two round trips, the window, not the reader, is what slows
-// the stream, and it doubles. It settles between two and four times the product, and never grows
-// for a reader that is slower than the network.
+// QuicFlowController::MaybeIncreaseMaxWindowSize): when half the window was consumed in less than
+// two round trips, the window, not the reader, is what slows the stream, and it doubles. It settles
+// between two and four times the product, and never grows for a reader that is slower than the
+// network.
+//
+// Credit is renewed when half of a small window was consumed, but from kRenewedMin on an eighth of
+// a large one is enough: a sender that has to wait for halves sends them in bursts, a round trip
+// apart, and so gets half of what the window could carry.
 //
 // Invariants: consumed_ <= received_ <= limit_; received_ - consumed_ <= window_; window_ and
 // limit_ never get smaller.
 class ReceiveWindow {
  public:
+  static constexpr uint64_t kRenewedMin = 256 * 1024;
+
   // `offset` is where the stream starts; 0 except in resumed streams and tests.
   explicit ReceiveWindow(uint64_t window, uint64_t offset = 0);
 
@@ -90,7 +96,7 @@ class ReceiveWindow {
   // Consume counts `size` bytes as passed on. Requires: size <= received() - consumed().
   void Consume(uint64_t size);
 
-  // IsCreditDue is true when a CREDIT frame would renew at least half the window.
+  // IsCreditDue is true when a CREDIT frame would renew enough of the window.
   bool IsCreditDue() const;
 
   // GrowthWanted returns by how many bytes the window should grow before the credit that is due is
@@ -109,7 +115,11 @@ class ReceiveWindow {
   uint64_t received_;
   uint64_t consumed_;
   uint64_t limit_;
-  std::optional<Instant> renewed_;  // When credit was last renewed.
+  // What is measured to tell whether the window is too small: how long it takes to consume half of
+  // it, from one renewal on.
+  std::optional<Instant> measured_since_;
+  uint64_t measured_from_ = 0;  // consumed_ then.
+  uint64_t measured_size_ = 0;  // Half of the window then.
 };
 
 }  // namespace engine

@@ -5,23 +5,30 @@
 #include "engine/base/check.h"
 
 namespace engine {
+namespace {
 
-Liveness::Liveness(Duration ping_interval, Duration silence_max, Instant now)
-    : ping_interval_(ping_interval), silence_max_(silence_max), heard_(now) {
-  CHECK(ping_interval > Duration::zero());
-  CHECK(2 * ping_interval <= silence_max);
+Instant AtTick(Instant time) {
+  const auto ticks = (time.time_since_epoch() + Liveness::kTick - Duration(1)) / Liveness::kTick;
+  return Instant(ticks * Liveness::kTick);
+}
+
+}  // namespace
+
+Liveness::Liveness(const LivenessTimes& times, Instant now) : times_(times), heard_(now) {
+  CHECK(times.next_ping > Duration::zero());
+  CHECK(times.first_ping + times.next_ping <= times.silence_max);
 }
 
 Instant Liveness::NextDeadline() const {
-  if (!unheard_since_.has_value()) return heard_ + ping_interval_;
-  const Instant silent = std::max(heard_ + silence_max_, *unheard_since_ + ping_interval_);
-  return std::min(*pinged_ + ping_interval_, silent);
+  if (!unheard_since_.has_value()) return AtTick(heard_ + times_.first_ping);
+  const Instant silent = std::max(heard_ + times_.silence_max, *unheard_since_ + times_.next_ping);
+  return std::min(*pinged_ + times_.next_ping, silent);
 }
 
 Liveness::Due Liveness::Check(Instant now) const {
   if (now < NextDeadline()) return Due::kNothing;
   if (!unheard_since_.has_value()) return Due::kPing;
-  const Instant silent = std::max(heard_ + silence_max_, *unheard_since_ + ping_interval_);
+  const Instant silent = std::max(heard_ + times_.silence_max, *unheard_since_ + times_.next_ping);
   return now >= silent ? Due::kSilent : Due::kPing;
 }
 

@@ -33,7 +33,7 @@ Multiplexer::State::State(Side side, const MultiplexerOptions& options, LinkEven
       events_(events),
       now_(now),
       next_id_(side == Side::kConnected ? 1 : 2),
-      liveness_(options.ping_interval, options.silence_max, now),
+      liveness_(side == Side::kConnected ? kConnectedLiveness : kAcceptedLiveness, now),
       output_(OutputOptions(options), pool, *this),
       stream_slab_(options.streams_max) {
   CHECK(options.streams_max > 0);
@@ -183,10 +183,9 @@ Credit Multiplexer::State::GatherCredit(StreamOutput& output) {
       window.GrowthWanted(now_, liveness_.round_trip(), options_.window_bytes_max);
   const uint64_t left = options_.window_bytes_sum_max - window_bytes_sum_;
   const uint64_t kept = options_.window_bytes_sum_max / kGrowthReserveFraction;
-  if (wanted > 0 && left >= kept && wanted <= left - kept) {
-    window.Grow(wanted);
-    window_bytes_sum_ += wanted;
-  }
+  const uint64_t growth = std::min(wanted, left > kept ? left - kept : 0);
+  window.Grow(growth);
+  window_bytes_sum_ += growth;
   return window.Renew(now_);
 }
 

@@ -43,11 +43,9 @@ inline constexpr uint64_t kWindowBytesFloor = 16 * 1024;
 struct MultiplexerOptions {
   uint32_t streams_max = 1024;                        // Open at once, both sides' together.
   uint64_t window_bytes_min = 256 * 1024;             // Credit granted to a new stream.
-  uint64_t window_bytes_max = 8 * 1024 * 1024;        // To what auto-tuning may grow it.
+  uint64_t window_bytes_max = 16 * 1024 * 1024;       // To what auto-tuning may grow it.
   uint64_t window_bytes_sum_max = 128 * 1024 * 1024;  // All streams together: bounds what we hold.
   uint32_t output_bytes_per_stream_max = 256 * 1024;  // Write takes nothing beyond this.
-  Duration ping_interval = kPingInterval;             // When nothing was heard for this long.
-  Duration silence_max = kSilenceMax;                 // Then the link is given up: kSilent.
 };
 
 // StreamEvents is what a stream tells its owner. Calls come only from inside Receive,

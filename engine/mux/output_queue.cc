@@ -102,9 +102,7 @@ OutputQueue::OutputQueue(const Options& options, BufferPool& pool, Events& event
       pool_(pool),
       events_(events),
       link_(options.link_bytes_max),
-      item_slab_(std::numeric_limits<size_t>::max()) {
-  item_slab_.Reserve();
-}
+      item_slab_(std::numeric_limits<size_t>::max()) {}
 
 OutputQueue::~OutputQueue() { Abandon(); }
 
@@ -166,6 +164,7 @@ void OutputQueue::UpdateReady(StreamOutput& stream) {
 
 void OutputQueue::Open(StreamOutput& stream, uint64_t limit) {
   CHECK(!stream.is_open_);
+  item_slab_.Reserve();
   stream.is_open_ = true;
   stream.window_ = SendWindow(limit);
   UpdateReady(stream);
@@ -283,12 +282,13 @@ bool OutputQueue::HasOutput() const {
 size_t OutputQueue::Gather(std::span<ByteView> slices) {
   CHECK(!is_gathered_);
   CHECK(slices.size() >= kRecordSlicesMax);
-  Record record(slices, scratch_);
+  Record record(slices, scratch_.Take());
   GatherLink(record);
   GatherCredits(record);
   GatherInteractive(record);
   GatherBulk(record);
   is_gathered_ = !record.empty();
+  if (!is_gathered_) scratch_.Give();
   NotePayload(slices.first(record.count()));
   return record.count();
 }
@@ -311,6 +311,7 @@ void OutputQueue::Taken() {
   link_.Pop(gathered_link_bytes_);
   gathered_link_bytes_ = 0;
   while (OutputItem* item = gathered_items_.PopFront()) item_slab_.Return(item);
+  scratch_.Give();
   while (StreamOutput* stream = touched_.PopFront()) events_.OnOutputTaken(*stream);
 }
 
@@ -321,6 +322,7 @@ void OutputQueue::Abandon() {
   while (OutputItem* item = gathered_items_.PopFront()) item_slab_.Return(item);
   while (touched_.PopFront() != nullptr) {
   }
+  scratch_.Drop();
 }
 
 void OutputQueue::GatherLink(Record& record) {

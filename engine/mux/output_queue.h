@@ -34,6 +34,7 @@
 #include "engine/mux/credit.h"
 #include "engine/mux/frame_fifo.h"
 #include "engine/mux/intrusive_list.h"
+#include "engine/mux/record_scratch.h"
 #include "engine/mux/slab.h"
 #include "engine/wire/frame.h"
 
@@ -147,6 +148,9 @@ class OutputQueue {
   // ClearLink forgets the link frames that wait.
   void ClearLink();
 
+  // Rest gives back the memory that streams needed. Requires: every stream was dropped.
+  void Rest() { item_slab_.Trim(); }
+
   // Open lets the stream send: up to `limit`. What was pushed before has waited for this.
   void Open(StreamOutput& stream, uint64_t limit);
 
@@ -233,9 +237,8 @@ class OutputQueue {
   size_t gathered_link_bytes_ = 0;
   IntrusiveList<OutputItem, &OutputItem::links> gathered_items_;
   IntrusiveList<StreamOutput, &StreamOutput::touched_links_> touched_;
-  static constexpr size_t kScratchSize = 4 * 1024;
   static constexpr size_t kCopiedPayloadMax = 256;  // Cheaper to copy than to be a slice.
-  std::array<std::byte, kScratchSize> scratch_;
+  RecordScratch scratch_;
 };
 
 }  // namespace engine

@@ -11,7 +11,8 @@
 namespace engine {
 
 // Slab makes objects of one type in memory that it keeps: it grows by kChunk objects at a time, up
-// to `count_max`, and never shrinks, so that nothing allocates once the usual number was reached.
+// to `count_max`, and shrinks only when told, so that nothing allocates once the usual number was
+// reached.
 template <class T, size_t kChunk>
 class Slab {
  public:
@@ -43,6 +44,14 @@ class Slab {
     slot->next = free_;
     free_ = slot;
     --count_;
+  }
+
+  // Trim frees the memory. Requires: every object was returned.
+  void Trim() {
+    CHECK(count_ == 0);
+    free_ = nullptr;
+    chunks_.clear();
+    chunks_.shrink_to_fit();
   }
 
   size_t count() const { return count_; }

@@ -88,6 +88,7 @@ void UringLoop::OnConnect(ConnectOp& op, int result) {
 
 void UringLoop::OnReceive(ReceiveOp& op, int result, uint32_t flags) {
   const bool more = (flags & IORING_CQE_F_MORE) != 0;
+  op.state.drained = (flags & IORING_CQE_F_SOCK_NONEMPTY) == 0;
   BufferRef block;
   if ((flags & IORING_CQE_F_BUFFER) != 0) {
     block = lent_->Take(static_cast<uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT));

@@ -72,6 +72,7 @@ void UringLoop::RunOnce(Duration wait_max) {
   Enable();
   ArmWake();
   lent_->Refill();
+  IssueReceives();
   SubmitAndWait(WaitTime(wait_max));
   BeginIteration();
   Reap();
@@ -131,7 +132,9 @@ void UringLoop::Connect(ConnectOp& op, Socket socket, const Address& peer) {
 
 void UringLoop::Receive(ReceiveOp& op, Socket socket, ReceiveMode mode) {
   PrepareReceive(op, socket, mode);
-  socket.kind == SocketKind::kFile ? MakeReady(op) : IssueReceive(op);
+  if (socket.kind == SocketKind::kFile) return MakeReady(op);
+  op.stage = OpStage::kReady;
+  receives_.Push(op);
 }
 
 void UringLoop::Send(SendOp& op, Socket socket, std::span<const ByteView> slices, SendMode mode) {
@@ -173,6 +176,10 @@ void UringLoop::IssueConnect(ConnectOp& op) {
   op.stage = OpStage::kInKernel;
 }
 
+void UringLoop::IssueReceives() {
+  while (Op* op = receives_.Pop()) Continue(*op);
+}
+
 void UringLoop::IssueReceive(ReceiveOp& op) {
   io_uring_sqe* entry = NextEntry();
   if (op.state.repeat) {
@@ -180,8 +187,9 @@ void UringLoop::IssueReceive(ReceiveOp& op) {
   } else {
     ::io_uring_prep_recv(entry, Descriptor(op), nullptr, buffers().block_size(), 0);
   }
-  // Without a lent block the kernel would refuse at once, though perhaps nothing is there to read.
-  if (lent_->lent_count() == 0) entry->ioprio |= IORING_RECVSEND_POLL_FIRST;
+  // A socket that was emptied is not asked again before something came. And without a lent block
+  // the kernel would refuse at once, though perhaps nothing is there to read.
+  if (op.state.drained || lent_->lent_count() == 0) entry->ioprio |= IORING_RECVSEND_POLL_FIRST;
   entry->flags |= IOSQE_BUFFER_SELECT;
   entry->buf_group = UringBuffers::kGroup;
   ::io_uring_sqe_set_data64(entry, MarkOf(op));

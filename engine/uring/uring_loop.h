@@ -66,6 +66,7 @@ class UringLoop final : public PosixLoop {
   void IssueAccept(AcceptOp& op);
   void IssueConnect(ConnectOp& op);
   void IssueReceive(ReceiveOp& op);
+  void IssueReceives();
   void IssueSend(SendOp& op);
   void Poll(Op& op);
   void ArmWake();
@@ -92,6 +93,9 @@ class UringLoop final : public PosixLoop {
   bool wake_armed_ = false;
   bool send_zero_copy_ = false;
   uint64_t wake_count_ = 0;  // The kernel writes here.
+  // Started, and submitted behind all else: whoever waits for what is sent should not wait for the
+  // kernel to find that nothing has come meanwhile.
+  IntrusiveQueue<Op> receives_;
   std::optional<UringBuffers> lent_;
 };
 

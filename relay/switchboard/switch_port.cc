@@ -68,7 +68,7 @@ SwitchPort::SwitchPort(const Options& options, engine::RecordCarrier& carrier,
               .chunks = engine::OutputQueue::Chunks::kWhole},
              pool, *this),
       budget_(options.peer_opens ? options.circuits_max : 0),
-      liveness_(options.ping_interval, options.silence_max, now),
+      liveness_(engine::kAcceptedLiveness, now),
       hello_deadline_(now + options.hello_max) {}
 
 SwitchPort::~SwitchPort() { CHECK(ends_.empty()); }
@@ -455,6 +455,7 @@ void SwitchPort::Detach(CircuitEnd& end) {
   end.port.queue_.Drop(end);
   CountPieces(end);
   end.port.ends_.erase(end.id());
+  if (end.port.ends_.empty()) end.port.queue_.Rest();
 }
 
 }  // namespace relay

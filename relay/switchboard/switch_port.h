@@ -47,8 +47,6 @@ class SwitchPort final : public engine::RecordProtocol, private engine::OutputQu
     uint32_t circuits_max = 1024;
     size_t link_bytes_max = 64 * 1024;  // Frames of the link itself that wait for the peer to read.
     engine::Duration hello_max = std::chrono::seconds(10);
-    engine::Duration ping_interval = engine::kPingInterval;
-    engine::Duration silence_max = engine::kSilenceMax;
   };
 
   SwitchPort(const Options& options, engine::RecordCarrier& carrier, engine::BufferPool& pool,

@@ -191,11 +191,34 @@ TEST(WindowTuning, StaysSmallForASlowReader) {
   EXPECT_EQ(WindowAfter(100 * kMillisecond, 1'000'000, 500, 64 * 1024 * 1024), 256u * 1024);
 }
 
+TEST(WindowTuning, MeasuresHalvesThoughItRenewsLess) {
+  constexpr uint64_t kWindow = 16 * ReceiveWindow::kRenewedMin;
+  ReceiveWindow window(kWindow);
+  (void)window.Renew(Instant{});
+  Instant now{};
+  for (int i = 0; i < 4; ++i) {
+    now += kMillisecond;
+    ASSERT_TRUE(window.Receive(kWindow / 8));
+    window.Consume(kWindow / 8 - 1);
+    EXPECT_FALSE(window.IsCreditDue());
+    window.Consume(1);
+    ASSERT_TRUE(window.IsCreditDue());
+    const uint64_t wanted = window.GrowthWanted(now, 3 * kMillisecond, 4 * kWindow);
+    EXPECT_EQ(wanted, i < 3 ? 0 : kWindow) << "half of it in less than two round trips";
+    window.Grow(wanted);
+    (void)window.Renew(now);
+  }
+}
+
 TEST(WindowTuning, WaitsForAMeasuredRoundTrip) {
   ReceiveWindow window(100);
   ASSERT_TRUE(window.Receive(100));
   window.Consume(100);
   (void)window.Renew(Instant{});
+  ASSERT_TRUE(window.Receive(50));
+  window.Consume(49);
+  EXPECT_EQ(window.GrowthWanted(Instant{} + kMillisecond, kMillisecond, 1'000), 0u);
+  window.Consume(1);
   EXPECT_EQ(window.GrowthWanted(Instant{} + kMillisecond, std::nullopt, 1'000), 0u);
   EXPECT_EQ(window.GrowthWanted(Instant{} + kMillisecond, kMillisecond, 1'000), 100u);
   EXPECT_EQ(window.GrowthWanted(Instant{} + 2 * kMillisecond, kMillisecond, 1'000), 0u);

@@ -13,9 +13,10 @@ using std::chrono::seconds;
 using Due = Liveness::Due;
 
 const Instant kStart{};
+constexpr LivenessTimes kTimes{seconds(5), seconds(5), seconds(15)};
 
 TEST(Liveness, PingsASilentLinkAndGivesItUpInTime) {
-  Liveness liveness(seconds(5), seconds(15), kStart);
+  Liveness liveness(kTimes, kStart);
   EXPECT_EQ(liveness.NextDeadline(), kStart + seconds(5));
   EXPECT_EQ(liveness.Check(kStart + milliseconds(4'999)), Due::kNothing);
   ASSERT_EQ(liveness.Check(kStart + seconds(5)), Due::kPing);
@@ -27,8 +28,24 @@ TEST(Liveness, PingsASilentLinkAndGivesItUpInTime) {
   EXPECT_EQ(liveness.Check(kStart + seconds(15)), Due::kSilent);
 }
 
+TEST(Liveness, FirstPingsAreDueAtTicks) {
+  Liveness liveness(kTimes, kStart);
+  liveness.Heard(kStart + milliseconds(1));
+  EXPECT_EQ(liveness.NextDeadline(), kStart + seconds(5) + Liveness::kTick);
+  liveness.Heard(kStart + Liveness::kTick);
+  EXPECT_EQ(liveness.NextDeadline(), kStart + seconds(5) + Liveness::kTick);
+  EXPECT_EQ(liveness.Check(liveness.NextDeadline() - Duration(1)), Due::kNothing);
+  EXPECT_EQ(liveness.Check(liveness.NextDeadline()), Due::kPing);
+}
+
+TEST(Liveness, TheAcceptingSideAsksFirst) {
+  EXPECT_LT(kAcceptedLiveness.first_ping, kConnectedLiveness.first_ping);
+  EXPECT_LE(kAcceptedLiveness.silence_max, seconds(14));
+  EXPECT_LE(kConnectedLiveness.silence_max, seconds(14));
+}
+
 TEST(Liveness, AnyByteIsLife) {
-  Liveness liveness(seconds(5), seconds(15), kStart);
+  Liveness liveness(kTimes, kStart);
   liveness.Ping(kStart + seconds(5));
   liveness.Ping(kStart + seconds(10));
   liveness.Heard(kStart + seconds(14));
@@ -37,7 +54,7 @@ TEST(Liveness, AnyByteIsLife) {
 }
 
 TEST(Liveness, AProcessThatSleptGivesThePeerTimeToAnswer) {
-  Liveness liveness(seconds(5), seconds(15), kStart);
+  Liveness liveness(kTimes, kStart);
   const Instant awake = kStart + std::chrono::hours(8);
   ASSERT_EQ(liveness.Check(awake), Due::kPing);
   liveness.Ping(awake);
@@ -46,7 +63,7 @@ TEST(Liveness, AProcessThatSleptGivesThePeerTimeToAnswer) {
 }
 
 TEST(Liveness, TakesTheLeastOfTheLastRoundTrips) {
-  Liveness liveness(seconds(5), seconds(15), kStart);
+  Liveness liveness(kTimes, kStart);
   EXPECT_FALSE(liveness.round_trip().has_value());
   Instant now = kStart;
   const auto measure = [&](Duration duration) {
@@ -63,7 +80,7 @@ TEST(Liveness, TakesTheLeastOfTheLastRoundTrips) {
 }
 
 TEST(Liveness, AnswersToNoPingAreIgnored) {
-  Liveness liveness(seconds(5), seconds(15), kStart);
+  Liveness liveness(kTimes, kStart);
   liveness.Answered(1, kStart + seconds(1));
   EXPECT_FALSE(liveness.round_trip().has_value());
   const uint64_t number = liveness.Ping(kStart + seconds(1));
@@ -75,7 +92,7 @@ TEST(Liveness, AnswersToNoPingAreIgnored) {
 }
 
 TEST(Liveness, ProbesOnceAtATimeAndNotTooOften) {
-  Liveness liveness(seconds(5), seconds(15), kStart);
+  Liveness liveness(kTimes, kStart);
   EXPECT_TRUE(liveness.IsProbeDue(kStart));
   const uint64_t number = liveness.Ping(kStart);
   EXPECT_FALSE(liveness.IsProbeDue(kStart + seconds(3)));  // Not answered yet.

@@ -351,13 +351,14 @@ TEST(Multiplexer, ASilentPeerIsPingedAndThenGivenUp) {
   MuxPair pair;
   FakeStream& stream = pair.client.Open();
   pair.Pump();
-  EXPECT_EQ(pair.client.mux.NextDeadline(), Instant{} + kPingInterval);
-  pair.client.mux.HandleDeadline(Instant{} + kPingInterval);
+  constexpr LivenessTimes kTimes = kConnectedLiveness;
+  EXPECT_EQ(pair.client.mux.NextDeadline(), Instant{} + kTimes.first_ping);
+  pair.client.mux.HandleDeadline(Instant{} + kTimes.first_ping);
   EXPECT_THAT(FramesOf(pair.client.Gathered()), SizeIs(1));
-  pair.client.mux.HandleDeadline(Instant{} + 2 * kPingInterval);
+  pair.client.mux.HandleDeadline(Instant{} + kTimes.first_ping + kTimes.next_ping);
   EXPECT_FALSE(stream.is_closed);
-  EXPECT_EQ(pair.client.mux.NextDeadline(), Instant{} + kSilenceMax);
-  pair.client.mux.HandleDeadline(Instant{} + kSilenceMax);
+  EXPECT_EQ(pair.client.mux.NextDeadline(), Instant{} + kTimes.silence_max);
+  pair.client.mux.HandleDeadline(Instant{} + kTimes.silence_max);
   EXPECT_TRUE(stream.is_closed);
   EXPECT_EQ(stream.code, CloseCode::kSilent);
   EXPECT_TRUE(pair.client.is_failed);
@@ -367,7 +368,7 @@ TEST(Multiplexer, ASilentPeerIsPingedAndThenGivenUp) {
 
 TEST(Multiplexer, APingIsAnsweredAndMeasuresTheRoundTrip) {
   MuxPair pair;
-  pair.now = Instant{} + kPingInterval;
+  pair.now = Instant{} + kConnectedLiveness.first_ping;
   pair.client.mux.HandleDeadline(pair.now);
   const std::vector<std::string> ping = pair.client.Gathered(pair.now);
   ASSERT_THAT(ping, SizeIs(1));
