@@ -130,16 +130,20 @@ absl::Status Relay::State::StartLoops(int listener) {
   const uint32_t count = config.loops != 0 ? config.loops : LoopThread::CountOfCores();
   config.loop.block_count = kBlocksPerLoop;
   std::vector<LoopThread*> threads;
+  const auto handshakes = std::make_shared<std::atomic<size_t>>(0);
   for (uint32_t index = 0; index < count; ++index) {
-    auto thread = LoopThread::Start(config.loop, [this, index](engine::LoopDriver& driver) {
-      Switchboard::Options options;
-      options.index = index;
-      options.locate = [this](const std::string& id) { return desk->directory().Locate(id); };
-      options.post = [this](uint32_t loop, std::function<void(Switchboard&)> task) {
-        static_cast<void>(loops[loop]->Tell(std::move(task)));
-      };
-      return std::make_unique<Switchboard>(options, driver, *tls, *desk);
-    });
+    auto thread = LoopThread::Start(
+        config.loop, [this, index, count, handshakes](engine::LoopDriver& driver) {
+          Switchboard::Options options;
+          options.handshakes = handshakes;
+          options.handshakes_max *= count;
+          options.index = index;
+          options.locate = [this](const std::string& id) { return desk->directory().Locate(id); };
+          options.post = [this](uint32_t loop, std::function<void(Switchboard&)> task) {
+            static_cast<void>(loops[loop]->Tell(std::move(task)));
+          };
+          return std::make_unique<Switchboard>(options, driver, *tls, *desk);
+        });
     if (!thread.ok()) return thread.status();
     threads.push_back(thread->get());
     loops.push_back(*std::move(thread));

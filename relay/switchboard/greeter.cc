@@ -19,6 +19,8 @@ namespace {
 constexpr std::string_view kPlacementPrefix = "adit-loop/";
 // Out of descriptors: others must close first, so trying again at once would only burn the CPU.
 constexpr engine::Duration kAcceptPause = std::chrono::milliseconds(100);
+// How soon to look again whether it is less crowded: a few handshakes later.
+constexpr engine::Duration kCrowdedPause = std::chrono::milliseconds(5);
 
 }  // namespace
 
@@ -122,9 +124,9 @@ class Greeter::Guest {
       greeter_.loop_.Close(close_op_, socket_);
       return;
     }
-    const auto greeted = greeter_.greeted_;
+    Greeter& greeter = greeter_;
     Leave();
-    greeted(std::move(greeting));
+    greeter.host_.greeted(std::move(greeting));
   }
 
   void Leave() {
@@ -150,12 +152,13 @@ class Greeter::Guest {
   engine::CloseOp close_op_;
 };
 
-Greeter::Greeter(engine::Loop& loop, engine::Socket listener, std::function<void(Greeting)> greeted)
+Greeter::Greeter(engine::Loop& loop, engine::Socket listener, Host host)
     : loop_(loop),
       listener_(listener),
-      greeted_(std::move(greeted)),
+      host_(std::move(host)),
       accept_op_(Handler<engine::Accepted>::To<&Greeter::OnAccepted>(this)),
       retry_op_(Handler<engine::Fired>::To<&Greeter::OnRetry>(this)),
+      let_in_op_(Handler<engine::Fired>::To<&Greeter::OnLetIn>(this)),
       close_op_(Handler<engine::Closed>::To<&Greeter::OnListenerClosed>(this)) {
   StartAccept();
 }
@@ -169,20 +172,13 @@ void Greeter::StartAccept() {
 
 void Greeter::OnAccepted(engine::Accepted outcome) {
   if (outcome.error == IoError::kNone) {
-    Guest* guest = nullptr;
-    if (!free_.empty()) {
-      guest = free_.back();
-      free_.pop_back();
+    if (stopping_) {
+      Greet(outcome.socket).End();
     } else {
-      guest = guests_.emplace_back(std::make_unique<Guest>(*this)).get();
+      queue_.push_back(outcome.socket);
+      LetIn();
     }
-    guest->Welcome(outcome.socket, ++arrivals_);
-    if (stopping_) guest->End();
-    if (greeting_count() >= kGreetingsMax) {
-      // Under attack alone: a walk over all of them is cheaper than keeping them in order.
-      (*std::ranges::min_element(guests_, {}, &Guest::arrival))->End();
-      if (outcome.more) loop_.Cancel(accept_op_);
-    }
+    if (greeting_count() >= kGreetingsMax && outcome.more) loop_.Cancel(accept_op_);
   }
   if (outcome.more) return;
   if (stopping_) {
@@ -197,6 +193,49 @@ void Greeter::OnAccepted(engine::Accepted outcome) {
                      {{"reason", "out of descriptors or memory; see ulimit -n"}});
   loop_.StartTimer(retry_op_, loop_.Now() + kAcceptPause);
 }
+
+void Greeter::LetIn() {
+  while (queue_.size() > kQueueMax) Greet(TakeQueued()).End();
+  const engine::Instant now = loop_.Now();
+  size_t anyway = now - let_in_at_ >= kCrowdedMax ? kLetInAnyway : 0;
+  while (!queue_.empty()) {
+    if (is_crowded()) {
+      if (anyway == 0) break;
+      --anyway;
+    }
+    let_in_at_ = now;
+    Greet(TakeQueued());
+    if (greeting_count() >= kGreetingsMax) CutOldest();
+  }
+  if (!queue_.empty() && !let_in_op_.in_flight()) {
+    loop_.StartTimer(let_in_op_, now + kCrowdedPause);
+  }
+}
+
+engine::Socket Greeter::TakeQueued() {
+  const engine::Socket socket = queue_.front();
+  queue_.pop_front();
+  return socket;
+}
+
+void Greeter::OnLetIn(engine::Fired) {
+  if (!stopping_) LetIn();
+}
+
+Greeter::Guest& Greeter::Greet(engine::Socket socket) {
+  Guest* guest = nullptr;
+  if (!free_.empty()) {
+    guest = free_.back();
+    free_.pop_back();
+  } else {
+    guest = guests_.emplace_back(std::make_unique<Guest>(*this)).get();
+  }
+  guest->Welcome(socket, ++arrivals_);
+  return *guest;
+}
+
+// Under attack alone: a walk over all of them is cheaper than keeping them in order.
+void Greeter::CutOldest() { (*std::ranges::min_element(guests_, {}, &Guest::arrival))->End(); }
 
 void Greeter::OnRetry(engine::Fired) {
   if (!stopping_) return StartAccept();
@@ -218,9 +257,13 @@ void Greeter::Stop() {
   loop_.Cancel(accept_op_);
   loop_.Cancel(retry_op_);
   if (!accept_op_.in_flight() && !retry_op_.in_flight()) loop_.Close(close_op_, listener_);
+  loop_.Cancel(let_in_op_);
+  while (!queue_.empty()) Greet(TakeQueued());
   for (const auto& guest : guests_) guest->End();
 }
 
-bool Greeter::stopped() const { return listener_closed_ && free_.size() == guests_.size(); }
+bool Greeter::stopped() const {
+  return listener_closed_ && !let_in_op_.in_flight() && free_.size() == guests_.size();
+}
 
 }  // namespace relay

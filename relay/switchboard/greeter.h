@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -27,16 +28,37 @@ struct Greeting {
   std::optional<uint32_t> loop_index;
 };
 
-// Greeter accepts on one listener. It holds at most kGreetingsMax connections that have not said
-// hello yet; at the maximum the one that has been silent longest is cut for the next one, so that
-// connections that never speak keep nobody out. Each has kHelloMax to say hello.
+// Greeter accepts on one listener, and lets connections in as fast as their handshakes can be done:
+//
+//   accepted --> in the queue --not crowded--> greeted: has said hello --> handed over
+//
+// When a relay comes back, all of its agents come at once, with more handshakes than can be done
+// before the first of them gives up. So whoever comes while it is crowded waits in the queue, in
+// the order of arrival, and beyond kQueueMax the oldest is cut. Those who make it crowded and then
+// do nothing keep nobody out: kLetInAnyway are let in every kCrowdedMax whatever happens.
+//
+// It greets at most kGreetingsMax connections; at the maximum the one that has been silent longest
+// is cut for the next one. Each has kHelloMax to say hello.
 class Greeter {
  public:
   static constexpr size_t kGreetingsMax = 1024;
   static constexpr engine::Duration kHelloMax = std::chrono::seconds(10);
+  // What can be served within the ten seconds that a client has patience, at 800 handshakes a
+  // second of a small machine.
+  static constexpr size_t kQueueMax = 8 * 1024;
+  // How many are greeted before it is crowded: most say hello at once.
+  static constexpr size_t kGreetedMax = 256;
+  static constexpr engine::Duration kCrowdedMax = std::chrono::milliseconds(100);
+  static constexpr size_t kLetInAnyway = 64;
 
-  // `greeted` is called on the loop's thread and owns the socket from then on.
-  Greeter(engine::Loop& loop, engine::Socket listener, std::function<void(Greeting)> greeted);
+  struct Host {
+    // `greeted` is called on the loop's thread and owns the socket from then on.
+    std::function<void(Greeting)> greeted;
+    // `is_crowded` says that enough handshakes are under way; empty: it never is.
+    std::function<bool()> is_crowded;
+  };
+
+  Greeter(engine::Loop& loop, engine::Socket listener, Host host);
   ~Greeter();  // Requires: stopped().
   Greeter(const Greeter&) = delete;
   Greeter& operator=(const Greeter&) = delete;
@@ -52,16 +74,29 @@ class Greeter {
   void OnAccepted(engine::Accepted outcome);
   void OnRetry(engine::Fired outcome);
   void OnListenerClosed(engine::Closed outcome);
+  void OnLetIn(engine::Fired outcome);
+  // LetIn greets who waits, as long as it is not crowded.
+  void LetIn();
+  engine::Socket TakeQueued();
+  Guest& Greet(engine::Socket socket);
+  // CutOldest makes room among the greeted for the next one.
+  void CutOldest();
   void StartAccept();
   void Left(Guest& guest);
+  bool is_crowded() const {
+    return greeting_count() >= kGreetedMax || (host_.is_crowded != nullptr && host_.is_crowded());
+  }
   size_t greeting_count() const { return guests_.size() - free_.size(); }
 
   engine::Loop& loop_;
   engine::Socket listener_;
-  std::function<void(Greeting)> greeted_;
+  Host host_;
   engine::AcceptOp accept_op_;
   engine::TimerOp retry_op_;
+  engine::TimerOp let_in_op_;
   engine::CloseOp close_op_;
+  std::deque<engine::Socket> queue_;
+  engine::Instant let_in_at_{};                 // The last time that anybody was.
   std::vector<std::unique_ptr<Guest>> guests_;  // All that were ever needed at once; reused.
   std::vector<Guest*> free_;
   uint64_t arrivals_ = 0;

@@ -25,7 +25,12 @@ using engine::log::Level;
 class Switchboard::Visitor final : private SecureConnection::Events {
  public:
   explicit Visitor(Switchboard& switchboard)
-      : switchboard_(switchboard), connection_(switchboard.driver_.loop(), *this) {}
+      : switchboard_(switchboard), connection_(switchboard.driver_.loop(), *this) {
+    ++*switchboard_.options_.handshakes;
+  }
+  ~Visitor() {
+    if (is_shaking_hands_) --*switchboard_.options_.handshakes;
+  }
 
   void Adopt(engine::Socket socket, engine::BufferRef first_bytes) {
     connection_.Adopt(
@@ -44,6 +49,8 @@ class Switchboard::Visitor final : private SecureConnection::Events {
 
  private:
   void OnSecured(SecureConnection& connection) override {
+    --*switchboard_.options_.handshakes;
+    is_shaking_hands_ = false;
     role_ = switchboard_.MakeRole(connection);
     if (role_ == nullptr) return connection.Close();
     connection.SetProtocol(role_->protocol());
@@ -64,6 +71,7 @@ class Switchboard::Visitor final : private SecureConnection::Events {
   Switchboard& switchboard_;
   SecureConnection connection_;
   std::unique_ptr<Role> role_;
+  bool is_shaking_hands_ = true;
 };
 
 class Switchboard::Strangers final : public engine::IntrusiveList<Visitor, &Visitor::links> {};
@@ -85,7 +93,11 @@ Switchboard::~Switchboard() { CHECK(stopped()); }
 
 void Switchboard::Listen(engine::Socket listener, std::function<void(Greeting)> place) {
   CHECK(greeter_ == nullptr);
-  greeter_ = std::make_unique<Greeter>(driver_.loop(), listener, std::move(place));
+  greeter_ = std::make_unique<Greeter>(
+      driver_.loop(), listener, Greeter::Host{.greeted = std::move(place), .is_crowded = [this] {
+                                                return *options_.handshakes >=
+                                                       options_.handshakes_max;
+                                              }});
 }
 
 void Switchboard::Adopt(engine::Socket socket, engine::BufferRef first_bytes) {

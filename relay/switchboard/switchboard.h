@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -45,6 +46,10 @@ class Switchboard {
     // Connections of this loop. For what comes beyond, the oldest that has not proven who it is has
     // to go, so that those who prove nothing keep nobody out.
     size_t connections_max = 20'000;
+    // How many handshakes are under way, of all loops together.
+    std::shared_ptr<std::atomic<size_t>> handshakes = std::make_shared<std::atomic<size_t>>(0);
+    // Beyond so many, those who come wait: what all cores do in about a quarter of a second.
+    size_t handshakes_max = 256;
     // Where a session that is not here may be joined; called from the loop's thread.
     std::function<std::optional<uint32_t>(const std::string& session_id)> locate;
     // Runs a task on another loop's thread, in order; called from the loop's thread.

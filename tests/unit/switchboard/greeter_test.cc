@@ -90,11 +90,14 @@ class GreeterTest : public testing::Test {
  protected:
   GreeterTest()
       : address_(Loopback()),
-        greeter_(loop_, loop_.Listen(address_, 128).socket, [this](Greeting greeting) {
-          hellos_.emplace_back(engine::AsText(greeting.first_bytes.bytes()));
-          places_.push_back(greeting.loop_index);
-          sockets_.push_back(greeting.socket);
-        }) {}
+        greeter_(loop_, loop_.Listen(address_, 128).socket,
+                 {.greeted =
+                      [this](Greeting greeting) {
+                        hellos_.emplace_back(engine::AsText(greeting.first_bytes.bytes()));
+                        places_.push_back(greeting.loop_index);
+                        sockets_.push_back(greeting.socket);
+                      },
+                  .is_crowded = [this] { return is_crowded_; }}) {}
 
   ~GreeterTest() override {
     greeter_.Stop();
@@ -139,6 +142,7 @@ class GreeterTest : public testing::Test {
   std::vector<std::string> hellos_;
   std::vector<std::optional<uint32_t>> places_;
   std::vector<engine::Socket> sockets_;
+  bool is_crowded_ = false;
   Greeter greeter_;
 };
 
@@ -194,6 +198,37 @@ TEST_F(GreeterTest, AtTheMaximumTheOldestIsCutForTheNext) {
   ASSERT_EQ(hellos_.size(), 1u);
   EXPECT_EQ(hellos_[0], hello);
   EXPECT_LT(loop_.Now() - start, Greeter::kHelloMax);
+}
+
+TEST_F(GreeterTest, WhileItIsCrowdedTheyWaitInTheOrderOfTheirArrival) {
+  is_crowded_ = true;
+  const std::string hello = ClientHelloBytes({"adit/1"});
+  constexpr size_t kCount = 32;
+  for (size_t i = 0; i < kCount; ++i) Arrive().Say(hello);
+  EXPECT_LT(hellos_.size(), kCount);
+  is_crowded_ = false;
+  const engine::Instant start = loop_.Now();
+  Run([&] { return hellos_.size() == kCount; });
+  EXPECT_EQ(hellos_.size(), kCount);
+  EXPECT_LT(loop_.Now() - start, Greeter::kCrowdedMax);
+}
+
+TEST_F(GreeterTest, WhoMakesItCrowdedKeepsNobodyOut) {
+  is_crowded_ = true;  // And so it stays.
+  const std::string hello = ClientHelloBytes({"adit/1"});
+  const engine::Instant start = loop_.Now();
+  for (size_t i = 0; i < 3 * Greeter::kLetInAnyway; ++i) Arrive().Say(hello);
+  Run([&] { return hellos_.size() == 3 * Greeter::kLetInAnyway; });
+  EXPECT_EQ(hellos_.size(), 3 * Greeter::kLetInAnyway);
+  EXPECT_LE(loop_.Now() - start, 5 * Greeter::kCrowdedMax);
+}
+
+TEST_F(GreeterTest, WhoWaitsIsCutWhenItStops) {
+  is_crowded_ = true;
+  for (size_t i = 0; i < 2 * Greeter::kLetInAnyway; ++i) Arrive();
+  greeter_.Stop();
+  Run([&] { return greeter_.stopped() && guests_.back().is_cut(); });
+  EXPECT_TRUE(guests_.back().is_cut());
 }
 
 TEST(PlacementHint, IsTheFirstNameThatIsOne) {

@@ -380,10 +380,10 @@ TEST_F(SwitchPortTest, AnswersEveryOpenOfAFloodInBoundedMemory) {
 }
 
 TEST_F(SwitchPortTest, GivesUpALinkThatSaysNothing) {
-  now += std::chrono::seconds(6);
+  now += engine::kAcceptedLiveness.first_ping + engine::Liveness::kTick;
   client_port.HandleDeadline(now);
   EXPECT_FALSE(Output(client_port).empty()) << "a ping";
-  now += std::chrono::seconds(11);
+  now += engine::kAcceptedLiveness.silence_max - engine::kAcceptedLiveness.first_ping;
   client_port.HandleDeadline(now);
   EXPECT_EQ(client_role.failed_code, CloseCode::kSilent);
 }
