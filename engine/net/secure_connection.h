@@ -76,6 +76,8 @@ class SecureConnection final : public RecordCarrier {
   static constexpr Duration kHandshakeMax = std::chrono::seconds(10);
   // How long last words may take, and the peer's end after them.
   static constexpr Duration kDrainMax = std::chrono::seconds(3);
+  // Who was silent for so long is told our last words, and not waited for.
+  static constexpr Duration kAwaitedAfterMax = std::chrono::seconds(10);
   // Ciphertext that waits for the kernel: what a keystroke may stand behind in our own queue. Eight
   // full records: enough to keep the kernel busy while the next are sealed.
   static constexpr size_t kSealedAheadMax = 128 * 1024;
@@ -181,6 +183,7 @@ class SecureConnection final : public RecordCarrier {
   std::vector<Address> addresses_;  // To try, the last one first.
   ConnectionEnd end_;
   Instant phase_deadline_ = Instant::max();  // Of connecting, the handshake, or draining.
+  Instant heard_at_ = Instant::max();        // When bytes came last.
   Instant armed_deadline_ = Instant::max();  // What deadline_op_ waits for.
   // Received, and not yet the channel's.
   RecycledRing<BufferRef, kReceiveBlocksMax> held_input_;
