@@ -1,6 +1,7 @@
 #include "engine/http/amz_date.h"
 
 #include <cstddef>
+#include <initializer_list>
 
 #include "engine/base/check.h"
 
@@ -107,7 +108,7 @@ std::optional<int64_t> ParseHttpDate(std::string_view text) {
   constexpr std::string_view kShape = "Xxx, 00 Xxx 0000 00:00:00 GMT";
   constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
   if (text.size() != kShape.size()) return std::nullopt;
-  for (const size_t i : {3, 4, 7, 11, 16, 19, 22, 25, 26, 27, 28}) {
+  for (const size_t i : std::initializer_list<size_t>{3, 4, 7, 11, 16, 19, 22, 25, 26, 27, 28}) {
     if (text[i] != kShape[i]) return std::nullopt;
   }
   const size_t month = kMonths.find(text.substr(8, 3));
@@ -117,7 +118,7 @@ std::optional<int64_t> ParseHttpDate(std::string_view text) {
   date += (month_text.size() == 1 ? "0" : "") + month_text;
   date += text.substr(5, 2);
   date += 'T';
-  for (const size_t i : {17, 20, 23}) date += text.substr(i, 2);
+  for (const size_t i : std::initializer_list<size_t>{17, 20, 23}) date += text.substr(i, 2);
   return ParseAmzDate(date + 'Z');
 }
 
