@@ -82,7 +82,8 @@ void ChannelKeeper::OnLinkOver(const ChannelLinkEnd& end) {
   session_.Detach();
   link_.reset();
   if (is_stopped_) return;
-  if (end.kind == ChannelLinkEnd::Kind::kTls) return Fail(end.text);
+  // A first connection finds out whom the user trusts; later ones may meet a relay that dies.
+  if (end.kind == ChannelLinkEnd::Kind::kTls && !was_open_) return Fail(end.text);
   Again(end.text);
 }
 

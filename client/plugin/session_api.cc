@@ -76,7 +76,8 @@ void EndpointApi::Call(std::string_view operation, std::string body, Answered do
 
 absl::StatusOr<std::string> EndpointApi::Read(const engine::CallResult& result) const {
   using Kind = engine::CallResult::Kind;
-  if (result.kind == Kind::kTls) return absl::FailedPreconditionError(Printable(result.text));
+  // TLS that fails is no reason to give up: a relay that dies may do so in a handshake, and
+  // whom the user trusts was found out by the first connection.
   if (result.kind != Kind::kResponse) return absl::UnavailableError(Printable(result.text));
   if (result.response.status == kOk) return result.response.body;
   const ApiError error = ParseApiError(result.response, clock_());
