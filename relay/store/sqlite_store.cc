@@ -112,14 +112,14 @@ absl::Status SqliteStore::EncryptAgain(const MasterKey& new_key) {
                   .Run());
 }
 
-absl::Status SqliteStore::DoBegin() { return database_->Execute("BEGIN IMMEDIATE"); }
-absl::Status SqliteStore::DoCommit() { return database_->Execute("COMMIT"); }
+absl::Status SqliteStore::DoBegin() { return Done(database_->Prepare("BEGIN IMMEDIATE").Run()); }
+absl::Status SqliteStore::DoCommit() { return Done(database_->Prepare("COMMIT").Run()); }
 void SqliteStore::DoRollback() {
   // A full disk may have rolled back already.
   if (database_->in_transaction()) database_->Execute("ROLLBACK").IgnoreError();
 }
-absl::Status SqliteStore::DoSave() { return database_->Execute("SAVEPOINT change"); }
-absl::Status SqliteStore::DoRelease() { return database_->Execute("RELEASE change"); }
+absl::Status SqliteStore::DoSave() { return Done(database_->Prepare("SAVEPOINT change").Run()); }
+absl::Status SqliteStore::DoRelease() { return Done(database_->Prepare("RELEASE change").Run()); }
 void SqliteStore::DoRollbackToSave() {
   database_->Execute("ROLLBACK TO change; RELEASE change").IgnoreError();
 }
