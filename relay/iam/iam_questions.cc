@@ -88,6 +88,26 @@ AccessResource OfDevice(const ApiCall& call) {
   return OfArn(std::move(serial));
 }
 
+// AddRenamed asks, of what gets another name or path, for what it will be as well: otherwise who
+// may change one user could make it another one, of whom he may say nothing.
+void AddRenamed(const ApiCall& call, AccessQuestion& question) {
+  const bool is_user = call.operation == "UpdateUser";
+  if (!is_user && call.operation != "UpdateGroup") return;
+  const AccessResource& old = question.resources.front();
+  const size_t path_at = old.arn.find('/');
+  const size_t name_at = old.arn.rfind('/');
+  if (path_at == std::string::npos) return;
+  std::string name = TextOf(call.input, is_user ? "NewUserName" : "NewGroupName");
+  std::string path = TextOf(call.input, "NewPath");
+  if (name.empty()) name = old.arn.substr(name_at + 1);
+  if (path.empty()) path = old.arn.substr(path_at, name_at + 1 - path_at);
+  AccessResource renamed = old;
+  renamed.arn =
+      IamEntity{.kind = is_user ? IamKind::kUser : IamKind::kGroup, .name = name, .path = path}
+          .Arn();
+  if (renamed.arn != old.arn) question.resources.push_back(std::move(renamed));
+}
+
 void AddTagKeys(const Json& input, AccessQuestion& question) {
   std::vector<std::string> keys;
   if (const auto tags = input.find("Tags"); tags != input.end() && tags->is_array()) {
@@ -134,6 +154,7 @@ void Ask(ApiContext& context, ApiCall& call, AccessQuestion& question) {
       break;
   }
   question.resources = {std::move(resource)};
+  if (kSubject == Subject::kUser || kSubject == Subject::kGroup) AddRenamed(call, question);
   if (TakesTags(call.operation)) AddTagKeys(input, question);
   if (kSubject != Subject::kPolicy && input.contains("PolicyArn")) {
     question.keys.emplace_back("iam:PolicyARN",

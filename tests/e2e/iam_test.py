@@ -327,6 +327,28 @@ def test_what_an_operation_ignores_does_not_count(t):
     admin.call('ssm', 'RemoveTagsFromResource', TagKeys=['env'], **tag)
 
 
+def test_who_renames_needs_both_names(t):
+    """Who renames or moves a user or group must be allowed what it is, and what it will be"""
+    admin = _aws(t.stack)
+    env, _ = _member(t.stack, 'renamer', {
+        'Version': '2012-10-17',
+        'Statement': {'Effect': 'Allow', 'Action': ['iam:UpdateUser', 'iam:UpdateGroup'],
+                      'Resource': [f'arn:aws:iam::{ACCOUNT}:user/mine/*', f'arn:aws:iam::{ACCOUNT}:group/mine/*']}})
+    renamer = _aws(t.stack, *_key_of(env))
+    for kind in ('User', 'Group'):
+        name, new_name = kind + 'Name', f'New{kind}Name'
+        admin.call('iam', f'Create{kind}', Path='/mine/', **{name: 'one'})
+        admin.call('iam', f'Create{kind}', Path='/', **{name: 'other'})
+        renamer.call('iam', f'Update{kind}', **{name: 'one', new_name: 'two'})
+        renamer.call('iam', f'Update{kind}', NewPath='/mine/deep/', **{name: 'two'})
+        for lie in ({name: 'two', 'NewPath': '/'}, {name: 'two', 'NewPath': '/theirs/', new_name: 'three'},
+                    {name: 'other', 'NewPath': '/mine/'}):
+            code, text = renamer.error('iam', f'Update{kind}', **lie)
+            check_equal(code, 'AccessDenied', text)
+        got = admin.call('iam', f'Get{kind}', **{name: 'two'})[kind]
+        check_equal(got['Path'], '/mine/deep/', 'it stayed')
+
+
 def _key_of(env):
     return env['AWS_ACCESS_KEY_ID'], env['AWS_SECRET_ACCESS_KEY']
 
