@@ -17,11 +17,6 @@ using engine::log::Level;
 constexpr std::string_view kClientLeft = "the client ended the session";
 constexpr std::string_view kNoLane = "the connection to the client was lost, and no other one came";
 
-std::string IdleText(uint32_t seconds_max) {
-  return "nothing was sent or received for " + std::to_string(seconds_max) +
-         " seconds, the longest that this session may be idle";
-}
-
 }  // namespace
 
 SealedSession::SealedSession(const SessionContext& context, const engine::SessionOffer& offer,
@@ -31,6 +26,9 @@ SealedSession::SealedSession(const SessionContext& context, const engine::Sessio
       inner_(std::move(inner)),
       ordinal_(ordinal),
       laneless_deadline_(loop().Now() + kLanelessMax),
+      end_deadline_(offer.seconds_max == 0
+                        ? engine::Instant::max()
+                        : loop().Now() + std::chrono::seconds(offer.seconds_max)),
       timer_op_(engine::Handler<engine::Fired>::To<&SealedSession::OnTimer>(this)) {
   lanes_.reserve(engine::kLanesMax);
   ArmTimer();
@@ -129,8 +127,8 @@ bool SealedSession::RawIsBlocked() const {
 // ---------------------------------------------------------------------- the end
 
 engine::Instant SealedSession::Deadline() const {
-  const engine::Instant idle = grant_->idle().Deadline();
-  return lanes_.empty() ? std::min(idle, laneless_deadline_) : idle;
+  const engine::Instant limit = std::min(grant_->idle().Deadline(), end_deadline_);
+  return lanes_.empty() ? std::min(limit, laneless_deadline_) : limit;
 }
 
 // ArmTimer needs not be called when a deadline moves away: a timer that fires too early is armed
@@ -150,8 +148,9 @@ void SealedSession::OnTimer(engine::Fired) {
   if (ending_) return;
   const engine::Instant now = loop().Now();
   if (now >= grant_->idle().Deadline()) {
-    return End(CloseCode::kSessionEnded, IdleText(grant_->idle_seconds_max()));
+    return End(CloseCode::kSessionEnded, engine::IdleText(grant_->idle_seconds_max()));
   }
+  if (now >= end_deadline_) return End(CloseCode::kSessionEnded, engine::kDurationText);
   if (now >= Deadline()) return End(CloseCode::kNodeGone, kNoLane);
   ArmTimer();
 }

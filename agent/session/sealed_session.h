@@ -94,7 +94,8 @@ class SealedSession final : private LaneListener {
   const size_t ordinal_;
   std::vector<LaneState> lanes_;  // Those that are not over.
   uint32_t lanes_dialled_ = 0;
-  engine::Instant laneless_deadline_;  // Of the next lane, while there is none.
+  engine::Instant laneless_deadline_;   // Of the next lane, while there is none.
+  const engine::Instant end_deadline_;  // Of the session, whatever it does.
   engine::Instant armed_deadline_ = engine::Instant::max();
   engine::TimerOp timer_op_;
   bool raw_passed_ = false;       // A raw lane came up: raw bytes pass.

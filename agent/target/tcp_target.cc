@@ -4,9 +4,9 @@
 #include <chrono>
 #include <utility>
 
-#include "agent/target/forbidden_address.h"
 #include "engine/base/check.h"
 #include "engine/base/log.h"
+#include "engine/loop/link_local_address.h"
 #include "engine/loop/loop.h"
 #include "engine/loop/socket_options.h"
 
@@ -97,7 +97,7 @@ void TcpTarget::OnResolved(engine::Resolved result) {
   }
   addresses_ = std::move(result.addresses);
   if (!request_.may_be_link_local &&
-      std::any_of(addresses_.begin(), addresses_.end(), IsLinkLocal)) {
+      std::any_of(addresses_.begin(), addresses_.end(), engine::IsLinkLocal)) {
     stream_.Reject(engine::CloseCode::kDenied,
                    request_.host +
                        ": forwarding to link-local addresses, where clouds keep their "

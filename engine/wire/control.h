@@ -121,6 +121,7 @@ struct SessionOffer {
   bool with_shell = false;         // exec: opened as `granted`, the command is text for `sh -c`.
   bool may_be_link_local = false;  // tcp: also to addresses of clouds' metadata.
   uint32_t idle_seconds_max = 0;   // Without a byte of the user's, the node ends it; 0: never.
+  uint32_t seconds_max = 0;        // The node ends it so long after the offer; 0: never.
 };
 // SessionAnswer is the node's consent, or the reason why there is none.
 struct SessionAnswer {

@@ -38,6 +38,7 @@ bool Read(const Json& json, SessionOffer& out) {
           .Flag("with_shell", out.with_shell)
           .Flag("may_be_link_local", out.may_be_link_local)
           .Number("idle_seconds_max", out.idle_seconds_max, 0, std::numeric_limits<uint32_t>::max())
+          .Number("seconds_max", out.seconds_max, 0, std::numeric_limits<uint32_t>::max())
           .ok();
   if (!ok || out.session_id.empty() || out.join_token.empty() || !IsKey(out.client_key)) {
     return false;
@@ -62,6 +63,7 @@ void Write(Json& json, const SessionOffer& message) {
   if (message.with_shell) json["with_shell"] = true;
   if (message.may_be_link_local) json["may_be_link_local"] = true;
   json["idle_seconds_max"] = message.idle_seconds_max;
+  json["seconds_max"] = message.seconds_max;
 }
 
 bool Read(const Json& json, SessionAnswer& out) {

@@ -94,6 +94,11 @@ std::string Describe(const SessionPlan& plan) {
   return "";
 }
 
+std::string IdleText(int64_t seconds_max) {
+  return "nothing was sent or received for " + std::to_string(seconds_max) +
+         " seconds, the longest that this session may be idle";
+}
+
 CheckedOpen CheckOpen(const SessionPlan& plan, const SessionNames& names,
                       std::string_view request) {
   CheckedOpen checked;

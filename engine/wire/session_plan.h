@@ -33,6 +33,11 @@ SessionPlan PlanOf(const SessionOffer& offer);
 // Describe says in a few words what the plan is: "shell", "exec uname -a", "tcp db:5432".
 std::string Describe(const SessionPlan& plan);
 
+// IdleText and kDurationText say to people why a session was ended that reached a limit, the same
+// at whatever side ends it.
+std::string IdleText(int64_t seconds_max);
+inline constexpr std::string_view kDurationText = "The session reached its maximum duration.";
+
 // SessionNames are put over those of an open request: a client's own say nothing.
 struct SessionNames {
   std::string session_id;

@@ -30,6 +30,9 @@ struct AccessQuestion {
   std::string action;  // "ssm:StartSession"
   std::vector<AccessResource> resources = {AccessResource()};
   ConditionKeys keys;  // Of the request itself: adit:RemoteHost, aws:RequestTag/team.
+  // A key whose value has to be named by a statement that allows the first resource: what anybody
+  // may do who may do everything is not enough. Empty: none.
+  std::string named_key;
   // The role whose trust policy has to allow it; empty: none. kNoRole: of one that is not there,
   // which is refused as one that trusts nobody is.
   std::string trust_role_id;

@@ -6,7 +6,6 @@
 #include "engine/base/log.h"
 #include "engine/http/amz_date.h"
 #include "relay/access/resource_arn.h"
-#include "relay/policy/evaluate.h"
 
 namespace relay {
 namespace {
@@ -114,20 +113,48 @@ absl::StatusOr<Authoriser::Principal> Authoriser::Find(const AccessCase& asked) 
   return principal;
 }
 
+policy::Policies Authoriser::PoliciesOf(const Principal& principal) {
+  return {.identity = principal.entity->identity.get(),
+          .boundary = principal.entity->boundary.get(),
+          .session = principal.session == nullptr ? nullptr : principal.session->policies.get(),
+          .trust = principal.trusting == nullptr ? nullptr : principal.trusting->trust.get()};
+}
+
+void Authoriser::Fill(const AccessCase& asked, const AccessResource& resource,
+                      const Principal& principal, int64_t now_unix_ms) {
+  context_.Clear();
+  AddResourceTags(asked.question, resource, context_);
+  AddAll(asked.question.keys, context_);
+  FillContext(asked, *principal.entity, now_unix_ms, context_);
+}
+
+bool Authoriser::Names(const AccessCase& asked, std::string_view key, const Principal& principal,
+                       int64_t now_unix_ms) {
+  const auto found = std::ranges::find(
+      asked.question.keys, key, [](const auto& each) -> std::string_view { return each.first; });
+  if (found == asked.question.keys.end() || found->second.size() != 1) return false;
+  const AccessResource& resource = asked.question.resources.front();
+  Fill(asked, resource, principal, now_unix_ms);
+  return policy::Names(PoliciesOf(principal),
+                       policy::Request(asked.question.action, resource.arn, context_),
+                       policy::ContextKey(key), found->second.front());
+}
+
+absl::StatusOr<bool> Authoriser::Names(const AccessCase& asked, std::string_view key,
+                                       int64_t now_unix_ms) {
+  const absl::StatusOr<Principal> principal = Find(asked);
+  if (absl::IsNotFound(principal.status())) return false;
+  if (!principal.ok()) return principal.status();
+  return Names(asked, key, *principal, now_unix_ms);
+}
+
 std::optional<std::string> Authoriser::Decide(const AccessCase& asked, const Principal& principal,
                                               int64_t now_unix_ms) {
-  const policy::Policies policies = {
-      .identity = principal.entity->identity.get(),
-      .boundary = principal.entity->boundary.get(),
-      .session = principal.session == nullptr ? nullptr : principal.session->policies.get(),
-      .trust = principal.trusting == nullptr ? nullptr : principal.trusting->trust.get()};
+  const policy::Policies policies = PoliciesOf(principal);
   const bool is_role = principal.entity->entity.kind == IamKind::kRole;
   const std::string role_arn = is_role ? principal.entity->entity.Arn() : std::string();
   for (const AccessResource& resource : asked.question.resources) {
-    context_.Clear();
-    AddResourceTags(asked.question, resource, context_);
-    AddAll(asked.question.keys, context_);
-    FillContext(asked, *principal.entity, now_unix_ms, context_);
+    Fill(asked, resource, principal, now_unix_ms);
     const policy::Request request(
         asked.question.action, resource.arn, context_,
         {.arn = asked.caller.principal, .account = kAccountId, .role_arn = role_arn});
@@ -135,7 +162,10 @@ std::optional<std::string> Authoriser::Decide(const AccessCase& asked, const Pri
     if (!decision.allowed())
       return Sentence(asked, resource.arn, policy::Explain(decision, request));
   }
-  return std::nullopt;
+  const std::string& key = asked.question.named_key;
+  if (key.empty() || Names(asked, key, principal, now_unix_ms)) return std::nullopt;
+  return Sentence(asked, asked.question.resources.front().arn,
+                  "because no statement names its " + key);
 }
 
 std::optional<ApiError> Authoriser::Check(const AccessCase& asked, int64_t now_unix_ms) {

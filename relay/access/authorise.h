@@ -16,6 +16,7 @@
 #include "relay/access/access_case.h"
 #include "relay/access/api_error.h"
 #include "relay/access/principal_policies.h"
+#include "relay/policy/evaluate.h"
 #include "relay/policy/request_context.h"
 #include "relay/store/store.h"
 
@@ -39,6 +40,10 @@ class Authoriser {
   };
   absl::StatusOr<Outcome> CheckAgain(const AccessCase& asked, int64_t now_unix_ms);
 
+  // Names is true when a statement that allows the question's first resource demands the value that
+  // the question has for the key, and no other one.
+  absl::StatusOr<bool> Names(const AccessCase& asked, std::string_view key, int64_t now_unix_ms);
+
   // ReadTags fills in the tags of the question's resources that have a tag_owner.
   absl::Status ReadTags(AccessQuestion& question);
 
@@ -51,6 +56,11 @@ class Authoriser {
     std::shared_ptr<const CompiledPrincipal> trusting;
   };
   absl::StatusOr<Principal> Find(const AccessCase& asked);
+  static policy::Policies PoliciesOf(const Principal& principal);
+  void Fill(const AccessCase& asked, const AccessResource& resource, const Principal& principal,
+            int64_t now_unix_ms);
+  bool Names(const AccessCase& asked, std::string_view key, const Principal& principal,
+             int64_t now_unix_ms);
   // Decide returns why not.
   std::optional<std::string> Decide(const AccessCase& asked, const Principal& principal,
                                     int64_t now_unix_ms);

@@ -66,7 +66,7 @@ ConditionKeys PlanKeys(const engine::SessionPlan& plan) {
                {plan.with_terminal ? "InteractiveCommands" : "NonInteractiveCommands"}}};
     case engine::SessionKind::kTcp:
       return {{"adit:SessionType", {"Port"}},
-              {"adit:RemoteHost", {HostName(plan.host)}},
+              {std::string(kRemoteHostKey), {HostName(plan.host)}},
               {"adit:RemotePort", {std::to_string(plan.port)}}};
   }
   return {};

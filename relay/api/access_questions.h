@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "engine/wire/session_plan.h"
 #include "relay/access/access_case.h"
@@ -28,6 +29,9 @@ void AskOfTarget(ApiContext& context, ApiCall& call, AccessQuestion& question);
 
 // A lane is a part of its session: it is allowed as long as that is.
 void AskOpenLane(ApiContext& context, ApiCall& call, AccessQuestion& question);
+
+// What policies call the host of a forward.
+inline constexpr std::string_view kRemoteHostKey = "adit:RemoteHost";
 
 // PlanKeys are the keys adit:* of a session. Their values are AWS's session types, a host in lower
 // case and without a dot at its end, and a port.

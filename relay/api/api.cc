@@ -1,6 +1,7 @@
 #include "relay/api/api.h"
 
 #include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <utility>
@@ -132,6 +133,18 @@ const ApiService& ServiceOf(const HttpRequest& request) {
   return service != nullptr ? *service : *FindService(kDefaultJsonService);
 }
 
+// ReadAttempt reads "attempt=2; max=3" beside the id.
+void ReadAttempt(const HttpRequest& request, ApiCall& call) {
+  constexpr size_t kIdSizeMax = 64;
+  constexpr std::string_view kAttempt = "attempt=";
+  const std::string_view id = request.headers.Get("amz-sdk-invocation-id");
+  std::string_view text = request.headers.Get("amz-sdk-request");
+  if (id.empty() || id.size() > kIdSizeMax || !text.starts_with(kAttempt)) return;
+  text.remove_prefix(kAttempt.size());
+  std::from_chars(text.data(), text.data() + text.size(), call.attempt);
+  call.invocation_id = id;
+}
+
 }  // namespace
 
 struct Api::Pending {
@@ -150,6 +163,7 @@ Api::Api(Store& store, Broker& broker, const NodeCertificates& certificates, std
                authoriser_,
                watch_,
                mfa_,
+               retries_,
                authenticator_.tokens(),
                std::move(advertise)} {}
 
@@ -177,6 +191,7 @@ void Api::Call(const HttpRequest& request, std::string_view source_ip, int64_t n
   ApiCall& call = pending->call;
   call.source_ip = source_ip;
   call.now_unix_ms = now_unix_ms;
+  ReadAttempt(request, call);
   AuditRecord& audit = call.audit;
   audit.time_unix_ms = now_unix_ms;
   audit.source_ip = source_ip;

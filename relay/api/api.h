@@ -29,6 +29,7 @@
 #include "relay/api/api_call.h"
 #include "relay/api/failure_gate.h"
 #include "relay/api/node_certificates.h"
+#include "relay/api/start_retries.h"
 
 namespace relay {
 
@@ -85,6 +86,7 @@ class Api {
   Authoriser authoriser_;
   SessionWatch watch_;
   MfaCheck mfa_;
+  StartRetries retries_;
   ApiContext context_;
   FailureGate gate_;
 };

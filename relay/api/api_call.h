@@ -23,6 +23,7 @@ namespace relay {
 class Authoriser;
 class Broker;
 class MfaCheck;
+class StartRetries;
 class NodeCertificates;
 class SessionWatch;
 class SessionTokens;
@@ -36,6 +37,7 @@ struct ApiContext {
   Authoriser& authoriser;
   SessionWatch& watch;
   MfaCheck& mfa;
+  StartRetries& retries;
   const SessionTokens& tokens;
   std::string advertise;  // HOST:PORT, as clients reach this relay.
 };
@@ -50,7 +52,9 @@ struct ApiCall {
   AccessCase access;                        // What the call was allowed by, once it runs.
   std::shared_ptr<const WishOutcome> wish;  // Of StartSession: what it was allowed.
   std::string source_ip;
-  int64_t now_unix_ms = 0;  // When the step that runs began.
+  std::string invocation_id;  // Of AWS's clients: the same for all attempts of one call.
+  uint32_t attempt = 0;       // 1 for the first; 0: it does not say.
+  int64_t now_unix_ms = 0;    // When the step that runs began.
   nlohmann::json output = nlohmann::json::object();
   AuditRecord audit;
 };

@@ -20,6 +20,11 @@ ApiOutcome ResumeSession(ApiContext& context, ApiCall& call) {
     return ApiError{"DoesNotExistException", "Session " + id + " does not exist."};
   }
   if (!session.ok()) return LogStoreFailure(session.status());
+  // A policy may allow everything; what somebody else types is not among that.
+  if (session->principal != call.caller.principal) {
+    return ApiError{"AccessDeniedException",
+                    "Session " + id + " was started by somebody else, who alone can resume it."};
+  }
   call.output = {{"SessionId", id}, {"StreamUrl", StreamUrl(context, id)}};
   nlohmann::json audited = {{"sessionId", id}};
   if (const std::optional<StartedSession> renewed = context.broker.RenewToken(id)) {

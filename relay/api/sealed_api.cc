@@ -7,6 +7,7 @@
 
 #include "relay/access/session_watch.h"
 #include "relay/api/api_input.h"
+#include "relay/api/start_retries.h"
 #include "relay/broker/broker.h"
 
 namespace relay {
@@ -32,6 +33,7 @@ ApiOutcome AnswerSealed(ApiContext& context, ApiCall& call,
   const absl::Status started = context.broker.StartSealed(offer, call.now_unix_ms);
   if (!started.ok()) return LogStoreFailure(started);
   context.watch.Watch(offer.session.id, call.access);
+  if (std::optional<ApiError> error = NoteStarted(context, call, offer.session.id)) return error;
   call.output = {{"SessionId", offer.session.id},
                  {"Adit",
                   {{"Loop", offer.loop},
@@ -100,6 +102,18 @@ std::optional<ApiError> ReadCarriage(const Json& adit, StartRequest& request) {
   request.carriage = Carriage::kSealed;
   request.client_key = key;
   return std::nullopt;
+}
+
+std::optional<ApiError> NoteStarted(ApiContext& context, const ApiCall& call,
+                                    const std::string& session_id) {
+  if (call.invocation_id.empty()) return std::nullopt;
+  const std::optional<std::string> earlier =
+      context.retries.Note(call.caller.access_key_id + " " + call.invocation_id, call.attempt,
+                           session_id, call.now_unix_ms);
+  if (!earlier.has_value()) return std::nullopt;
+  const absl::Status status = context.broker.Supersede(*earlier, call.now_unix_ms);
+  if (status.ok()) return std::nullopt;
+  return LogStoreFailure(status);
 }
 
 ApiOutcome StartSealed(ApiContext& context, const StartRequest& request) {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
 
 #include "relay/api/api_call.h"
 #include "relay/broker/session_wish.h"
@@ -12,6 +14,11 @@ namespace relay {
 // ReadCarriage takes what a request's member `Adit` says of the session's carriage: nothing,
 // `inspected`, or `sealed` with the client's key.
 std::optional<ApiError> ReadCarriage(const nlohmann::json& adit, StartRequest& request);
+
+// NoteStarted ends what an earlier attempt of the same call has started. Of either carriage, when a
+// session was started.
+std::optional<ApiError> NoteStarted(ApiContext& context, const ApiCall& call,
+                                    const std::string& session_id);
 
 // StartSealed asks the node, and answers when it has consented. Requires: the client asked for a
 // sealed session.

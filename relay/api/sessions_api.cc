@@ -1,10 +1,14 @@
 #include "relay/api/sessions_api.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
 
 #include "engine/http/amz_date.h"
+#include "engine/loop/address.h"
+#include "engine/loop/link_local_address.h"
+#include "relay/access/authorise.h"
 #include "relay/access/session_watch.h"
 #include "relay/api/access_questions.h"
 #include "relay/api/api_input.h"
@@ -60,7 +64,7 @@ Json ToJson(const Session& session, bool native) {
                {"StartDate", ToTimestamp(session.started_unix_ms)},
                {"DocumentName", session.document},
                {"Owner", session.principal},
-               {"MaxSessionDuration", std::to_string(Broker::kSessionMax.count() * 60)},
+               {"MaxSessionDuration", std::to_string(session.duration_seconds_max / 60)},
                {"AccessType", "Standard"}};
   if (session.ended_unix_ms != 0) json["EndDate"] = ToTimestamp(session.ended_unix_ms);
   if (!session.reason.empty()) json["Reason"] = session.reason;
@@ -117,6 +121,26 @@ std::optional<ApiError> ApplyFilter(const ApiInput::Filter& filter, SessionQuery
   return std::nullopt;
 }
 
+// AllowLinkLocal lets the node forward to a link-local address when a policy names it: one that is
+// written as an address, since where a name leads to is not the policy's to say. The session then
+// lives only as long as it is named.
+std::optional<ApiError> AllowLinkLocal(ApiContext& context, ApiCall& call, StartRequest& request) {
+  AccessQuestion& question = call.access.question;
+  const auto host = std::ranges::find(
+      question.keys, kRemoteHostKey, [](const auto& key) -> std::string_view { return key.first; });
+  engine::Address address;
+  if (host == question.keys.end() || host->second.size() != 1 ||
+      !engine::Address::Parse(host->second.front(), 1, address)) {
+    return std::nullopt;
+  }
+  const absl::StatusOr<bool> named =
+      context.authoriser.Names(call.access, kRemoteHostKey, call.now_unix_ms);
+  if (!named.ok()) return LogStoreFailure(named.status());
+  request.may_be_link_local = *named;
+  if (*named && engine::IsLinkLocal(address)) question.named_key = kRemoteHostKey;
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string StreamUrl(const ApiContext& context, std::string_view session_id) {
@@ -150,6 +174,7 @@ ApiOutcome StartSession(ApiContext& context, ApiCall& call) {
     }
     if (std::optional<ApiError> error = ReadCarriage(call.input["Adit"], request)) return error;
   }
+  if (std::optional<ApiError> error = AllowLinkLocal(context, call, request)) return error;
   if (request.carriage == Carriage::kSealed) return StartSealed(context, request);
   const std::variant<StartedSession, StartFailure> result =
       context.broker.StartSession(request, call.now_unix_ms);
@@ -157,6 +182,7 @@ ApiOutcome StartSession(ApiContext& context, ApiCall& call) {
 
   const StartedSession& session = std::get<StartedSession>(result);
   context.watch.Watch(session.session_id, call.access);
+  if (std::optional<ApiError> error = NoteStarted(context, call, session.session_id)) return error;
   const std::string url = StreamUrl(context, session.session_id);
   call.output = {
       {"SessionId", session.session_id}, {"TokenValue", session.token}, {"StreamUrl", url}};
@@ -193,10 +219,13 @@ ApiOutcome DescribeSessions(ApiContext& context, ApiCall& call) {
   const std::vector<ApiInput::Filter> filters = input.Filters("Filters", "key", "value", 6);
   if (input.error().has_value()) return input.error();
 
-  if (query.over) query.started_from = call.now_unix_ms - kHistoryMs;
   bool none = false;
   for (const ApiInput::Filter& filter : filters) {
     if (std::optional<ApiError> error = ApplyFilter(filter, query, none)) return error;
+  }
+  // AWS shows a month. What is older is here, too, for who asks for it.
+  if (query.over && !query.started_from.has_value()) {
+    query.started_from = call.now_unix_ms - kHistoryMs;
   }
   if (!token.empty()) {
     const std::optional<PagePosition> position = ReadPageToken("sessions", token);

@@ -95,7 +95,7 @@ std::chrono::seconds Broker::DurationOf(const ResolvedSession& session) {
                                         kSessionMax);
 }
 
-Session Broker::ToSession(const StartRequest& request, const SessionPlan& plan,
+Session Broker::ToSession(const StartRequest& request, const ResolvedSession& resolved,
                           std::string_view session_id) {
   Session session;
   session.id = session_id;
@@ -105,7 +105,8 @@ Session Broker::ToSession(const StartRequest& request, const SessionPlan& plan,
   session.source_ip = request.source_ip;
   session.document = request.document.empty() ? std::string(kShellDocument) : request.document;
   session.reason = request.reason;
-  session.what = Describe(plan);
+  session.what = Describe(resolved.plan);
+  session.duration_seconds_max = DurationOf(resolved).count();
   return session;
 }
 
@@ -113,7 +114,7 @@ std::variant<StartedSession, StartFailure> Broker::StartSession(const StartReque
                                                                 int64_t now_unix_ms) {
   WishOutcome resolved = Resolve(request, Carriage::kInspected);
   if (auto* failure = std::get_if<StartFailure>(&resolved)) return std::move(*failure);
-  auto& wanted = std::get<ResolvedSession>(resolved);
+  const auto& wanted = std::get<ResolvedSession>(resolved);
 
   const std::string token = NewToken();
   SessionGrant grant;
@@ -121,14 +122,14 @@ std::variant<StartedSession, StartFailure> Broker::StartSession(const StartReque
   grant.node_id = request.node_id;
   grant.principal = request.principal;
   grant.token_sha256 = engine::crypto::Sha256(engine::AsBytes(token));
-  grant.plan = std::move(wanted.plan);
+  grant.plan = wanted.plan;
   grant.client_terms = TermsOf(wanted);
   grant.run_as = wanted.run_as;
   grant.join_max = kJoinMax;
   grant.duration_max = DurationOf(wanted);
   grant.idle_max = std::chrono::seconds(wanted.idle_seconds_max);
 
-  Session session = ToSession(request, grant.plan, grant.session_id);
+  Session session = ToSession(request, wanted, grant.session_id);
   session.token_sha256 = grant.token_sha256;
   session.started_unix_ms = now_unix_ms;
   if (absl::Status status = store_.AddSession(session); !status.ok()) {
@@ -178,6 +179,14 @@ absl::Status Broker::TerminateSession(std::string_view session_id, std::string_v
     if (live != nullptr) End(*live, SessionStatus::kTerminated, why, now_unix_ms);
   });
   return absl::OkStatus();
+}
+
+absl::Status Broker::Supersede(std::string_view session_id, int64_t now_unix_ms) {
+  const Live* live = Find(session_id);
+  const bool is_waiting = live != nullptr && (live->state == Live::State::kConnecting ||
+                                              live->state == Live::State::kStarting);
+  if (!is_waiting) return absl::OkStatus();
+  return TerminateSession(session_id, "Its client asked again.", now_unix_ms);
 }
 
 bool Broker::IsLive(std::string_view session_id) {
@@ -343,8 +352,7 @@ void Broker::DoWhatIsDue(Live& live, int64_t now_unix_ms) {
       return End(live, SessionStatus::kFailed, "The client did not connect in time.", now_unix_ms);
     case Live::State::kConnected:
       if (now_unix_ms >= live.end_by_unix_ms) {
-        return End(live, SessionStatus::kTerminated, "The session reached its maximum duration.",
-                   now_unix_ms);
+        return End(live, SessionStatus::kTerminated, engine::kDurationText, now_unix_ms);
       }
       return End(live, SessionStatus::kFailed, "Client and node did not get through to each other.",
                  now_unix_ms);

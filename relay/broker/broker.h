@@ -75,6 +75,9 @@ class Broker {
   absl::Status TerminateSession(std::string_view session_id, std::string_view reason,
                                 int64_t now_unix_ms);
 
+  // Supersede ends a session that nobody has joined yet: its client asked again.
+  absl::Status Supersede(std::string_view session_id, int64_t now_unix_ms);
+
   // IsLive is true from the commit of a session's start until its end begins.
   bool IsLive(std::string_view session_id);
 
@@ -173,7 +176,7 @@ class Broker {
 
   WishOutcome Resolve(const StartRequest& request, Carriage carriage);
   static std::chrono::seconds DurationOf(const ResolvedSession& session);
-  static Session ToSession(const StartRequest& request, const SessionPlan& plan,
+  static Session ToSession(const StartRequest& request, const ResolvedSession& resolved,
                            std::string_view session_id);
   SessionSubject SubjectOf(std::string_view session_id);
   static int64_t DueAt(const Live& live);

@@ -84,28 +84,30 @@ std::optional<StartFailure> Broker::TryOffer(const StartRequest& request, int64_
   live.sealed = std::make_unique<SealedState>();
   live.sealed->first_loop = next_first_loop_ % data_plane_.loop_count();
   const NewLane lane = MakeLane(live);
-  const engine::SessionOffer message{.session_id = live.subject.id,
-                                     .principal = request.principal,
-                                     .run_as = wanted.run_as,
-                                     .client_key = request.client_key,
-                                     .join_token = lane.node_token,
-                                     .loop = lane.loop,
-                                     .kind = std::string(KindText(plan.kind)),
-                                     .command = plan.command,
-                                     .with_terminal = plan.with_terminal,
-                                     .host = plan.host,
-                                     .port = plan.port,
-                                     .profile = plan.profile,
-                                     .with_shell = plan.with_shell,
-                                     .may_be_link_local = plan.may_be_link_local,
-                                     .idle_seconds_max = wanted.idle_seconds_max};
+  const engine::SessionOffer message{
+      .session_id = live.subject.id,
+      .principal = request.principal,
+      .run_as = wanted.run_as,
+      .client_key = request.client_key,
+      .join_token = lane.node_token,
+      .loop = lane.loop,
+      .kind = std::string(KindText(plan.kind)),
+      .command = plan.command,
+      .with_terminal = plan.with_terminal,
+      .host = plan.host,
+      .port = plan.port,
+      .profile = plan.profile,
+      .with_shell = plan.with_shell,
+      .may_be_link_local = plan.may_be_link_local,
+      .idle_seconds_max = wanted.idle_seconds_max,
+      .seconds_max = static_cast<uint32_t>(DurationOf(wanted).count())};
   if (engine::Encode(message).size() > engine::kControlSizeMax) {
     return StartFailure{Kind::kInvalidParameters, "The command is too long for a sealed session."};
   }
   live.sealed->offer = std::make_unique<SealedState::Offer>(SealedState::Offer{
       .link_serial = place.link_serial,
       .answer_by_unix_ms = now_unix_ms + milliseconds(SealedState::kAnswerMax).count(),
-      .outcome = {.session = ToSession(request, plan, live.subject.id),
+      .outcome = {.session = ToSession(request, wanted, live.subject.id),
                   .duration_max = DurationOf(wanted),
                   .join_token = lane.client_token,
                   .loop = lane.loop,

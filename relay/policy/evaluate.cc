@@ -1,5 +1,6 @@
 #include "relay/policy/evaluate.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "relay/policy/ascii_text.h"
@@ -100,6 +101,25 @@ Decision Evaluate(const Policies& policies, const Request& request) {
       return {Verdict::kImplicitDeny, layer, {}};
   }
   return allowed;
+}
+
+bool Names(const Policies& policies, const Request& request, const ContextKey& key,
+           std::string_view value) {
+  if (policies.identity == nullptr) return false;
+  const auto demands = [&](const Condition& condition) {
+    if (condition.key().name() != key.name()) return false;
+    const std::vector<std::string> texts = condition.DemandedTexts();
+    return std::ranges::find(texts, value) != texts.end();
+  };
+  for (const AttachedPolicy& policy : policies.identity->policies()) {
+    for (const Statement& statement : policy.document->statements()) {
+      if (statement.effect == Effect::kAllow &&
+          std::ranges::any_of(statement.conditions, demands) && statement.Matches(request)) {
+        return true;
+      }
+    }
+  }
+  return false;
 }
 
 std::string Explain(const Decision& decision, const Request& request) {

@@ -55,6 +55,11 @@ struct Decision {
 // like the request's (relay/policy/policy_set.h).
 Decision Evaluate(const Policies& policies, const Request& request);
 
+// Names is true when an Allow statement of an identity policy, of those that speak about the
+// request, demands that very value of a key. What is allowed to all is allowed without being named.
+bool Names(const Policies& policies, const Request& request, const ContextKey& key,
+           std::string_view value);
+
 // Explain says why in the words of AWS's AccessDenied, and names the statement that decided:
 // "with an explicit deny in an identity-based policy (arn:aws:iam::aws:policy/X, statement 2, Sid
 // "Y")".

@@ -144,8 +144,13 @@ CREATE UNIQUE INDEX document_version_names ON document_versions(name, version_na
 ALTER TABLE nodes ADD COLUMN iam_role TEXT NOT NULL DEFAULT '';
 )sql";
 
-constexpr std::array<const char*, 6> kMigrations = {kVersion1, kVersion2, kVersion3,
-                                                    kVersion4, kVersion5, kVersion6};
+// How long a session may last; until then it was a day for all.
+constexpr const char* kVersion7 = R"sql(
+ALTER TABLE sessions ADD COLUMN duration_max INTEGER NOT NULL DEFAULT 86400;
+)sql";
+
+constexpr std::array<const char*, 7> kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4,
+                                                    kVersion5, kVersion6, kVersion7};
 
 absl::StatusOr<int64_t> ReadVersion(SqliteDatabase& database) {
   SqliteStatement statement = database.Prepare("SELECT version FROM schema_version");

@@ -11,12 +11,13 @@ namespace {
 
 constexpr const char* kFindSession =
     "SELECT id, node_id, principal, source_ip, document, reason, what, status, token_sha256,"
-    " started, ended, details, bytes_in, bytes_out, owner_id FROM sessions WHERE id = ?";
+    " started, ended, details, bytes_in, bytes_out, owner_id, duration_max FROM sessions WHERE id "
+    "= ?";
 
 // A parameter that is NULL narrows nothing.
 constexpr const char* kListSessions =
     "SELECT id, node_id, principal, source_ip, document, reason, what, status, token_sha256,"
-    " started, ended, details, bytes_in, bytes_out, owner_id FROM sessions"
+    " started, ended, details, bytes_in, bytes_out, owner_id, duration_max FROM sessions"
     " WHERE (ended <> 0) = ?1 AND started >= ?2 AND started <= ?3"
     " AND (?4 IS NULL OR node_id = ?4) AND (?5 IS NULL OR principal = ?5)"
     " AND (?6 IS NULL OR id = ?6) AND (?7 IS NULL OR status = ?7)"
@@ -51,7 +52,8 @@ Session SessionFrom(const SqliteStatement& row) {
           .details = row.TextAt(11),
           .bytes_in = static_cast<uint64_t>(row.IntegerAt(12)),
           .bytes_out = static_cast<uint64_t>(row.IntegerAt(13)),
-          .owner_id = row.TextAt(14)};
+          .owner_id = row.TextAt(14),
+          .duration_seconds_max = row.IntegerAt(15)};
 }
 
 void BindOptional(SqliteStatement& statement, const std::optional<std::string>& text) {
@@ -68,8 +70,8 @@ absl::Status SqliteStore::AddSession(const Session& session) {
   return database_
       ->Prepare(
           "INSERT INTO sessions(id, node_id, principal, source_ip, document, reason, what,"
-          " status, token_sha256, started, ended, details, bytes_in, bytes_out, owner_id)"
-          " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+          " status, token_sha256, started, ended, details, bytes_in, bytes_out, owner_id,"
+          " duration_max) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .Text(session.id)
       .Text(session.node_id)
       .Text(session.principal)
@@ -85,6 +87,7 @@ absl::Status SqliteStore::AddSession(const Session& session) {
       .Integer(ToInteger(session.bytes_in))
       .Integer(ToInteger(session.bytes_out))
       .Text(session.owner_id)
+      .Integer(session.duration_seconds_max)
       .Run()
       .status();
 }

@@ -80,7 +80,8 @@ struct Session {
   std::string details;        // Why it ended.
   uint64_t bytes_in = 0;      // From the client to the node.
   uint64_t bytes_out = 0;
-  std::string owner_id;  // The aws:userid of who started it.
+  std::string owner_id;              // The aws:userid of who started it.
+  int64_t duration_seconds_max = 0;  // The longest that it may last.
 };
 
 // SessionQuery: every member that is set narrows the answer. Newest first.

@@ -41,6 +41,7 @@ void ClientRole::OnHello(const engine::Hello& hello) {
   answer.role = "relay";
   answer.software = std::string("adit-relay/") + engine::kVersion;
   port_.SendHello(answer);
+  port_.LimitIdle(grant_->idle_max, switchboard_.loop().Now());
 }
 
 void ClientRole::OnControl(const engine::ControlMessage&) {}  // None is known from clients yet.
@@ -93,6 +94,11 @@ void ClientRole::OnFailed(CloseCode code, std::string_view text) {
       {{"session", grant_.has_value() ? std::string_view(grant_->session_id) : "none"},
        {"code", engine::CloseCodeName(code)},
        {"why", text}});
+}
+
+void ClientRole::OnIdle() {
+  End(CloseCode::kSessionEnded,
+      engine::IdleText(std::chrono::duration_cast<std::chrono::seconds>(grant_->idle_max).count()));
 }
 
 void ClientRole::End(CloseCode code, std::string_view reason) {

@@ -37,6 +37,7 @@ class ClientRole final : public Role, private SwitchPort::Events {
               std::string_view request) override;
   void OnCircuitEnded(Circuit& circuit, engine::CloseCode code) override;
   void OnFailed(engine::CloseCode code, std::string_view text) override;
+  void OnIdle() override;
 
   Switchboard& switchboard_;
   const std::string source_address_;

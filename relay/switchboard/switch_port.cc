@@ -192,7 +192,7 @@ PeerError SwitchPort::HandleFrame(Frame& frame, engine::Instant now) {
   if (frame.header.stream == engine::kLinkStream) return HandleLinkFrame(frame, now);
   if (frame.header.type == FrameType::kOpen) return HandleOpen(frame);
   const auto found = ends_.find(frame.header.stream);
-  if (found != ends_.end()) return HandleStreamFrame(*found->second, frame);
+  if (found != ends_.end()) return HandleStreamFrame(*found->second, frame, now);
   // Frames that crossed with our reset are nobody's mistake.
   if (WasClosed(frame.header.stream)) return {};
   return PeerError::Protocol("a frame of a stream that was never opened");
@@ -251,7 +251,7 @@ PeerError SwitchPort::HandleOpen(const Frame& frame) {
   return {};
 }
 
-PeerError SwitchPort::HandleStreamFrame(CircuitEnd& end, Frame& frame) {
+PeerError SwitchPort::HandleStreamFrame(CircuitEnd& end, Frame& frame, engine::Instant now) {
   const FrameType type = frame.header.type;
   const bool answers = type == FrameType::kAccept || type == FrameType::kReject;
   if (!options_.peer_opens && !end.circuit.accepted && !answers && type != FrameType::kReset) {
@@ -268,7 +268,7 @@ PeerError SwitchPort::HandleStreamFrame(CircuitEnd& end, Frame& frame) {
     case FrameType::kReset:
       return HandleClose(end, frame);
     case FrameType::kData:
-      return HandleData(end, frame);
+      return HandleData(end, frame, now);
     case FrameType::kFinish:
       return HandleFinish(end, frame);
     case FrameType::kCredit:
@@ -297,9 +297,10 @@ PeerError SwitchPort::HandleAccept(CircuitEnd& end, const Frame& frame) {
   return {};
 }
 
-PeerError SwitchPort::HandleData(CircuitEnd& end, Frame& frame) {
+PeerError SwitchPort::HandleData(CircuitEnd& end, Frame& frame, engine::Instant now) {
   const PeerError error = ToPeerError(end.flow.Received(frame.data.size()));
   if (!error.ok()) return error;
+  end.circuit.client.port.last_data_ = now;
   CircuitEnd& other = end.other();
   // The room around a frame that was alone in its record goes with it: it is sealed there again.
   const bool taken = other.port.queue_.PushData(other, frame.header.flags, std::move(frame.data));
@@ -376,8 +377,18 @@ engine::Credit SwitchPort::GatherCredit(engine::StreamOutput& stream) {
 
 engine::Instant SwitchPort::NextDeadline() const {
   if (over_) return engine::Instant::max();
-  return hello_seen_ ? liveness_.NextDeadline()
-                     : std::min(hello_deadline_, liveness_.NextDeadline());
+  if (!hello_seen_) return std::min(hello_deadline_, liveness_.NextDeadline());
+  return std::min(IdleDeadline(), liveness_.NextDeadline());
+}
+
+void SwitchPort::LimitIdle(engine::Duration idle_max, engine::Instant now) {
+  CHECK(options_.peer_opens);
+  idle_max_ = idle_max;
+  last_data_ = now;
+}
+
+engine::Instant SwitchPort::IdleDeadline() const {
+  return idle_max_ == engine::Duration::zero() ? engine::Instant::max() : last_data_ + idle_max_;
 }
 
 void SwitchPort::HandleDeadline(engine::Instant now) {
@@ -385,6 +396,7 @@ void SwitchPort::HandleDeadline(engine::Instant now) {
   if (!hello_seen_ && now >= hello_deadline_) {
     return Fail(CloseCode::kTimedOut, "no hello came in time");
   }
+  if (now >= IdleDeadline()) return events_.OnIdle();
   switch (liveness_.Check(now)) {
     case engine::Liveness::Due::kNothing:
       return;

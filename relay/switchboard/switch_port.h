@@ -40,6 +40,8 @@ class SwitchPort final : public engine::RecordProtocol, private engine::OutputQu
     // The link is lost by the peer's fault or silence. Its circuits ended; a goaway is queued and
     // the carrier told to close.
     virtual void OnFailed(engine::CloseCode code, std::string_view text) = 0;
+    // What LimitIdle was told has passed without data.
+    virtual void OnIdle() {}
   };
 
   struct Options {
@@ -63,6 +65,10 @@ class SwitchPort final : public engine::RecordProtocol, private engine::OutputQu
 
   void SendHello(const engine::Hello& hello);
   void SendControl(const engine::ControlMessage& message);
+
+  // LimitIdle asks for OnIdle once no data of a circuit of this port, a client's, was received for
+  // so long, in either direction. Zero: never.
+  void LimitIdle(engine::Duration idle_max, engine::Instant now);
 
   // Goaway says why, ends every circuit with `code`, and closes the link.
   void Goaway(engine::CloseCode code, std::string_view text);
@@ -92,9 +98,9 @@ class SwitchPort final : public engine::RecordProtocol, private engine::OutputQu
   engine::PeerError HandleLinkFrame(const Frame& frame, engine::Instant now);
   engine::PeerError HandleLinkControl(const Frame& frame);
   engine::PeerError HandleOpen(const Frame& frame);
-  engine::PeerError HandleStreamFrame(CircuitEnd& end, Frame& frame);
+  engine::PeerError HandleStreamFrame(CircuitEnd& end, Frame& frame, engine::Instant now);
   engine::PeerError HandleAccept(CircuitEnd& end, const Frame& frame);
-  engine::PeerError HandleData(CircuitEnd& end, Frame& frame);
+  engine::PeerError HandleData(CircuitEnd& end, Frame& frame, engine::Instant now);
   engine::PeerError HandleFinish(CircuitEnd& end, const Frame& frame);
   engine::PeerError HandleCredit(CircuitEnd& end, const Frame& frame);
   engine::PeerError HandleClose(CircuitEnd& end, const Frame& frame);
@@ -115,6 +121,7 @@ class SwitchPort final : public engine::RecordProtocol, private engine::OutputQu
            std::string_view text);
   void Detach(CircuitEnd& end);
   void CloseIfDrained();
+  engine::Instant IdleDeadline() const;
 
   const Options options_;
   engine::RecordCarrier& carrier_;
@@ -124,6 +131,8 @@ class SwitchPort final : public engine::RecordProtocol, private engine::OutputQu
   LinkBudget budget_;  // Of a client's link.
   engine::Liveness liveness_;
   const engine::Instant hello_deadline_;
+  engine::Duration idle_max_{};  // Zero: there is no limit.
+  engine::Instant last_data_{};
   absl::flat_hash_map<engine::StreamId, CircuitEnd*> ends_;
   // The circuits whose client end is here.
   absl::flat_hash_map<engine::StreamId, std::unique_ptr<Circuit>> circuits_;

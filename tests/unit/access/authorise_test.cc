@@ -131,6 +131,37 @@ TEST_F(AuthoriseTest, APolicyReachesAUserByEachWayAndCountsFromItsChange) {
   EXPECT_EQ(Check(Start()), "");
 }
 
+TEST_F(AuthoriseTest, AValueIsNamedByAnAllowThatDemandsItAndByNothingElse) {
+  AccessCase asked = Start();
+  asked.question.keys = {{"adit:RemoteHost", {"169.254.1.1"}}};
+  const auto named = [&] { return Must(authoriser.Names(asked, "adit:RemoteHost", kNow)); };
+  const auto write = [&](const std::string& effect, const std::string& condition) {
+    Inline("alice", Policy(effect, "ssm:StartSession", "*", condition));
+  };
+  EXPECT_FALSE(named());
+  ASSERT_TRUE(iam().Attach("id-alice", "arn:aws:iam::aws:policy/AditAdmin").ok());
+  EXPECT_FALSE(named()) << "who may do everything has named nothing";
+  write("Allow", R"({"StringLike":{"adit:RemoteHost":"169.254.*"}})");
+  EXPECT_FALSE(named()) << "a pattern names nothing";
+  write("Allow", R"({"StringNotEquals":{"adit:RemoteHost":"db"}})");
+  EXPECT_FALSE(named());
+  write("Allow", R"({"StringEqualsIfExists":{"adit:RemoteHost":"169.254.1.1"}})");
+  EXPECT_FALSE(named());
+  write("Deny", R"({"StringEquals":{"adit:RemoteHost":"169.254.1.1"}})");
+  EXPECT_FALSE(named());
+  write("Allow", R"({"StringEquals":{"adit:RemoteHost":"169.254.1.2"}})");
+  EXPECT_FALSE(named());
+  write("Allow", R"({"StringEquals":{"adit:RemoteHost":["db","169.254.1.1"]}})");
+  EXPECT_TRUE(named());
+  asked.question.named_key = "adit:RemoteHost";
+  EXPECT_EQ(Check(asked), "");
+  write(
+      "Allow",
+      R"({"StringEquals":{"adit:RemoteHost":"169.254.1.1"},"Bool":{"aws:SecureTransport":"false"}})");
+  EXPECT_FALSE(named()) << "the statement does not speak about this request";
+  EXPECT_THAT(Check(asked), HasSubstr("because no statement names its adit:RemoteHost"));
+}
+
 TEST_F(AuthoriseTest, APolicyMadeAnewUnderTheSameNameIsNotTheOldOne) {
   const IamPolicy managed = {.id = "ANPA1", .name = "p"};
   ASSERT_TRUE(iam().AddPolicy(managed, kAllowStart).ok());

@@ -364,6 +364,25 @@ TEST_F(SealedSessionTest, AnIdleSessionIsEndedAndSaysWhyEverywhere) {
   EXPECT_EQ(Over()->reason, client.goaway_text);
 }
 
+TEST_F(SealedSessionTest, ASessionIsEndedAtItsMaximumDurationWhateverItDoes) {
+  engine::SessionOffer offer = Offer("1");
+  offer.seconds_max = 120;
+  const engine::Instant start = loop().Now();
+  LaneClient& client = Meet(offer);
+  PeerStream& stream = client.Tcp(kTarget, kTargetPort);
+  for (int i = 0; i < 2; ++i) {
+    RunFor(seconds(50));
+    stream.Send("x");
+  }
+  EXPECT_EQ(Over(), nullptr);
+  ASSERT_TRUE(Run([&] { return client.over(); }));
+  EXPECT_GE(loop().Now() - start, seconds(120));
+  EXPECT_EQ(client.goaway, CloseCode::kSessionEnded);
+  EXPECT_EQ(client.goaway_text, "The session reached its maximum duration.");
+  ASSERT_TRUE(Run([&] { return Over() != nullptr; }));
+  EXPECT_EQ(Over()->reason, client.goaway_text);
+}
+
 TEST_F(SealedSessionTest, WithoutAMaximumASessionMayBeIdle) {
   LaneClient& client = Meet();
   RunFor(std::chrono::minutes(4));

@@ -7,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/crypto/certificate.h"
@@ -77,6 +78,7 @@ class ApiFixture : public testing::Test {
     request.headers.Add("Content-Type", "application/x-amz-json-1.1");
     const bool has_service = operation.find('.') != std::string::npos;
     request.headers.Add("X-Amz-Target", has_service ? operation : "AmazonSSM." + operation);
+    for (const auto& [name, value] : headers_) request.headers.Add(name, value);
     request.body = input.dump();
     if (operation != "Adit.EnrollNode") {
       engine::Sign(request, {"AKIA" + user, "secret-of-" + user, ""}, "adit", "ssm", now_ / 1000);
@@ -115,6 +117,7 @@ class ApiFixture : public testing::Test {
     return names;
   }
 
+  std::vector<std::pair<std::string, std::string>> headers_;  // Of every request, too.
   int64_t now_ = kStart;
   TemporaryFolder folder_;
   FakeDataPlane plane_;

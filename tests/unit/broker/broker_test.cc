@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/crypto/digest.h"
+#include "relay/store/document_store.h"
 #include "tests/unit/broker/broker_fixture.h"
 
 namespace relay {
@@ -50,6 +51,51 @@ TEST_F(BrokerTest, ASessionIsPreparedWithWhatItMayDoAndTheHashOfItsToken) {
   EXPECT_EQ(session->status, SessionStatus::kConnecting);
   EXPECT_EQ(session->what, "tcp localhost:5432");
   EXPECT_EQ(session->token_sha256, grant.token_sha256);
+}
+
+TEST_F(BrokerTest, LimitsOfThePreferencesReachDataPlaneStoreAndNode) {
+  const std::string preferences =
+      R"({"schemaVersion": "1.0", "sessionType": "Standard_Stream",)"
+      R"( "inputs": {"idleSessionTimeout": "5", "maxSessionDuration": "60"}})";
+  ASSERT_TRUE(
+      store->Documents()
+          .AddDocument(
+              {.name = "SSM-SessionManagerRunShell"},
+              {.name = "SSM-SessionManagerRunShell", .format = "JSON", .content = preferences})
+          .ok());
+  const StartedSession session = Start();
+  EXPECT_EQ(plane.grants.back().idle_max, std::chrono::minutes(5));
+  EXPECT_EQ(plane.grants.back().duration_max, std::chrono::hours(1));
+  EXPECT_EQ(store->FindSession(session.session_id)->duration_seconds_max, 3600);
+  StartRequest sealed = Wish();
+  sealed.carriage = Carriage::kSealed;
+  sealed.client_key = std::string(64, 'c');
+  broker.OfferSession(sealed, kNow, [](const auto&, int64_t) {});
+  EXPECT_EQ(plane.Told<engine::SessionOffer>().idle_seconds_max, 300u);
+  EXPECT_EQ(plane.Told<engine::SessionOffer>().seconds_max, 3600u);
+}
+
+TEST_F(BrokerTest, ADeregisteredNodesSessionsAndOffersEndAndItsLinkIsCut) {
+  const StartedSession session = Start();
+  broker.SessionJoined(session.session_id, "", kNow);
+  StartRequest sealed = Wish();
+  sealed.carriage = Carriage::kSealed;
+  sealed.client_key = std::string(64, 'c');
+  std::string refused;
+  broker.OfferSession(sealed, kNow, [&refused](const auto& outcome, int64_t) {
+    if (const auto* failure = std::get_if<StartFailure>(&outcome)) refused = failure->text;
+  });
+  ASSERT_TRUE(store->Begin().ok());
+  ASSERT_TRUE(broker.DeregisterNode(kNode, kNow + 1).ok());
+  EXPECT_TRUE(plane.ended.empty()) << "nobody hears before it is committed";
+  ASSERT_TRUE(store->Commit().ok());
+  EXPECT_THAT(plane.ended, ElementsAre(Pair(session.session_id, "The node was deregistered.")));
+  EXPECT_THAT(refused, HasSubstr("not connected"));
+  EXPECT_THAT(plane.cut, ElementsAre(Pair(kNode, "The node was deregistered.")));
+  EXPECT_EQ(broker.offer_count(), 0u);
+  EXPECT_TRUE(absl::IsNotFound(broker.DeregisterNode(kNode, kNow + 2)));
+  broker.NodeDisconnected(kNode, 1, "cut", kNow + 2);
+  EXPECT_EQ(Events().back(), "NodeDisconnected") << "its leaving is on record all the same";
 }
 
 TEST_F(BrokerTest, TheDataPlaneHearsOfASessionOnlyWhenItIsCommitted) {

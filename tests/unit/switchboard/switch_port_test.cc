@@ -55,6 +55,9 @@ struct FakeRole final : SwitchPort::Events {
     failed_text = std::string(text);
   }
 
+  void OnIdle() override { ++idle_count; }
+
+  int idle_count = 0;
   SwitchPort* port = nullptr;
   SwitchPort* node_port = nullptr;
   engine::StreamId last_id{};
@@ -171,6 +174,37 @@ TEST_F(SwitchPortTest, CarriesBytesBothWaysAndTheEndOfEach) {
   EXPECT_EQ(client_role.ended_count, 1);
   EXPECT_EQ(client_role.to_node_bytes, 8u);
   EXPECT_EQ(client_role.to_client_bytes, 15u);
+}
+
+TEST_F(SwitchPortTest, WhatCarriesNoDataForTooLongIsIdleAndDataEitherWayIsNot) {
+  client_port.LimitIdle(std::chrono::seconds(60), now);
+  FakeStream& stream = client.Open();
+  Pump();
+  FakeStream& other = *agent.streams.begin()->second;
+  // Deadlines come as the carrier would bring them; pings keep the links alive, and are no data.
+  const auto pass = [this](int seconds) {
+    for (const Instant end = now + std::chrono::seconds(seconds); now < end;) {
+      now += std::chrono::seconds(1);
+      for (SwitchPort* port : {&client_port, &agent_port}) {
+        if (now >= port->NextDeadline()) port->HandleDeadline(now);
+      }
+      for (End* end_point : {&client, &agent}) {
+        if (now >= end_point->mux.NextDeadline()) end_point->mux.HandleDeadline(now);
+      }
+      Pump();
+    }
+  };
+  pass(59);
+  client.Write(stream.id, "x");
+  Pump();
+  pass(59);
+  agent.Write(other.id, "y");
+  Pump();
+  pass(59);
+  EXPECT_EQ(client_role.idle_count, 0);
+  pass(2);
+  EXPECT_GT(client_role.idle_count, 0);
+  EXPECT_EQ(agent_role.idle_count, 0);
 }
 
 TEST_F(SwitchPortTest, MovesMuchMoreThanAnyWindowUnchanged) {

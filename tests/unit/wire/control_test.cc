@@ -51,7 +51,8 @@ TEST(Control, TheMessagesOfSealedSessionsComeBackAsTheyWereSent) {
                                                     .command = {},
                                                     .host = "db",
                                                     .port = 5432,
-                                                    .idle_seconds_max = 60});
+                                                    .idle_seconds_max = 60,
+                                                    .seconds_max = 3600});
   EXPECT_EQ(offer.session_id, "s-1");
   EXPECT_EQ(offer.principal, "arn:x");
   EXPECT_EQ(offer.run_as, "adit");
@@ -61,6 +62,7 @@ TEST(Control, TheMessagesOfSealedSessionsComeBackAsTheyWereSent) {
   EXPECT_EQ(offer.host, "db");
   EXPECT_EQ(offer.port, 5432);
   EXPECT_EQ(offer.idle_seconds_max, 60u);
+  EXPECT_EQ(offer.seconds_max, 3600u);
 
   const SessionAnswer answer =
       RoundTrip(SessionAnswer{"s-1", std::string(kKey), "bm9kZQ==", "c2ln", {}});

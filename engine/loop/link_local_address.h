@@ -2,12 +2,12 @@
 
 #include "engine/loop/address.h"
 
-namespace agent {
+namespace engine {
 
 // IsLinkLocal is true of addresses to which a session may only go when a policy names them: IPv4
 // and IPv6 link-local ones, behind which clouds keep what each machine may know only, their IPv6
 // metadata services (fd00:ec2::/32), and IPv6 addresses that hold such an IPv4 one. It looks at
 // what a host was resolved to, so that no way of writing an address gets past it.
-bool IsLinkLocal(const engine::Address& address);
+bool IsLinkLocal(const Address& address);
 
-}  // namespace agent
+}  // namespace engine

@@ -1,4 +1,4 @@
-#include "agent/target/forbidden_address.h"
+#include "engine/loop/link_local_address.h"
 
 #include <netinet/in.h>
 
@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <span>
 
-namespace agent {
+namespace engine {
 namespace {
 
 bool IsLinkLocalIpv4(std::span<const uint8_t> bytes) { return bytes[0] == 169 && bytes[1] == 254; }
@@ -31,7 +31,7 @@ bool IsLinkLocalIpv6(std::span<const uint8_t, 16> bytes) {
 
 }  // namespace
 
-bool IsLinkLocal(const engine::Address& address) {
+bool IsLinkLocal(const Address& address) {
   if (address.family() == AF_INET) {
     const auto* raw = reinterpret_cast<const sockaddr_in*>(address.raw());
     const auto* bytes = reinterpret_cast<const uint8_t*>(&raw->sin_addr);
@@ -44,4 +44,4 @@ bool IsLinkLocal(const engine::Address& address) {
   return false;
 }
 
-}  // namespace agent
+}  // namespace engine

@@ -1,20 +1,20 @@
 // Goal: no address of a cloud's metadata passes, however it was written, and others do.
 // Method: addresses in each form that holds them.
 
-#include "agent/target/forbidden_address.h"
+#include "engine/loop/link_local_address.h"
 
 #include <gtest/gtest.h>
 
-namespace agent {
+namespace engine {
 namespace {
 
 bool IsForbidden(const char* text) {
-  engine::Address address;
-  EXPECT_TRUE(engine::Address::Parse(text, 80, address)) << text;
+  Address address;
+  EXPECT_TRUE(Address::Parse(text, 80, address)) << text;
   return IsLinkLocal(address);
 }
 
-TEST(ForbiddenAddress, LinkLocalAndMetadataAddressesAreForbidden) {
+TEST(LinkLocalAddress, LinkLocalAndMetadataAddressesAreForbidden) {
   for (const char* text :
        {"169.254.169.254", "169.254.0.0", "169.254.255.255", "fe80::1", "febf::1", "fd00:ec2::254",
         "fd00:ec2::253", "::ffff:169.254.169.254", "::ffff:a9fe:a9fe", "::169.254.169.254",
@@ -23,7 +23,7 @@ TEST(ForbiddenAddress, LinkLocalAndMetadataAddressesAreForbidden) {
   }
 }
 
-TEST(ForbiddenAddress, OthersAreNot) {
+TEST(LinkLocalAddress, OthersAreNot) {
   for (const char* text : {"127.0.0.1", "169.253.255.255", "169.255.0.0", "10.0.0.1", "::1",
                            "fec0::1", "fd00:ec3::254", "::ffff:10.0.0.1", "2002:0a00:0001::1"}) {
     EXPECT_FALSE(IsForbidden(text)) << text;
@@ -31,4 +31,4 @@ TEST(ForbiddenAddress, OthersAreNot) {
 }
 
 }  // namespace
-}  // namespace agent
+}  // namespace engine
