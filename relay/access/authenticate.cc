@@ -11,6 +11,7 @@
 #include "engine/crypto/digest.h"
 #include "engine/http/amz_date.h"
 #include "engine/http/sigv4.h"
+#include "engine/http/sigv4_chunks.h"
 #include "relay/access/resource_arn.h"
 #include "relay/store/store.h"
 
@@ -49,6 +50,19 @@ constexpr std::string_view kUnique[] = {"authorization", "content-type",        
                                         "x-amz-date",    "x-amz-security-token", "x-amz-target",
                                         "date"};
 
+// CheckChunked looks at what a request says of a body that is signed in chunks.
+std::optional<ApiError> CheckChunked(const engine::HttpRequest& request, const SigV4Proof& proof) {
+  constexpr std::string_view kLength = "x-amz-decoded-content-length";
+  if (request.headers.Count(kLength) != 1 || !proof.IsSigned(kLength)) {
+    return Incomplete("'" + std::string(kLength) +
+                      "' must be there once, and be a 'SignedHeader' in the AWS Authorization.");
+  }
+  if (proof.form != SigV4Form::kHeader || !proof.IsSigned("x-amz-content-sha256")) {
+    return Incomplete("'x-amz-content-sha256' must be a 'SignedHeader' in the AWS Authorization.");
+  }
+  return std::nullopt;
+}
+
 std::optional<ApiError> CheckHeaders(const engine::HttpRequest& request, const SigV4Proof& proof) {
   for (const std::string_view name : kUnique) {
     if (request.headers.Count(name) > 1) {
@@ -69,8 +83,8 @@ std::optional<ApiError> CheckHeaders(const engine::HttpRequest& request, const S
   if (is_dated_by_header && !proof.IsSigned("date")) {
     return Incomplete("'date' must be a 'SignedHeader' in the AWS Authorization.");
   }
-  // Bodies that are signed in pieces, or not at all, are S3's.
   const std::string_view hash = request.headers.Get("x-amz-content-sha256");
+  if (engine::IsSignedInChunks(request)) return CheckChunked(request, proof);
   if (hash == "UNSIGNED-PAYLOAD" || hash.starts_with("STREAMING-")) {
     return Invalid("X-Amz-Content-Sha256 is '" + std::string(hash) +
                    "', which only S3 takes. Sign the SHA-256 of the whole body, or leave the "
@@ -182,8 +196,8 @@ std::variant<Authenticator::Claim, ApiError> Authenticator::FindTemporary(
 std::variant<Caller, Refusal> Authenticator::Prove(const engine::HttpRequest& request,
                                                    const SigV4Proof& proof,
                                                    std::string_view service,
-                                                   std::string_view source_ip,
-                                                   int64_t now_unix_ms) {
+                                                   std::string_view source_ip, int64_t now_unix_ms,
+                                                   const engine::SigV4ChunkedBody* chunked) {
   const engine::SigV4Authorization& authorization = proof.authorization;
   if (std::optional<ApiError> error = CheckHeaders(request, proof)) return Refusal{*error, {}, {}};
   if (std::optional<ApiError> error = CheckScope(proof, service)) return Refusal{*error, {}, {}};
@@ -196,14 +210,23 @@ std::variant<Caller, Refusal> Authenticator::Prove(const engine::HttpRequest& re
   if (std::optional<ApiError> error = CheckTime(proof, now_unix_ms / 1000)) {
     return Refusal{*error, {}, {}};
   }
+  const bool is_chunked = engine::IsSignedInChunks(request);
   const std::string canonical =
       engine::CanonicalRequest(request, proof.form, authorization.signed_headers,
-                               engine::crypto::HexSha256(AsBytes(request.body)));
+                               is_chunked ? std::string(engine::kSigV4ChunkedPayload)
+                                          : engine::crypto::HexSha256(AsBytes(request.body)));
   const std::string signature =
       engine::SigV4Signature(claim.secret, authorization.scope,
                              engine::StringToSign(proof.amz_date, authorization.scope, canonical));
   if (!engine::crypto::ConstantTimeEqual(AsBytes(signature), AsBytes(authorization.signature))) {
     return Refusal{Mismatch(), {}, {}};
+  }
+  if (is_chunked) {
+    const engine::SigV4ChunkSeed seed{claim.secret, authorization.scope, proof.amz_date, signature};
+    const bool is_whole =
+        chunked != nullptr && request.headers.Get("x-amz-decoded-content-length") ==
+                                  std::to_string(chunked->payload.size());
+    if (!is_whole || !engine::AreGenuine(*chunked, seed)) return Refusal{Mismatch(), {}, {}};
   }
   const int64_t until_unix_ms = (proof.signed_unix_seconds + Lifetime(proof)) * 1000;
   SeenSignatures::Outcome seen = seen_.See(SignatureBytes(signature), claim.caller.entity_id,
@@ -228,7 +251,8 @@ std::variant<Caller, Refusal> Authenticator::Prove(const engine::HttpRequest& re
 std::variant<Caller, Refusal> Authenticator::Authenticate(const engine::HttpRequest& request,
                                                           std::string_view service,
                                                           std::string_view source_ip,
-                                                          int64_t now_unix_ms) {
+                                                          int64_t now_unix_ms,
+                                                          const engine::SigV4ChunkedBody* chunked) {
   const auto read = engine::ReadProof(request);
   if (const auto* problem = std::get_if<SigV4Problem>(&read)) {
     if (problem->kind == SigV4Problem::Kind::kIncomplete) {
@@ -237,7 +261,8 @@ std::variant<Caller, Refusal> Authenticator::Authenticate(const engine::HttpRequ
     return Refusal{{"MissingAuthenticationTokenException", problem->text}, {}, {}};
   }
   const SigV4Proof& proof = std::get<SigV4Proof>(read);
-  std::variant<Caller, Refusal> result = Prove(request, proof, service, source_ip, now_unix_ms);
+  std::variant<Caller, Refusal> result =
+      Prove(request, proof, service, source_ip, now_unix_ms, chunked);
   if (auto* refusal = std::get_if<Refusal>(&result)) {
     refusal->access_key_id = proof.authorization.access_key_id;
   }

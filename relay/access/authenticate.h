@@ -12,6 +12,7 @@
 #include <variant>
 
 #include "engine/http/http_message.h"
+#include "engine/http/sigv4_chunks.h"
 #include "engine/http/sigv4_proof.h"
 #include "relay/access/api_error.h"
 #include "relay/access/caller.h"
@@ -50,10 +51,12 @@ class Authenticator {
   //                                        or a signature that came from another address before
   //   ThrottlingException                  more signatures than can be told apart later
   //   InternalServerError                  the store does not work
-  // The hash of the body is always computed here, whatever the request says about it.
+  // The hash of the body is always computed here, whatever the request says about it. Of one that
+  // is signed in chunks, `chunked` is what was in it, and request.body is not looked at.
   std::variant<Caller, Refusal> Authenticate(const engine::HttpRequest& request,
                                              std::string_view service, std::string_view source_ip,
-                                             int64_t now_unix_ms);
+                                             int64_t now_unix_ms,
+                                             const engine::SigV4ChunkedBody* chunked = nullptr);
 
   const SessionTokens& tokens() const { return tokens_; }
 
@@ -68,7 +71,8 @@ class Authenticator {
                                               std::string_view token, int64_t now_unix_ms);
   std::variant<Caller, Refusal> Prove(const engine::HttpRequest& request,
                                       const engine::SigV4Proof& proof, std::string_view service,
-                                      std::string_view source_ip, int64_t now_unix_ms);
+                                      std::string_view source_ip, int64_t now_unix_ms,
+                                      const engine::SigV4ChunkedBody* chunked);
 
   Store& store_;
   SessionTokens tokens_;

@@ -180,11 +180,19 @@ void Api::Handle(const HttpRequest& request, std::string_view source_ip, int64_t
     response.headers.Add("Allow", "GET, POST");
     return reply(std::move(response));
   }
-  Call(request, source_ip, now_unix_ms, std::move(reply));
+  if (engine::IsSignedInChunks(request)) {
+    // One that is not what it says stays as it is, and is refused with its signature.
+    if (auto chunked = engine::ReadChunkedBody(request.body); chunked.has_value()) {
+      HttpRequest whole = request;
+      whole.body = chunked->payload;
+      return Call(whole, &*chunked, source_ip, now_unix_ms, std::move(reply));
+    }
+  }
+  Call(request, nullptr, source_ip, now_unix_ms, std::move(reply));
 }
 
-void Api::Call(const HttpRequest& request, std::string_view source_ip, int64_t now_unix_ms,
-               Reply reply) {
+void Api::Call(const HttpRequest& request, const engine::SigV4ChunkedBody* chunked,
+               std::string_view source_ip, int64_t now_unix_ms, Reply reply) {
   const ApiService& service = ServiceOf(request);
   const bool is_query = service.protocol == ApiService::Protocol::kQuery;
   auto pending = std::make_shared<Pending>(Pending{service, {}, std::move(reply)});
@@ -222,7 +230,7 @@ void Api::Call(const HttpRequest& request, std::string_view source_ip, int64_t n
                 route->proof(context_.store, call.input, now_unix_ms);
   } else {
     std::variant<Caller, Refusal> proven =
-        authenticator_.Authenticate(request, service.name, source_ip, now_unix_ms);
+        authenticator_.Authenticate(request, service.name, source_ip, now_unix_ms, chunked);
     if (auto* refused = std::get_if<Refusal>(&proven)) {
       error = std::move(refused->error);
       audit.access_key_id = std::move(refused->access_key_id);

@@ -62,8 +62,9 @@ class Api {
  private:
   struct Pending;  // A call that is not answered yet.
 
-  void Call(const engine::HttpRequest& request, std::string_view source_ip, int64_t now_unix_ms,
-            Reply reply);
+  // `chunked` is where the body comes from if it was signed in chunks.
+  void Call(const engine::HttpRequest& request, const engine::SigV4ChunkedBody* chunked,
+            std::string_view source_ip, int64_t now_unix_ms, Reply reply);
   // A request to open a data channel that carries a signature, in channel_api.cc: the answer's
   // status is 200 when it is proven and the session is its sender's. (One without a signature is
   // not asked about; its token is the proof.)

@@ -158,10 +158,55 @@ TEST_F(AuthenticateTest, TheHashThatTheSenderClaimsIsNotBelieved) {
   }
 }
 
-TEST_F(AuthenticateTest, BodiesThatAreSignedInPiecesAreRefusedWithTheReason) {
-  for (const char* hash :
-       {"UNSIGNED-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
-        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"}) {
+TEST_F(AuthenticateTest, BodiesThatAreSignedInChunksAreProvenChunkByChunk) {
+  const auto request_of = [](const std::string& length) {
+    HttpRequest request = Unsigned();
+    request.headers.Add("X-Amz-Content-Sha256", engine::kSigV4ChunkedPayload);
+    request.headers.Add("X-Amz-Decoded-Content-Length", length);
+    const std::vector<std::string> names = {"content-type",
+                                            "host",
+                                            "x-amz-content-sha256",
+                                            "x-amz-date",
+                                            "x-amz-decoded-content-length",
+                                            "x-amz-target"};
+    const engine::SigV4Scope scope{engine::AmzDate(kNow).substr(0, 8), "adit", "ssm"};
+    request.headers.Set("X-Amz-Date", engine::AmzDate(kNow));
+    const std::string canonical = engine::CanonicalRequest(request, engine::SigV4Form::kHeader,
+                                                           names, engine::kSigV4ChunkedPayload);
+    const std::string signature = engine::SigV4Signature(
+        "good-secret", scope, engine::StringToSign(engine::AmzDate(kNow), scope, canonical));
+    request.headers.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIAGOOD/" + scope.Text() +
+                                             ", SignedHeaders=content-type;host;"
+                                             "x-amz-content-sha256;x-amz-date;"
+                                             "x-amz-decoded-content-length;x-amz-target, "
+                                             "Signature=" +
+                                             signature);
+    engine::SigV4ChunkedBody chunked{.payload = "{}", .chunks = {}};
+    const std::string date = engine::AmzDate(kNow);
+    const engine::SigV4ChunkSeed seed{"good-secret", scope, date, signature};
+    const std::string first = engine::ChunkSignature(seed, signature, "{}");
+    chunked.chunks = {{2, first}, {0, engine::ChunkSignature(seed, first, "")}};
+    return std::pair(std::move(request), std::move(chunked));
+  };
+  const auto result = [&](const HttpRequest& request, const engine::SigV4ChunkedBody* chunked) {
+    const auto found =
+        authenticator->Authenticate(request, "ssm", "192.0.2.1", kNow * 1000, chunked);
+    if (const auto* caller = std::get_if<Caller>(&found)) return caller->principal;
+    return std::get<Refusal>(found).error.code;
+  };
+  auto [request, chunked] = request_of("2");
+  EXPECT_EQ(result(request, &chunked), "arn:admin");
+  EXPECT_EQ(result(request, nullptr), "InvalidSignatureException") << "a body that is no chunks";
+  engine::SigV4ChunkedBody other = chunked;
+  other.payload = "[]";
+  EXPECT_EQ(result(request, &other), "InvalidSignatureException");
+  auto [longer, same] = request_of("3");
+  EXPECT_EQ(result(longer, &same), "InvalidSignatureException") << "shorter than was said";
+}
+
+TEST_F(AuthenticateTest, BodiesThatAreSignedInOtherPiecesAreRefusedWithTheReason) {
+  for (const char* hash : {"UNSIGNED-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+                           "STREAMING-UNSIGNED-PAYLOAD-TRAILER"}) {
     HttpRequest request = Unsigned();
     request.headers.Add("X-Amz-Content-Sha256", hash);
     engine::Sign(request, {"AKIAGOOD", "good-secret", ""}, "adit", "ssm", kNow);
