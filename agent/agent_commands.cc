@@ -116,8 +116,7 @@ int RunEnroll(const AgentConfig& config, int input) {
   const absl::StatusOr<std::unique_ptr<engine::LoopDriver>> driver =
       MakeDriver(config, kBlocksOfOneCall);
   if (!driver.ok()) return Fail(driver.status());
-  const EnrollmentFacts facts{config.name.empty() ? HostName() : config.name, Platform(),
-                              engine::kVersion};
+  const EnrollmentFacts facts{config.name, HostName(), Platform(), engine::kVersion};
   absl::StatusOr<NodeState> state = Enroll(**driver, *invitation, facts);
   if (!state.ok()) return Fail(state.status());
   const absl::Status saved = SaveNodeState(config.state_folder, *state);

@@ -46,6 +46,7 @@ engine::HttpRequest RequestFor(const engine::EnrollInvitation& invitation,
       {"ActivationCode", invitation.code},
       {"CertificateRequest", request_pem},
       {"Name", facts.name},
+      {"HostName", facts.host_name},
       {"Platform", facts.platform},
       {"AgentVersion", facts.version},
   };
@@ -110,7 +111,7 @@ absl::StatusOr<EnrollmentAnswer> ReadEnrollmentAnswer(int http_status, std::stri
         ". Ask the relay's administrator for a new activation (each works as often and as long as "
         "it was made for), and paste its line"));
   }
-  EnrollmentAnswer answer{Text(json, "NodeId"), Text(json, "Certificate"),
+  EnrollmentAnswer answer{Text(json, "NodeId"), Text(json, "Name"), Text(json, "Certificate"),
                           Text(json, "CertificateAuthority")};
   if (answer.node_id.empty() || answer.certificate_pem.empty() || answer.authority_pem.empty()) {
     return absl::InternalError(
@@ -153,7 +154,7 @@ absl::StatusOr<NodeState> Enroll(engine::LoopDriver& driver,
   NodeState state;
   state.relay = invitation.relay;
   state.node_id = answer->node_id;
-  state.name = facts.name;
+  state.name = answer->name.empty() ? facts.host_name : answer->name;
   state.private_key_pem = key.Pem();
   state.certificate_pem = answer->certificate_pem;
   state.authority_pem = Trusted(result.anchor_pem, answer->authority_pem);

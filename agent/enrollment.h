@@ -22,9 +22,10 @@ struct HttpResponse;
 namespace agent {
 
 struct EnrollmentFacts {
-  std::string name;      // What the node wants to be called.
-  std::string platform;  // For people, see host_facts.h.
-  std::string version;   // Of the agent.
+  std::string name;       // What the node is to be called, if whoever enrols it has said so.
+  std::string host_name;  // Its name if neither he nor the activation has one.
+  std::string platform;   // For people, see host_facts.h.
+  std::string version;    // Of the agent.
 };
 
 // Enroll runs the driver until the relay has answered or a deadline has passed. Nothing is written.
@@ -36,6 +37,7 @@ absl::StatusOr<NodeState> Enroll(engine::LoopDriver& driver,
 // EnrollmentAnswer is what the relay returns.
 struct EnrollmentAnswer {
   std::string node_id;
+  std::string name;
   std::string certificate_pem;
   std::string authority_pem;
 };

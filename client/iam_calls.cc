@@ -43,6 +43,15 @@ absl::StatusOr<std::string> FindSubjectArn(ApiClient& api, const IamSubject& sub
   return inner.has_value() ? XmlText(*inner, "Arn") : "";
 }
 
+absl::StatusOr<bool> IsOwnUser(ApiClient& api, const std::string& user) {
+  const auto keys = IamList(api, "ListAccessKeys", {{"UserName", user}}, "AccessKeyMetadata");
+  if (!keys.ok()) return keys.status();
+  for (const std::string& entry : *keys) {
+    if (XmlText(entry, "AccessKeyId") == api.credentials().access_key_id) return true;
+  }
+  return false;
+}
+
 absl::StatusOr<std::string> FindPolicyArn(ApiClient& api, const std::string& policy) {
   if (policy.starts_with("arn:")) return policy;
   const auto policies = IamList(api, "ListPolicies", {}, "Policies");

@@ -22,6 +22,10 @@ std::string NounOf(const IamSubject& subject);
 // FindSubjectArn returns the ARN of a user, group or role.
 absl::StatusOr<std::string> FindSubjectArn(ApiClient& api, const IamSubject& subject);
 
+// IsOwnUser says whether the user of that name has the key that `api` signs with: who takes rights
+// from himself, or deletes himself, has nobody left to ask for them.
+absl::StatusOr<bool> IsOwnUser(ApiClient& api, const std::string& user);
+
 // FindPolicyArn returns the ARN of a managed policy, which is named by its name or its ARN.
 absl::StatusOr<std::string> FindPolicyArn(ApiClient& api, const std::string& policy);
 

@@ -81,7 +81,18 @@ absl::StatusOr<std::string> ReadDocument(const std::string& file) {
   return ReadSmallFile(file == "-" ? "/dev/stdin" : file);
 }
 
+// IsBuiltIn is true of the policies that every relay has: one more of that name could not be told
+// from it.
+bool IsBuiltIn(std::string_view name) {
+  return name == "AditAdmin" || name == "AditOperator" || name == "AditAuditor";
+}
+
 int Put(ApiClient& api, const PolicyOptions& options) {
+  if (IsBuiltIn(options.name)) {
+    return Fail(absl::InvalidArgumentError(options.name +
+                                           " is there from the start and cannot be changed; choose "
+                                           "another name"));
+  }
   const absl::StatusOr<std::string> document = ReadDocument(options.file);
   if (!document.ok()) return Fail(document.status());
   const auto made =
@@ -136,6 +147,15 @@ int Attach(ApiClient& api, const PolicyOptions& options) {
   const absl::StatusOr<std::string> arn = FindPolicyArn(api, options.name);
   if (!arn.ok()) return Fail(arn.status());
   const std::string noun = NounOf(options.subject);
+  if (!attaches && options.subject.kind == IamSubject::Kind::kUser) {
+    const absl::StatusOr<bool> is_own = IsOwnUser(api, options.subject.name);
+    if (!is_own.ok()) return Fail(is_own.status());
+    if (*is_own) {
+      return Fail(absl::FailedPreconditionError(
+          Printable(options.subject.name) +
+          " is who you are: perhaps nobody could give it back; have another administrator do it"));
+    }
+  }
   const std::string action = (attaches ? "Attach" : "Detach") + noun + "Policy";
   const auto done =
       api.CallIam(action, {{noun + "Name", options.subject.name}, {"PolicyArn", *arn}});

@@ -145,6 +145,14 @@ constexpr Emptied kEmptied[] = {
 };
 
 int Delete(ApiClient& api, const UserOptions& options) {
+  const absl::StatusOr<bool> is_own = IsOwnUser(api, options.name);
+  if (!is_own.ok()) return Fail(is_own.status());
+  if (*is_own) {
+    return Fail(absl::FailedPreconditionError(
+        Printable(options.name) +
+        " is who you are: the relay would know you no more, halfway through; have another "
+        "administrator do it"));
+  }
   const std::pair<std::string, std::string> user = {"UserName", options.name};
   for (const Emptied& each : kEmptied) {
     const auto entries = IamList(api, each.list_action, {user}, each.list);

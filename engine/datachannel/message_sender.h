@@ -77,6 +77,7 @@ class MessageSender {
   void HandleDeadline(Instant now);
 
   bool empty() const { return window_.count() == 0; }
+  size_t count() const { return window_.count(); }  // That are not acknowledged yet.
   bool undeliverable() const { return is_undeliverable_; }
   const RoundTrip& round_trip() const { return round_trip_; }
   uint64_t sent_count() const { return sent_count_; }

@@ -103,6 +103,7 @@ ApiOutcome EnrollNode(ApiContext& context, ApiCall& call) {
       input.Text("CertificateRequest", Presence::kRequired, 1, kRequestSizeMax);
   Node node;
   node.name = input.Line("Name", Presence::kOptional, 0, kNameSizeMax);
+  const std::string host_name = input.Line("HostName", Presence::kOptional, 0, kNameSizeMax);
   node.platform = input.Line("Platform", Presence::kOptional, 0, kNameSizeMax);
   node.agent_version = input.Line("AgentVersion", Presence::kOptional, 0, 64);
   if (input.error().has_value()) return input.error();
@@ -131,6 +132,7 @@ ApiOutcome EnrollNode(ApiContext& context, ApiCall& call) {
 
   node.id = NewNodeId();
   if (node.name.empty()) node.name = activation->default_node_name;
+  if (node.name.empty()) node.name = host_name;
   if (node.name.empty()) node.name = node.id;
   node.source_ip = call.source_ip;
   node.activation_id = activation_id;
@@ -152,6 +154,7 @@ ApiOutcome EnrollNode(ApiContext& context, ApiCall& call) {
   if (!tags.ok()) return LogStoreFailure(tags.status());
   if (std::optional<ApiError> error = PutTags(context.store, NodeArn(node.id), *tags)) return error;
   call.output = {{"NodeId", node.id},
+                 {"Name", node.name},
                  {"Certificate", *certificate},
                  {"CertificateAuthority", context.certificates.authority_pem()}};
   call.audit.principal = node.id;

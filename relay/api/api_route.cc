@@ -29,7 +29,8 @@ constexpr const char* kCreateActivationAudited[] = {
 constexpr const char* kActivationAudited[] = {"ActivationId"};
 constexpr const char* kInstanceAudited[] = {"InstanceId", "IamRole"};
 constexpr const char* kTagsAudited[] = {"ResourceType", "ResourceId", "Tags", "TagKeys"};
-constexpr const char* kEnrollNodeAudited[] = {"ActivationId", "Name", "Platform", "AgentVersion"};
+constexpr const char* kEnrollNodeAudited[] = {"ActivationId", "Name", "HostName", "Platform",
+                                              "AgentVersion"};
 
 constexpr const char* kDocumentAudited[] = {
     "Name",        "Content",     "DocumentFormat", "DocumentVersion",

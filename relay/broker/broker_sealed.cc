@@ -134,7 +134,8 @@ void Broker::NodeAnswered(std::string_view node_id, const engine::SessionAnswer&
   };
   using Kind = StartFailure::Kind;
   if (!answer.error.empty()) {
-    return fail(Kind::kCarriage, "The node refused: " + answer.error.substr(0, kNodeTextSizeMax));
+    return fail(Kind::kNotConnected,
+                "The node refused: " + answer.error.substr(0, kNodeTextSizeMax));
   }
   if (!IsWellFormed(answer)) {
     return fail(Kind::kCarriage, "The node's answer cannot be used; is its agent up to date?");
@@ -310,7 +311,7 @@ void Broker::NodeEndedSession(std::string_view node_id, const engine::SessionOve
   switch (live->state) {
     case Live::State::kOffered:
       return Settle(*live,
-                    StartFailure{StartFailure::Kind::kCarriage, "The node refused: " + reason},
+                    StartFailure{StartFailure::Kind::kNotConnected, "The node refused: " + reason},
                     now_unix_ms);
     case Live::State::kEnding:
       return FinishIfDone(*live, now_unix_ms);

@@ -10,7 +10,8 @@ absl::StatusOr<Carriage> ChooseCarriage(CarriageRule rule, std::optional<Carriag
   }
   if (chosen == Carriage::kInspected && rule == CarriageRule::kSealedOnly) {
     return absl::FailedPreconditionError(
-        "The document wants its sessions to be sealed from the relay; ask for a sealed one.");
+        "The document wants its sessions encrypted from end to end, as every one with a kmsKeyId "
+        "does: ask for a sealed one. AWS's clients cannot, and need a document without kmsKeyId.");
   }
   return chosen;
 }

@@ -137,6 +137,8 @@ absl::StatusOr<ResolvedSession> ResolveDocument(const ResolveRequest& request) {
         &inputs.kms_key_id, &inputs.run_as_default_user}) {
     if (document.inputs.has_value()) *text = FillPlaceholders(*text, *values);
   }
+  // It asks that nobody between the two ends can read; the relay holds no such key for a client.
+  if (!inputs.kms_key_id.empty()) session.carriages = CarriageRule::kSealedOnly;
   // A command without a terminal has no user who could be idle.
   const bool has_user = document.type != SessionType::kNonInteractiveCommands;
   session.idle_seconds_max = has_user ? inputs.idle_minutes_max * 60 : 0;

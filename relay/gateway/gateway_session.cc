@@ -280,6 +280,8 @@ void GatewaySession::BeginEnd(std::string output, std::string_view reason,
   end_output_ = std::move(output);
   end_reason_ = reason;
   end_by_ = now_ + (connection_ != nullptr ? kDrainMax : away_max);
+  drain_by_ = now_ + away_max;
+  drain_count_ = channel_.sender().count();
   runner_.Wake();
 }
 
@@ -304,6 +306,10 @@ void GatewaySession::Run(Instant now) {
   if (std::exchange(input_may_go_on_, false)) channel_.Retry();
   if (is_conduit_started_ && state_ == State::kRunning) conduit_->PumpOutput();
   SendMessages();
+  if (state_ == State::kEnding && channel_.sender().count() < drain_count_) {
+    drain_count_ = channel_.sender().count();
+    end_by_ = std::max(end_by_, std::min(now + kDrainMax, drain_by_));
+  }
   // Without a client nobody hears the rest, unless he comes back for it.
   const bool is_said = connection_ != nullptr ? channel_.drained() : channel_.sender().empty();
   if (state_ == State::kEnding && (is_said || now >= end_by_)) SayLastWord();

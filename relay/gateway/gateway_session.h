@@ -45,7 +45,8 @@ class GatewaySession final : private engine::LinkEvents,
   };
 
   static constexpr engine::Duration kHandshakeMax = std::chrono::seconds(15);
-  // How long what was sent may take to arrive before the last word is said.
+  // How long what was sent may take to arrive before the last word is said; of a session that came
+  // to its own end, anew with each acknowledgement, up to kLingerMax.
   static constexpr engine::Duration kDrainMax = std::chrono::seconds(2);
   // How long a client that lost its connection finds its session, if it has no idle limit; and how
   // long one that is over keeps the last of its output.
@@ -141,6 +142,8 @@ class GatewaySession final : private engine::LinkEvents,
   engine::Instant active_at_;
   engine::Instant away_since_;  // Without a connection.
   engine::Instant end_by_ = engine::Instant::max();
+  engine::Instant drain_by_;  // However well it drains.
+  size_t drain_count_ = 0;    // Messages that the client had yet to acknowledge.
   std::string end_output_;
   std::string end_reason_;
 };

@@ -28,14 +28,20 @@ bool PortConduit::Line::Open() {
 
 void PortConduit::Line::Leave() {
   is_left_ = true;
-  if (!is_stream_open_) return;
-  owner_.host_.multiplexer().Finish(stream_);
-  owner_.host_.multiplexer().Consume(stream_, output_.size());
+  if (is_stream_open_) {
+    FinishInput();
+    owner_.host_.multiplexer().Consume(stream_, output_.size());
+  }
   output_.Clear();
 }
 
+// FinishInput ends our half, once: after that nothing may be written.
+void PortConduit::Line::FinishInput() {
+  if (!std::exchange(is_input_over_, true)) owner_.host_.multiplexer().Finish(stream_);
+}
+
 bool PortConduit::Line::Offer(ByteView bytes) {
-  if (!is_stream_open_) return true;
+  if (!is_stream_open_ || is_input_over_) return true;
   return input_.Offer(owner_.host_.multiplexer(), owner_.host_.pool(), stream_, bytes);
 }
 
@@ -47,7 +53,7 @@ void PortConduit::Line::OnData(engine::Channel, engine::BufferRef payload) {
 
 void PortConduit::Line::OnFinished() {
   // Clients of this kind know no half of a connection: the target's end is the end.
-  if (!is_left_) owner_.host_.multiplexer().Finish(stream_);
+  FinishInput();
   is_target_over_ = true;
   owner_.host_.OutputWaits();
 }

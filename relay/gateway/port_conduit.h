@@ -41,6 +41,7 @@ class PortConduit final : public Conduit {
     bool is_over() const { return is_over_; }
 
    private:
+    void FinishInput();
     void OnRejected(engine::CloseCode code, std::string_view text) override;
     void OnData(engine::Channel channel, engine::BufferRef payload) override;
     void OnWritable() override { owner_.host_.InputMayGoOn(); }
@@ -51,6 +52,7 @@ class PortConduit final : public Conduit {
     engine::StreamId stream_ = engine::kLinkStream;
     bool is_stream_open_ = false;
     bool is_left_ = false;
+    bool is_input_over_ = false;
     bool is_target_over_ = false;
     bool is_over_ = false;  // And nothing waits.
     StreamInput input_;

@@ -77,7 +77,7 @@ bool ProgramConduit::TakeInput(PayloadType type, ByteView payload) {
 bool ProgramConduit::TakeBytes(ByteView bytes) {
   if (state_ == State::kNew) return false;
   if (state_ == State::kWaitingForSize) Open();
-  if (!is_stream_open_) return true;
+  if (!is_stream_open_ || is_remote_over_) return true;
   if (!terms_.with_terminal) {
     for (const std::byte byte : bytes) {
       if (byte == kInterrupt) SendSignal("INT");

@@ -25,8 +25,10 @@ constexpr char kNode[] = "mi-0123456789abcdef0";
 
 TEST(EnrollmentTest, CompleteAnswerIsRead) {
   const absl::StatusOr<EnrollmentAnswer> answer = ReadEnrollmentAnswer(
-      200, R"({"NodeId":"mi-1","Certificate":"C","CertificateAuthority":"A","Extra":1})");
+      200,
+      R"({"NodeId":"mi-1","Name":"n","Certificate":"C","CertificateAuthority":"A","Extra":1})");
   ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->name, "n");
   EXPECT_EQ(answer->node_id, "mi-1");
   EXPECT_EQ(answer->certificate_pem, "C");
   EXPECT_EQ(answer->authority_pem, "A");

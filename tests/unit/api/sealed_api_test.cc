@@ -197,7 +197,7 @@ TEST_F(SealedApiTest, WhatTheNodeCannotDoIsAnErrorOfItsOwn) {
   no.session_id = plane_.Told<engine::SessionOffer>().session_id;
   no.error = "the node has as many sealed sessions as it may";
   broker_->NodeAnswered(kNode, no, kNow);
-  EXPECT_EQ(refused->type(), "SealedNotSupported");
+  EXPECT_EQ(refused->type(), "TargetNotConnected") << "no reason to send it unsealed";
   EXPECT_THAT(refused->message(), HasSubstr("as many sealed sessions"));
   const auto silent = Start();
   broker_->Tick(kNow + 5'000);

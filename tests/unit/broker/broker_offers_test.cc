@@ -140,7 +140,7 @@ TEST_F(BrokerOffersTest, ARefusalIsPassedOnCutToItsSize) {
   no.error = "no" + std::string(5'000, '!');
   Answer(no);
   ASSERT_TRUE(failure_.has_value());
-  EXPECT_EQ(failure_->kind, Kind::kCarriage);
+  EXPECT_EQ(failure_->kind, Kind::kNotConnected);
   EXPECT_TRUE(failure_->text.starts_with("The node refused: no!"));
   EXPECT_LT(failure_->text.size(), 300u);
   EXPECT_EQ(broker.live_count(), 0u);

@@ -60,6 +60,18 @@ TEST(ResolveDocument, RootAndNobodyAreRefused) {
   EXPECT_TRUE(absl::IsFailedPrecondition(Resolve(document, {{"who", {""}}}).status()));
 }
 
+TEST(ResolveDocument, AKeyOfTheCustomersWantsWhatTheRelayCannotRead) {
+  EXPECT_EQ(Resolve(Document(kShell))->carriages, CarriageRule::kEither);
+  SessionInputs preferences;
+  preferences.kms_key_id = "alias/sessions";
+  const SessionDocument port = Document(R"(
+schemaVersion: "1.0"
+sessionType: Port
+properties: {portNumber: "80"}
+)");
+  EXPECT_EQ(Resolve(port, {}, preferences)->carriages, CarriageRule::kSealedOnly);
+}
+
 TEST(ResolveDocument, OtherTypesHaveThePreferencesOfTheAdministrator) {
   SessionInputs preferences;
   preferences.run_as_enabled = true;

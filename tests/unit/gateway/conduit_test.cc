@@ -136,6 +136,35 @@ TEST(PortConduit, DialsAgainForAClientThatConnectsAgain) {
   EXPECT_TRUE(world.has_last_word);
 }
 
+TEST(PortConduit, WhatComesBehindTheEndOfTheTargetIsPassedOver) {
+  GatewayWorld world(PortGrant(kLocalPortForwarding));
+  world.Open("1.1.61.0");
+  world.Type("one");
+  engine::FakeStream& first = world.stream();
+  // The target reads nothing, so that the end of our half waits behind input without credit; and
+  // the client takes nothing, so that the connection stays.
+  first.consumes = false;
+  const std::string kilobyte(1000, 'k');
+  for (int i = 0; i < 290; ++i) {
+    world.client.Send(engine::datachannel::PayloadType::kOutput, engine::AsBytes(kilobyte));
+    world.Pump();
+  }
+  world.takes = [](engine::datachannel::PayloadType, engine::ByteView) { return false; };
+  for (int i = 0; i < 42; ++i) {
+    world.node.Write(first.id, std::string(50'000, 'o'));
+    world.Pump();
+  }
+  world.node.mux.Finish(first.id);
+  world.Pump();
+  world.Type("more");
+  world.Flag(SessionFlag::kDisconnectToPort);
+  EXPECT_FALSE(world.is_over);
+  first.consumes = true;
+  first.ConsumeAll();
+  world.Pump();
+  EXPECT_EQ(first.main.find("more"), std::string::npos);
+}
+
 TEST(PortConduit, ABoundedNumberOfConnectionsIsLeftBehind) {
   GatewayWorld world(PortGrant(kLocalPortForwarding));
   world.Open("1.1.61.0");
