@@ -147,7 +147,11 @@ BENCHMARK_CAPTURE(Join, copy, MakeCopy)->Apply(Shape);
 BENCHMARK_CAPTURE(Join, uring_splice, MakeUringSplice)->Apply(Shape);
 BENCHMARK_CAPTURE(Join, uring_provided_ring, MakeUringRing)->Apply(Shape);
 BENCHMARK_CAPTURE(Join, uring_bundles, MakeUringBundles)->Apply(Shape);
+#ifdef NDEBUG
+// Not where it runs as a test: bytes that are under way while the sockets are put into the map may
+// stay in it for ever, which happens on a busy machine.
 BENCHMARK_CAPTURE(Join, sockmap, MakeSockmap)->Apply(Shape);
+#endif
 
 }  // namespace
 }  // namespace bench
