@@ -47,6 +47,7 @@ class Greeter::Guest {
   void Welcome(engine::Socket socket, uint64_t arrival) {
     socket_ = socket;
     arrival_ = arrival;
+    welcomed_at_ = greeter_.loop_.Now();
     ending_ = false;
     gathered_ = 0;
     greeter_.loop_.StartTimer(deadline_op_, greeter_.loop_.Now() + kHelloMax);
@@ -62,6 +63,7 @@ class Greeter::Guest {
   }
 
   // Its place in the order of arrival; the largest number while it is leaving.
+  engine::Instant welcomed_at() const { return welcomed_at_; }
   uint64_t arrival() const { return ending_ ? UINT64_MAX : arrival_; }
 
  private:
@@ -141,6 +143,7 @@ class Greeter::Guest {
   Greeter& greeter_;
   engine::Socket socket_;
   uint64_t arrival_ = 0;
+  engine::Instant welcomed_at_;
   BufferRef bytes_;
   size_t gathered_ = 0;
   bool owned_ = false;    // bytes_ is a block of our own to append to.
@@ -178,7 +181,6 @@ void Greeter::OnAccepted(engine::Accepted outcome) {
       queue_.push_back(outcome.socket);
       LetIn();
     }
-    if (greeting_count() >= kGreetingsMax && outcome.more) loop_.Cancel(accept_op_);
   }
   if (outcome.more) return;
   if (stopping_) {
@@ -187,7 +189,6 @@ void Greeter::OnAccepted(engine::Accepted outcome) {
     }
     return;
   }
-  if (greeting_count() >= kGreetingsMax) return;  // Left() starts it again.
   if (outcome.error == IoError::kNone || outcome.error == IoError::kCanceled) return StartAccept();
   engine::log::Write(engine::log::Level::kWarning, "accept_paused",
                      {{"reason", "out of descriptors or memory; see ulimit -n"}});
@@ -198,14 +199,18 @@ void Greeter::LetIn() {
   while (queue_.size() > kQueueMax) Greet(TakeQueued()).End();
   const engine::Instant now = loop_.Now();
   size_t anyway = now - let_in_at_ >= kCrowdedMax ? kLetInAnyway : 0;
+  size_t cuts = kLetInAnyway;  // In one go: each is a walk over all.
   while (!queue_.empty()) {
+    if (greeting_count() >= kGreetingsMax) {
+      if (cuts == 0 || !CutOldest()) break;
+      --cuts;
+    }
     if (is_crowded()) {
       if (anyway == 0) break;
       --anyway;
     }
     let_in_at_ = now;
     Greet(TakeQueued());
-    if (greeting_count() >= kGreetingsMax) CutOldest();
   }
   if (!queue_.empty() && !let_in_op_.in_flight()) {
     loop_.StartTimer(let_in_op_, now + kCrowdedPause);
@@ -235,7 +240,12 @@ Greeter::Guest& Greeter::Greet(engine::Socket socket) {
 }
 
 // Under attack alone: a walk over all of them is cheaper than keeping them in order.
-void Greeter::CutOldest() { (*std::ranges::min_element(guests_, {}, &Guest::arrival))->End(); }
+bool Greeter::CutOldest() {
+  Guest& oldest = **std::ranges::min_element(guests_, {}, &Guest::arrival);
+  if (loop_.Now() - oldest.welcomed_at() < kSilentMin) return false;
+  oldest.End();
+  return true;
+}
 
 void Greeter::OnRetry(engine::Fired) {
   if (!stopping_) return StartAccept();

@@ -38,16 +38,16 @@ struct Greeting {
 // do nothing keep nobody out: kLetInAnyway are let in every kCrowdedMax whatever happens.
 //
 // It greets at most kGreetingsMax connections; at the maximum the one that has been silent longest
-// is cut for the next one. Each has kHelloMax to say hello.
+// is cut for the next one, if it had kSilentMin for its first words. Each has kHelloMax to say
+// hello.
 class Greeter {
  public:
   static constexpr size_t kGreetingsMax = 1024;
   static constexpr engine::Duration kHelloMax = std::chrono::seconds(10);
+  static constexpr engine::Duration kSilentMin = std::chrono::milliseconds(100);
   // What can be served within the ten seconds that a client has patience, at 800 handshakes a
   // second of a small machine.
   static constexpr size_t kQueueMax = 8 * 1024;
-  // How many are greeted before it is crowded: most say hello at once.
-  static constexpr size_t kGreetedMax = 256;
   static constexpr engine::Duration kCrowdedMax = std::chrono::milliseconds(100);
   static constexpr size_t kLetInAnyway = 64;
 
@@ -79,13 +79,11 @@ class Greeter {
   void LetIn();
   engine::Socket TakeQueued();
   Guest& Greet(engine::Socket socket);
-  // CutOldest makes room among the greeted for the next one.
-  void CutOldest();
+  // CutOldest makes room among the greeted for the next one; false: all of them are new.
+  bool CutOldest();
   void StartAccept();
   void Left(Guest& guest);
-  bool is_crowded() const {
-    return greeting_count() >= kGreetedMax || (host_.is_crowded != nullptr && host_.is_crowded());
-  }
+  bool is_crowded() const { return host_.is_crowded != nullptr && host_.is_crowded(); }
   size_t greeting_count() const { return guests_.size() - free_.size(); }
 
   engine::Loop& loop_;
