@@ -45,12 +45,6 @@ constexpr engine::Duration kGoodbyeMax = std::chrono::seconds(2);
 constexpr engine::Duration kDrainMax = std::chrono::seconds(60);
 constexpr engine::Duration kWaitMax = std::chrono::seconds(1);
 
-uint64_t NewSeed() {
-  uint64_t seed = 0;
-  engine::crypto::FillRandom(std::as_writable_bytes(std::span(&seed, 1)));
-  return seed;
-}
-
 // PluginRun joins channel, user and signals.
 class PluginRun final : private ChannelSession::Events,
                         private ChannelKeeper::Events,
@@ -70,11 +64,11 @@ class PluginRun final : private ChannelSession::Events,
         api_(driver, context,
              {.url = start.endpoint, .region = start.region, .session_id = session_id_},
              std::move(credentials), UnixNow),
-        session_(driver.loop(), engine::UnixNowMs, NewSeed(),
+        session_(driver.loop(), engine::UnixNowMs, engine::crypto::RandomNumber(),
                  static_cast<ChannelSession::Events&>(*this)),
-        keeper_(driver, context, start.ticket, api_, session_, NewSeed(),
+        keeper_(driver, context, start.ticket, api_, session_, engine::crypto::RandomNumber(),
                 static_cast<ChannelKeeper::Events&>(*this)),
-        restart_(driver.loop(), api_, start.request_json, NewSeed(),
+        restart_(driver.loop(), api_, start.request_json, engine::crypto::RandomNumber(),
                  static_cast<SessionRestart::Events&>(*this)) {}
 
   // TryNative goes over Adit's own protocol if the other side speaks it.

@@ -16,4 +16,10 @@ std::string RandomHex(size_t size) {
   return ToHex(AsBytes(bytes));
 }
 
+uint64_t RandomNumber() {
+  uint64_t number = 0;
+  FillRandom(std::as_writable_bytes(std::span(&number, 1)));
+  return number;
+}
+
 }  // namespace engine::crypto

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 
@@ -14,5 +15,8 @@ void FillRandom(std::span<std::byte> out);
 
 // RandomHex returns 2 * `size` hexadecimal digits of randomness.
 std::string RandomHex(size_t size);
+
+// RandomNumber returns any of all numbers, such as a seed that nobody else has.
+uint64_t RandomNumber();
 
 }  // namespace engine::crypto

@@ -76,7 +76,7 @@ class Liveness {
   std::optional<Duration> round_trip() const { return round_trip_; }
 
  private:
-  const LivenessTimes& times_;
+  const LivenessTimes times_;
   Instant heard_;
   std::optional<Instant> pinged_;         // When the last ping went out.
   std::optional<Instant> unheard_since_;  // The first ping since anything was heard.

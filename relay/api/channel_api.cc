@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "engine/datachannel/agent_payloads.h"
 #include "relay/api/api.h"
 #include "relay/audit/audit_trail.h"
 #include "relay/store/identifiers.h"
@@ -11,10 +12,11 @@
 
 namespace relay {
 
+using engine::datachannel::kDataChannelPath;
+
 namespace {
 
 constexpr std::string_view kChannelService = "ssmmessages";
-constexpr std::string_view kChannelPath = "/v1/data-channel/";
 
 engine::HttpResponse Answer(int status, std::string text) {
   engine::HttpResponse response;
@@ -27,7 +29,7 @@ engine::HttpResponse Answer(int status, std::string text) {
 }  // namespace
 
 bool Api::IsForChannel(const engine::HttpRequest& request) {
-  return request.method == "GET" && request.path().starts_with(kChannelPath);
+  return request.method == "GET" && request.path().starts_with(kDataChannelPath);
 }
 
 std::optional<ApiError> Api::ProveChannel(const engine::HttpRequest& request,
@@ -44,7 +46,7 @@ std::optional<ApiError> Api::ProveChannel(const engine::HttpRequest& request,
   audit.principal = caller.principal;
   audit.user_name = caller.user_name;
   audit.principal_id = caller.UserId();
-  const std::string id(request.path().substr(kChannelPath.size()));
+  const std::string id(request.path().substr(kDataChannelPath.size()));
   const absl::StatusOr<Session> session = context_.store.FindSession(id);
   // What session there is, or whose, is told to nobody else.
   if (!session.ok() || session->principal != caller.principal) {

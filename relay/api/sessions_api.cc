@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "engine/datachannel/agent_payloads.h"
 #include "engine/http/amz_date.h"
 #include "engine/loop/address.h"
 #include "engine/loop/link_local_address.h"
@@ -144,8 +145,8 @@ std::optional<ApiError> AllowLinkLocal(ApiContext& context, ApiCall& call, Start
 }  // namespace
 
 std::string StreamUrl(const ApiContext& context, std::string_view session_id) {
-  return "wss://" + context.advertise + "/v1/data-channel/" + std::string(session_id) +
-         "?role=publish_subscribe";
+  return "wss://" + context.advertise + std::string(engine::datachannel::kDataChannelPath) +
+         std::string(session_id) + "?role=publish_subscribe";
 }
 
 ApiOutcome StartSession(ApiContext& context, ApiCall& call) {

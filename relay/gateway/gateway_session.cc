@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 #include <utility>
 
 #include "engine/base/check.h"
-#include "engine/base/log.h"
 #include "engine/base/version.h"
 #include "engine/datachannel/agent_handshake.h"
 #include "engine/datachannel/agent_version.h"
@@ -27,8 +27,7 @@ namespace {
 
 constexpr std::string_view kHandshakeTimedOut =
     "Encountered error while initiating handshake. Handshake timed out. Please ensure that you "
-    "have "
-    "the latest version of the session manager plugin.";
+    "have the latest version of the session manager plugin.";
 constexpr std::string_view kSeparateOutputNeedsUpdate =
     "Please update the session manager plugin to version 1.2.312.0 or later to see standard output "
     "and standard error apart.";
@@ -110,11 +109,9 @@ void GatewaySession::Receive(const MessageBatch& batch, Instant now) {
   now_ = now;
   for (BatchReader reader(batch); !reader.done(); reader.Pop()) {
     engine::datachannel::AgentMessage message;
-    if (Decode(reader.front(), message) != engine::datachannel::AgentMessageError::kNone) {
-      ++dropped_count_;
-      continue;
-    }
-    if (!channel_.Receive(message, now)) ++dropped_count_;
+    // What is no message, or is not for now, is passed over: its sender repeats it.
+    if (Decode(reader.front(), message) != engine::datachannel::AgentMessageError::kNone) continue;
+    std::ignore = channel_.Receive(message, now);
   }
   runner_.Wake();
 }

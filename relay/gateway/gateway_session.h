@@ -86,8 +86,6 @@ class GatewaySession final : private engine::LinkEvents,
   void Run(engine::Instant now);
   engine::Instant NextDeadline() const;
 
-  uint64_t dropped_count() const { return dropped_count_; }  // Messages that were none.
-
  private:
   enum class State : uint8_t { kNew, kHandshake, kRunning, kEnding, kOver };
 
@@ -136,7 +134,6 @@ class GatewaySession final : private engine::LinkEvents,
   engine::datachannel::WindowSize early_size_;  // Said before the handshake was done.
   bool is_early_size_known_ = false;
   size_t unsent_ = 0;
-  uint64_t dropped_count_ = 0;
   engine::Instant now_;
   engine::Instant handshake_began_{};
   engine::Instant active_at_;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "engine/datachannel/agent_payloads.h"
 #include "relay/gateway/channel_closed.h"
 #include "relay/switchboard/gateway_desk.h"
 #include "relay/switchboard/switchboard.h"
@@ -10,14 +11,13 @@ namespace relay {
 
 namespace {
 
-constexpr std::string_view kPath = "/v1/data-channel/";
 constexpr size_t kSessionIdMax = 96;
 
 }  // namespace
 
 std::optional<std::string> ChannelSessionId(std::string_view target) {
-  if (!target.starts_with(kPath)) return std::nullopt;
-  target.remove_prefix(kPath.size());
+  if (!target.starts_with(engine::datachannel::kDataChannelPath)) return std::nullopt;
+  target.remove_prefix(engine::datachannel::kDataChannelPath.size());
   const std::string_view id = target.substr(0, target.find('?'));
   if (id.empty() || id.size() > kSessionIdMax || id.find('/') != std::string_view::npos) {
     return std::nullopt;

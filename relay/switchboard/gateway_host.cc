@@ -1,7 +1,6 @@
 #include "relay/switchboard/gateway_host.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "engine/crypto/random_bytes.h"
@@ -15,12 +14,6 @@ namespace {
 // How often one run moves what moved something: enough for an answer to a question, and little
 // enough for the others of the loop.
 constexpr int kRoundsMax = 16;
-
-uint64_t NewSeed() {
-  std::array<std::byte, sizeof(uint64_t)> bytes;
-  engine::crypto::FillRandom(bytes);
-  return engine::LoadBig<uint64_t>(bytes.data());
-}
 
 // PostedConnection is a connection that may be on another loop.
 class PostedConnection final : public ChannelConnection {
@@ -60,7 +53,8 @@ GatewayHost::GatewayHost(Switchboard& switchboard, const SessionGrant& grant,
       session_id_(grant.session_id),
       link_(loop_.buffers(), [this] { Wake(); }),
       role_(switchboard, link_.far_carrier(), std::move(source_address)),
-      session_(grant, token, *this, loop_.buffers(), /*passage=*/nullptr, loop_.Now(), NewSeed()),
+      session_(grant, token, *this, loop_.buffers(), /*passage=*/nullptr, loop_.Now(),
+               engine::crypto::RandomNumber()),
       timer_op_(engine::Handler<engine::Fired>::To<&GatewayHost::OnTimer>(this)) {
   link_.Join(session_.link(), role_.protocol());
   session_.link().Attach(link_.near_carrier());

@@ -180,6 +180,7 @@ void Greeter::OnAccepted(engine::Accepted outcome) {
     } else {
       queue_.push_back(outcome.socket);
       LetIn();
+      if (outcome.more && is_queue_long()) loop_.Cancel(accept_op_);
     }
   }
   if (outcome.more) return;
@@ -189,6 +190,7 @@ void Greeter::OnAccepted(engine::Accepted outcome) {
     }
     return;
   }
+  if (is_queue_long()) return;  // LetIn() starts it again.
   if (outcome.error == IoError::kNone || outcome.error == IoError::kCanceled) return StartAccept();
   engine::log::Write(engine::log::Level::kWarning, "accept_paused",
                      {{"reason", "out of descriptors or memory; see ulimit -n"}});
@@ -212,6 +214,7 @@ void Greeter::LetIn() {
     let_in_at_ = now;
     Greet(TakeQueued());
   }
+  if (!is_queue_long()) StartAccept();
   if (!queue_.empty() && !let_in_op_.in_flight()) {
     loop_.StartTimer(let_in_op_, now + kCrowdedPause);
   }

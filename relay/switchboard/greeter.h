@@ -34,8 +34,9 @@ struct Greeting {
 //
 // When a relay comes back, all of its agents come at once, with more handshakes than can be done
 // before the first of them gives up. So whoever comes while it is crowded waits in the queue, in
-// the order of arrival, and beyond kQueueMax the oldest is cut. Those who make it crowded and then
-// do nothing keep nobody out: kLetInAnyway are let in every kCrowdedMax whatever happens.
+// the order of arrival; from half of kQueueMax on nobody is accepted, so that the kernel makes the
+// others try again later, and beyond kQueueMax the oldest is cut. Those who make it crowded and
+// then do nothing keep nobody out: kLetInAnyway are let in every kCrowdedMax whatever happens.
 //
 // It greets at most kGreetingsMax connections; at the maximum the one that has been silent longest
 // is cut for the next one, if it had kSilentMin for its first words. Each has kHelloMax to say
@@ -84,6 +85,7 @@ class Greeter {
   void StartAccept();
   void Left(Guest& guest);
   bool is_crowded() const { return host_.is_crowded != nullptr && host_.is_crowded(); }
+  bool is_queue_long() const { return queue_.size() >= kQueueMax / 2; }
   size_t greeting_count() const { return guests_.size() - free_.size(); }
 
   engine::Loop& loop_;
