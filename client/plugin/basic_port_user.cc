@@ -20,11 +20,7 @@ BasicPortUser::BasicPortUser(engine::Loop& loop, ChannelSession& session, std::s
 
 absl::Status BasicPortUser::Listen(const ForwardSpec& spec) {
   if (absl::Status status = listener_.Listen(spec); !status.ok()) return status;
-  const std::string& local = listener_.LocalText();
-  const std::string opened = spec.socket_path.empty()
-                                 ? PortText(local.substr(local.rfind(':') + 1), session_id_)
-                                 : UnixSocketText(local, session_id_);
-  events_.OnUserText(opened + "\n");
+  events_.OnUserText(OpenedText(spec, listener_.LocalText(), session_id_) + "\n");
   listener_.Start();
   return absl::OkStatus();
 }

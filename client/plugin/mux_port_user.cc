@@ -26,11 +26,8 @@ MuxPortUser::MuxPortUser(engine::Loop& loop, ChannelSession& session, std::strin
 
 absl::Status MuxPortUser::Listen(const ForwardSpec& spec) {
   if (absl::Status status = listener_.Listen(spec); !status.ok()) return status;
-  const std::string& local = listener_.LocalText();
-  const std::string opened = spec.socket_path.empty()
-                                 ? PortText(local.substr(local.rfind(':') + 1), session_id_)
-                                 : UnixSocketText(local, session_id_);
-  events_.OnUserText(opened + std::string(kWaitingText));
+  events_.OnUserText(OpenedText(spec, listener_.LocalText(), session_id_) +
+                     std::string(kWaitingText));
   listener_.Start();
   return absl::OkStatus();
 }

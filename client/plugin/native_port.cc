@@ -55,13 +55,10 @@ void NativePort::OnLinkReady(SessionLink& link) {
                                                    Forward::RequestFor(spec_),
                                                    static_cast<LaneConnections::Events&>(*this));
   const std::string& local = listener_.LocalText();
-  std::string opened = UnixSocketText(local, session_id_);
   if (spec_.socket_path.empty()) {
-    const std::string port = local.substr(local.rfind(':') + 1);
-    local_port_ = engine::ParsePort(port).value_or(0);
-    opened = PortText(port, session_id_);
+    local_port_ = engine::ParsePort(local.substr(local.rfind(':') + 1)).value_or(0);
   }
-  events_.OnNativeText(opened + std::string(kWaitingText));
+  events_.OnNativeText(OpenedText(spec_, local, session_id_) + std::string(kWaitingText));
   listener_.Start();
 }
 

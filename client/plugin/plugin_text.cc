@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "client/forward_spec.h"
 #include "client/say.h"
 
 namespace client {
@@ -28,13 +29,12 @@ std::string CannotText(std::string_view why) {
   return "Cannot perform start session: " + PrintableLines(why) + "\n";
 }
 
-std::string PortText(std::string_view port, std::string_view session_id) {
-  return "Port " + std::string(port) + " opened for sessionId " + std::string(session_id) + ".";
-}
-
-std::string UnixSocketText(std::string_view path, std::string_view session_id) {
-  return "Unix socket " + std::string(path) + " opened for sessionId " + std::string(session_id) +
-         ".";
+std::string OpenedText(const ForwardSpec& spec, std::string_view local,
+                       std::string_view session_id) {
+  const std::string what = spec.socket_path.empty()
+                               ? "Port " + std::string(local.substr(local.rfind(':') + 1))
+                               : "Unix socket " + std::string(local);
+  return what + " opened for sessionId " + std::string(session_id) + ".";
 }
 
 std::string MuxAcceptedText(std::string_view session_id) {

@@ -7,15 +7,18 @@
 
 namespace client {
 
+struct ForwardSpec;
+
 std::string StartText(std::string_view session_id);
 
 // ClosedText is the last word of a session. `output` is the service's reason; foreign.
 std::string ClosedText(std::string_view session_id, std::string_view output);
 std::string TimedOutText(std::string_view session_id);
 std::string CannotText(std::string_view why);
-// Without a line break at the end.
-std::string PortText(std::string_view port, std::string_view session_id);
-std::string UnixSocketText(std::string_view path, std::string_view session_id);
+// OpenedText says where local programs connect: `local` is the listener's LocalText. Without a line
+// break at the end.
+std::string OpenedText(const ForwardSpec& spec, std::string_view local,
+                       std::string_view session_id);
 
 inline constexpr std::string_view kWaitingText = "\nWaiting for connections...\n";
 inline constexpr std::string_view kTerminatedText = "Terminate signal received, exiting.\n";

@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 
+#include "client/forward_spec.h"
 #include "client/plugin/plugin_arguments.h"
 #include "client/plugin/plugin_text.h"
 #include "tests/unit/plugin/plugin_world.h"
@@ -248,7 +249,9 @@ TEST(PluginTextTest, TheLastWordsAreThoseThatScriptsRead) {
   EXPECT_EQ(ClosedText("s", ""), "\n\nExiting session with sessionId: s.\n\n");
   EXPECT_EQ(ClosedText("s", "gone\n\x1b[2J"), "\n\nSessionId: s : gone\n\\x1b[2J\n\n");
   EXPECT_EQ(CannotText("EOF"), "Cannot perform start session: EOF\n");
-  EXPECT_EQ(PortText("8080", "s"), "Port 8080 opened for sessionId s.");
+  EXPECT_EQ(OpenedText({}, "127.0.0.1:8080", "s"), "Port 8080 opened for sessionId s.");
+  EXPECT_EQ(OpenedText({.socket_path = "/run/x"}, "/run/x", "s"),
+            "Unix socket /run/x opened for sessionId s.");
 }
 
 }  // namespace
