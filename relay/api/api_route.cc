@@ -12,6 +12,7 @@
 #include "relay/api/sessions_api.h"
 #include "relay/api/tagging_api.h"
 #include "relay/iam/iam_routes.h"
+#include "relay/keys/keys_api.h"
 #include "relay/sts/sts_routes.h"
 
 namespace relay {
@@ -78,6 +79,7 @@ std::span<const ApiService> Services() {
   static const ApiService services[] = {
       {"ssm", "ssm.amazonaws.com", Protocol::kJson, {}, {}, kSsmRoutes},
       {"cloudtrail", "cloudtrail.amazonaws.com", Protocol::kJson, {}, {}, kCloudTrailRoutes},
+      {"kms", "kms.amazonaws.com", Protocol::kJson, {}, {}, keys::KeysRoutes()},
       {"iam", "iam.amazonaws.com", Protocol::kQuery, "2010-05-08",
        "https://iam.amazonaws.com/doc/2010-05-08/", iam::IamRoutes()},
       {"sts", "sts.amazonaws.com", Protocol::kQuery, "2011-06-15",

@@ -36,6 +36,12 @@ constexpr std::string_view kOperator = R"({
       }
     },
     {
+      "Sid": "EncryptSessions",
+      "Effect": "Allow",
+      "Action": "kms:GenerateDataKey",
+      "Resource": "*"
+    },
+    {
       "Sid": "See",
       "Effect": "Allow",
       "Action": [

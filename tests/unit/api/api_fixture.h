@@ -81,7 +81,8 @@ class ApiFixture : public testing::Test {
     for (const auto& [name, value] : headers_) request.headers.Add(name, value);
     request.body = input.dump();
     if (operation != "Adit.EnrollNode") {
-      engine::Sign(request, {"AKIA" + user, "secret-of-" + user, ""}, "adit", "ssm", now_ / 1000);
+      const std::string service = operation.starts_with("TrentService.") ? "kms" : "ssm";
+      engine::Sign(request, {"AKIA" + user, "secret-of-" + user, ""}, "adit", service, now_ / 1000);
     }
     auto answer = std::make_shared<Json>();
     api_.Handle(request, "192.0.2.7", now_, [answer](engine::HttpResponse response) {
