@@ -80,6 +80,14 @@ void HttpServerSession::Respond(const HttpResponse& response) {
   }
 }
 
+void HttpServerSession::Finish() {
+  keep_alive_ = false;
+  if (state_ == State::kHandling || state_ == State::kClosing) return;
+  waiting_.clear();
+  state_ = State::kClosing;
+  carrier_.CloseAfterOutput();
+}
+
 std::string HttpServerSession::Yield() {
   CHECK(state_ == State::kHandling);
   state_ = State::kClosing;

@@ -45,6 +45,10 @@ class HttpServerSession final : public RecordProtocol {
   // Respond answers the request in hand. Requires: OnRequest was called and not yet answered.
   void Respond(const HttpResponse& response);
 
+  // Finish takes no further request, and closes the connection behind the answer to the one in
+  // hand. So an orderly end without an answer tells a client that its request was not taken.
+  void Finish();
+
   // Yield lays the session down with the request in hand, which the caller answers in another
   // protocol, and returns the bytes that came behind it. What is left to do is to destroy it, after
   // OnRequest has returned. Requires: as for Respond.

@@ -36,8 +36,9 @@ class HttpsClient {
 
   // Call starts at once and returns the call's number. `done` is called once, from the loop; it may
   // make the next call. When a kept connection turns out to have been closed in order before a byte
-  // of the answer came, the server has not looked at the request, and it is sent once more on a
-  // fresh connection.
+  // of the answer came, the server has not taken the request (HttpServerSession::Finish), and it is
+  // sent once more on a fresh connection. Any other end may have come after the call was carried
+  // out: that is a failure, and the caller's to judge.
   uint64_t Call(HttpRequest request, Done done);
 
   // Cancel ends a call early; its `done` is still called. Without such a call it does nothing.

@@ -38,7 +38,7 @@ void ApiRole::Disconnected(std::string_view text) {
 
 void ApiRole::Farewell() {
   if (channel_ != nullptr) return channel_->Farewell();
-  connection_.CloseAfterOutput();
+  session_.Finish();
 }
 
 bool ApiRole::is_known() const { return channel_ != nullptr && channel_->is_known(); }

@@ -81,6 +81,26 @@ TEST_F(HttpServer, AClientThatAsksToCloseIsAnsweredAndClosed) {
   EXPECT_NE(carrier.Collect(session).find("Connection: close\r\n"), std::string::npos);
 }
 
+TEST_F(HttpServer, OneThatFinishesAnswersWhatItHasAndTakesNothingMore) {
+  answers_at_once = false;
+  carrier.Deliver(session, Post("one") + Post("two"));
+  session.Finish();
+  EXPECT_FALSE(carrier.closed) << "the client would take it for a request that was not taken";
+  Answer(session);
+  EXPECT_TRUE(carrier.closed);
+  EXPECT_NE(carrier.Collect(session).find("Connection: close\r\n"), std::string::npos);
+  EXPECT_EQ(requests.size(), 1u);
+}
+
+TEST_F(HttpServer, OneThatFinishesBetweenRequestsClosesAtOnce) {
+  carrier.Deliver(session, Post("one"));
+  session.Finish();  // The answer has not left yet.
+  EXPECT_TRUE(carrier.closed);
+  EXPECT_NE(carrier.Collect(session).find("answer 1"), std::string::npos);
+  carrier.Deliver(session, Post("two"));
+  EXPECT_EQ(requests.size(), 1u);
+}
+
 TEST_F(HttpServer, AnAnswerToHeadHasNoBody) {
   carrier.Deliver(session, "HEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_EQ(carrier.Collect(session), "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n");

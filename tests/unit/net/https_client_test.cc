@@ -42,6 +42,12 @@ class PageServer {
   // CloseInOrder and Cut end the connection that came last.
   void CloseInOrder() { guests_.back()->connection.CloseAfterOutput(); }
   void Cut() { guests_.back()->connection.Close(); }
+  void Finish() { guests_.back()->session->Finish(); }
+  void Answer() {
+    HttpResponse response;
+    response.body = "late";
+    guests_.back()->session->Respond(response);
+  }
 
   bool Stop() {
     driver_.loop().Cancel(accept_);
@@ -215,6 +221,21 @@ TEST_F(HttpsClientTest, ACallThatTheServerMayHaveSeenIsNotRepeated) {
   EXPECT_EQ(results_.back().kind, Kind::kBadAnswer);
   RunFor(std::chrono::seconds(1));
   EXPECT_EQ(server_.asked.size(), 2U);
+}
+
+TEST_F(HttpsClientTest, ACallThatIsInHandWhenTheServerStopsIsAnsweredAndNotRepeated) {
+  Ask("a");
+  server_.answers = false;
+  Start("b");
+  ASSERT_TRUE(Run([&] { return server_.asked.size() == 2; }));
+  server_.Finish();
+  RunFor(std::chrono::seconds(1));
+  EXPECT_EQ(results_.size(), 1U);
+  server_.Answer();
+  ASSERT_TRUE(Run([&] { return results_.size() == 2; }));
+  EXPECT_EQ(results_.back().response.body, "late");
+  EXPECT_EQ(server_.asked.size(), 2U);
+  EXPECT_EQ(server_.connection_count(), 1U);
 }
 
 TEST_F(HttpsClientTest, ACancelledCallEndsAndIsNotRepeated) {
