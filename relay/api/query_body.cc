@@ -1,5 +1,6 @@
 #include "relay/api/query_body.h"
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -44,6 +45,15 @@ std::optional<std::string> Decode(std::string_view text) {
   }
   if (!engine::IsUtf8(engine::AsBytes(out))) return std::nullopt;
   return out;
+}
+
+// Names are those of members, with dots and numbers between them. Nothing else may come near an
+// answer or a record.
+bool IsName(std::string_view name) {
+  return std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '-' || c == '_';
+  });
 }
 
 // Put sets the text at the end of a dotted name. False: something else is there, or the name has an
@@ -114,6 +124,7 @@ std::optional<ApiError> ParseQueryBody(std::string_view body, Json& out) {
       return Malformed("a parameter is not percent-encoded UTF-8.");
     }
     if (name->size() > kQueryNameSizeMax) return Malformed("a parameter's name is too long.");
+    if (!IsName(*name)) return Malformed("a parameter's name has a character that no name has.");
     if (!Put(out, *name, *std::move(value))) {
       return Malformed("a parameter is there twice, or its name has an empty part.");
     }

@@ -35,8 +35,9 @@ TEST(QueryBody, WhatIsNoListStaysAnObject) {
 }
 
 TEST(QueryBody, WhatIsMalformedIsRefused) {
-  for (const char* body : {"A=%", "A=%4", "A=%zz", "A=%ff", "A=1&A=2", "A=1&A.b=2", "A.b=1&A=2",
-                           "A..b=1", ".=1", "=1", "A.=1", "a.b.c.d.e.f.g.h.i.j.k.l.m=1"}) {
+  for (const char* body :
+       {"A=%", "A=%4", "A=%zz", "A=%ff", "A=1&A=2", "A=1&A.b=2", "A.b=1&A=2", "A..b=1", ".=1", "=1",
+        "A.=1", "A%00=1", "A b=1", "<A>=1", "a.b.c.d.e.f.g.h.i.j.k.l.m=1"}) {
     EXPECT_EQ(Parsed(body), "MalformedQueryString") << body;
   }
 }
