@@ -105,6 +105,9 @@ absl::StatusOr<EnrollmentAnswer> ReadEnrollmentAnswer(int http_status, std::stri
     std::string reason = Text(json, "message");
     if (reason.empty()) reason = Text(json, "__type");
     if (reason.empty()) reason = absl::StrCat("HTTP status ", http_status);
+    // The first sentence is what happened. Those behind it are advice for whoever made the line;
+    // ours is for whoever pasted it.
+    reason = reason.substr(0, reason.find(". "));
     while (reason.ends_with('.')) reason.pop_back();  // Our sentence goes on.
     return absl::PermissionDeniedError(absl::StrCat(
         "the relay refused the activation: ", Printable(reason),

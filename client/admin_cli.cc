@@ -34,7 +34,7 @@ AdminCli::AdminCli(Subcommands& subcommands, bool& json) {
 void AdminCli::AddDocuments(Subcommands& subcommands, bool& json) {
   CLI::App* group = subcommands.AddGroup("doc", "Session documents: what a session may be");
   const auto add = [&](const char* name, const char* what, std::string_view usage) {
-    return subcommands.AddTo(group, name, what, kDocHelp, usage);
+    return subcommands.AddTo(group, name, what, usage);
   };
   AddJson(add("list", "All documents", "doc list [OPTIONS]"), json);
   CLI::App* sub = add("show", "Print a document's content", "doc show [OPTIONS] NAME");
@@ -84,7 +84,7 @@ void AdminCli::AddSubject(CLI::App* sub, bool is_required) {
 void AdminCli::AddPolicies(Subcommands& subcommands, bool& json) {
   CLI::App* group = subcommands.AddGroup("policy", "Who may do what, and why");
   const auto add = [&](const char* name, const char* what, std::string_view usage) {
-    return subcommands.AddTo(group, name, what, kPolicyHelp, usage);
+    return subcommands.AddTo(group, name, what, usage);
   };
   CLI::App* sub = add("list", "All policies, or those that somebody has", "policy list [OPTIONS]");
   AddSubject(sub, /*is_required=*/false);
@@ -121,7 +121,7 @@ void AdminCli::AddPolicies(Subcommands& subcommands, bool& json) {
 void AdminCli::AddUsers(Subcommands& subcommands, bool& json) {
   CLI::App* group = subcommands.AddGroup("user", "Who there is, and with which keys");
   const auto add = [&](const char* name, const char* what, std::string_view usage) {
-    CLI::App* sub = subcommands.AddTo(group, name, what, kUserHelp, usage);
+    CLI::App* sub = subcommands.AddTo(group, name, what, usage);
     if (std::string_view(name) != "list") AddName(sub, user_.name, "The user");
     return sub;
   };

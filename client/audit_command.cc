@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "client/command_output.h"
-#include "client/exit_code.h"
+#include "client/node_choice.h"
 #include "client/relay_access.h"
 #include "client/say.h"
 #include "client/table.h"
@@ -35,6 +35,30 @@ std::string TextOfEvents(const std::vector<EventInfo>& events, OutputFormat form
   return format == OutputFormat::kJson ? lines : table.ToText();
 }
 
+// ReadAttribute reads KEY=VALUE. CloudTrail's words are compared as they are.
+absl::Status ReadAttribute(const std::string& text, EventWish& wish) {
+  constexpr std::string_view kKeys[] = {"EventId",     "EventName",    "ReadOnly",
+                                        "Username",    "ResourceType", "ResourceName",
+                                        "EventSource", "AccessKeyId"};
+  const size_t equals = text.find('=');
+  if (equals == std::string::npos) {
+    return absl::InvalidArgumentError("--by wants KEY=VALUE, as in: --by EventName=StartSession");
+  }
+  wish.key = text.substr(0, equals);
+  wish.value = text.substr(equals + 1);
+  if (std::ranges::find(kKeys, wish.key) != std::end(kKeys)) return absl::OkStatus();
+  std::string keys;
+  std::string_view nearest = kKeys[0];
+  for (const std::string_view key : kKeys) {
+    keys += (keys.empty() ? "" : ", ") + std::string(key);
+    if (EditDistance(key, wish.key) < EditDistance(nearest, wish.key)) nearest = key;
+  }
+  const bool is_near = EditDistance(nearest, wish.key) <= 3;
+  return absl::InvalidArgumentError(
+      "events cannot be looked up by '" + Printable(wish.key) + "'" +
+      (is_near ? "; did you mean " + std::string(nearest) + "?" : "") + "\nthe keys are " + keys);
+}
+
 absl::Status ReadTime(const std::string& text, const char* flag, int64_t& seconds) {
   if (text.empty()) return absl::OkStatus();
   const std::optional<int64_t> read = engine::ParseIsoDate(text);
@@ -51,16 +75,9 @@ absl::Status ReadTime(const std::string& text, const char* flag, int64_t& second
 int RunAuditLookup(const CommonFlags& flags, const Environment& environment,
                    const AuditLookupOptions& options) {
   EventWish wish{.count_max = options.count_max};
-  if (!options.by.empty()) {
-    const size_t equals = options.by.find('=');
-    if (equals == std::string::npos) {
-      Say("--by wants KEY=VALUE, as in: --by EventName=StartSession");
-      return kOwnFailure;
-    }
-    wish.key = options.by.substr(0, equals);
-    wish.value = options.by.substr(equals + 1);
-  }
-  absl::Status status = ReadTime(options.since, "--since", wish.since);
+  absl::Status status;
+  if (!options.by.empty()) status = ReadAttribute(options.by, wish);
+  if (status.ok()) status = ReadTime(options.since, "--since", wish.since);
   if (status.ok()) status = ReadTime(options.until, "--until", wish.until);
   if (!status.ok()) return Fail(status);
   const auto relay = RelayAccess::Open(flags, environment);

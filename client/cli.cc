@@ -55,6 +55,7 @@ struct Parser {
   AuditVerifyOptions verify;
   std::vector<std::string> node_and_forwards;
   std::vector<std::string> dash_l;
+  bool is_command_marked = false;  // By --.
   bool json = false;
   bool sealed = false;
   bool inspected = false;
@@ -68,7 +69,7 @@ struct Parser {
   void AddAudit() {
     CLI::App* audit = subcommands.AddGroup("audit", "What was done, and is the record whole");
     const auto add = [&](const char* name, const char* what, std::string_view usage) {
-      return subcommands.AddTo(audit, name, what, kAuditHelp, usage);
+      return subcommands.AddTo(audit, name, what, usage);
     };
     CLI::App* sub = add("lookup", "Find events", "audit lookup [OPTIONS]");
     sub->add_option("--by", lookup.by,
@@ -210,8 +211,7 @@ struct Parser {
     chosen->app->description("");  // The first line of the help says it.
     std::string options = chosen->app->help("adit");
     const size_t begin = std::min(options.find("Usage:"), options.size());
-    options.replace(begin, options.find('\n', begin) - begin,
-                    "Usage: adit " + std::string(chosen->usage));
+    options.replace(0, options.find('\n', begin), "\nUsage: adit " + std::string(chosen->usage));
     return std::string(chosen->help) + options;
   }
 };
@@ -223,14 +223,15 @@ absl::Status UsageError(const Parser& parser, const std::string& text) {
 }
 
 // SplitRemoteCommand takes what follows NODE in `exec` off the arguments, so that no option of the
-// remote's is mistaken for one of ours.
-std::vector<std::string> SplitRemoteCommand(std::vector<std::string>& arguments) {
+// remote's is mistaken for one of ours. `is_marked` says whether -- stands before it.
+std::vector<std::string> SplitRemoteCommand(std::vector<std::string>& arguments, bool& is_marked) {
   constexpr std::string_view kWithValue[] = {"--relay", "--ca", "--profile", "--io", "--reason"};
   bool exec_seen = false;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
     if (argument == "--") {
       if (!exec_seen) return {};
+      is_marked = true;
       std::vector<std::string> command(arguments.begin() + static_cast<ptrdiff_t>(i) + 1,
                                        arguments.end());
       arguments.resize(i);
@@ -243,7 +244,8 @@ std::vector<std::string> SplitRemoteCommand(std::vector<std::string>& arguments)
       exec_seen = true;
     } else {  // NODE.
       size_t begin = i + 1;
-      if (begin < arguments.size() && arguments[begin] == "--") ++begin;
+      is_marked = begin < arguments.size() && arguments[begin] == "--";
+      if (is_marked) ++begin;
       std::vector<std::string> command(
           arguments.begin() + static_cast<ptrdiff_t>(std::min(begin, arguments.size())),
           arguments.end());
@@ -272,6 +274,12 @@ absl::StatusOr<CommandLine> Collect(Parser& parser) {
     if (parser.exec.command.empty()) {
       return UsageError(parser, "exec needs a command, as in: adit exec " +
                                     Printable(parser.exec.node) + " -- uptime");
+    }
+    // No program is called so: it is one of our options, or a slip.
+    if (parser.exec.command.front().starts_with('-') && !parser.is_command_marked) {
+      return UsageError(parser, "options stand before NODE; behind it, '" +
+                                    Printable(parser.exec.command.front()) +
+                                    "' would be the command, which -- before it says for sure");
     }
     ExecOptions options = parser.exec;
     options.carriage = parser.Carriage(options.carriage);
@@ -388,7 +396,7 @@ struct RunVisitor {
 
 absl::StatusOr<CommandLine> ParseCommandLine(std::vector<std::string> arguments) {
   Parser parser;
-  parser.exec.command = SplitRemoteCommand(arguments);
+  parser.exec.command = SplitRemoteCommand(arguments, parser.is_command_marked);
   // For an error text: the word that should have been a command.
   const auto word = std::ranges::find_if(arguments, [](const std::string& argument) {
     return !argument.empty() && argument[0] != '-';

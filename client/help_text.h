@@ -19,6 +19,8 @@ extern const std::string_view kSessionsHelp;
 extern const std::string_view kTerminateHelp;
 extern const std::string_view kAuditHelp;
 extern const std::string_view kWhoAmIHelp;
+// VerbHelp is that of a command of two words, such as "policy put"; see verb_help.cc.
+std::string_view VerbHelp(std::string_view command);
 // In admin_help.cc.
 extern const std::string_view kDocHelp;
 extern const std::string_view kActivateHelp;

@@ -63,6 +63,13 @@ absl::StatusOr<NodeInfo> ChooseNode(std::span<const NodeInfo> nodes, std::string
   if (found.size() == 1) return *found.front();
 
   const std::string quoted = "'" + Printable(wanted) + "'";
+  if (found.size() > 1 && found.front()->name == wanted) {
+    return absl::InvalidArgumentError(
+        std::to_string(found.size()) + " nodes are called " + quoted +
+        "; say the id instead, or send away those that are no more (aws ssm "
+        "deregister-managed-instance):" +
+        List(found));
+  }
   if (found.size() > 1) {
     return absl::InvalidArgumentError(
         quoted + " may be any of these nodes; use more letters or the id:" + List(found));

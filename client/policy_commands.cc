@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "client/action_names.h"
 #include "client/command_output.h"
 #include "client/config_file.h"
 #include "client/iam_calls.h"
@@ -95,6 +96,7 @@ int Put(ApiClient& api, const PolicyOptions& options) {
   }
   const absl::StatusOr<std::string> document = ReadDocument(options.file);
   if (!document.ok()) return Fail(document.status());
+  for (const std::string& doubt : DoubtsOfPolicy(*document)) Say("warning: " + doubt);
   const auto made =
       api.CallIam("CreatePolicy", {{"PolicyName", options.name}, {"PolicyDocument", *document}});
   if (made.ok()) {
@@ -119,6 +121,41 @@ int Put(ApiClient& api, const PolicyOptions& options) {
   return 0;
 }
 
+// HoldersOf is what takes a policy from each who has it: lines of commands.
+absl::StatusOr<std::string> HoldersOf(ApiClient& api, const std::string& arn) {
+  constexpr struct {
+    const char* list;
+    const char* member;
+    const char* option;
+    const char* boundary;
+  } kKinds[] = {
+      {"PolicyUsers", "UserName", "--user",
+       "aws iam delete-user-permissions-boundary --user-name "},
+      {"PolicyGroups", "GroupName", "--group", ""},
+      {"PolicyRoles", "RoleName", "--role",
+       "aws iam delete-role-permissions-boundary --role-name "},
+  };
+  std::string lines;
+  for (const bool is_boundary : {false, true}) {
+    for (const auto& kind : kKinds) {
+      const auto holders = IamList(
+          api, "ListEntitiesForPolicy",
+          {{"PolicyArn", arn},
+           {"PolicyUsageFilter", is_boundary ? "PermissionsBoundary" : "PermissionsPolicy"}},
+          kind.list);
+      if (!holders.ok()) return holders.status();
+      for (const std::string& holder : *holders) {
+        lines += "\n  " +
+                 (is_boundary ? std::string(kind.boundary)
+                              : "adit policy detach " + Printable(arn.substr(arn.rfind('/') + 1)) +
+                                    " " + kind.option + " ") +
+                 Printable(XmlText(holder, kind.member));
+      }
+    }
+  }
+  return lines;
+}
+
 int Delete(ApiClient& api, const PolicyOptions& options) {
   const absl::StatusOr<std::string> arn = FindPolicyArn(api, options.name);
   if (!arn.ok()) return Fail(arn.status());
@@ -126,7 +163,14 @@ int Delete(ApiClient& api, const PolicyOptions& options) {
   if (!policy.ok()) return Fail(policy.status());
   const bool is_unused = XmlText(*policy, "AttachmentCount") == "0" &&
                          XmlText(*policy, "PermissionsBoundaryUsageCount") == "0";
-  if (is_unused) {  // One that somebody has will be refused, and keeps its versions.
+  if (!is_unused) {
+    const absl::StatusOr<std::string> holders = HoldersOf(api, *arn);
+    if (!holders.ok()) return Fail(holders.status());
+    return Fail(
+        absl::FailedPreconditionError("policy " + Printable(options.name) +
+                                      " is not deleted, since somebody has it; first:" + *holders));
+  }
+  {
     const auto versions = IamList(api, "ListPolicyVersions", {{"PolicyArn", *arn}}, "Versions");
     if (!versions.ok()) return Fail(versions.status());
     for (const std::string& entry : *versions) {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "client/action_names.h"
 #include "client/command_output.h"
 #include "client/config_file.h"
 #include "client/iam_calls.h"
@@ -132,11 +133,13 @@ int SimulatePolicy(RelayAccess& relay, const PolicyOptions& options) {
     return Fail(absl::InvalidArgumentError(
         "simulate wants an action, such as ssm:StartSession, or --node NODE for a session there"));
   }
+  if (const std::string doubt = DoubtOfAction(action); !doubt.empty()) Say("warning: " + doubt);
   ApiClient::Form common = {{"AditExplain", "true"}, {"ActionNames.member.1", action}};
   std::string owner_arn;
   if (is_custom) {
     const auto document = ReadSmallFile(options.file == "-" ? "/dev/stdin" : options.file);
     if (!document.ok()) return Fail(document.status());
+    for (const std::string& doubt : DoubtsOfPolicy(*document)) Say("warning: " + doubt);
     common.emplace_back("PolicyInputList.member.1", *document);
   } else {
     const absl::StatusOr<std::string> arn = FindSubjectArn(api, options.subject);

@@ -30,9 +30,10 @@ absl::StatusOr<engine::HostPort> ParseTarget(const std::string& text) {
   if (const auto port = engine::ParsePort(text)) return engine::HostPort{"localhost", *port};
   absl::StatusOr<engine::HostPort> target = engine::ParseHostPort(text);
   if (target.ok()) return target;
+  const bool is_port = text.find_first_of(":[") == std::string::npos;
   return absl::InvalidArgumentError(
-      "target '" + Printable(text) +
-      "' is not [HOST:]PORT, such as 22 or db.internal:5432: " + TextOf(target.status()));
+      "target '" + Printable(text) + "' is not [HOST:]PORT, such as 22 or db.internal:5432: " +
+      (is_port ? "the port is a number from 1 to 65535" : TextOf(target.status())));
 }
 
 // ProxyRun joins link, stream and signals.

@@ -64,6 +64,36 @@ std::string JsonCode(std::string code) {
   return code;
 }
 
+// NextStep is what helps against an error of a name that was given: a line of its own, or nothing.
+std::string NextStep(const ApiError& error) {
+  struct Step {
+    std::string_view code;
+    std::string_view said;  // A part of the relay's own words.
+    const char* text;
+  };
+  constexpr Step kSteps[] = {
+      {"NoSuchEntity", "user with name", "`adit user list` shows those that there are"},
+      {"NoSuchEntity", "group with name", "`aws iam list-groups` shows those that there are"},
+      {"NoSuchEntity", "role with name", "`aws iam list-roles` shows those that there are"},
+      {"NoSuchEntity", "Access Key", "`adit user keys NAME` shows those that a user has"},
+      {"ValidationError", "'accessKeyId'", "`adit user keys NAME` shows those that a user has"},
+      {"NoSuchEntity", "Policy ", "`adit policy list` shows those that there are"},
+      {"EntityAlreadyExists", "User with name",
+       "`adit user key NAME` makes one more key for that user, `adit policy attach` gives a "
+       "policy"},
+      {"LimitExceeded", "AccessKeysPerUser",
+       "`adit user keys NAME` shows them, `adit user revoke NAME KEY` takes one away"},
+      {"InvalidDocumentVersion", "", "`adit doc versions NAME` shows those that there are"},
+      {"InvalidDocument", "does not exist", "`adit doc list` shows those that there are"},
+  };
+  for (const auto& [code, said, text] : kSteps) {
+    if (error.code == code && error.message.find(said) != std::string::npos) {
+      return std::string("\n") + text;
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 ApiError ParseApiError(const engine::HttpResponse& response, int64_t now) {
@@ -133,7 +163,7 @@ std::string ApiErrorText(const ApiError& error, const Credentials& credentials) 
     return "the answer has status " + std::to_string(error.status) +
            " and is none of an Adit relay; is the address right (--relay, ADIT_RELAY)?";
   }
-  return "the relay answered " + Printable(error.code) + said;
+  return "the relay answered " + Printable(error.code) + said + NextStep(error);
 }
 
 }  // namespace client

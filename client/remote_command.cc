@@ -116,7 +116,8 @@ class RemoteRun final : private SessionLink::Events,
       case ProcessEnd::Kind::kReset:
         from_stream_ = true;
         if (end.code == engine::CloseCode::kCannotStart) exit_code_ = kCannotStartExit;
-        failure_ = SessionEndText(end.code, end.text, node_);
+        failure_ = NoProgramText(end.text, node_, command_.wish.document);
+        if (failure_.empty()) failure_ = SessionEndText(end.code, end.text, node_);
         return;
     }
   }

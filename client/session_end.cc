@@ -28,7 +28,8 @@ std::string SessionEndText(CloseCode code, std::string_view text, std::string_vi
       return WithDetail("a maximum is reached for " + name, text) +
              "; close something and try again";
     case CloseCode::kSessionEnded:
-      return WithDetail("the session on " + name + " was ended by an administrator or its owner",
+      return WithDetail("the session on " + name + " was ended" +
+                            (text.empty() ? " by an administrator or its owner" : ""),
                         text);
     case CloseCode::kShuttingDown:
       return WithDetail("the relay or the agent on " + name + " is restarting", text) +
@@ -65,6 +66,19 @@ std::string SessionEndText(CloseCode code, std::string_view text, std::string_vi
   return WithDetail(
       "the session on " + name + " failed (" + std::string(engine::CloseCodeName(code)) + ")",
       text);
+}
+
+std::string NoProgramText(std::string_view text, std::string_view node, std::string_view document) {
+  constexpr std::string_view kBegin = "this session allows only: tcp ";
+  if (!text.starts_with(kBegin)) return {};
+  text.remove_prefix(kBegin.size());
+  const std::string target = Printable(text.substr(0, text.find(';')));
+  const std::string remote =
+      target.starts_with("localhost:") ? target.substr(target.rfind(':') + 1) : target;
+  const std::string name = Printable(node);
+  return "document " + Printable(document) + " opens a port, " + target +
+         ", and no shell\nuse: adit forward " + name + " 0:" + remote + ", or adit proxy " + name +
+         " " + remote;
 }
 
 std::string RefusedText(CloseCode code, std::string_view text, std::string_view node,

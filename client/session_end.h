@@ -13,6 +13,10 @@ namespace client {
 // wrote; it is shown with its control bytes made visible.
 std::string SessionEndText(engine::CloseCode code, std::string_view text, std::string_view node);
 
+// NoProgramText explains why a session under `document` ran no program: `text` says that it allows
+// a port alone. Empty: it says something else.
+std::string NoProgramText(std::string_view text, std::string_view node, std::string_view document);
+
 // RefusedText explains why the node did not connect to `target` (HOST:PORT).
 std::string RefusedText(engine::CloseCode code, std::string_view text, std::string_view node,
                         std::string_view target);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "CLI/CLI.hpp"
+#include "client/help_text.h"
 
 namespace client {
 
@@ -35,11 +36,11 @@ class Subcommands {
     group->require_subcommand(1);
     return group;
   }
-  CLI::App* AddTo(CLI::App* group, const char* name, const char* what, std::string_view help,
-                  std::string_view usage) {
+  CLI::App* AddTo(CLI::App* group, const char* name, const char* what, std::string_view usage) {
     CLI::App* sub = group->add_subcommand(name, what);
     sub->fallthrough();
-    all_.push_back({sub, group->get_name() + " " + name, help, usage});
+    const std::string full_name = group->get_name() + " " + name;
+    all_.push_back({sub, full_name, VerbHelp(full_name), usage});
     return sub;
   }
   void EndGroup(CLI::App* group, std::string_view help, std::string_view usage) {

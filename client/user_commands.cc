@@ -51,18 +51,39 @@ int PrintList(ApiClient& api, const char* action, ApiClient::Form form, const ch
   return Print(format == OutputFormat::kJson ? lines : table.ToText());
 }
 
-// ChoosePolicy returns what a new user gets: a policy, or kNoPolicy.
-absl::StatusOr<std::string> ChoosePolicy(const UserOptions& options) {
-  if (!options.policy.empty()) return options.policy;
-  absl::StatusOr<std::string> answer = AskTerminal(
-      "which policy may " + Printable(options.name) + " have? " + kPolicies + ", " +
-          std::string(kNoPolicy) + " is nothing yet\npolicy [" + std::string(kProposed) + "]: ",
-      Typed::kShown);
-  if (!answer.ok()) {
-    return absl::FailedPreconditionError(
-        "there is no terminal to ask on; say --policy NAME, or --policy none");
+// FirstPolicy is what a new user gets.
+struct FirstPolicy {
+  std::string name;
+  std::string arn;  // Empty: kNoPolicy.
+};
+
+absl::StatusOr<FirstPolicy> FindFirstPolicy(ApiClient& api, std::string name) {
+  if (name == kNoPolicy) return FirstPolicy{std::move(name), {}};
+  absl::StatusOr<std::string> arn = FindPolicyArn(api, name);
+  if (!arn.ok()) return arn.status();
+  return FirstPolicy{std::move(name), *std::move(arn)};
+}
+
+// ChoosePolicy takes the policy of the options, or asks for one; a name that there is not is asked
+// for again, a few times.
+absl::StatusOr<FirstPolicy> ChoosePolicy(ApiClient& api, const UserOptions& options) {
+  constexpr int kTriesMax = 3;
+  if (!options.policy.empty()) return FindFirstPolicy(api, options.policy);
+  std::string question = "which policy may " + Printable(options.name) + " have? " + kPolicies +
+                         ", " + std::string(kNoPolicy) + " is nothing yet\n";
+  absl::StatusOr<FirstPolicy> found = absl::UnknownError("");
+  for (int i = 0; i < kTriesMax; ++i) {
+    const absl::StatusOr<std::string> answer =
+        AskTerminal(question + "policy [" + std::string(kProposed) + "]: ", Typed::kShown);
+    if (!answer.ok()) {
+      return absl::FailedPreconditionError(
+          "there is no terminal to ask on; say --policy NAME, or --policy none");
+    }
+    found = FindFirstPolicy(api, answer->empty() ? std::string(kProposed) : *answer);
+    if (found.ok() || !absl::IsNotFound(found.status())) break;
+    question = TextOf(found.status()) + "\n";
   }
-  return answer->empty() ? std::string(kProposed) : *std::move(answer);
+  return found;
 }
 
 // NewKey makes a key and prints it. `ca` was found out before anything was changed.
@@ -83,20 +104,15 @@ int Add(RelayAccess& relay, const UserOptions& options) {
   ApiClient& api = relay.api();
   const absl::StatusOr<engine::CaDigest> ca = relay.AuthorityDigest();
   if (!ca.ok()) return Fail(ca.status());
-  const absl::StatusOr<std::string> policy = ChoosePolicy(options);
+  const absl::StatusOr<FirstPolicy> policy = ChoosePolicy(api, options);
   if (!policy.ok()) return Fail(policy.status());
-  std::string arn;
-  if (*policy != kNoPolicy) {
-    absl::StatusOr<std::string> found = FindPolicyArn(api, *policy);
-    if (!found.ok()) return Fail(found.status());
-    arn = *std::move(found);
-  }
   const auto made = api.CallIam("CreateUser", {{"UserName", options.name}});
   if (!made.ok()) return Fail(made.status());
   absl::Status status;
-  if (!arn.empty()) {
+  if (!policy->arn.empty()) {
     status =
-        api.CallIam("AttachUserPolicy", {{"UserName", options.name}, {"PolicyArn", arn}}).status();
+        api.CallIam("AttachUserPolicy", {{"UserName", options.name}, {"PolicyArn", policy->arn}})
+            .status();
   }
   if (!status.ok()) {
     Say("user " + Printable(options.name) +
@@ -105,8 +121,9 @@ int Add(RelayAccess& relay, const UserOptions& options) {
     return Fail(status);
   }
   Say("user " + Printable(options.name) + " is made" +
-      (arn.empty() ? ", and may do nothing yet: adit policy attach"
-                   : ", with policy " + Printable(*policy)));
+      (policy->arn.empty()
+           ? ", and may do nothing yet: adit policy attach NAME --user " + Printable(options.name)
+           : ", with policy " + Printable(policy->name)));
   return NewKey(relay, options.name, *ca);
 }
 

@@ -76,8 +76,11 @@ ParseOutcome ParseCommandLine(int argc, char** argv, Config& config) {
   rotate->add_option("--master-key", config.master_key_file, "File of the key in use; replaced");
   try {
     app.parse(argc, argv);
+  } catch (const CLI::Success& help) {
+    return {false, app.exit(help)};
   } catch (const CLI::ParseError& error) {
-    return {false, app.exit(error) == 0 ? 0 : 2};
+    std::fprintf(stderr, "adit-relay: %s. Try: adit-relay --help\n", error.what());
+    return {false, 2};
   }
   if (config.tls_certificate.empty() != config.tls_key.empty()) {
     std::fprintf(stderr, "adit-relay: --tls-cert and --tls-key go together: give both or none\n");

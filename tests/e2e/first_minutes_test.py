@@ -91,7 +91,7 @@ def test_from_a_user_to_the_audit_record(t):
     own = [s for s in map(json.loads, listed) if s['owner'].endswith('user/alice')]
     check_equal([s['node_name'] for s in own], ['db1'], 'her session')
     _succeed(stack.adit('terminate', own[0]['id']), 'terminate')
-    check(b'ended by' in shell.communicate(timeout=20)[1], 'she was not told')
+    check(b'Terminated by' in shell.communicate(timeout=20)[1], 'she was not told')
     check(own[0]['id'] in _succeed(stack.adit('sessions', '--history'), 'history'), 'not in the history')
 
     tail = _succeed(stack.adit('audit', 'tail', '-n', '200', '--json'), 'audit tail')

@@ -43,6 +43,13 @@ TEST(CliTest, TheRemoteCommandKeepsItsOptions) {
             (Words{"echo", "--", "é"}));
 }
 
+TEST(CliTest, AnOptionBehindTheNodeIsNotTakenForTheCommand) {
+  const std::string error = ErrorOf({"exec", "web", "--bogus", "ls"});
+  EXPECT_NE(error.find("options stand before NODE"), std::string::npos) << error;
+  EXPECT_FALSE(ErrorOf({"exec", "web", "-t", "htop"}).empty());
+  EXPECT_EQ(Parsed<ExecOptions>({"exec", "web", "--", "-t"}).command, (Words{"-t"}));
+}
+
 TEST(CliTest, OptionsOfExecStandBeforeTheNode) {
   const auto exec =
       Parsed<ExecOptions>({"exec", "-t", "--reason", "fix the disk", "web", "--", "df", "-h"});
@@ -200,6 +207,23 @@ TEST(CliTest, HelpBeginsWithExamplesForEveryCommand) {
     EXPECT_LT(examples, usage) << help;
   }
   EXPECT_NE(Parsed<HelpText>({"--help"}).text.find("Examples:"), std::string::npos);
+  const Words verbs[] = {
+      {"audit", "lookup"},  {"audit", "tail"},    {"audit", "verify"},  {"doc", "list"},
+      {"doc", "show"},      {"doc", "put"},       {"doc", "delete"},    {"doc", "versions"},
+      {"doc", "default"},   {"policy", "list"},   {"policy", "show"},   {"policy", "put"},
+      {"policy", "delete"}, {"policy", "attach"}, {"policy", "detach"}, {"policy", "simulate"},
+      {"user", "add"},      {"user", "list"},     {"user", "delete"},   {"user", "key"},
+      {"user", "keys"},     {"user", "revoke"},   {"user", "mfa"}};
+  for (const Words& verb : verbs) {
+    const std::string command = "adit " + verb[0] + " " + verb[1];
+    const std::string help = Parsed<HelpText>({verb[0], verb[1], "--help"}).text;
+    EXPECT_TRUE(help.starts_with(command + ": ")) << help;
+    const size_t examples = help.find("\n\nExamples:\n");
+    ASSERT_NE(examples, std::string::npos) << help;
+    EXPECT_NE(help.find(command, examples), std::string::npos) << help;
+    EXPECT_LT(examples, help.find("\n\nUsage: " + command)) << help;
+    EXPECT_NE(help.find("\n\nUsage: " + command), std::string::npos) << help;
+  }
   const std::string proxy = Parsed<HelpText>({"proxy", "--help"}).text;
   EXPECT_LT(proxy.find("ProxyCommand adit proxy %h %p"), proxy.find("Examples:"));
   EXPECT_EQ(Parsed<HelpText>({"--version"}).text.substr(0, 5), "adit ");

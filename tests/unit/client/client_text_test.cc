@@ -97,6 +97,34 @@ TEST(ClientTextTest, EveryCloseCodeHasItsText) {
                   "nobody listens"));
 }
 
+TEST(ClientTextTest, WhoEndedASessionIsSaidByWhoKnows) {
+  const auto ended = engine::CloseCode::kSessionEnded;
+  EXPECT_TRUE(Has(SessionEndText(ended, "", "web-1"), "by an administrator or its owner"));
+  const std::string lost =
+      SessionEndText(ended, "The permission for this session has ended.", "web-1");
+  EXPECT_EQ(lost, "the session on web-1 was ended: The permission for this session has ended.");
+}
+
+TEST(ClientTextTest, ADocumentThatOpensAPortSaysWhatToUse) {
+  const std::string text =
+      NoProgramText("this session allows only: tcp localhost:80; start another one", "web-1", "P");
+  EXPECT_TRUE(Has(text, "adit forward web-1 0:80")) << text;
+  EXPECT_TRUE(Has(text, "adit proxy web-1 80")) << text;
+  EXPECT_TRUE(Has(NoProgramText("this session allows only: tcp db:80; start", "web-1", "P"),
+                  "adit forward web-1 0:db:80"));
+  EXPECT_EQ(NoProgramText("this session allows only: exec uptime", "web-1", "P"), "");
+}
+
+TEST(ClientTextTest, WhatIsNotThereIsSaidWithTheCommandThatShowsWhatIs) {
+  EXPECT_TRUE(
+      Has(TextFor("NoSuchEntity", "The user with name bob cannot be found."), "`adit user list`"));
+  EXPECT_TRUE(
+      Has(TextFor("EntityAlreadyExists", "User with name bob already exists."), "`adit user key"));
+  EXPECT_TRUE(
+      Has(TextFor("InvalidDocument", "Document with name X does not exist."), "`adit doc list`"));
+  EXPECT_FALSE(Has(TextFor("InvalidDocument", "It cannot be read."), "`adit"));
+}
+
 TEST(ClientTextTest, ATakenPortSaysByWhomAndWhatToDo) {
   const std::string taken =
       ListenErrorText(engine::IoError::kInUse, "127.0.0.1:5432", 5432, "postgres (pid 812)");

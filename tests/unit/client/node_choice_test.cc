@@ -40,6 +40,16 @@ TEST(NodeChoiceTest, OfTwoNodesOfOneNameTheOneOnlineIsMeant) {
   EXPECT_EQ(Chosen("db"), "mi-20000000000000000");
 }
 
+TEST(NodeChoiceTest, OfTwoOnlineNodesOfOneNameTheIdIsAskedFor) {
+  std::vector<NodeInfo> nodes(2, NodeInfo{.name = "db", .online = true});
+  nodes[0].id = "mi-1";
+  nodes[1].id = "mi-2";
+  const std::string text = TextOf(ChooseNode(nodes, "db").status());
+  EXPECT_NE(text.find("2 nodes are called 'db'; say the id instead"), std::string::npos) << text;
+  EXPECT_NE(text.find("mi-1"), std::string::npos) << text;
+  EXPECT_NE(text.find("mi-2"), std::string::npos) << text;
+}
+
 TEST(NodeChoiceTest, AnAmbiguousBeginningListsTheCandidates) {
   const auto node = ChooseNode(kNodes, "web-");
   ASSERT_TRUE(absl::IsInvalidArgument(node.status()));

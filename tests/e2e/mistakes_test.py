@@ -1,0 +1,152 @@
+"""Does `adit` say what to do next when its user is wrong?
+
+Method: mistakes that newcomers made, each with the words that would have helped them.
+"""
+
+import json
+import os
+import re
+import subprocess
+
+from support.processes import check, check_equal, wait_until
+from support.terminal import Terminal
+
+
+def _fails(done, *words):
+    check_equal(done.returncode, 255, f'status: {done}')
+    text = done.stderr.decode()
+    for word in words:
+        check(word in text, f'{word!r} is not in {text!r}')
+    return text
+
+
+def _works(done):
+    check_equal(done.returncode, 0, f'status: {done}')
+    return done.stderr.decode()
+
+
+def _policy(action):
+    return json.dumps({'Version': '2012-10-17', 'Statement': [
+        {'Effect': 'Allow', 'Action': action, 'Resource': '*'}]}).encode()
+
+
+def test_what_is_not_there_or_there_already(t):
+    """Names that are unknown, taken or in use are answered with the command that helps"""
+    adit = t.stack.adit
+    _works(adit('user', 'add', 'erin', '--policy', 'none'))
+    _fails(adit('user', 'add', 'erin', '--policy', 'none'), 'already exists', '`adit user key NAME`')
+    _works(adit('policy', 'put', 'used', '-', input=_policy('ssm:Describe*')))
+    _works(adit('policy', 'attach', 'used', '--user', 'erin'))
+    _fails(adit('policy', 'attach', 'used', '--user', 'nobody'), 'nobody', '`adit user list`')
+    _fails(adit('policy', 'delete', 'used'), 'adit policy detach used --user erin')
+    _works(adit('policy', 'detach', 'used', '--user', 'erin'))
+    _works(adit('policy', 'delete', 'used'))
+    _works(adit('user', 'delete', 'erin'))
+    for command in (('doc', 'show', 'Nope'), ('shell', t.stack.NODE, '--document', 'Nope')):
+        _fails(adit(*command), 'Nope', '`adit doc list`')
+    _fails(adit('audit', 'lookup', '--by', 'Eventname=x'), 'did you mean EventName?')
+    _fails(adit('audit', 'lookup', '--by', 'Foo=x'), 'EventId, EventName')
+
+
+def test_what_does_not_fit(t):
+    """A port that is none, a document of another kind, an option in the wrong place: each says what fits"""
+    stack = t.stack
+    for target in ('0', 'abc', '65536'):
+        text = _fails(stack.adit('proxy', stack.NODE, target), 'the port is a number from 1 to 65535')
+        check('missing' not in text, text)
+    _fails(stack.adit('shell', stack.NODE, '--document', 'AWS-StartPortForwardingSession'),
+           'opens a port', f'adit forward {stack.NODE} 0:80')
+    _fails(stack.adit('exec', stack.NODE, '--bogus', 'ls'), 'options stand before NODE')
+    done = subprocess.run([stack.program('adit-relay'), '--bogus'], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=20, check=False)
+    check_equal(done.returncode, 2, 'status of adit-relay')
+    check(done.stderr.startswith(b'adit-relay: ') and b'adit-relay --help' in done.stderr, f'{done}')
+
+
+def test_an_action_that_nobody_has_heard_of(t):
+    """A misspelt action is accepted, as IAM does, with a warning that names the right one; a right one is not"""
+    adit = t.stack.adit
+    warning = 'did you mean ssm:StartSession?'
+    check(warning in _works(adit('policy', 'put', 'typo', '-', input=_policy('ssm:StartSesion'))), 'no warning')
+    check('warning' not in _works(adit('policy', 'put', 'typo', '-', input=_policy('ssm:Start*'))), 'a warning')
+    _works(adit('policy', 'delete', 'typo'))
+    done = adit('policy', 'simulate', '--user', 'admin', 'ssm:StartSesion')
+    check_equal((done.returncode, warning in done.stderr.decode()), (0, True), f'simulate: {done}')
+    done = adit('policy', 'simulate', '--file', '-', 'ssm:StartSession', input=_policy('ssm:StartSesion'))
+    check_equal((done.returncode, warning in done.stderr.decode()), (1, True), f'simulate of a file: {done}')
+
+
+def test_a_policy_that_is_asked_for_again(t):
+    """`adit user add` asks again when there is no policy of that name, and makes nobody before"""
+    stack = t.stack
+    with Terminal([stack.program('adit'), 'user', 'add', 'frank'], stack.environment()) as terminal:
+        terminal.read_until(rb'policy \[AditOperator\]: ')
+        terminal.send(b'AditOprator\r')
+        terminal.read_until(rb"no policy 'AditOprator'")
+        check(b'frank' not in stack.adit('user', 'list').stdout, 'he was made before')
+        terminal.read_until(rb'policy \[AditOperator\]: ')
+        terminal.send(b'AditAuditor\r')
+        terminal.read_until(rb'with policy AditAuditor')
+        check_equal(terminal.wait_ended(), 0, 'status')
+    _works(stack.adit('user', 'delete', 'frank'))
+
+
+def test_the_last_administrator(t):
+    """Nobody deletes himself or takes his own rights: there may be nobody left who could give them back"""
+    adit = t.stack.adit
+    _fails(adit('user', 'delete', 'admin'), 'is who you are')
+    _fails(adit('policy', 'detach', 'AditAdmin', '--user', 'admin'), 'is who you are')
+    _works(adit('user', 'list'))  # Whose key, policy and name are all there still.
+
+
+def test_an_activation_that_is_used_up(t):
+    """One that expired or was used up is refused with one piece of advice, for who pastes the line"""
+    stack = t.stack
+    done = stack.enroll(state=os.path.join(stack.folder, 'late'), name='late', line=stack.enroll_line)
+    check_equal(done.returncode, 1, f'status: {done}')
+    text = done.stderr.decode()
+    check('used as often as it may be' in text and text.count('new') == 1, text)
+    check('paste its line' in text, text)
+
+
+def test_two_nodes_of_one_name(t):
+    """Of two nodes of one name the one that is online is meant; of two online ones the id, and both are told"""
+    stack = t.own_stack()
+    first = stack.node_id()
+    line = stack.adit('activate').stdout.decode().strip()
+    state = os.path.join(stack.folder, 'twin')
+    check_equal(stack.enroll(state=state, line=line).returncode, 0, 'enrolment under a name that is taken')
+    twin = stack.start_agent(state=state, name='twin', wait=False)
+
+    def online():
+        nodes = map(json.loads, stack.adit('nodes', '--json').stdout.decode().splitlines())
+        return [node['id'] for node in nodes if node['online']]
+
+    wait_until(lambda: len(online()) == 2, 20, 'both are online')
+    second = next(node for node in online() if node != first)
+    text = _fails(stack.exec('true'), f"2 nodes are called '{stack.NODE}'", first, second,
+                  'deregister-managed-instance')
+    check('more letters' not in text, text)
+    for node in (first, second):
+        check_equal(stack.adit('exec', node, '--', 'echo', 'hi').stdout, b'hi\n', f'by the id {node}')
+    twin.stop(20)
+    wait_until(lambda: online() == [first], 20, 'the twin is offline')
+    check_equal(stack.exec('echo', 'hi').stdout, b'hi\n', 'by the name again')
+
+
+def test_why_a_session_was_ended(t):
+    """A session that its permission left says so, and nothing of administrators"""
+    stack = t.stack
+    line = stack.adit('user', 'add', 'grace', '--policy', 'AditOperator').stdout
+    env = stack.environment() | {'ADIT_CONFIG_DIR': os.path.join(stack.folder, 'config-grace')}
+    check_equal(stack.adit('login', input=line, env=env).returncode, 0, 'login')
+    shell = stack.popen('shell', stack.NODE, env=env)
+    shell.stdin.write(b'echo READY\n')
+    shell.stdin.flush()
+    check(shell.stdout.readline(), 'her shell says nothing')
+    _works(stack.adit('policy', 'detach', 'AditOperator', '--user', 'grace'))
+    wait_until(lambda: shell.poll() is not None, 20, 'her shell ends')  # Before its input does.
+    text = shell.communicate(timeout=20)[1].decode()
+    check('The permission for this session has ended' in text, text)
+    check(not re.search('administrator or its owner', text), text)
+    _works(stack.adit('user', 'delete', 'grace'))
