@@ -109,6 +109,8 @@ constexpr std::string_view kNames[] = {
     "iam:UpdateRole",
     "iam:UpdateRoleDescription",
     "iam:UpdateUser",
+    "kms:Decrypt",
+    "kms:GenerateDataKey",
     "ssm:AddTagsToResource",
     "ssm:CreateActivation",
     "ssm:CreateDocument",
