@@ -18,6 +18,12 @@ constexpr size_t kLinkBytesPerStream = 32;
 // Credit that windows may not grow into, so that new streams start with a useful one.
 constexpr uint64_t kGrowthReserveFraction = 4;
 
+// While there is no connection, opens leave so much of the link frames' room to the resets.
+constexpr size_t kSuspendedLinkBytesMax = kLinkBytesBase / 2;
+
+// Acknowledgements that travel with credit cost nothing, and so come earlier than they must.
+constexpr uint64_t kAckBytesWithCredit = 64 * 1024;
+
 OutputQueue::Options OutputOptions(const MultiplexerOptions& options) {
   return {.link_bytes_max = kLinkBytesBase + kLinkBytesPerStream * size_t{options.streams_max},
           .control_messages_max = kControlQueueMax,
@@ -41,6 +47,11 @@ Multiplexer::State::State(Side side, const MultiplexerOptions& options, LinkEven
   CHECK(options.window_bytes_max >= options.window_bytes_min);
   CHECK(options.window_bytes_sum_max >= options.window_bytes_min);
   CHECK(options.output_bytes_per_stream_max > 0);
+  CHECK(options.resume_bytes_max == 0 || options.resume_bytes_max >= kResumeBytesMin);
+  if (options.resume_bytes_max > 0) {
+    log_ = std::make_unique<SentLog>(options.resume_bytes_max);
+    output_.KeepIn(log_.get());
+  }
   stream_slab_.Reserve();
   streams_.reserve(options.streams_max);
 }
@@ -127,7 +138,15 @@ void Multiplexer::State::Fail(CloseCode code, std::string_view text) {
   events_.OnFailed(code, text);
 }
 
+// Acknowledge says with the next record what we have.
+void Multiplexer::State::Acknowledge() {
+  if (!resumes_ || acknowledged_position_ == received_position_) return;
+  acknowledged_position_ = received_position_;
+  output_.AckDue(received_position_);
+}
+
 void Multiplexer::State::Ping() {
+  Acknowledge();
   // The number is counted even when the ping cannot be queued: its deadline then stands for it.
   std::array<std::byte, sizeof(uint64_t)> payload;
   StoreBig(payload.data(), liveness_.Ping(now_));
@@ -143,8 +162,11 @@ void Multiplexer::State::CheckLiveness() {
     case Liveness::Due::kPing:
       return Ping();
     case Liveness::Due::kSilent:
-      return Fail(CloseCode::kSilent, "nothing was heard from the other side");
+      if (!resumes_) break;
+      is_stalled_ = true;
+      return events_.OnStalled();
   }
+  Fail(CloseCode::kSilent, "nothing was heard from the other side");
 }
 
 void Multiplexer::State::Enter(Instant now) {
@@ -186,6 +208,7 @@ Credit Multiplexer::State::GatherCredit(StreamOutput& output) {
   const uint64_t growth = std::min(wanted, left > kept ? left - kept : 0);
   window.Grow(growth);
   window_bytes_sum_ += growth;
+  if (received_position_ - acknowledged_position_ >= kAckBytesWithCredit) Acknowledge();
   return window.Renew(now_);
 }
 
@@ -241,28 +264,37 @@ void Multiplexer::Receive(BufferRef plaintext, Instant now) {
 
 size_t Multiplexer::GatherRecord(std::span<ByteView> slices, Instant now) {
   State& s = *state_;
-  if (s.phase_ == State::Phase::kGone) return 0;
+  if (s.phase_ == State::Phase::kGone || s.is_suspended_) return 0;
   s.now_ = now;
+  if (!s.preface_.empty()) {
+    s.is_preface_gathered_ = true;
+    slices[0] = AsBytes(s.preface_);
+    return 1;
+  }
   return s.output_.Gather(slices);
 }
 
 void Multiplexer::RecordTaken() {
   State& s = *state_;
-  if (s.phase_ == State::Phase::kGone) return;
+  if (s.phase_ == State::Phase::kGone || s.is_suspended_) return;
+  if (std::exchange(s.is_preface_gathered_, false)) return s.preface_.clear();
   s.Enter(s.now_);
   if (s.phase_ != State::Phase::kGone) s.output_.Taken();
+  if (s.log_ != nullptr && s.log_->is_overrun()) s.FailLater({CloseCode::kTooMany, kUnreadText});
   s.Leave();
 }
 
 Instant Multiplexer::NextDeadline() const {
   const State& s = *state_;
-  return s.phase_ == State::Phase::kRunning ? s.liveness_.NextDeadline() : Instant::max();
+  const bool is_awaited = s.phase_ == State::Phase::kRunning && !s.is_suspended_ && !s.is_stalled_;
+  return is_awaited ? s.liveness_.NextDeadline() : Instant::max();
 }
 
 void Multiplexer::HandleDeadline(Instant now) {
   State& s = *state_;
   s.Enter(now);
-  if (s.phase_ == State::Phase::kRunning) s.CheckLiveness();
+  const bool is_awaited = s.phase_ == State::Phase::kRunning && !s.is_suspended_ && !s.is_stalled_;
+  if (is_awaited) s.CheckLiveness();
   s.Leave();
 }
 
@@ -275,6 +307,52 @@ void Multiplexer::Disconnected(CloseCode code, std::string_view text) {
   s.EndStreams(code, text);
 }
 
+void Multiplexer::PeerResumes(bool does) {
+  State& s = *state_;
+  s.resumes_ = does && s.log_ != nullptr;
+  if (s.resumes_) return;
+  s.output_.KeepIn(nullptr);
+  s.log_.reset();
+}
+
+bool Multiplexer::can_resume() const {
+  return state_->resumes_ && state_->phase_ == State::Phase::kRunning;
+}
+
+bool Multiplexer::suspended() const { return state_->is_suspended_; }
+
+uint64_t Multiplexer::received_position() const { return state_->received_position_; }
+
+void Multiplexer::Suspend() {
+  State& s = *state_;
+  CHECK(can_resume());
+  s.carrier_ = nullptr;
+  s.is_suspended_ = true;
+  s.preface_.clear();
+  s.is_preface_gathered_ = false;
+  s.Enter(s.now_);
+  s.output_.Interrupt();
+  s.Leave();
+}
+
+bool Multiplexer::Resume(uint64_t peer_position, ByteView preface, RecordCarrier& carrier,
+                         Instant now) {
+  State& s = *state_;
+  CHECK(s.is_suspended_);
+  if (!can_resume() || !s.log_->Rewind(peer_position)) return false;
+  s.is_suspended_ = false;
+  s.is_stalled_ = false;
+  s.preface_ = AsText(preface);
+  s.acknowledged_position_ = s.received_position_;  // The peer was told.
+  s.output_.DropAck();
+  s.now_ = now;
+  s.liveness_.Heard(now);
+  s.carrier_ = &carrier;
+  carrier.OutputReady();
+  s.Changed();
+  return true;
+}
+
 StreamId Multiplexer::Open(Priority priority, ByteView request, StreamEvents& events) {
   State& s = *state_;
   CHECK(!request.empty());
@@ -283,6 +361,7 @@ StreamId Multiplexer::Open(Priority priority, ByteView request, StreamEvents& ev
   CHECK(s.is_hello_sent_);
   if (s.is_goaway_sent_ || s.is_goaway_received_) return kLinkStream;
   if (s.next_id_ > std::numeric_limits<uint32_t>::max()) return kLinkStream;
+  if (s.is_suspended_ && s.output_.link_bytes() > kSuspendedLinkBytesMax) return kLinkStream;
   const StreamId id{static_cast<uint32_t>(s.next_id_)};
   Stream* stream = s.MakeStream(id, priority, Stream::Opener::kUs);
   if (stream == nullptr) return kLinkStream;

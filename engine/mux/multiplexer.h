@@ -46,7 +46,14 @@ struct MultiplexerOptions {
   uint64_t window_bytes_max = 16 * 1024 * 1024;       // To what auto-tuning may grow it.
   uint64_t window_bytes_sum_max = 128 * 1024 * 1024;  // All streams together: bounds what we hold.
   uint32_t output_bytes_per_stream_max = 256 * 1024;  // Write takes nothing beyond this.
+  // What is kept of what was sent, until the peer says that it has it, so that the link can resume;
+  // at least kResumeBytesMin, or 0: nothing is kept, and a connection that dies ends the link.
+  size_t resume_bytes_max = 0;
 };
+
+// A receiver acknowledges no later than after kAckBytesMax, so a sender must be able to keep more.
+inline constexpr uint64_t kAckBytesMax = 1024 * 1024;
+inline constexpr size_t kResumeBytesMin = 2 * kAckBytesMax;
 
 // StreamEvents is what a stream tells its owner. Calls come only from inside Receive,
 // HandleDeadline, RecordTaken or Disconnected. A handler may call the multiplexer back (not those
@@ -84,6 +91,9 @@ class LinkEvents {
   // The peer broke the protocol or went silent. All streams were closed; a goaway is queued and
   // the carrier was told to close after it.
   virtual void OnFailed(CloseCode code, std::string_view text) = 0;
+  // Of a link that can_resume(): nothing was heard for too long. Close the connection, then
+  // Suspend.
+  virtual void OnStalled() {}
 };
 
 class Multiplexer final : public RecordProtocol {
@@ -105,6 +115,32 @@ class Multiplexer final : public RecordProtocol {
 
   // Disconnected ends every stream with OnClosed(code): the connection is gone.
   void Disconnected(CloseCode code, std::string_view text);
+
+  // A link outlives its connection when both sides keep what they have sent. Each counts the bytes
+  // of the link, from its hello on, in both directions; what is said on a new connection before the
+  // link goes on there is not counted, and not this object's.
+  //
+  //     running --Suspend--> suspended --Resume--> running
+
+  // PeerResumes is called once, when the peer's hello says whether it resumes. Until then what is
+  // sent is kept, and from then on only if it does.
+  void PeerResumes(bool does);
+  // can_resume is true when both sides keep what they send and the link is not over.
+  bool can_resume() const;
+  bool suspended() const;
+
+  // Suspend: the connection is gone, and another one may come. Streams wait; what was gathered and
+  // not taken is sent again. Requires: can_resume(), and as for Receive.
+  void Suspend();
+
+  // The bytes of the link that we have: what the peer is told to go on from.
+  uint64_t received_position() const;
+
+  // Resume goes on over `carrier`, from the byte that the peer says it is at; `preface`, if any, is
+  // gathered first, as it is. False, and still suspended: that byte is not kept, or was never sent;
+  // the peer is not who it was. Requires: suspended().
+  [[nodiscard]] bool Resume(uint64_t peer_position, ByteView preface, RecordCarrier& carrier,
+                            Instant now);
 
   // Open starts a stream; `events` hears of it until OnRejected or OnClosed. Returns kLinkStream,
   // and keeps no reference to `events`, when a maximum is reached (streams_max, windows, link

@@ -25,6 +25,7 @@ Close CloseOf(ByteView payload) {
 
 void Multiplexer::State::Receive(BufferRef plaintext) {
   liveness_.Heard(now_);
+  received_position_ += plaintext.size();
   parser_.Feed(std::move(plaintext));
   const uint64_t received_before = received_bytes_;
   FrameParser::Frame frame;
@@ -38,6 +39,7 @@ void Multiplexer::State::Receive(BufferRef plaintext) {
   }
   if (phase_ == Phase::kRunning && received_bytes_ != received_before && liveness_.IsProbeDue(now_))
     Ping();
+  if (received_position_ - acknowledged_position_ >= kAckBytesMax) Acknowledge();
 }
 
 PeerError Multiplexer::State::ReceiveFrame(FrameParser::Frame& frame) {
@@ -66,6 +68,8 @@ PeerError Multiplexer::State::ReceiveFrame(FrameParser::Frame& frame) {
       return ReceiveControl(header, frame.payload);
     case FrameType::kPing:
       return ReceivePing(header, frame.payload);
+    case FrameType::kAck:
+      return ReceiveAck(frame.payload);
     case FrameType::kGoaway: {
       is_goaway_received_ = true;
       const Close close = CloseOf(frame.payload);
@@ -186,11 +190,19 @@ PeerError Multiplexer::State::ReceiveCredit(const FrameHeader& header, ByteView 
   return lie == CreditError::kNone ? PeerError() : PeerError::Protocol(CreditErrorText(lie));
 }
 
+PeerError Multiplexer::State::ReceiveAck(ByteView payload) {
+  if (!resumes_) return PeerError::Protocol("an acknowledgement on a link that does not resume");
+  // One that was sent again knows less than what the peer said when the link went on.
+  if (log_->Acknowledge(LoadBig<uint64_t>(payload.data()))) return {};
+  return PeerError::Protocol("an acknowledgement of what was never sent");
+}
+
 PeerError Multiplexer::State::ReceivePing(const FrameHeader& header, ByteView payload) {
   if ((header.flags & kFlagAnswer) != 0) {
     liveness_.Answered(LoadBig<uint64_t>(payload.data()), now_);
     return {};
   }
+  Acknowledge();
   if (!is_hello_sent_) return {};  // Our first frame is the hello; a later ping gets its answer.
   if (!output_.PushLink(FrameType::kPing, kFlagAnswer, kLinkStream, {payload}))
     return {CloseCode::kTooMany, kUnreadText};

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -47,6 +48,7 @@ struct Multiplexer::State final : public OutputQueue::Events {
   PeerError ReceiveReset(const FrameHeader& header, ByteView payload);
   PeerError ReceiveCredit(const FrameHeader& header, ByteView payload);
   PeerError ReceivePing(const FrameHeader& header, ByteView payload);
+  PeerError ReceiveAck(ByteView payload);
   PeerError CheckClosed(StreamId id) const;
 
   // Streams.
@@ -68,6 +70,7 @@ struct Multiplexer::State final : public OutputQueue::Events {
   void FailLater(PeerError error) { failing_ = error; }
   void Ping();
   void CheckLiveness();
+  void Acknowledge();
   void Wake();
   // Enter and Leave enclose the entry points that call handlers. Leave does what waited for it.
   void Enter(Instant now);
@@ -92,8 +95,16 @@ struct Multiplexer::State final : public OutputQueue::Events {
   bool is_hello_received_ = false;
   bool is_goaway_sent_ = false;
   bool is_goaway_received_ = false;
-  uint64_t next_id_;             // Of our next stream; 64 bits, so that it can run out.
-  uint32_t newest_peer_id_ = 0;  // Ids of the peer only grow.
+  bool resumes_ = false;  // Both sides keep what they send.
+  bool is_suspended_ = false;
+  bool is_stalled_ = false;           // OnStalled was called for this connection.
+  std::string preface_;               // Of a connection on which the link goes on.
+  bool is_preface_gathered_ = false;  // It is the record that is being taken.
+  uint64_t received_position_ = 0;
+  uint64_t acknowledged_position_ = 0;  // Of received_position_: what the peer knows, or will.
+  std::unique_ptr<SentLog> log_;        // Outlives output_, which appends to it.
+  uint64_t next_id_;                    // Of our next stream; 64 bits, so that it can run out.
+  uint32_t newest_peer_id_ = 0;         // Ids of the peer only grow.
   uint64_t window_bytes_sum_ = 0;
   uint64_t received_bytes_ = 0;
   FrameParser parser_;

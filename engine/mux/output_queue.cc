@@ -31,8 +31,9 @@ std::string_view TextForPeople(std::string_view text) {
 // payloads are put. Bytes that follow one another in memory become one slice.
 class OutputQueue::Record {
  public:
-  Record(std::span<ByteView> slices, std::span<std::byte> scratch)
-      : slices_(slices.first(kRecordSlicesMax)), scratch_(scratch) {}
+  // `names_owners` keeps apart what lies in different payloads, and names these.
+  Record(std::span<ByteView> slices, std::span<std::byte> scratch, bool names_owners)
+      : slices_(slices.first(kRecordSlicesMax)), scratch_(scratch), names_owners_(names_owners) {}
 
   size_t count() const { return count_; }
   bool empty() const { return size_ == 0; }
@@ -65,10 +66,12 @@ class OutputQueue::Record {
     return at;
   }
 
-  void AddSlice(ByteView bytes) {
+  // `owner` is the payload that the bytes are a part of, if any; it stays until the record is
+  // taken.
+  void AddSlice(ByteView bytes, const BufferRef* owner = nullptr) {
     CHECK(bytes.size() <= kRecordSizeMax - size_);
     size_ += bytes.size();
-    if (count_ > 0) {
+    if (count_ > 0 && (!names_owners_ || owners_[count_ - 1] == owner)) {
       ByteView& last = slices_[count_ - 1];
       if (last.data() + last.size() == bytes.data()) {
         last = {last.data(), last.size() + bytes.size()};
@@ -76,14 +79,20 @@ class OutputQueue::Record {
       }
     }
     CHECK(count_ < slices_.size());
+    owners_[count_] = owner;
     slices_[count_++] = bytes;
   }
+
+  ByteView slice(size_t index) const { return slices_[index]; }
+  const BufferRef* owner(size_t index) const { return owners_[index]; }
 
   void SetFull() { is_full_ = true; }
 
  private:
   std::span<ByteView> slices_;
   std::span<std::byte> scratch_;
+  const bool names_owners_;
+  std::array<const BufferRef*, kRecordSlicesMax> owners_;  // Of the first count_ slices.
   size_t count_ = 0;
   size_t size_ = 0;
   size_t scratch_size_ = 0;
@@ -276,21 +285,44 @@ void OutputQueue::Drop(StreamOutput& stream) {
 }
 
 bool OutputQueue::HasOutput() const {
-  return !link_.empty() || !credits_.empty() || !interactive_.empty() || !bulk_.empty();
+  return !link_.empty() || !credits_.empty() || !interactive_.empty() || !bulk_.empty() ||
+         ack_.has_value() || (log_ != nullptr && log_->has_unsent());
 }
 
 size_t OutputQueue::Gather(std::span<ByteView> slices) {
   CHECK(!is_gathered_);
   CHECK(slices.size() >= kRecordSlicesMax);
-  Record record(slices, scratch_.Take());
+  if (log_ != nullptr && log_->has_unsent()) {
+    is_gathered_ = true;
+    return log_->Gather(slices.first(kRecordSlicesMax));
+  }
+  Record record(slices, scratch_.Take(), /*names_owners=*/log_ != nullptr);
   GatherLink(record);
   GatherCredits(record);
-  GatherInteractive(record);
-  GatherBulk(record);
+  GatherAck(record);
+  if (log_ == nullptr || !log_->is_full()) {
+    GatherInteractive(record);
+    GatherBulk(record);
+  }
   is_gathered_ = !record.empty();
   if (!is_gathered_) scratch_.Give();
+  if (log_ != nullptr) Keep(record);
   NotePayload(slices.first(record.count()));
   return record.count();
+}
+
+// Keep appends the record to the log: large parts of payloads by reference, all else as a copy.
+void OutputQueue::Keep(const Record& record) {
+  for (size_t i = 0; i < record.count(); ++i) {
+    const ByteView bytes = record.slice(i);
+    const BufferRef* owner = record.owner(i);
+    if (owner == nullptr || bytes.size() < pool_.block_size() / kSmallFraction) {
+      log_->Append(bytes);
+    } else {
+      log_->Append(
+          owner->Share(static_cast<size_t>(bytes.data() - owner->bytes().data()), bytes.size()));
+    }
+  }
 }
 
 // NotePayload looks whether the record is one frame around one whole payload. What may be cut to
@@ -346,6 +378,13 @@ void OutputQueue::GatherCredits(Record& record) {
     StoreBig(payload, credit.received);
     StoreBig(payload + sizeof(uint64_t), credit.limit);
   }
+}
+
+void OutputQueue::GatherAck(Record& record) {
+  if (!ack_.has_value() || !record.Fits(sizeof(uint64_t), 1)) return;
+  record.AddHeader(FrameType::kAck, 0, sizeof(uint64_t), kLinkStream);
+  StoreBig(record.AddScratch(sizeof(uint64_t)), *ack_);
+  ack_.reset();
 }
 
 void OutputQueue::GatherInteractive(Record& record) {
@@ -426,7 +465,7 @@ void OutputQueue::EmitData(Record& record, StreamOutput& stream, Plan plan) {
     if (is_copied) {
       std::memcpy(record.AddScratch(bytes.size()), bytes.data(), bytes.size());
     } else {
-      record.AddSlice(bytes);
+      record.AddSlice(bytes, &item.payload);
     }
     left -= bytes.size();
     item.taken += bytes.size();

@@ -26,6 +26,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "engine/base/bytes.h"
@@ -35,6 +36,7 @@
 #include "engine/mux/frame_fifo.h"
 #include "engine/mux/intrusive_list.h"
 #include "engine/mux/record_scratch.h"
+#include "engine/mux/sent_log.h"
 #include "engine/mux/slab.h"
 #include "engine/wire/frame.h"
 
@@ -175,6 +177,15 @@ class OutputQueue {
   // Drop forgets all that the stream has queued. It may be destroyed then.
   void Drop(StreamOutput& stream);
 
+  // KeepIn makes the queue append all that it gathers to `log`, which outlives it, and send again
+  // first what the log has unsent. Null: no more. Not for Chunks::kWhole.
+  void KeepIn(SentLog* log) { log_ = log; }
+
+  // AckDue queues a frame that acknowledges the link's bytes before `position`; only the newest
+  // counts.
+  void AckDue(uint64_t position) { ack_ = position; }
+  void DropAck() { ack_.reset(); }
+
   bool HasOutput() const;
   size_t link_bytes() const { return link_.size(); }
   uint64_t data_bytes() const { return data_bytes_; }  // Payload of data gathered so far.
@@ -190,6 +201,11 @@ class OutputQueue {
 
   // Abandon forgets a record that was gathered and will not be taken: the connection is gone.
   void Abandon();
+
+  // Interrupt is Taken for such a record when a log has it, and so it is sent again.
+  void Interrupt() {
+    if (is_gathered_) Taken();
+  }
 
   // VerifyStream checks the invariants of one stream.
   void VerifyStream(const StreamOutput& stream) const;
@@ -214,6 +230,8 @@ class OutputQueue {
   void NotePayload(std::span<const ByteView> slices);
   void GatherLink(Record& record);
   void GatherCredits(Record& record);
+  void GatherAck(Record& record);
+  void Keep(const Record& record);
   void GatherInteractive(Record& record);
   void GatherBulk(Record& record);
   Plan PlanFrame(const StreamOutput& stream) const;
@@ -230,6 +248,8 @@ class OutputQueue {
   ReadyList interactive_;
   ReadyList bulk_;
   uint64_t data_bytes_ = 0;
+  SentLog* log_ = nullptr;
+  std::optional<uint64_t> ack_;
 
   // The record between Gather and Taken.
   bool is_gathered_ = false;

@@ -48,6 +48,9 @@ bool RuleOf(FrameType type, FrameRule& out) {
     case FrameType::kControl:
       out = {On::kAny, 0, 1, kControlSizeMax};
       return true;
+    case FrameType::kAck:
+      out = {On::kLink, 0, 8, 8};
+      return true;
   }
   return false;
 }

@@ -48,6 +48,7 @@ inline constexpr StreamId kLinkStream{0};
 //   kPing     0       u64 opaque                                     kFlagAnswer
 //   kGoaway   0       u16 code, then a text for people               no new streams
 //   kControl  any     one control message (JSON), wire/control.h     stream 0: of the link
+//   kAck      0       u64 position: bytes of the link received       see mux/sent_log.h
 //
 // 0x20 to 0x2F are reserved for datagram streams (UDP).
 enum class FrameType : uint8_t {
@@ -61,6 +62,7 @@ enum class FrameType : uint8_t {
   kPing = 0x08,
   kGoaway = 0x09,
   kControl = 0x0A,
+  kAck = 0x0B,
 };
 
 // Flags by type; a bit that a type does not define must be zero, or the frame is illegal.

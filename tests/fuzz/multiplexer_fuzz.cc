@@ -1,6 +1,7 @@
 // Goal: no bytes of a peer abort a multiplexer, nor make it keep blocks or send illegal frames.
 // Method: the input is what the peer sends, in chunks; what the owner does depends on what it is
-// told, so that the input reaches every call from inside every event.
+// told, so that the input reaches every call from inside every event. In half of the runs the link
+// resumes, and its connection is lost now and then.
 
 #include <algorithm>
 #include <array>
@@ -32,7 +33,11 @@ struct Sink final : engine::StreamEvents {
 
 class Owner final : public engine::LinkEvents {
  public:
-  Owner() { CHECK(mux.SendControl(engine::kLinkStream, "{}")); }
+  explicit Owner(bool resumes) {
+    CHECK(mux.SendControl(engine::kLinkStream, "{}"));
+    mux.Attach(carrier);
+    mux.PeerResumes(resumes);
+  }
   ~Owner() { mux.Disconnected(CloseCode::kNodeGone, ""); }
 
   void OnOpen(StreamId id, engine::Priority, ByteView request) override {
@@ -66,6 +71,8 @@ class Owner final : public engine::LinkEvents {
         size += slice.size();
       }
       mux.RecordTaken();
+      sent += size;
+      if (was_cut) continue;  // A record may begin inside a frame.
       engine::FrameParser parser;
       engine::FrameParser::Frame frame;
       parser.Feed(record.Share(0, size));
@@ -74,6 +81,20 @@ class Owner final : public engine::LinkEvents {
       CHECK(result == engine::FrameParser::Result::kHungry);
     }
   }
+
+  // Cut loses the connection, with the last `lost` bytes that were sent.
+  void Cut(size_t lost, Instant now) {
+    if (!mux.can_resume()) return;
+    was_cut = true;
+    mux.Suspend();
+    sent -= std::min(sent, lost);
+    if (!mux.Resume(sent, {}, carrier, now)) mux.Disconnected(CloseCode::kNodeGone, "");
+  }
+
+  struct Carrier final : engine::RecordCarrier {
+    void OutputReady() override {}
+    void CloseAfterOutput() override {}
+  };
 
   Sink& MakeSink(StreamId id) {
     sinks.push_back(std::make_unique<Sink>());
@@ -84,7 +105,14 @@ class Owner final : public engine::LinkEvents {
 
   engine::BufferPool pool{128, 64 * 1024};
   std::vector<std::unique_ptr<Sink>> sinks;
-  engine::Multiplexer mux{engine::Side::kAccepted, {.streams_max = 8}, *this, pool, Instant{}};
+  Carrier carrier;
+  size_t sent = 0;
+  bool was_cut = false;
+  engine::Multiplexer mux{engine::Side::kAccepted,
+                          {.streams_max = 8, .resume_bytes_max = engine::kResumeBytesMin},
+                          *this,
+                          pool,
+                          Instant{}};
 };
 
 void Sink::OnData(engine::Channel channel, BufferRef payload) {
@@ -107,7 +135,7 @@ void Sink::OnFinished() { owner->mux.Finish(id); }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 3) return 0;
-  Owner owner;
+  Owner owner((size & 1) != 0);
   Instant now{};
   ByteView input(reinterpret_cast<const std::byte*>(data), size);
   const size_t chunk_size = 1 + engine::LoadBig<uint16_t>(input.data()) % 8'192;
@@ -123,6 +151,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     now += std::chrono::milliseconds(100);
     if (now >= owner.mux.NextDeadline()) owner.mux.HandleDeadline(now);
     if (gathers != 0 && i % gathers == 0) owner.Gather(now);
+    if (chunk.size() % 7 == 3) owner.Cut(chunk.size() % 50, now);
   }
   return 0;
 }

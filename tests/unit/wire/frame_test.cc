@@ -43,7 +43,7 @@ TEST(FrameHeader, ComesBackAsItWasBuilt) {
 }
 
 TEST(FrameHeader, IsRefusedWithAnUnknownType) {
-  for (unsigned type : {0x00u, 0x0Bu, 0x20u, 0x2Fu, 0xFFu})
+  for (unsigned type : {0x00u, 0x0Cu, 0x20u, 0x2Fu, 0xFFu})
     EXPECT_EQ(Parse(static_cast<uint8_t>(type), 0, 8, 1), FrameError::kUnknownType) << type;
 }
 
@@ -76,6 +76,7 @@ TEST(FrameHeader, HoldsThePayloadSizeOfItsType) {
       {FrameType::kPing, 8, 8, 0},
       {FrameType::kGoaway, 2, 2 + kCloseTextMax, 0},
       {FrameType::kControl, 1, kControlSizeMax, 0},
+      {FrameType::kAck, 8, 8, 0},
   };
   for (const Case& c : kCases) {
     SCOPED_TRACE(static_cast<int>(c.type));
@@ -91,6 +92,7 @@ TEST(FrameHeader, HoldsThePayloadSizeOfItsType) {
 TEST(FrameHeader, StaysOnTheStreamsOfItsType) {
   EXPECT_EQ(Parse(FrameType::kPing, 0, 8, 1), FrameError::kWrongStream);
   EXPECT_EQ(Parse(FrameType::kGoaway, 0, 8, 1), FrameError::kWrongStream);
+  EXPECT_EQ(Parse(FrameType::kAck, 0, 8, 1), FrameError::kWrongStream);
   EXPECT_EQ(Parse(FrameType::kData, 0, 8, 0), FrameError::kWrongStream);
   EXPECT_EQ(Parse(FrameType::kOpen, 0, 20, 0), FrameError::kWrongStream);
   EXPECT_EQ(Parse(FrameType::kControl, 0, 8, 0), FrameError::kNone);
