@@ -26,6 +26,9 @@ Examples:
   adit-relay rotate-master-key --state ./state
       Encrypt the stored secrets under a new key, and keep that in the key's file. Stop the relay
       first. A key that systemd hands over as a credential: as root, --master-key and its file.
+  adit-relay recover-admin --state ./state --advertise relay.example.com:443
+      When no administrator can log in any more: make the user admin anew and print the line that
+      logs in. Stop the relay first. Whatever admin had, keys included, is gone; others stay.
 
 Exit codes: 0 stopped by SIGTERM or SIGINT; 1 it failed, the reason is on the standard error; 2 wrong
 arguments.)";
@@ -74,6 +77,15 @@ ParseOutcome ParseCommandLine(int argc, char** argv, Config& config) {
   rotate->add_option("--state", config.state_directory, "Directory of the relay's state")
       ->capture_default_str();
   rotate->add_option("--master-key", config.master_key_file, "File of the key in use; replaced");
+  CLI::App* recover =
+      app.add_subcommand("recover-admin", "Make the user admin anew, with a key that logs in");
+  recover->add_option("--state", config.state_directory, "Directory of the relay's state")
+      ->capture_default_str();
+  recover->add_option(
+      "--advertise", config.advertise,
+      "HOST:PORT that the printed line names (default: this host's name, port 443)");
+  recover->add_option("--tls-cert", config.tls_certificate, "As the relay itself has it");
+  recover->add_option("--master-key", config.master_key_file, "File of the key in use");
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {
@@ -82,7 +94,9 @@ ParseOutcome ParseCommandLine(int argc, char** argv, Config& config) {
     std::fprintf(stderr, "adit-relay: %s. Try: adit-relay --help\n", error.what());
     return {false, 2};
   }
-  if (config.tls_certificate.empty() != config.tls_key.empty()) {
+  if (rotate->parsed()) config.task = Config::Task::kRotateMasterKey;
+  if (recover->parsed()) config.task = Config::Task::kRecoverAdmin;
+  if (!recover->parsed() && config.tls_certificate.empty() != config.tls_key.empty()) {
     std::fprintf(stderr, "adit-relay: --tls-cert and --tls-key go together: give both or none\n");
     return {false, 2};
   }
@@ -92,7 +106,6 @@ ParseOutcome ParseCommandLine(int argc, char** argv, Config& config) {
     return {false, 2};
   }
   config.loop.io = *backend;
-  config.rotate_master_key = rotate->parsed();
   config.credentials_directory = FromEnvironment("CREDENTIALS_DIRECTORY");
   config.notify_socket = FromEnvironment("NOTIFY_SOCKET");
   char host_name[256] = {};

@@ -17,10 +17,11 @@ struct Config {
   std::string advertise;        // HOST:PORT for clients and agents; default: host name and port.
   std::string tls_certificate;  // PEM file; empty: one made by the relay's own authority.
   std::string tls_key;
-  std::string master_key_file;     // Empty: <state>/master.key, or systemd's credential.
-  uint32_t loops = 0;              // 0: one per core.
-  engine::LoopOptions loop;        // Backend, blocks.
-  bool rotate_master_key = false;  // Do that and exit.
+  std::string master_key_file;  // Empty: <state>/master.key, or systemd's credential.
+  uint32_t loops = 0;           // 0: one per core.
+  engine::LoopOptions loop;     // Backend, blocks.
+  // What is to be done; all but kServe exit when they are done.
+  enum class Task : uint8_t { kServe, kRotateMasterKey, kRecoverAdmin } task = Task::kServe;
 
   // From the environment and the machine.
   std::string credentials_directory;  // $CREDENTIALS_DIRECTORY of systemd.

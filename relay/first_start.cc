@@ -12,9 +12,9 @@
 #include "engine/crypto/identity_key.h"
 #include "engine/crypto/key.h"
 #include "engine/wire/invitation.h"
+#include "relay/administrator.h"
 #include "relay/api/activations_api.h"
 #include "relay/audit/audit_trail.h"
-#include "relay/store/iam_store.h"
 #include "relay/store/identifiers.h"
 #include "relay/store/private_file.h"
 
@@ -173,24 +173,27 @@ absl::StatusOr<engine::CaDigest> ServedDigest(const StateOptions& options,
   return chain->back().fingerprint();
 }
 
-// AddAdministrator gives the administrator, who may do everything, an access key. He is there
-// already when every access key was deleted: whoever can start the relay may have a new one then.
-absl::Status AddAdministrator(SqliteStore& store, AccessKey& key) {
-  absl::StatusOr<IamEntity> user = store.Iam().FindEntity(IamKind::kUser, key.user_name);
-  if (absl::IsNotFound(user.status())) {
-    user = IamEntity{.kind = IamKind::kUser,
-                     .id = NewIamId("AIDA"),
-                     .name = key.user_name,
-                     .created_unix_ms = key.created_unix_ms};
-    if (absl::Status status = store.Iam().AddEntity(*user); !status.ok()) return status;
-  }
-  if (!user.ok()) return user.status();
-  if (absl::Status status = store.Iam().Attach(user->id, kAdministratorPolicy); !status.ok()) {
-    return status;
-  }
-  key.user_id = user->id;
-  key.principal = user->Arn();
-  return store.AddAccessKey(key);
+// Kept makes a change with its event, and keeps both or neither.
+template <class Change>
+absl::Status Kept(SqliteStore& store, AuditRecord record, Change change) {
+  if (absl::Status status = store.Begin(); !status.ok()) return status;
+  absl::Status status = change(record);
+  if (status.ok()) status = AppendAudit(store, record);
+  if (status.ok()) return store.Commit();
+  store.Rollback();
+  return status;
+}
+
+AuditRecord StartRecord(std::string_view name, int64_t now_unix_ms) {
+  AuditRecord record = NewServiceEvent(name, now_unix_ms);
+  record.event_source = "adit";
+  return record;
+}
+
+std::string LoginLine(const StateOptions& options, const engine::CaDigest& digest,
+                      const AccessKey& key) {
+  return engine::FormatInvitation(
+      engine::LoginInvitation{options.advertise, digest, key.id, key.secret});
 }
 
 // Welcome makes the administrator and the first activation.
@@ -198,28 +201,19 @@ absl::StatusOr<Invitations> Welcome(const StateOptions& options, const Issuer& a
                                     SqliteStore& store, int64_t now_unix_ms) {
   const absl::StatusOr<engine::CaDigest> digest = ServedDigest(options, authority);
   if (!digest.ok()) return digest.status();
-  AccessKey key;
-  key.id = NewAccessKeyId();
-  key.user_name = kAdministrator;
-  key.secret = NewAccessKeySecret();
-  key.created_unix_ms = now_unix_ms;
   NewActivation first = MakeActivation(now_unix_ms, now_unix_ms + kActivationDefaultMs, 1);
   first.activation.description = "The first node";
-  AuditRecord record = NewServiceEvent("FirstStart", now_unix_ms);
-  record.event_source = "adit";
-  record.additional = {{"accessKeyId", key.id}, {"activationId", first.activation.id}};
-
-  if (absl::Status status = store.Begin(); !status.ok()) return status;
-  absl::Status status = AddAdministrator(store, key);
-  if (status.ok()) status = store.AddActivation(first.activation);
-  if (status.ok()) status = AppendAudit(store, record);
-  if (!status.ok()) {
-    store.Rollback();
-    return status;
-  }
-  if (status = store.Commit(); !status.ok()) return status;
-  return Invitations{.login = engine::FormatInvitation(
-                         engine::LoginInvitation{options.advertise, *digest, key.id, key.secret}),
+  AccessKey key;
+  const absl::Status status =
+      Kept(store, StartRecord("FirstStart", now_unix_ms), [&](AuditRecord& record) {
+        absl::StatusOr<AccessKey> made = MakeAdministrator(store, now_unix_ms);
+        if (!made.ok()) return made.status();
+        key = *std::move(made);
+        record.additional = {{"accessKeyId", key.id}, {"activationId", first.activation.id}};
+        return store.AddActivation(first.activation);
+      });
+  if (!status.ok()) return status;
+  return Invitations{.login = LoginLine(options, *digest, key),
                      .enroll = engine::FormatInvitation(engine::EnrollInvitation{
                          options.advertise, *digest, first.activation.id, first.code})};
 }
@@ -244,6 +238,35 @@ absl::StatusOr<OpenedIdentity> OpenServerIdentity(const StateOptions& options,
   absl::StatusOr<ServerIdentity> made = MakeServerIdentity(options, authority, now);
   if (!made.ok()) return made.status();
   return OpenedIdentity{*std::move(made), true};
+}
+
+absl::StatusOr<std::string> RecoverAdministrator(const StateOptions& options, int64_t now_unix_ms) {
+  if (!Exists(PathIn(options, "adit.db"))) {
+    return absl::NotFoundError("there is no relay's state in " + options.directory +
+                               "; name it with --state, or start the relay: its first start prints "
+                               "an administrator's line");
+  }
+  const absl::StatusOr<LocatedKey> master = LoadMasterKeyFor(options);
+  if (!master.ok()) return master.status();
+  const absl::StatusOr<std::unique_ptr<SqliteStore>> store =
+      OpenStore({.path = PathIn(options, "adit.db")}, master->key, master->file);
+  if (!store.ok()) return store.status();
+  const absl::StatusOr<Issuer> authority = OpenAuthority(options, now_unix_ms / 1000);
+  if (!authority.ok()) return authority.status();
+  const absl::StatusOr<engine::CaDigest> digest = ServedDigest(options, *authority);
+  if (!digest.ok()) return digest.status();
+  AccessKey key;
+  const absl::Status status =
+      Kept(**store, StartRecord("RecoverAdministrator", now_unix_ms), [&](AuditRecord& record) {
+        absl::StatusOr<AccessKey> made = MakeAdministrator(**store, now_unix_ms);
+        if (!made.ok()) return made.status();
+        key = *std::move(made);
+        record.resources = {key.principal};
+        record.additional = {{"accessKeyId", key.id}};
+        return absl::OkStatus();
+      });
+  if (!status.ok()) return status;
+  return LoginLine(options, *digest, key);
 }
 
 absl::StatusOr<RelayState> OpenState(const StateOptions& options, int64_t now_unix_ms) {

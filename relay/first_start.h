@@ -54,8 +54,6 @@ struct RelayState {
   std::unique_ptr<AuditOutbox> outbox;     // Of the store.
 };
 
-inline constexpr std::string_view kAdministrator = "admin";
-inline constexpr std::string_view kAdministratorPolicy = "arn:aws:iam::aws:policy/AditAdmin";
 inline constexpr std::string_view kInternalServerName = "adit-relay.internal";
 inline constexpr int64_t kAuthorityValidSeconds = int64_t{10} * 365 * 24 * 3600;
 inline constexpr int64_t kServerValidSeconds = int64_t{90} * 24 * 3600;
@@ -64,6 +62,11 @@ inline constexpr int64_t kServerRenewSeconds = int64_t{30} * 24 * 3600;
 // OpenState makes what is missing and opens the rest. "First start" is a store without any access
 // key. Errors are for the operator: what is wrong with which file, and what to do.
 absl::StatusOr<RelayState> OpenState(const StateOptions& options, int64_t now_unix_ms);
+
+// RecoverAdministrator makes the administrator anew (MakeAdministrator) and returns the line that
+// logs in, a secret. It is on record. NotFound: there is no state. Requires: no relay runs on that
+// directory.
+absl::StatusOr<std::string> RecoverAdministrator(const StateOptions& options, int64_t now_unix_ms);
 
 // LoadMasterKeyFor reads the master key that OpenState would use.
 absl::StatusOr<LocatedKey> LoadMasterKeyFor(const StateOptions& options);

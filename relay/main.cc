@@ -40,9 +40,16 @@ int main(int argc, char** argv) {
   relay::Config config;
   const relay::ParseOutcome outcome = relay::ParseCommandLine(argc, argv, config);
   if (!outcome.run) return outcome.exit_code;
-  if (config.rotate_master_key) {
-    const absl::Status status = relay::RotateMasterKeyFile(config);
-    return status.ok() ? 0 : Fail(status);
+  absl::Status status;
+  switch (config.task) {
+    case relay::Config::Task::kServe:
+      return Serve(config);
+    case relay::Config::Task::kRotateMasterKey:
+      status = relay::RotateMasterKeyFile(config);
+      break;
+    case relay::Config::Task::kRecoverAdmin:
+      status = relay::RecoverAdmin(config);
+      break;
   }
-  return Serve(config);
+  return status.ok() ? 0 : Fail(status);
 }

@@ -29,6 +29,7 @@ namespace {
 // is where the sum ends.
 constexpr uint16_t kBlocksPerLoop = 32 * 1024;
 constexpr int kBacklog = 4096;
+constexpr uint16_t kDefaultPort = 443;
 // A relay that was killed may leave its port taken for a moment, until the kernel has let go.
 constexpr int kListenTries = 10;
 constexpr engine::Duration kListenPause = std::chrono::milliseconds(300);
@@ -89,6 +90,21 @@ absl::StatusOr<Listener> Listen(const Config& config) {
                           (*loop)->LocalAddress(opened.socket).port()};
   (*loop)->Release(opened.socket);
   return listener;
+}
+
+absl::StatusOr<engine::HostPort> AdvertiseOf(const Config& config, uint16_t default_port) {
+  const std::string own_name = config.host_name.empty() ? "localhost" : config.host_name;
+  return engine::ParseHostPort(config.advertise.empty() ? own_name : config.advertise,
+                               default_port);
+}
+
+StateOptions StateOptionsOf(const Config& config, engine::HostPort advertise) {
+  return {.directory = config.state_directory,
+          .advertise = std::move(advertise),
+          .host_name = config.host_name,
+          .master_key_file = config.master_key_file,
+          .credentials_directory = config.credentials_directory,
+          .operator_chain_pem = {}};
 }
 
 void PrintInvitations(const Invitations& invitations) {
@@ -203,16 +219,10 @@ absl::StatusOr<std::unique_ptr<Relay>> Relay::Start(const Config& config) {
   std::unique_ptr<Relay> relay(new Relay(std::move(owned)));
   state.config = config;
 
-  const std::string own_name = config.host_name.empty() ? "localhost" : config.host_name;
-  const absl::StatusOr<engine::HostPort> advertise =
-      engine::ParseHostPort(config.advertise.empty() ? own_name : config.advertise, listener->port);
+  const absl::StatusOr<engine::HostPort> advertise = AdvertiseOf(config, listener->port);
   if (!advertise.ok()) return advertise.status();
 
-  state.state_options = {.directory = config.state_directory,
-                         .advertise = *advertise,
-                         .host_name = config.host_name,
-                         .master_key_file = config.master_key_file,
-                         .credentials_directory = config.credentials_directory};
+  state.state_options = StateOptionsOf(config, *advertise);
   std::optional<engine::TlsIdentity> operators;
   if (!config.tls_certificate.empty()) {
     absl::StatusOr<engine::TlsIdentity> read = OperatorIdentity(config);
@@ -266,11 +276,7 @@ void Relay::Stop() {
 }
 
 absl::Status RotateMasterKeyFile(const Config& config) {
-  const StateOptions options{.directory = config.state_directory,
-                             .advertise = {},
-                             .host_name = {},
-                             .master_key_file = config.master_key_file,
-                             .credentials_directory = config.credentials_directory};
+  const StateOptions options = StateOptionsOf(config, {});
   absl::StatusOr<LocatedKey> old = LoadMasterKeyFor(options);
   if (!old.ok()) return old.status();
   if (old->is_credential) {
@@ -287,6 +293,26 @@ absl::Status RotateMasterKeyFile(const Config& config) {
       LoadMasterKeyFor(options);  // Another one, when this finished a rotation that was cut short.
   if (!old.ok()) return old.status();
   return RotateMasterKey(**store, old->file, old->key, NewMasterKey());
+}
+
+absl::Status RecoverAdmin(const Config& config) {
+  const absl::StatusOr<engine::HostPort> advertise = AdvertiseOf(config, kDefaultPort);
+  if (!advertise.ok()) return advertise.status();
+  StateOptions options = StateOptionsOf(config, *advertise);
+  if (!config.tls_certificate.empty()) {
+    absl::StatusOr<std::string> chain = ReadFile(config.tls_certificate);
+    if (!chain.ok()) return chain.status();
+    options.operator_chain_pem = *std::move(chain);
+  }
+  const absl::StatusOr<std::string> line = RecoverAdministrator(options, engine::UnixNowMs());
+  if (!line.ok()) return line.status();
+  std::fprintf(stderr,
+               "adit-relay: the user admin is new, with this key alone; it is a secret, and shown "
+               "once. Start the relay, then run `adit login` on your machine and paste:\n");
+  std::printf("%s\n", line->c_str());
+  return std::fflush(stdout) == 0
+             ? absl::OkStatus()
+             : absl::DataLossError("the line could not be written; run it again");
 }
 
 }  // namespace relay

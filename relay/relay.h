@@ -35,4 +35,7 @@ class Relay {
 // Requires: no relay runs on that state directory.
 absl::Status RotateMasterKeyFile(const Config& config);
 
+// RecoverAdmin makes the user admin anew and prints the line that logs in. Requires: as above.
+absl::Status RecoverAdmin(const Config& config);
+
 }  // namespace relay

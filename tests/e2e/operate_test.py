@@ -3,11 +3,14 @@
 Method: do what an operator does, with the real program, and look at what it serves and says.
 """
 
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 
+from support import aws as aws_support
 from support import certificates
 from support.api import tls_connect
 from support.processes import check, check_equal, wait_until
@@ -148,6 +151,50 @@ def test_master_key_rotation_cut_short(t):
 
 
 test_master_key_rotation_cut_short.limit = 90
+
+
+def test_recover_admin(t):
+    """Who locked out the last administrator has him back from the relay's host, on record, and nobody else's key"""
+    stack = t.own_stack()
+    aws = aws_support.of_stack(stack)
+    recover = ('recover-admin', '--state', stack.relay_state, '--advertise', f'127.0.0.1:{stack.port}')
+    line = stack.adit('user', 'add', 'alice', '--policy', 'AditOperator').stdout
+    alice = stack.environment() | {'ADIT_CONFIG_DIR': os.path.join(stack.folder, 'config-alice')}
+    check_equal(stack.adit('login', input=line, env=alice).returncode, 0, 'login of alice')
+    check_equal(stack.adit('user', 'key', 'admin').returncode, 0, 'a second key, which is all that there may be')
+    denial = {'Version': '2012-10-17', 'Statement': {'Effect': 'Deny', 'Action': '*', 'Resource': '*'}}
+    boundary = 'arn:aws:iam::aws:policy/AditAuditor'
+    aws.call('iam', 'PutUserPermissionsBoundary', UserName='admin', PermissionsBoundary=boundary)
+    check_equal(stack.adit('policy', 'put', 'none', '-', input=json.dumps(denial).encode()).returncode, 255,
+                'an administrator within the boundary of an auditor')
+    done = _relay(stack, *recover)
+    check_equal(done.returncode, 1, 'status while the relay runs')
+    check(b'stop the other adit-relay first' in done.stderr and not done.stdout, f'{done}')
+
+    stack.relay.stop(20)
+    done = _relay(stack, *recover)
+    check_equal(done.returncode, 0, f'recover-admin: {done.stderr.decode()}')
+    stack.start_relay()
+    check_equal(stack.adit('nodes').returncode, 255, 'the key of before')
+    check_equal(stack.adit('login', input=done.stdout).returncode, 0, 'login with the printed line')
+    shown = json.loads(stack.adit('whoami', '--json').stdout)
+    check_equal(shown['arn'], 'arn:aws:iam::000000000000:user/admin', 'who he is')
+    check_equal(stack.adit('user', 'key', 'admin').returncode, 0, 'he may do what he may')
+    stack.wait_connected(35)
+    check_equal(stack.adit('exec', stack.NODE, '--', 'echo', 'hi', env=alice).stdout, b'hi\n', 'alice stays')
+    records = stack.adit('audit', 'lookup', '--by', 'EventName=RecoverAdministrator', '--json').stdout
+    record = json.loads(records)
+    check_equal(record['additionalEventData']['accessKeyId'], re.search(rb' key=(\S+)', done.stdout)[1].decode(),
+                'the key on record')
+    secret = re.search(rb' secret=(\S+)', done.stdout)[1]
+    check(secret not in records, 'the secret is on record')
+
+    done = _relay(stack, 'recover-admin', '--state', os.path.join(stack.folder, 'nothing'))
+    check_equal(done.returncode, 1, 'status without a state')
+    check(b'--state' in done.stderr and not os.path.exists(os.path.join(stack.folder, 'nothing')), f'{done}')
+
+
+test_recover_admin.limit = 90
 
 
 def test_port_taken(t):
