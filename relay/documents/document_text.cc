@@ -28,6 +28,15 @@ absl::StatusOr<DocumentJson> ReadJson(std::string_view text) {
   return DocumentJson::parse(text, nullptr, /*allow_exceptions=*/false);
 }
 
+bool HasLongName(const DocumentJson& json) {
+  if (!json.is_structured()) return false;
+  for (const auto& [name, member] : json.items()) {
+    if ((json.is_object() && name.size() > kDocumentNameSizeMax) || HasLongName(member))
+      return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 absl::StatusOr<DocumentJson> ReadDocumentText(DocumentFormat format, std::string_view text) {
@@ -40,6 +49,10 @@ absl::StatusOr<DocumentJson> ReadDocumentText(DocumentFormat format, std::string
   if (document.ok() && !document->is_object()) {
     return absl::InvalidArgumentError(
         "It is not a map; a session document has members such as schemaVersion and sessionType.");
+  }
+  if (document.ok() && HasLongName(*document)) {
+    return absl::InvalidArgumentError("The name of a member is longer than " +
+                                      std::to_string(kDocumentNameSizeMax) + " bytes.");
   }
   return document;
 }

@@ -69,6 +69,19 @@ TEST(DocumentText, BadTextsAreRefusedWithAReason) {
   }
 }
 
+TEST(DocumentText, NamesAreBoundedSoThatWhatIsWrittenCanBeRead) {
+  // Each of these bytes is written as four.
+  const DocumentJson longest = {{std::string(kDocumentNameSizeMax, '\x01'), "x"}};
+  for (const DocumentFormat format : {DocumentFormat::kJson, DocumentFormat::kYaml}) {
+    const auto read = ReadDocumentText(format, WriteDocumentText(format, longest));
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_EQ(*read, longest);
+    const DocumentJson longer = {{"a", {{std::string(kDocumentNameSizeMax + 1, 'x'), 1}}}};
+    EXPECT_TRUE(absl::IsInvalidArgument(
+        ReadDocumentText(format, WriteDocumentText(format, longer)).status()));
+  }
+}
+
 TEST(DocumentText, DepthAndSizeAreBounded) {
   const auto nested = [](size_t depth) {
     return "{\"a\":" + std::string(depth - 1, '[') + std::string(depth - 1, ']') + "}";
