@@ -35,7 +35,9 @@ class LinkedForward final : private SessionLanes::Events {
 
   absl::Status Listen() { return forward_.Listen(); }
 
-  absl::Status StartSession(const NodeInfo& node, const ForwardOptions& options, size_t forwards) {
+  // `reserve` outlives this object.
+  absl::Status StartSession(const NodeInfo& node, const ForwardOptions& options, size_t forwards,
+                            engine::WindowReserve& reserve) {
     const ForwardSpec& spec = forward_.spec();
     absl::StatusOr<LinkTarget> target = relay_.StartSession(
         node, options.node, TargetWish({.host = spec.host, .port = spec.port}, options.reason),
@@ -44,7 +46,8 @@ class LinkedForward final : private SessionLanes::Events {
     const SessionLanes::Count count =
         options.lanes == 0 ? kLanesByDefault
                            : SessionLanes::Count{.at_start = options.lanes, .max = options.lanes};
-    target->options = ForwardLinkOptions(forwards, target->node_context == nullptr ? 1 : count.max);
+    target->options = ForwardLinkOptions(
+        forwards, target->node_context == nullptr ? 1 : count.max, &reserve);
     lanes_ =
         std::make_unique<SessionLanes>(loops_, *std::move(target), Forward::RequestFor(spec),
                                        relay_, count, static_cast<SessionLanes::Events&>(*this));
@@ -127,7 +130,7 @@ class ForwardRun final : private SignalSource::Events {
     const absl::StatusOr<NodeInfo> node = relay_.FindNode(options.node);
     if (!node.ok()) return node.status();
     for (const auto& forward : forwards_) {
-      absl::Status status = forward->StartSession(*node, options, count);
+      absl::Status status = forward->StartSession(*node, options, count, reserve_);
       if (!status.ok()) return status;
     }
     relay_.LetGo();
@@ -167,6 +170,7 @@ class ForwardRun final : private SignalSource::Events {
 
   RelayAccess& relay_;
   SignalSource& signals_;
+  engine::WindowReserve reserve_{kWindowsReserve, kWindowsReserveParts};
   LaneLoops loops_;
   std::vector<std::unique_ptr<LinkedForward>> forwards_;
   bool running_ = false;

@@ -8,23 +8,32 @@
 #include <cstdint>
 
 #include "engine/mux/multiplexer.h"
+#include "engine/mux/window_reserve.h"
 
 namespace client {
 
 inline constexpr uint32_t kPoolBlockSize = 32 * 1024;
-inline constexpr uint16_t kPoolBlocks = 4096;  // 128 MiB of addresses; touched only when needed.
+inline constexpr uint16_t kPoolBlocks = 8192;  // 256 MiB of addresses; touched only when needed.
 
 // Connections at once through one forward; more wait in the kernel's queue.
 inline constexpr size_t kForwardConnectionsMax = 512;
 // Forwards of one command: each has a session of its own, with one link or more.
 inline constexpr size_t kForwardsMax = 16;
 
+// What all links together may have received and not passed on, and by how much that may grow where
+// the way is long and fast (`engine/mux/window_reserve.h`).
+inline constexpr uint64_t kWindowsMax = 32 * 1024 * 1024;
+inline constexpr uint64_t kWindowsReserve = 64 * 1024 * 1024;
+inline constexpr uint64_t kWindowsReserveParts = 2;
+
 inline constexpr size_t kPoolBytes = size_t{kPoolBlockSize} * kPoolBlocks;
 
 // ForwardLinkOptions is the share of one link when `forwards` run, of at most `lanes` links each. A
 // lane that has no place left for a stream refuses it, and another lane takes it.
+// `reserve`, if any, outlives the links.
 // Requires: 1 <= forwards <= kForwardsMax, 1 <= lanes <= engine::kLanesMax.
-inline engine::MultiplexerOptions ForwardLinkOptions(size_t forwards, size_t lanes) {
+inline engine::MultiplexerOptions ForwardLinkOptions(size_t forwards, size_t lanes,
+                                                     engine::WindowReserve* reserve = nullptr) {
   engine::MultiplexerOptions options;
   const size_t connections = kForwardConnectionsMax / forwards;
   // More than ConnectionsMax: a listener accepts a few more before it pauses. Where bulk is on one
@@ -32,7 +41,8 @@ inline engine::MultiplexerOptions ForwardLinkOptions(size_t forwards, size_t lan
   options.streams_max =
       static_cast<uint32_t>(lanes <= 2 ? connections + 128 : 2 * connections / lanes + 64);
   options.output_bytes_per_stream_max = 64 * 1024;
-  options.window_bytes_sum_max = kPoolBytes / 4 / forwards / lanes;
+  options.window_bytes_sum_max = kWindowsMax / forwards / lanes;
+  options.window_reserve = reserve;
   options.window_bytes_min = std::min(options.window_bytes_min, options.window_bytes_sum_max);
   return options;
 }
@@ -41,14 +51,14 @@ inline engine::MultiplexerOptions ForwardLinkOptions(size_t forwards, size_t lan
 inline size_t ConnectionsMax(size_t forwards) { return kForwardConnectionsMax / forwards; }
 
 // A connection holds its queue, and one block that was received but not taken yet.
-static_assert(kForwardConnectionsMax * (64 * 1024 + kPoolBlockSize) + kPoolBytes / 4 <
+static_assert(kForwardConnectionsMax * (64 * 1024 + kPoolBlockSize) + kWindowsMax + kWindowsReserve <
               kPoolBytes * 3 / 4);
 
 // ProcessLinkOptions is for a shell, a command or a proxy: one stream has everything.
 inline engine::MultiplexerOptions ProcessLinkOptions() {
   engine::MultiplexerOptions options;
   options.streams_max = 16;
-  options.window_bytes_sum_max = kPoolBytes / 4;
+  options.window_bytes_sum_max = kWindowsMax + kWindowsReserve;
   return options;
 }
 

@@ -7,6 +7,7 @@
 
 #include "engine/base/check.h"
 #include "engine/mux/multiplexer.h"
+#include "engine/mux/window_reserve.h"
 
 namespace agent {
 
@@ -14,12 +15,17 @@ namespace agent {
 // all sealed lanes. Each lane gets a sixteenth of what is left: the first ones enough for a fast
 // and long way, the last ones enough to work. It is what bounds the number of lanes.
 //
+// What is still too little for a single stream over a long and fast way is lent: each lane's windows
+// may grow into a reserve that all of them share.
+//
 // One thread takes; a share may be given back on any.
 class WindowBudget {
  public:
-  static constexpr uint64_t kSumMax = 256 * 1024 * 1024;
+  static constexpr uint64_t kSumMax = 192 * 1024 * 1024;
   static constexpr uint64_t kShareMin = 256 * 1024;
   static constexpr uint64_t kShareParts = 16;
+  static constexpr uint64_t kReserveMax = 128 * 1024 * 1024;
+  static constexpr uint64_t kReserveParts = 3;
 
   // Share is one lane's part, which goes back with the object.
   class Share {
@@ -41,6 +47,7 @@ class WindowBudget {
           std::min<uint64_t>(streams_max, bytes_ / 4 * 3 / engine::kWindowBytesFloor));
       options.window_bytes_sum_max = bytes_;
       options.output_bytes_per_stream_max = stream_output_max;
+      options.window_reserve = &budget_->reserve_;
       return options;
     }
 
@@ -71,6 +78,7 @@ class WindowBudget {
   uint64_t NextBytes() const { return left_.load() / kShareParts; }
 
   std::atomic<uint64_t> left_{kSumMax};
+  engine::WindowReserve reserve_{kReserveMax, kReserveParts};
 };
 
 }  // namespace agent

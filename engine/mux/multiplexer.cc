@@ -7,6 +7,7 @@
 
 #include "engine/base/check.h"
 #include "engine/mux/multiplexer_state.h"
+#include "engine/mux/window_reserve.h"
 
 namespace engine {
 namespace {
@@ -73,9 +74,24 @@ Stream* Multiplexer::State::Find(StreamId id) {
   return found == streams_.end() ? nullptr : found->second;
 }
 
+uint64_t Multiplexer::State::WindowLeft() const {
+  return options_.window_bytes_sum_max + window_bytes_borrowed_ - window_bytes_sum_;
+}
+
+// ReturnBorrowed gives back what our own sum, without what is kept for new streams, can serve.
+void Multiplexer::State::ReturnBorrowed() {
+  if (window_bytes_borrowed_ == 0) return;
+  const uint64_t own =
+      options_.window_bytes_sum_max - options_.window_bytes_sum_max / kGrowthReserveFraction;
+  const uint64_t needed = window_bytes_sum_ > own ? window_bytes_sum_ - own : 0;
+  if (needed >= window_bytes_borrowed_) return;
+  options_.window_reserve->Return(window_bytes_borrowed_ - needed);
+  window_bytes_borrowed_ = needed;
+}
+
 // GrantWindow leaves at least the floor for each stream that may still come.
 uint64_t Multiplexer::State::GrantWindow() const {
-  const uint64_t left = options_.window_bytes_sum_max - window_bytes_sum_;
+  const uint64_t left = WindowLeft();
   const uint64_t others = options_.streams_max - streams_.size() - 1;
   const uint64_t kept = std::min(left, others * kWindowBytesFloor);
   return std::min(options_.window_bytes_min,
@@ -97,6 +113,7 @@ Stream* Multiplexer::State::MakeStream(StreamId id, Priority priority, Stream::O
 void Multiplexer::State::DestroyStream(Stream& stream) {
   output_.Drop(stream);
   window_bytes_sum_ -= stream.receive.window();
+  ReturnBorrowed();
   streams_.erase(static_cast<uint32_t>(stream.id()));
   all_.Remove(stream);
   stream_slab_.Return(&stream);
@@ -203,9 +220,14 @@ Credit Multiplexer::State::GatherCredit(StreamOutput& output) {
   ReceiveWindow& window = static_cast<Stream&>(output).receive;
   const uint64_t wanted =
       window.GrowthWanted(now_, liveness_.round_trip(), options_.window_bytes_max);
-  const uint64_t left = options_.window_bytes_sum_max - window_bytes_sum_;
+  const uint64_t left = WindowLeft();
   const uint64_t kept = options_.window_bytes_sum_max / kGrowthReserveFraction;
-  const uint64_t growth = std::min(wanted, left > kept ? left - kept : 0);
+  uint64_t growth = std::min(wanted, left > kept ? left - kept : 0);
+  if (growth < wanted && options_.window_reserve != nullptr) {
+    const uint64_t borrowed = options_.window_reserve->Take(wanted - growth);
+    window_bytes_borrowed_ += borrowed;
+    growth += borrowed;
+  }
   window.Grow(growth);
   window_bytes_sum_ += growth;
   if (received_position_ - acknowledged_position_ >= kAckBytesWithCredit) Acknowledge();
@@ -218,7 +240,7 @@ void Multiplexer::State::Verify() {
   constexpr size_t kFew = 32;
   constexpr uint32_t kNowAndThen = 256;
   CHECK(streams_.size() <= options_.streams_max);
-  CHECK(window_bytes_sum_ <= options_.window_bytes_sum_max);
+  CHECK(window_bytes_sum_ <= options_.window_bytes_sum_max + window_bytes_borrowed_);
   CHECK(phase_ == Phase::kRunning || streams_.empty());
   if (streams_.size() > kFew && ++verify_count_ % kNowAndThen != 0) return;
   size_t count = 0;

@@ -29,6 +29,8 @@
 
 namespace engine {
 
+class WindowReserve;
+
 enum class Side : uint8_t { kConnected, kAccepted };
 enum class Channel : uint8_t { kMain, kStderr };
 
@@ -43,9 +45,10 @@ inline constexpr uint64_t kWindowBytesFloor = 16 * 1024;
 struct MultiplexerOptions {
   uint32_t streams_max = 1024;                        // Open at once, both sides' together.
   uint64_t window_bytes_min = 256 * 1024;             // Credit granted to a new stream.
-  uint64_t window_bytes_max = 16 * 1024 * 1024;       // To what auto-tuning may grow it.
+  uint64_t window_bytes_max = 64 * 1024 * 1024;       // To what auto-tuning may grow it.
   uint64_t window_bytes_sum_max = 128 * 1024 * 1024;  // All streams together: bounds what we hold.
   uint32_t output_bytes_per_stream_max = 256 * 1024;  // Write takes nothing beyond this.
+  WindowReserve* window_reserve = nullptr;  // Where windows may grow beyond the sum. Outlives us.
   // What is kept of what was sent, until the peer says that it has it, so that the link can resume;
   // at least kResumeBytesMin, or 0: nothing is kept, and a connection that dies ends the link.
   size_t resume_bytes_max = 0;

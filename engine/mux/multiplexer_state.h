@@ -26,7 +26,8 @@ inline constexpr std::string_view kUnreadText = "the peer does not read the answ
 
 // Invariants, checked by Verify:
 //   streams_ and all_ hold the same streams, at most streams_max;
-//   window_bytes_sum_ is the sum of their windows, at most window_bytes_sum_max;
+//   window_bytes_sum_ is the sum of their windows, at most window_bytes_sum_max and what was
+//   borrowed from the reserve;
 //   every stream in them keeps its own invariants.
 // No pointer to a stream is held across a call of a handler: the handler may have reset it.
 struct Multiplexer::State final : public OutputQueue::Events {
@@ -61,6 +62,9 @@ struct Multiplexer::State final : public OutputQueue::Events {
   void CloseIfOver(Stream& stream);
   void EndStreams(CloseCode code, std::string_view text);
   uint64_t GrantWindow() const;
+  // WindowLeft is what windows may still take of our own sum and what was borrowed.
+  uint64_t WindowLeft() const;
+  void ReturnBorrowed();
   void PushClose(FrameType type, StreamId id, CloseCode code, std::string_view text);
 
   // The link.
@@ -106,6 +110,7 @@ struct Multiplexer::State final : public OutputQueue::Events {
   uint64_t next_id_;                    // Of our next stream; 64 bits, so that it can run out.
   uint32_t newest_peer_id_ = 0;         // Ids of the peer only grow.
   uint64_t window_bytes_sum_ = 0;
+  uint64_t window_bytes_borrowed_ = 0;
   uint64_t received_bytes_ = 0;
   FrameParser parser_;
   Liveness liveness_;

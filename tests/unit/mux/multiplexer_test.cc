@@ -2,6 +2,7 @@
 // Method: two multiplexers joined in memory, and looks at the frames between them.
 
 #include "engine/mux/multiplexer.h"
+#include "engine/mux/window_reserve.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -380,18 +381,16 @@ TEST(Multiplexer, APingIsAnsweredAndMeasuresTheRoundTrip) {
   EXPECT_EQ(pair.client.mux.round_trip(), milliseconds(30));
 }
 
-TEST(Multiplexer, WindowsGrowWhenThePathIsLong) {
-  MuxPair pair;
-  FakeStream& stream = pair.client.Open();
-  pair.Pump();
-  const uint64_t before = pair.node.mux.window_bytes_sum();
+// CarryOverALongWay writes on `stream` as a quick sender does, to a quick reader whose credit takes
+// 50 ms to come back.
+void CarryOverALongWay(MuxPair& pair, const FakeStream& stream) {
   for (int i = 0; i < 500; ++i) {
     pair.client.Write(stream.id, std::string(16'000, 'x'));
     const std::vector<std::string> there = pair.client.Gathered(pair.now);
     pair.now += milliseconds(1);
     for (const std::string& record : there) pair.node.Receive(record, pair.now);
     const std::vector<std::string> back = pair.node.Gathered(pair.now);
-    pair.now += milliseconds(50);  // The way back is long, the reader is quick.
+    pair.now += milliseconds(50);
     for (const std::string& record : back) pair.client.Receive(record, pair.now);
     // What an unhurried path would deliver meanwhile.
     for (int j = 0; j < 8; ++j) {
@@ -400,8 +399,42 @@ TEST(Multiplexer, WindowsGrowWhenThePathIsLong) {
         pair.node.Receive(record, pair.now);
     }
   }
+}
+
+TEST(Multiplexer, WindowsGrowWhenThePathIsLong) {
+  MuxPair pair;
+  FakeStream& stream = pair.client.Open();
+  pair.Pump();
+  const uint64_t before = pair.node.mux.window_bytes_sum();
+  CarryOverALongWay(pair, stream);
   EXPECT_GT(pair.node.mux.window_bytes_sum(), before);
   EXPECT_LE(pair.node.mux.window_bytes_sum(), MultiplexerOptions{}.window_bytes_max);
+}
+
+TEST(Multiplexer, WindowsGrowIntoTheReserveAndGiveItBack) {
+  WindowReserve reserve(1024 * 1024, 2);
+  {
+    const MultiplexerOptions options{.streams_max = 2,
+                                     .window_bytes_min = 128 * 1024,
+                                     .window_bytes_sum_max = 256 * 1024,
+                                     .window_reserve = &reserve};
+    MuxPair pair(options);
+    FakeStream& stream = pair.client.Open();
+    pair.Pump();
+    CarryOverALongWay(pair, stream);
+    EXPECT_LT(reserve.left(), 1024u * 1024);
+    EXPECT_GT(reserve.left(), 0u) << "never all of it";
+    EXPECT_GT(pair.node.mux.window_bytes_sum(), options.window_bytes_sum_max);
+    FakeStream& second = pair.client.Open();
+    pair.Pump();
+    EXPECT_TRUE(second.is_accepted) << "what is kept for new streams is not lent";
+    pair.client.mux.Reset(stream.id, CloseCode::kNormal);
+    pair.Pump();
+    EXPECT_EQ(reserve.left(), 1024u * 1024);
+    CarryOverALongWay(pair, second);
+    EXPECT_LT(reserve.left(), 1024u * 1024);
+  }
+  EXPECT_EQ(reserve.left(), 1024u * 1024);
 }
 
 }  // namespace
