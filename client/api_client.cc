@@ -198,7 +198,7 @@ absl::StatusOr<std::vector<EventInfo>> ApiClient::LookupEvents(const EventWish& 
 
 absl::StatusOr<StartedSession> ApiClient::StartSession(const SessionWish& wish) {
   constexpr char kOperation[] = "StartSession";
-  Json request = {{"Target", wish.node_id}, {"Adit", {{"Version", 1}}}};
+  Json request = {{"Target", wish.target}, {"Adit", {{"Version", 1}}}};
   if (!wish.client_key.empty()) {
     request["Adit"]["Carriage"] = "sealed";
     request["Adit"]["ClientKey"] = wish.client_key;
@@ -212,7 +212,11 @@ absl::StatusOr<StartedSession> ApiClient::StartSession(const SessionWish& wish) 
   if (!answer.ok()) return answer.status();
   const Json json = Json::parse(*answer, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return NotOurs(kOperation);
-  StartedSession session{.id = JsonText(json, "SessionId"), .ticket = {}, .sealed = std::nullopt};
+  StartedSession session{.id = JsonText(json, "SessionId"),
+                         .ticket = {},
+                         .node_id = {},
+                         .node_name = {},
+                         .sealed = std::nullopt};
   if (session.id.empty()) return NotOurs(kOperation);
   const auto adit = json.find("Adit");
   if (adit == json.end() || !adit->is_object()) {
@@ -221,6 +225,8 @@ absl::StatusOr<StartedSession> ApiClient::StartSession(const SessionWish& wish) 
         "right (--relay, ADIT_RELAY)?");
   }
   session.ticket.loop = Loop(*adit);
+  session.node_id = JsonText(*adit, "NodeId");
+  session.node_name = JsonText(*adit, "NodeName");
   if (JsonText(*adit, "Carriage") == "sealed") {
     // Who did not ask has no key for it.
     if (wish.client_key.empty()) return NotOurs(kOperation);

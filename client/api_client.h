@@ -36,7 +36,7 @@ struct SessionInfo {
 
 // SessionWish is what StartSession is asked for.
 struct SessionWish {
-  std::string node_id;
+  std::string target;    // The node: its id, or the name that only it has.
   std::string document;  // Empty: a shell.
   std::map<std::string, std::string> parameters;
   std::string reason;

@@ -36,18 +36,18 @@ class LinkedForward final : private SessionLanes::Events {
   absl::Status Listen() { return forward_.Listen(); }
 
   // `reserve` outlives this object.
-  absl::Status StartSession(const NodeInfo& node, const ForwardOptions& options, size_t forwards,
+  absl::Status StartSession(const ForwardOptions& options, size_t forwards,
                             engine::WindowReserve& reserve) {
     const ForwardSpec& spec = forward_.spec();
     absl::StatusOr<LinkTarget> target = relay_.StartSession(
-        node, options.node, TargetWish({.host = spec.host, .port = spec.port}, options.reason),
+        options.node, TargetWish({.host = spec.host, .port = spec.port}, options.reason),
         options.carriage);
     if (!target.ok()) return target.status();
     const SessionLanes::Count count =
         options.lanes == 0 ? kLanesByDefault
                            : SessionLanes::Count{.at_start = options.lanes, .max = options.lanes};
-    target->options = ForwardLinkOptions(
-        forwards, target->node_context == nullptr ? 1 : count.max, &reserve);
+    target->options =
+        ForwardLinkOptions(forwards, target->node_context == nullptr ? 1 : count.max, &reserve);
     lanes_ =
         std::make_unique<SessionLanes>(loops_, *std::move(target), Forward::RequestFor(spec),
                                        relay_, count, static_cast<SessionLanes::Events&>(*this));
@@ -127,10 +127,8 @@ class ForwardRun final : private SignalSource::Events {
           std::make_unique<LinkedForward>(relay_, loops_, std::move(spec), ConnectionsMax(count)));
       if (absl::Status status = forwards_.back()->Listen(); !status.ok()) return status;
     }
-    const absl::StatusOr<NodeInfo> node = relay_.FindNode(options.node);
-    if (!node.ok()) return node.status();
     for (const auto& forward : forwards_) {
-      absl::Status status = forward->StartSession(*node, options, count, reserve_);
+      absl::Status status = forward->StartSession(options, count, reserve_);
       if (!status.ok()) return status;
     }
     relay_.LetGo();
@@ -139,7 +137,7 @@ class ForwardRun final : private SignalSource::Events {
           return FirstOver() != nullptr ||
                  std::ranges::all_of(forwards_, [](const auto& f) { return f->ready(); });
         },
-        "connecting to " + Printable(node->Label()) + " ...");
+        "connecting to " + Printable(options.node) + " ...");
     return absl::OkStatus();
   }
 

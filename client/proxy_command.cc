@@ -63,12 +63,10 @@ class ProxyRun final : private SessionLink::Events,
 
  private:
   absl::Status Connect(const ProxyOptions& options) {
-    const absl::StatusOr<NodeInfo> node = relay_.FindNode(options.node);
-    if (!node.ok()) return node.status();
-    node_ = node->Label();
-    absl::StatusOr<LinkTarget> target = relay_.StartSession(
-        *node, options.node, TargetWish(target_, options.reason), options.carriage);
+    absl::StatusOr<LinkTarget> target =
+        relay_.StartSession(options.node, TargetWish(target_, options.reason), options.carriage);
     if (!target.ok()) return target.status();
+    node_ = target->node_label;
     target->options = ProcessLinkOptions();
     session_ = target->session_id;
     link_ = std::make_unique<SessionLink>(relay_.driver(), *std::move(target), relay_,

@@ -153,25 +153,33 @@ absl::StatusOr<NodeInfo> RelayAccess::FindNode(std::string_view wanted) {
   return ChooseNode(*nodes, wanted);
 }
 
-absl::StatusOr<LinkTarget> RelayAccess::StartSession(const NodeInfo& node, std::string_view named,
-                                                     SessionWish wish, CarriageChoice choice) {
-  wish.node_id = node.id;
-  const KnownNodes::Node met{.id = node.id, .name = node.name, .named_by_id = named == node.id};
+absl::StatusOr<LinkTarget> RelayAccess::StartSession(std::string_view named, SessionWish wish,
+                                                     CarriageChoice choice) {
+  SessionStart start(api_, known_nodes_, Say, UnixNow());
   absl::StatusOr<SecuredSession> session =
-      SessionStart(api_, known_nodes_, Say, UnixNow()).Run(met, std::move(wish), choice);
-  if (session.ok()) {
-    return LinkTarget{.relay = relay_,
-                      .ca_pem = ca_pem_,
-                      .node_label = node.Label(),
-                      .session_id = std::move(session->id),
-                      .ticket = std::move(session->ticket),
-                      .node_context = std::move(session->node_context),
-                      .wrapped = false,
-                      .clock = {},
-                      .options = {}};
+      named.empty() ? absl::NotFoundError("") : start.RunNamed(named, wish, choice);
+  if (named.empty() || SessionStart::NeedsNode(session.status())) {
+    const absl::StatusOr<NodeInfo> node = FindNode(named);
+    if (!node.ok()) return node.status();
+    const bool was_asked = named == node->id || named == node->name;
+    if (!node->online && was_asked) return absl::UnavailableError(OfflineText(*node, UnixNow()));
+    session = start.Run({.id = node->id, .name = node->name, .named_by_id = named == node->id},
+                        std::move(wish), choice);
+    if (absl::IsUnavailable(session.status()) && !node->online) {
+      return absl::UnavailableError(OfflineText(*node, UnixNow()));
+    }
   }
-  if (!absl::IsUnavailable(session.status()) || node.online) return session.status();
-  return absl::UnavailableError(OfflineText(node, UnixNow()));
+  if (!session.ok()) return session.status();
+  const KnownNodes::Node& node = session->node;
+  return LinkTarget{.relay = relay_,
+                    .ca_pem = ca_pem_,
+                    .node_label = node.name.empty() ? node.id : node.name,
+                    .session_id = std::move(session->id),
+                    .ticket = std::move(session->ticket),
+                    .node_context = std::move(session->node_context),
+                    .wrapped = false,
+                    .clock = {},
+                    .options = {}};
 }
 
 std::string RelayAccess::EndText(const std::string& session_id, std::string_view node_label,

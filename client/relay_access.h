@@ -62,10 +62,11 @@ class RelayAccess final : public LaneSource {
   // of either.
   absl::StatusOr<NodeInfo> FindNode(std::string_view wanted);
 
-  // StartSession starts one on `node`, which the user named as `named`. What is said of the
-  // carriage and of the node's identity goes to stderr. An offline node's error says since when.
-  absl::StatusOr<LinkTarget> StartSession(const NodeInfo& node, std::string_view named,
-                                          SessionWish wish, CarriageChoice choice);
+  // StartSession starts one on the node that the user means, as FindNode knows it. What is said of
+  // the carriage and of the node's identity goes to stderr. An offline node's error says since
+  // when.
+  absl::StatusOr<LinkTarget> StartSession(std::string_view named, SessionWish wish,
+                                          CarriageChoice choice);
 
   // LetGo closes the connection that is kept for calls in a row: what follows is a session.
   void LetGo() { calls_.CloseKept(); }

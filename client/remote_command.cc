@@ -56,12 +56,10 @@ class RemoteRun final : private SessionLink::Events,
 
  private:
   absl::Status Connect() {
-    absl::StatusOr<NodeInfo> node = relay_.FindNode(command_.node);
-    if (!node.ok()) return node.status();
-    node_ = Printable(node->Label());
     absl::StatusOr<LinkTarget> target =
-        relay_.StartSession(*node, command_.node, command_.wish, command_.carriage);
+        relay_.StartSession(command_.node, command_.wish, command_.carriage);
     if (!target.ok()) return target.status();
+    node_ = Printable(target->node_label);
     target->options = ProcessLinkOptions();
     session_ = target->session_id;
     sealed_ = target->node_context != nullptr;

@@ -1,5 +1,6 @@
 #include "client/session_start.h"
 
+#include <optional>
 #include <utility>
 
 #include "client/say.h"
@@ -10,36 +11,81 @@
 
 namespace client {
 
+namespace {
+
+// A relay that does not know the wish has started an inspected session.
+constexpr char kOlderRelay[] = "the relay is older than this adit";
+
+SecuredSession Inspected(const KnownNodes::Node& node, const StartedSession& session) {
+  return {.id = session.id, .node = node, .ticket = session.ticket, .node_context = nullptr};
+}
+
+}  // namespace
+
 SessionStart::SessionStart(ApiClient& api, KnownNodes& known_nodes, Tell tell, int64_t now)
     : api_(api), known_nodes_(known_nodes), tell_(std::move(tell)), now_(now) {}
 
 absl::StatusOr<SecuredSession> SessionStart::Run(const KnownNodes::Node& node, SessionWish wish,
                                                  CarriageChoice choice) {
+  wish.target = node.id;
   if (choice != CarriageChoice::kInspected) return RunSealed(node, std::move(wish), choice);
   wish.client_key.clear();
-  absl::StatusOr<StartedSession> session = api_.StartSession(wish);
+  const absl::StatusOr<StartedSession> session = api_.StartSession(wish);
   if (!session.ok()) return session.status();
-  return SecuredSession{
-      .id = std::move(session->id), .ticket = std::move(session->ticket), .node_context = nullptr};
+  return Inspected(node, *session);
+}
+
+absl::StatusOr<SecuredSession> SessionStart::RunNamed(std::string_view named, SessionWish wish,
+                                                      CarriageChoice choice) {
+  wish.target = named;
+  std::optional<SessionKey> key;
+  if (choice != CarriageChoice::kInspected) {
+    absl::StatusOr<SessionKey> made = MakeSessionKey(now_);
+    if (!made.ok()) return made.status();
+    key = *std::move(made);
+    wish.client_key = key->hash;
+  }
+  const absl::StatusOr<StartedSession> session = api_.StartSession(wish);
+  if (!session.ok()) return session.status();
+  KnownNodes::Node node{.id = session->node_id, .name = session->node_name, .named_by_id = false};
+  if (node.id.empty()) node.id = named;  // An older relay knows ids alone.
+  node.named_by_id = node.id == named;
+  if (!node.named_by_id && node.name != named) {
+    return absl::FailedPreconditionError("the relay started a session on " + Printable(node.id) +
+                                         ", where " + std::string(named) +
+                                         " was asked for; nothing was dialled");
+  }
+  if (!key.has_value()) return Inspected(node, *session);
+  if (session->sealed) return Secure(node, *session, key->hash, key->identity);
+  return GoUnsealed(node, std::move(wish), choice, kOlderRelay, &*session);
+}
+
+bool SessionStart::NeedsNode(const absl::Status& status) {
+  const std::string code = ApiCodeOf(status);
+  return code == "TargetNotConnected" || code == "SealedNotSupported";
 }
 
 absl::StatusOr<SecuredSession> SessionStart::RunSealed(const KnownNodes::Node& node,
                                                        SessionWish wish, CarriageChoice choice) {
-  const std::string label = node.name.empty() ? node.id : node.name;
   const absl::StatusOr<SessionKey> key = MakeSessionKey(now_);
   if (!key.ok()) return key.status();
   wish.client_key = key->hash;
-  absl::StatusOr<StartedSession> session = api_.StartSession(wish);
+  const absl::StatusOr<StartedSession> session = api_.StartSession(wish);
   if (session.ok() && session->sealed) return Secure(node, *session, key->hash, key->identity);
-  if (!session.ok() && !absl::IsUnimplemented(session.status())) return session.status();
+  if (session.ok()) return GoUnsealed(node, std::move(wish), choice, kOlderRelay, &*session);
+  if (!absl::IsUnimplemented(session.status())) return session.status();
+  return GoUnsealed(node, std::move(wish), choice, TextOf(session.status()), nullptr);
+}
 
-  // A relay that does not know the wish has started an inspected session.
-  const std::string why =
-      session.ok() ? "the relay is older than this adit" : TextOf(session.status());
+absl::StatusOr<SecuredSession> SessionStart::GoUnsealed(const KnownNodes::Node& node,
+                                                        SessionWish wish, CarriageChoice choice,
+                                                        const std::string& why,
+                                                        const StartedSession* session) {
+  const std::string label = node.name.empty() ? node.id : node.name;
   // A node that was reached sealed once is not given up to a relay that says it cannot be.
   const absl::StatusOr<bool> known = known_nodes_.Knows(node);
   if (choice == CarriageChoice::kSealed || !known.ok() || *known) {
-    if (session.ok()) api_.TerminateSession(session->id).IgnoreError();
+    if (session != nullptr) api_.TerminateSession(session->id).IgnoreError();
     if (choice == CarriageChoice::kSealed) {
       return absl::UnimplementedError(NotSealedText(label, why));
     }
@@ -47,9 +93,8 @@ absl::StatusOr<SecuredSession> SessionStart::RunSealed(const KnownNodes::Node& n
     return absl::FailedPreconditionError(NoLongerSealedText(label, why));
   }
   tell_(UnsealedText(label, why));
-  if (!session.ok()) return Run(node, std::move(wish), CarriageChoice::kInspected);
-  return SecuredSession{
-      .id = std::move(session->id), .ticket = std::move(session->ticket), .node_context = nullptr};
+  if (session == nullptr) return Run(node, std::move(wish), CarriageChoice::kInspected);
+  return Inspected(node, *session);
 }
 
 absl::StatusOr<SecuredSession> SessionStart::Secure(const KnownNodes::Node& node,
@@ -78,6 +123,7 @@ absl::StatusOr<SecuredSession> SessionStart::Secure(const KnownNodes::Node& node
                                   .clock = {}});
   if (!context.ok()) return context.status();
   return SecuredSession{.id = session.id,
+                        .node = node,
                         .ticket = session.ticket,
                         .node_context = std::shared_ptr<engine::TlsContext>(*std::move(context))};
 }

@@ -1,6 +1,8 @@
 // Starting a session, of the carriage that the user wants, and proving what the relay answers
 // before anything is dialled.
 //
+// The relay finds a node that is named in full; then that is the only call.
+//
 //     our key --> StartSession --> ProveSealed --> KnownNodes --> a TLS context for exactly that
 //     key
 //                      |
@@ -26,6 +28,7 @@ namespace client {
 // SecuredSession is a session that may be dialled.
 struct SecuredSession {
   std::string id;
+  KnownNodes::Node node;
   LaneTicket ticket;
   std::shared_ptr<engine::TlsContext> node_context;  // Null: it is inspected.
 };
@@ -38,14 +41,27 @@ class SessionStart {
   // Both references outlive it. `now` is in unix seconds.
   SessionStart(ApiClient& api, KnownNodes& known_nodes, Tell tell, int64_t now);
 
-  // Run starts one. `wish` comes without a client key. Errors are ready for the user, with the code
-  // of ApiClient::StartSession where they are its.
+  // Run starts one on `node`. `wish` comes without target and client key. Errors are ready for the
+  // user, with the code of ApiClient::StartSession where they are its.
   absl::StatusOr<SecuredSession> Run(const KnownNodes::Node& node, SessionWish wish,
                                      CarriageChoice choice);
+
+  // RunNamed starts one on the node of exactly that id or name, as the relay finds it. Nothing was
+  // started, and Run may do better, when NeedsNode is true of the error.
+  absl::StatusOr<SecuredSession> RunNamed(std::string_view named, SessionWish wish,
+                                          CarriageChoice choice);
+
+  // NeedsNode is true where it takes to know the node to go on, or to say what is wrong.
+  static bool NeedsNode(const absl::Status& status);
 
  private:
   absl::StatusOr<SecuredSession> RunSealed(const KnownNodes::Node& node, SessionWish wish,
                                            CarriageChoice choice);
+  // GoUnsealed is for a node that cannot be reached sealed, because of `why`: it goes on with
+  // `session`, which is inspected, or else starts one, or it is an error.
+  absl::StatusOr<SecuredSession> GoUnsealed(const KnownNodes::Node& node, SessionWish wish,
+                                            CarriageChoice choice, const std::string& why,
+                                            const StartedSession* session);
   // Secure proves the answer and meets the node. `identity` is ours in this session.
   absl::StatusOr<SecuredSession> Secure(const KnownNodes::Node& node, const StartedSession& session,
                                         const std::string& client_key,

@@ -17,7 +17,9 @@ struct LaneTicket {
 // StartedSession is what StartSession answers.
 struct StartedSession {
   std::string id;
-  LaneTicket ticket;  // Inspected: for the hello. Sealed: for the join of the first lane.
+  LaneTicket ticket;      // Inspected: for the hello. Sealed: for the join of the first lane.
+  std::string node_id;    // Which node it is on; empty from an older relay, as the name.
+  std::string node_name;  // Empty: it has none.
   std::optional<SealedAnswer> sealed;  // Nothing: the session is inspected.
 };
 

@@ -11,6 +11,7 @@
 #include "relay/broker/wish_resolver.h"
 #include "relay/documents/builtin_documents.h"
 #include "relay/policy/ascii_text.h"
+#include "relay/store/identifiers.h"
 #include "relay/store/store.h"
 
 namespace relay {
@@ -55,6 +56,14 @@ std::string RunAsTagOf(ApiContext& context, const Caller& caller) {
   return tags.ok() ? find(*tags) : std::string();
 }
 
+// NameTargetById leaves a target alone that is an id, or no name, or the name of several nodes.
+void NameTargetById(ApiContext& context, ApiCall& call) {
+  const std::string target = TextOf(call, "Target");
+  if (target.empty() || IsNodeId(target)) return;
+  const absl::StatusOr<std::vector<std::string>> ids = context.store.NodesNamed(target, 2);
+  if (ids.ok() && ids->size() == 1) call.input["Target"] = ids->front();
+}
+
 }  // namespace
 
 ConditionKeys PlanKeys(const engine::SessionPlan& plan) {
@@ -73,6 +82,7 @@ ConditionKeys PlanKeys(const engine::SessionPlan& plan) {
 }
 
 void AskStartSession(ApiContext& context, ApiCall& call, AccessQuestion& question) {
+  NameTargetById(context, call);
   std::string document = TextOf(call, "DocumentName");
   // The name alone says which document it is: another region or account in an ARN must not make
   // another resource of it for policies.

@@ -12,8 +12,10 @@
 
 namespace relay {
 
-// The node and the document must both be allowed (ssm:SessionDocumentAccessCheck is always on), and
-// adit:SessionType, adit:RemoteHost and adit:RemotePort say what the document makes of the wish.
+// A node's name is as good as its id where no other node has it: the request's Target becomes the
+// id. The node and the document must both be allowed (ssm:SessionDocumentAccessCheck is always on),
+// and adit:SessionType, adit:RemoteHost and adit:RemotePort say what the document makes of the
+// wish.
 void AskStartSession(ApiContext& context, ApiCall& call, AccessQuestion& question);
 
 // A session has the tags that AWS gives it: who started it, and on which node.

@@ -9,6 +9,7 @@
 #include "relay/api/api_input.h"
 #include "relay/api/start_retries.h"
 #include "relay/broker/broker.h"
+#include "relay/store/store.h"
 
 namespace relay {
 namespace {
@@ -34,14 +35,13 @@ ApiOutcome AnswerSealed(ApiContext& context, ApiCall& call,
   if (!started.ok()) return LogStoreFailure(started);
   context.watch.Watch(offer.session.id, call.access);
   if (std::optional<ApiError> error = NoteStarted(context, call, offer.session.id)) return error;
-  call.output = {{"SessionId", offer.session.id},
-                 {"Adit",
-                  {{"Loop", offer.loop},
-                   {"Carriage", "sealed"},
-                   {"JoinToken", offer.join_token},
-                   {"SessionKey", offer.session_key},
-                   {"NodeKey", offer.node_key},
-                   {"Signature", offer.signature}}}};
+  Json adit = NativeAnswer(context, offer.session.node_id, offer.loop);
+  adit.update({{"Carriage", "sealed"},
+               {"JoinToken", offer.join_token},
+               {"SessionKey", offer.session_key},
+               {"NodeKey", offer.node_key},
+               {"Signature", offer.signature}});
+  call.output = {{"SessionId", offer.session.id}, {"Adit", std::move(adit)}};
   call.audit.response_elements = Json({{"sessionId", offer.session.id},
                                        {"carriage", "sealed"},
                                        {"joinToken", kHiddenValue},
@@ -67,6 +67,11 @@ ApiError ToError(const LaneFailure& failure) {
 }
 
 }  // namespace
+
+Json NativeAnswer(ApiContext& context, const std::string& node_id, uint32_t loop) {
+  const absl::StatusOr<Node> node = context.store.FindNode(node_id);
+  return {{"Loop", loop}, {"NodeId", node_id}, {"NodeName", node.ok() ? node->name : ""}};
+}
 
 ApiError ToError(const StartFailure& failure) {
   using Kind = StartFailure::Kind;

@@ -20,6 +20,10 @@ std::optional<ApiError> ReadCarriage(const nlohmann::json& adit, StartRequest& r
 std::optional<ApiError> NoteStarted(ApiContext& context, const ApiCall& call,
                                     const std::string& session_id);
 
+// NativeAnswer is what our own client is told of a session's node and of where to go, either
+// carriage.
+nlohmann::json NativeAnswer(ApiContext& context, const std::string& node_id, uint32_t loop);
+
 // StartSealed asks the node, and answers when it has consented. Requires: the client asked for a
 // sealed session.
 ApiOutcome StartSealed(ApiContext& context, const StartRequest& request);

@@ -188,7 +188,8 @@ ApiOutcome StartSession(ApiContext& context, ApiCall& call) {
   call.output = {
       {"SessionId", session.session_id}, {"TokenValue", session.token}, {"StreamUrl", url}};
   if (IsNative(call.input)) {
-    call.output["Adit"] = {{"Loop", session.loop}, {"Carriage", "inspected"}};
+    call.output["Adit"] = NativeAnswer(context, request.node_id, session.loop);
+    call.output["Adit"]["Carriage"] = "inspected";
   }
   call.audit.response_elements = Json({{"sessionId", session.session_id},
                                        {"carriage", "inspected"},

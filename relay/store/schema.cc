@@ -149,8 +149,13 @@ constexpr const char* kVersion7 = R"sql(
 ALTER TABLE sessions ADD COLUMN duration_max INTEGER NOT NULL DEFAULT 86400;
 )sql";
 
-constexpr std::array<const char*, 7> kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4,
-                                                    kVersion5, kVersion6, kVersion7};
+// Sessions may name their node.
+constexpr const char* kVersion8 = R"sql(
+CREATE INDEX nodes_by_name ON nodes(name);
+)sql";
+
+constexpr std::array<const char*, 8> kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4,
+                                                    kVersion5, kVersion6, kVersion7, kVersion8};
 
 absl::StatusOr<int64_t> ReadVersion(SqliteDatabase& database) {
   SqliteStatement statement = database.Prepare("SELECT version FROM schema_version");

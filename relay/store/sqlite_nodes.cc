@@ -74,6 +74,14 @@ absl::StatusOr<std::vector<Node>> SqliteStore::ListNodes(std::string_view after_
   return ReadRows(rows, NodeFrom);
 }
 
+absl::StatusOr<std::vector<std::string>> SqliteStore::NodesNamed(std::string_view name,
+                                                                 size_t count_max) {
+  SqliteStatement rows =
+      database_->Prepare("SELECT id FROM nodes WHERE name = ? ORDER BY id LIMIT ?");
+  rows.Text(name).Integer(static_cast<int64_t>(count_max));
+  return ReadRows(rows, [](const SqliteStatement& row) { return row.TextAt(0); });
+}
+
 absl::Status SqliteStore::UpdateNode(const Node& node) {
   return RowChanged(database_
                         ->Prepare("UPDATE nodes SET name = ?, platform = ?, agent_version = ?,"

@@ -41,6 +41,8 @@ class SqliteStore final : public Store {
   absl::Status AddNode(const Node& node) override;
   absl::StatusOr<Node> FindNode(std::string_view id) override;
   absl::StatusOr<std::vector<Node>> ListNodes(std::string_view after_id, size_t count_max) override;
+  absl::StatusOr<std::vector<std::string>> NodesNamed(std::string_view name,
+                                                      size_t count_max) override;
   absl::Status UpdateNode(const Node& node) override;
   absl::Status DeleteNode(std::string_view id) override;
   absl::Status TouchNode(std::string_view id, int64_t last_seen_unix_ms) override;

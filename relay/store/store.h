@@ -210,6 +210,9 @@ class Store {
   // start).
   virtual absl::StatusOr<std::vector<Node>> ListNodes(std::string_view after_id,
                                                       size_t count_max) = 0;
+  // NodesNamed returns the ids of at most `count_max` nodes of exactly that name.
+  virtual absl::StatusOr<std::vector<std::string>> NodesNamed(std::string_view name,
+                                                              size_t count_max) = 0;
   // UpdateNode replaces all but id, activation and the time of registration. NotFound.
   virtual absl::Status UpdateNode(const Node& node) = 0;
   virtual absl::Status DeleteNode(std::string_view id) = 0;  // NotFound.

@@ -100,6 +100,26 @@ TEST_F(SessionsApiTest, ASessionSaysHowLongItMayLast) {
   EXPECT_EQ(shown[1]["MaxSessionDuration"], "1440");
 }
 
+TEST_F(SessionsApiTest, ANameOfOneNodeIsATargetAndPoliciesSeeItsId) {
+  AddUserWith("alice", {{"Version", "2012-10-17"},
+                        {"Statement",
+                         {{{"Effect", "Allow"},
+                           {"Action", "ssm:StartSession"},
+                           {"Resource",
+                            {std::string("arn:aws:ssm:*:*:managed-instance/") + kNodeId,
+                             "arn:aws:ssm:*:*:document/*"}}}}}});
+  const Json wish = {{"Target", "web"}, {"Adit", {{"Version", 1}}}};
+  const Json answer = Call("StartSession", wish, "alice");
+  EXPECT_EQ(answer["Adit"].value("NodeId", ""), kNodeId) << answer;
+  EXPECT_EQ(answer["Adit"].value("NodeName", ""), "web");
+  EXPECT_EQ(store_->FindSession(answer.value("SessionId", ""))->node_id, kNodeId);
+  EXPECT_EQ(ErrorOf("StartSession", {{"Target", "we"}}), "TargetNotConnected");
+  // Of two, neither is meant.
+  ASSERT_TRUE(store_->AddNode({.id = "mi-00000000000000001", .name = "web"}).ok());
+  EXPECT_EQ(ErrorOf("StartSession", wish), "TargetNotConnected");
+  EXPECT_EQ(ErrorOf("StartSession", wish, "alice"), "AccessDeniedException");
+}
+
 TEST_F(SessionsApiTest, OnlyWhoStartedASessionCanResumeItAndNotOnceItIsOver) {
   AddUser("bob", "arn:aws:iam::aws:policy/AditAdmin");
   const std::string id = Start();

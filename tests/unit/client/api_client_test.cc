@@ -48,7 +48,7 @@ class ApiClientTest : public testing::Test {
 };
 
 const SessionWish kShell{
-    .node_id = "mi-1", .document = "", .parameters = {}, .reason = "", .client_key = ""};
+    .target = "mi-1", .document = "", .parameters = {}, .reason = "", .client_key = ""};
 
 TEST_F(ApiClientTest, RequestsAreSignedAndNameTheirHost) {
   Answer("{}");
@@ -127,7 +127,7 @@ TEST_F(ApiClientTest, ANodeIsLookedForByItsIdAndThenByItsName) {
 
 TEST_F(ApiClientTest, StartSessionAsksForANativeOne) {
   Answer(R"({"SessionId":"s-1","TokenValue":"t","StreamUrl":"wss://x","Adit":{"Loop":3}})");
-  const auto session = api_.StartSession({.node_id = "mi-1",
+  const auto session = api_.StartSession({.target = "mi-1",
                                           .document = "AWS-StartNonInteractiveCommand",
                                           .parameters = {{"command", "ls -l"}},
                                           .reason = "why",

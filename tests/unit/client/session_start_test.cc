@@ -75,11 +75,17 @@ class SessionStartTest : public testing::Test {
 
   absl::StatusOr<SecuredSession> Start(CarriageChoice choice = CarriageChoice::kSealed) {
     SessionWish wish;
-    wish.node_id = node_.id;
     return SessionStart(
                api_, known_nodes_, [this](const std::string& text) { told_.push_back(text); },
                1'800'000'000)
         .Run(node_, wish, choice);
+  }
+
+  absl::StatusOr<SecuredSession> StartNamed(std::string_view named) {
+    return SessionStart(
+               api_, known_nodes_, [this](const std::string& text) { told_.push_back(text); },
+               1'800'000'000)
+        .RunNamed(named, {}, CarriageChoice::kSealed);
   }
 
   // A lie ends in an error whose text has `part`, after one call and without a word of trust.
@@ -122,6 +128,38 @@ TEST_F(SessionStartTest, AnHonestAnswerIsReadyToDialAndSaidAloudOnce) {
   EXPECT_EQ(told_.size(), 1u);
   EXPECT_NE(requests_[0]["Adit"]["ClientKey"], requests_[1]["Adit"]["ClientKey"])
       << "each session has a key of its own";
+}
+
+TEST_F(SessionStartTest, ANodeThatIsNamedInFullTakesOneCallAndIsTheOneThatWasNamed) {
+  lie_ = [](Json& answer, const Json&) {
+    answer["Adit"]["NodeId"] = "mi-0123456789abcdef0";
+    answer["Adit"]["NodeName"] = "web-1";
+  };
+  const auto session = StartNamed("web-1");
+  ASSERT_TRUE(session.ok()) << TextOf(session.status());
+  EXPECT_EQ(session->node.id, "mi-0123456789abcdef0");
+  EXPECT_EQ(session->node.name, "web-1");
+  EXPECT_EQ(requests_[0]["Target"], "web-1");
+  EXPECT_EQ(calls_, std::vector<std::string>{"StartSession"});
+  ASSERT_TRUE(StartNamed("mi-0123456789abcdef0").ok());
+
+  const auto other = StartNamed("web-2");
+  ASSERT_FALSE(other.ok());
+  EXPECT_NE(TextOf(other.status()).find("where web-2 was asked for"), std::string::npos);
+  EXPECT_FALSE(SessionStart::NeedsNode(other.status()));
+}
+
+TEST_F(SessionStartTest, WhatTheRelayDoesNotFindByItsNameIsLookedFor) {
+  lie_ = [](Json& answer, const Json&) {
+    answer = {{"__type", "TargetNotConnected"}, {"message", "web is not connected."}};
+  };
+  const auto session = StartNamed("web");
+  ASSERT_FALSE(session.ok());
+  EXPECT_TRUE(SessionStart::NeedsNode(session.status()));
+  lie_ = [](Json& answer, const Json&) {
+    answer = {{"__type", "AccessDeniedException"}, {"message", "no"}};
+  };
+  EXPECT_FALSE(SessionStart::NeedsNode(StartNamed("web").status()));
 }
 
 TEST_F(SessionStartTest, AnAlteredSessionKeyIsNotSigned) {
