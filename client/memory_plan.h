@@ -51,7 +51,8 @@ inline engine::MultiplexerOptions ForwardLinkOptions(size_t forwards, size_t lan
 inline size_t ConnectionsMax(size_t forwards) { return kForwardConnectionsMax / forwards; }
 
 // A connection holds its queue, and one block that was received but not taken yet.
-static_assert(kForwardConnectionsMax * (64 * 1024 + kPoolBlockSize) + kWindowsMax + kWindowsReserve <
+static_assert(kForwardConnectionsMax * (64 * 1024 + kPoolBlockSize) + kWindowsMax +
+                  kWindowsReserve <
               kPoolBytes * 3 / 4);
 
 // ProcessLinkOptions is for a shell, a command or a proxy: one stream has everything.

@@ -15,8 +15,8 @@ namespace agent {
 // all sealed lanes. Each lane gets a sixteenth of what is left: the first ones enough for a fast
 // and long way, the last ones enough to work. It is what bounds the number of lanes.
 //
-// What is still too little for a single stream over a long and fast way is lent: each lane's windows
-// may grow into a reserve that all of them share.
+// What is still too little for a single stream over a long and fast way is lent: each lane's
+// windows may grow into a reserve that all of them share.
 //
 // One thread takes; a share may be given back on any.
 class WindowBudget {

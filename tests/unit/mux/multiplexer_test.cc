@@ -2,11 +2,11 @@
 // Method: two multiplexers joined in memory, and looks at the frames between them.
 
 #include "engine/mux/multiplexer.h"
-#include "engine/mux/window_reserve.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/mux/window_reserve.h"
 #include "tests/unit/mux/mux_pair.h"
 
 namespace engine {
