@@ -87,21 +87,22 @@ absl::StatusOr<std::unique_ptr<Agent>> Agent::Create(engine::LoopDriver& driver,
   absl::StatusOr<engine::crypto::IdentityKey> identity =
       engine::crypto::IdentityKey::FromSeed(state.identity_seed);
   if (!identity.ok()) return identity.status();
+  auto quota = std::make_shared<TargetQuota>();
   std::vector<std::unique_ptr<LaneWorker>> workers;
   while (workers.size() < options.workers) {
     absl::StatusOr<std::unique_ptr<LaneWorker>> worker =
-        LaneWorker::Start(options.worker_loop, driver.loop());
+        LaneWorker::Start(options.worker_loop, driver.loop(), quota);
     if (!worker.ok()) return worker.status();
     workers.push_back(*std::move(worker));
   }
   return std::unique_ptr<Agent>(new Agent(driver, std::move(state), *std::move(identity),
-                                          std::move(options), std::move(*context),
+                                          std::move(options), std::move(*context), std::move(quota),
                                           std::move(workers)));
 }
 
 Agent::Agent(engine::LoopDriver& driver, NodeState state, engine::crypto::IdentityKey identity,
              AgentOptions options, std::unique_ptr<engine::TlsContext> context,
-             std::vector<std::unique_ptr<LaneWorker>> workers)
+             std::shared_ptr<TargetQuota> quota, std::vector<std::unique_ptr<LaneWorker>> workers)
     : driver_(driver),
       state_(std::move(state)),
       options_(std::move(options)),
@@ -111,7 +112,7 @@ Agent::Agent(engine::LoopDriver& driver, NodeState state, engine::crypto::Identi
       signals_(driver.loop(), {SIGTERM, SIGINT}, *this),
       target_context_{driver.loop(), driver.resolver(), &children_, options_.uid,
                       options_.inherited},
-      targets_(target_context_),
+      targets_(target_context_, std::move(quota)),
       workers_(std::move(workers)),
       sessions_(driver, targets_,
                 {.software = Software(options_),

@@ -69,7 +69,7 @@ class Agent final : private RelayLink::Events, private engine::SignalReceiver::E
  private:
   Agent(engine::LoopDriver& driver, NodeState state, engine::crypto::IdentityKey identity,
         AgentOptions options, std::unique_ptr<engine::TlsContext> context,
-        std::vector<std::unique_ptr<LaneWorker>> workers);
+        std::shared_ptr<TargetQuota> quota, std::vector<std::unique_ptr<LaneWorker>> workers);
 
   void OnLinkUp(const engine::Hello& relay) override;
   void OnCertificateRenewed(const std::string& certificate_pem) override;

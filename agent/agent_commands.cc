@@ -28,7 +28,7 @@ namespace {
 constexpr uint16_t kBlocksMax = 32 * 1024;
 constexpr size_t kHeldMax = size_t{RelayLink::kWindowBytesSumMax} + WindowBudget::kSumMax +
                             WindowBudget::kReserveMax +
-                            TargetTable::kTargetsMax * size_t{kStreamOutputMax};
+                            TargetQuota::kTargetsMax * size_t{kStreamOutputMax};
 constexpr size_t kLinksMin = 64 * 1024 * 1024;
 static_assert(kHeldMax + kLinksMin <= kBlocksMax * size_t{engine::LoopOptions().block_size});
 // Enrolment is one call.

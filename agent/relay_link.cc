@@ -12,7 +12,7 @@ namespace {
 
 engine::MultiplexerOptions LinkOptions() {
   engine::MultiplexerOptions options;
-  options.streams_max = TargetTable::kTargetsMax;
+  options.streams_max = TargetQuota::kTargetsMax;
   options.window_bytes_sum_max = RelayLink::kWindowBytesSumMax;
   options.output_bytes_per_stream_max = kStreamOutputMax;
   return options;

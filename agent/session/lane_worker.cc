@@ -14,11 +14,11 @@ class LaneWorker::Tenant final : public engine::WorkerLoop::Tenant {
     std::string text;
   };
 
-  Tenant(LaneWorker& worker, engine::LoopDriver& driver)
+  Tenant(LaneWorker& worker, engine::LoopDriver& driver, std::shared_ptr<TargetQuota> quota)
       : mailbox(driver.mailbox()),
         worker_(worker),
         context_{.loop = driver.loop(), .resolver = driver.resolver()},
-        targets_(context_),
+        targets_(context_, std::move(quota)),
         host(driver, targets_) {}
 
   void Sweep() override {
@@ -42,11 +42,12 @@ class LaneWorker::Tenant final : public engine::WorkerLoop::Tenant {
 };
 
 absl::StatusOr<std::unique_ptr<LaneWorker>> LaneWorker::Start(const engine::LoopOptions& options,
-                                                              engine::Loop& home) {
+                                                              engine::Loop& home,
+                                                              std::shared_ptr<TargetQuota> quota) {
   std::unique_ptr<LaneWorker> self(new LaneWorker(home));
   absl::StatusOr<std::unique_ptr<engine::WorkerLoop>> loop =
       engine::WorkerLoop::Start(options, [&](engine::LoopDriver& driver) {
-        auto tenant = std::make_unique<Tenant>(*self, driver);
+        auto tenant = std::make_unique<Tenant>(*self, driver, quota);
         self->tenant_ = tenant.get();
         self->host_ = &tenant->host;
         return tenant;

@@ -15,9 +15,10 @@ namespace agent {
 class LaneWorker {
  public:
   // `home` is the loop of the thread that owns the worker; it is woken when idle() becomes true,
-  // and outlives the worker.
+  // and outlives the worker. `quota` is shared with the other threads' targets.
   static absl::StatusOr<std::unique_ptr<LaneWorker>> Start(const engine::LoopOptions& options,
-                                                           engine::Loop& home);
+                                                           engine::Loop& home,
+                                                           std::shared_ptr<TargetQuota> quota);
   ~LaneWorker();  // Requires: idle(), and no lane is on its way.
 
   LaneHost& host() { return *host_; }

@@ -32,9 +32,9 @@ void RejectUser(StreamHandle& stream, const std::string& session, const absl::St
 
 }  // namespace
 
-TargetTable::TargetTable(const TargetContext& context, size_t targets_max)
-    : context_(context), targets_max_(targets_max) {
-  targets_.reserve(targets_max);
+TargetTable::TargetTable(const TargetContext& context, std::shared_ptr<TargetQuota> quota)
+    : context_(context), quota_(std::move(quota)) {
+  targets_.reserve(TargetQuota::kTargetsMax);
 }
 
 TargetTable::~TargetTable() { CHECK(targets_.empty()); }
@@ -55,12 +55,12 @@ void TargetTable::Open(engine::Multiplexer& multiplexer, engine::StreamId id,
 }
 
 void TargetTable::Start(StreamHandle stream, engine::OpenRequest request) {
-  if (targets_.size() >= targets_max_) {
+  if (!quota_->Take()) {
     return stream.Reject(engine::CloseCode::kTooMany,
                          "the node runs as many sessions as it may; end one and try again");
   }
   std::unique_ptr<Target> target = Make(std::move(stream), std::move(request));
-  if (target == nullptr) return;
+  if (target == nullptr) return quota_->Return(1);
   targets_.push_back(std::move(target));
   targets_.back()->Start();
 }
@@ -108,7 +108,8 @@ void TargetTable::EndAll(engine::CloseCode code, std::string_view text) {
 void TargetTable::Sweep() {
   if (over_count_ == 0) return;
   over_count_ = 0;
-  std::erase_if(targets_, [](const std::unique_ptr<Target>& target) { return target->over(); });
+  quota_->Return(std::erase_if(
+      targets_, [](const std::unique_ptr<Target>& target) { return target->over(); }));
 }
 
 }  // namespace agent

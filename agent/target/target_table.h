@@ -7,21 +7,21 @@
 
 #include "agent/target/stream_handle.h"
 #include "agent/target/target.h"
+#include "agent/target/target_quota.h"
 #include "engine/base/bytes.h"
 #include "engine/mux/multiplexer.h"
 #include "engine/wire/control.h"
 
 namespace agent {
 
-// TargetTable owns every target of this process, from the open of its stream until nothing of it is
+// TargetTable owns every target of one thread, from the open of its stream until nothing of it is
 // left, whatever became of the link.
 class TargetTable final : private Target::Owner {
  public:
-  // Targets at once; more opens are rejected with kTooMany. Targets that still clean up count.
-  static constexpr size_t kTargetsMax = 2048;
-
-  // `context` outlives the table.
-  explicit TargetTable(const TargetContext& context, size_t targets_max = kTargetsMax);
+  // Opens beyond the quota are rejected with kTooMany; targets that still clean up count. `context`
+  // outlives the table.
+  explicit TargetTable(const TargetContext& context,
+                       std::shared_ptr<TargetQuota> quota = std::make_shared<TargetQuota>());
   // Requires: count() == 0.
   ~TargetTable();
 
@@ -44,6 +44,7 @@ class TargetTable final : private Target::Owner {
   void Sweep();
 
   size_t count() const { return targets_.size(); }
+  const std::shared_ptr<TargetQuota>& quota() const { return quota_; }
 
  private:
   void OnTargetOver() override { ++over_count_; }
@@ -51,7 +52,7 @@ class TargetTable final : private Target::Owner {
   std::unique_ptr<Target> Make(StreamHandle stream, engine::OpenRequest request);
 
   const TargetContext& context_;
-  const size_t targets_max_;
+  const std::shared_ptr<TargetQuota> quota_;
   std::vector<std::unique_ptr<Target>> targets_;
   size_t over_count_ = 0;
 };

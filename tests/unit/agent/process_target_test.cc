@@ -251,12 +251,13 @@ TEST_P(ProcessTargetTest, TwoHundredSessionsLeaveNoDescriptorAndNoChild) {
 }
 
 TEST_P(ProcessTargetTest, TargetsBeyondTheMaximumAreRejected) {
-  targets_ = std::make_unique<TargetTable>(*context_, 2);
+  targets_ = std::make_unique<TargetTable>(*context_, std::make_shared<TargetQuota>(2));
   Exec({"sleep", "1000"});
   Exec({"sleep", "1000"});
   PeerStream& third = Exec({"true"});
   RunUntil([&] { return third.over(); });
   EXPECT_EQ(third.rejected, engine::CloseCode::kTooMany);
+  EXPECT_FALSE(targets_->quota()->Take()) << "nor may another thread have one";
 }
 
 INSTANTIATE_TEST_SUITE_P(Io, ProcessTargetTest,

@@ -134,7 +134,8 @@ void SealedFixture::Make(Shape shape) {
   server_ = std::make_unique<EchoServer>(loop(), kTarget, kTargetPort);
   context_ = std::make_unique<TargetContext>(TargetContext{
       loop(), driver_->resolver(), children_.get(), ::geteuid(), InheritedEnvironment{}});
-  targets_ = std::make_unique<TargetTable>(*context_, shape.targets_max);
+  targets_ =
+      std::make_unique<TargetTable>(*context_, std::make_shared<TargetQuota>(shape.targets_max));
   table_ = std::make_unique<SessionTable>(
       *driver_, *targets_,
       SessionTable::Options{"adit-agent/test",
