@@ -19,6 +19,9 @@ namespace {
 constexpr std::string_view kPlacementPrefix = "adit-loop/";
 // Out of descriptors: others must close first, so trying again at once would only burn the CPU.
 constexpr engine::Duration kAcceptPause = std::chrono::milliseconds(100);
+// More may say hello in one iteration than a loop has blocks at hand; they are heard a little
+// later.
+constexpr engine::Duration kNoBuffersPause = std::chrono::milliseconds(1);
 // How soon to look again whether it is less crowded: a few handshakes later.
 constexpr engine::Duration kCrowdedPause = std::chrono::milliseconds(5);
 
@@ -42,6 +45,7 @@ class Greeter::Guest {
       : greeter_(greeter),
         receive_op_(Handler<engine::Received>::To<&Guest::OnReceived>(this)),
         deadline_op_(Handler<engine::Fired>::To<&Guest::OnDeadline>(this)),
+        again_op_(Handler<engine::Fired>::To<&Guest::OnAgain>(this)),
         close_op_(Handler<engine::Closed>::To<&Guest::OnClosed>(this)) {}
 
   void Welcome(engine::Socket socket, uint64_t arrival) {
@@ -59,6 +63,7 @@ class Greeter::Guest {
     ending_ = true;
     greeter_.loop_.Cancel(receive_op_);
     greeter_.loop_.Cancel(deadline_op_);
+    greeter_.loop_.Cancel(again_op_);
     Continue();
   }
 
@@ -69,7 +74,10 @@ class Greeter::Guest {
  private:
   void OnReceived(engine::Received outcome) {
     if (ending_) return Continue();
-    if (outcome.error == IoError::kNoBuffers) return End();
+    if (outcome.error == IoError::kNoBuffers) {
+      greeter_.loop_.StartTimer(again_op_, greeter_.loop_.Now() + kNoBuffersPause);
+      return;
+    }
     if (outcome.error != IoError::kNone || !Gather(std::move(outcome.data))) return End();
     const ClientHello hello = engine::PeekClientHello(bytes_.bytes().first(gathered_));
     if (hello.state == ClientHello::State::kNeedMore) {
@@ -87,6 +95,11 @@ class Greeter::Guest {
   void OnDeadline(engine::Fired outcome) {
     if (ending_) return Continue();
     if (outcome.error == IoError::kNone) End();
+  }
+
+  void OnAgain(engine::Fired) {
+    if (ending_) return Continue();
+    greeter_.loop_.Receive(receive_op_, socket_, engine::ReceiveMode::kOnce);
   }
 
   void OnClosed(engine::Closed) { Leave(); }
@@ -114,7 +127,10 @@ class Greeter::Guest {
 
   // Continue is the join: when no op is in flight, the socket is closed or handed over.
   void Continue() {
-    if (receive_op_.in_flight() || deadline_op_.in_flight() || close_op_.in_flight()) return;
+    if (receive_op_.in_flight() || deadline_op_.in_flight() || again_op_.in_flight() ||
+        close_op_.in_flight()) {
+      return;
+    }
     if (!greeted_) {
       greeter_.loop_.Close(close_op_, socket_);
       return;
@@ -152,6 +168,7 @@ class Greeter::Guest {
   std::optional<uint32_t> loop_index_;
   engine::ReceiveOp receive_op_;
   engine::TimerOp deadline_op_;
+  engine::TimerOp again_op_;
   engine::CloseOp close_op_;
 };
 
@@ -203,7 +220,7 @@ void Greeter::LetIn() {
   size_t anyway = now - let_in_at_ >= kCrowdedMax ? kLetInAnyway : 0;
   size_t cuts = kLetInAnyway;  // In one go: each is a walk over all.
   while (!queue_.empty()) {
-    if (greeting_count() >= kGreetingsMax) {
+    if (greeting_count() >= host_.greetings_max) {
       if (cuts == 0 || !CutOldest()) break;
       --cuts;
     }

@@ -39,13 +39,14 @@ struct Greeting {
 // then do nothing keep nobody out: kLetInAnyway are let in every kCrowdedMax whatever happens.
 //
 // It greets at most kGreetingsMax connections; at the maximum the one that has been silent longest
-// is cut for the next one, if it had kSilentMin for its first words. Each has kHelloMax to say
-// hello.
+// is cut for the next one, if it had kSilentMin for its first words: who is cut dials again, and a
+// machine from which thousands dial takes a second or two to say hello on each. Each has kHelloMax
+// to say hello.
 class Greeter {
  public:
-  static constexpr size_t kGreetingsMax = 1024;
+  static constexpr size_t kGreetingsMax = 4096;
   static constexpr engine::Duration kHelloMax = std::chrono::seconds(10);
-  static constexpr engine::Duration kSilentMin = std::chrono::milliseconds(100);
+  static constexpr engine::Duration kSilentMin = std::chrono::seconds(2);
   // What can be served within the ten seconds that a client has patience, at 800 handshakes a
   // second of a small machine.
   static constexpr size_t kQueueMax = 8 * 1024;
@@ -57,6 +58,7 @@ class Greeter {
     std::function<void(Greeting)> greeted;
     // `is_crowded` says that enough handshakes are under way; empty: it never is.
     std::function<bool()> is_crowded;
+    size_t greetings_max = kGreetingsMax;
   };
 
   Greeter(engine::Loop& loop, engine::Socket listener, Host host);

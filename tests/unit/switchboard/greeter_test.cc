@@ -88,6 +88,8 @@ class Guest {
 
 class GreeterTest : public testing::Test {
  protected:
+  static constexpr size_t kGreetingsMax = 64;
+
   GreeterTest()
       : address_(Loopback()),
         greeter_(loop_, loop_.Listen(address_, 128).socket,
@@ -97,7 +99,8 @@ class GreeterTest : public testing::Test {
                         places_.push_back(greeting.loop_index);
                         sockets_.push_back(greeting.socket);
                       },
-                  .is_crowded = [this] { return is_crowded_; }}) {}
+                  .is_crowded = [this] { return is_crowded_; },
+                  .greetings_max = kGreetingsMax}) {}
 
   ~GreeterTest() override {
     greeter_.Stop();
@@ -176,6 +179,22 @@ TEST_F(GreeterTest, WhatIsNoTlsIsHandedOverToo) {
   EXPECT_EQ(hellos_[0], "GET / HTTP/1.1\r\n\r\n");
 }
 
+TEST_F(GreeterTest, WhoSpeaksWhileThereIsNoBlockIsHeardLater) {
+  std::vector<engine::BufferRef> taken;
+  while (loop_.buffers().free_count() > 0) taken.push_back(loop_.buffers().Take());
+  const std::string hello = ClientHelloBytes({"adit/1"});
+  Guest& guest = Arrive();
+  guest.Say(hello);
+  const engine::Instant later = loop_.Now() + milliseconds(200);
+  Run([&] { return loop_.Now() >= later; });
+  EXPECT_FALSE(guest.is_cut());
+  EXPECT_TRUE(hellos_.empty());
+  taken.clear();
+  Run([&] { return !hellos_.empty(); });
+  ASSERT_EQ(hellos_.size(), 1u);
+  EXPECT_EQ(hellos_[0], hello);
+}
+
 TEST_F(GreeterTest, WhoSaysNothingIsCutAfterAWhile) {
   Guest& guest = Arrive();
   const engine::Instant start = loop_.Now();
@@ -187,7 +206,7 @@ TEST_F(GreeterTest, WhoSaysNothingIsCutAfterAWhile) {
 
 TEST_F(GreeterTest, AtTheMaximumTheOldestIsCutForTheNext) {
   const engine::Instant start = loop_.Now();
-  for (size_t i = 0; i < Greeter::kGreetingsMax + 10; ++i) Arrive();
+  for (size_t i = 0; i < kGreetingsMax + 10; ++i) Arrive();
   Run([&] { return guests_[9].is_cut() && guests_.front().is_cut(); });
   EXPECT_LT(loop_.Now() - start, Greeter::kHelloMax);
   EXPECT_TRUE(guests_.front().is_cut());
