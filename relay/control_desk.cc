@@ -211,6 +211,20 @@ void ControlDesk::SessionJoined(std::string session_id, std::string source_addre
   });
 }
 
+void ControlDesk::SessionResumed(std::string session_id, std::string source_address) {
+  thread_->Tell([this, id = std::move(session_id), source = std::move(source_address)] {
+    broker_.SessionResumed(id, source, UnixNowMs());
+  });
+}
+
+void ControlDesk::JoinRefused(RefusedJoin refused) {
+  thread_->Tell([this, refused = std::move(refused)] {
+    if (outbox_->is_full()) return;  // Nobody is let in, and that is on record.
+    api_.RecordRefusedJoin(refused.event, refused.session_id, refused.source_address, refused.text,
+                           UnixNowMs());
+  });
+}
+
 void ControlDesk::SessionEnded(std::string session_id, std::string reason, uint64_t to_node_bytes,
                                uint64_t to_client_bytes) {
   thread_->Tell([this, id = std::move(session_id), reason = std::move(reason), to_node_bytes,

@@ -41,6 +41,8 @@ class ControlDesk final : public ControlPort {
   void LaneJoined(LaneId lane, std::string source_address) override;
   void LaneEnded(LaneId lane, LaneEnd end) override;
   void SessionJoined(std::string session_id, std::string source_address) override;
+  void SessionResumed(std::string session_id, std::string source_address) override;
+  void JoinRefused(RefusedJoin refused) override;
   void SessionEnded(std::string session_id, std::string reason, uint64_t to_node_bytes,
                     uint64_t to_client_bytes) override;
   bool IsBehind() const override { return thread_->IsBehind() || outbox_->is_full(); }

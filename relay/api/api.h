@@ -59,6 +59,11 @@ class Api {
   absl::StatusOr<std::string> RenewCertificate(std::string_view node_id,
                                                std::string_view request_pem, int64_t now_unix_ms);
 
+  // RecordRefusedJoin writes down that somebody came for a session without a token that opens it:
+  // as many as FailureGate lets through. In channel_api.cc.
+  void RecordRefusedJoin(std::string_view event, std::string_view session_id,
+                         std::string_view source_ip, std::string_view text, int64_t now_unix_ms);
+
  private:
   struct Pending;  // A call that is not answered yet.
 

@@ -290,6 +290,15 @@ void Broker::SessionJoined(std::string_view session_id, std::string_view source_
   records_.Connected(live->subject, source_ip, now_unix_ms).IgnoreError();
 }
 
+void Broker::SessionResumed(std::string_view session_id, std::string_view source_ip,
+                            int64_t now_unix_ms) {
+  const Live* live = Find(session_id);
+  if (live == nullptr) return;
+  AuditRecord record = SessionRecords::NewRecord("SessionResumed", live->subject, now_unix_ms);
+  record.source_ip = source_ip;
+  records_.AddOfStream(std::move(record));  // A client that comes back without end costs no more.
+}
+
 void Broker::SessionEnded(std::string_view session_id, std::string_view reason, uint64_t bytes_in,
                           uint64_t bytes_out, int64_t now_unix_ms) {
   const Live* live = Find(session_id);

@@ -99,6 +99,8 @@ class Broker {
   absl::Status DeregisterNode(std::string_view node_id, int64_t now_unix_ms);
 
   void SessionJoined(std::string_view session_id, std::string_view source_ip, int64_t now_unix_ms);
+  // SessionResumed is for the audit: from where its client came back.
+  void SessionResumed(std::string_view session_id, std::string_view source_ip, int64_t now_unix_ms);
   // SessionEnded: bytes_in went to the node, bytes_out came from it.
   void SessionEnded(std::string_view session_id, std::string_view reason, uint64_t bytes_in,
                     uint64_t bytes_out, int64_t now_unix_ms);

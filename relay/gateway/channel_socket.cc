@@ -60,13 +60,13 @@ void ChannelSocket::TakeOpening(WebSocketKind kind, ByteView bytes) {
 
 void ChannelSocket::HandOver() {
   if (received_.empty() || is_closed_) return;
-  untaken_ += received_.bytes.size();
+  untaken_ += received_.weight();
   owner_.OnMessages(std::exchange(received_, {}));
   if (untaken_ > kUntakenMax && !std::exchange(is_held_, true)) owner_.HoldInput(true);
 }
 
-void ChannelSocket::Taken(size_t size) {
-  untaken_ -= std::min(untaken_, size);
+void ChannelSocket::Taken(size_t weight) {
+  untaken_ -= std::min(untaken_, weight);
   if (untaken_ <= kUntakenMax / 2 && std::exchange(is_held_, false)) owner_.HoldInput(false);
 }
 

@@ -28,8 +28,8 @@ class ChannelSocket final : public engine::RecordProtocol, private engine::WebSo
    public:
     virtual ~Owner() = default;
     virtual void OnOpenDataChannel(const engine::datachannel::OpenDataChannel& open) = 0;  // Once.
-    // Messages since the last call, some after OnOpenDataChannel. Call Taken when they are done
-    // with: while more than kUntakenMax is not, HoldInput is asked for.
+    // Messages since the last call, some after OnOpenDataChannel. Call Taken with their weight when
+    // they are done with: while more than kUntakenMax is not, HoldInput is asked for.
     virtual void OnMessages(MessageBatch batch) = 0;
     // So many bytes of what was delivered are handed to the connection.
     virtual void OnSent(size_t size) = 0;
@@ -49,7 +49,7 @@ class ChannelSocket final : public engine::RecordProtocol, private engine::WebSo
   void ReceiveBytes(engine::ByteView bytes, engine::Instant now);
 
   void Deliver(MessageBatch batch);
-  void Taken(size_t size);
+  void Taken(size_t weight);
   // Close ends it after all that was delivered.
   void Close();
   // HandleEnd says that the connection is over.

@@ -16,6 +16,10 @@ struct MessageBatch {
   std::string bytes;
   std::vector<uint32_t> sizes;
 
+  // What it holds of memory, about: a message without a byte costs, too.
+  size_t weight() const { return bytes.size() + sizes.size() * kMessageWeight; }
+  static constexpr size_t kMessageWeight = 64;
+
   bool empty() const { return sizes.empty(); }
   void Add(engine::ByteView message) {
     bytes.append(engine::AsText(message));

@@ -4,6 +4,7 @@
 
 #include "engine/datachannel/agent_payloads.h"
 #include "relay/gateway/channel_closed.h"
+#include "relay/switchboard/control_port.h"
 #include "relay/switchboard/gateway_desk.h"
 #include "relay/switchboard/switchboard.h"
 
@@ -45,6 +46,8 @@ void ChannelRole::OnOpenDataChannel(const engine::datachannel::OpenDataChannel& 
   const std::optional<uint32_t> loop = switchboard_.Locate(session_id_);
   if (!loop.has_value()) {
     // A refused upgrade makes clients wait for ever without a word (P12): they are told here.
+    switchboard_.control().JoinRefused(
+        {"OpenDataChannel", session_id_, source_address_, std::string(kNoSessionText)});
     MessageBatch batch;
     batch.Add(engine::AsBytes(ChannelClosedMessage(session_id_, {}, kNoSessionText)));
     socket_.Deliver(std::move(batch));

@@ -35,7 +35,7 @@ class ChannelRole final : private ChannelSocket::Owner {
   // What the session says, by letter.
   void Accepted() { is_accepted_ = true; }
   void Deliver(MessageBatch batch) { socket_.Deliver(std::move(batch)); }
-  void Taken(size_t size) { socket_.Taken(size); }
+  void Taken(size_t weight) { socket_.Taken(weight); }
   void Close() { socket_.Close(); }
   // Drop closes the connection without a word; one that ends already says its last words.
   void Drop() {

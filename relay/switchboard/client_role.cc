@@ -34,6 +34,10 @@ void ClientRole::OnHello(const engine::Hello& hello) {
                         "no common protocol version; update the older side");
   }
   JoinOutcome outcome = switchboard_.Join(*this, hello.session_id, hello.session_token);
+  if (outcome.code == CloseCode::kBadToken) {
+    switchboard_.control().JoinRefused(
+        {"JoinSession", hello.session_id, source_address_, outcome.text});
+  }
   if (outcome.code != CloseCode::kNormal) return port_.Goaway(outcome.code, outcome.text);
   grant_ = std::move(outcome.grant);
   switchboard_.control().SessionJoined(grant_->session_id, source_address_);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "engine/http/http_message.h"
@@ -32,6 +33,14 @@ struct StreamReport {
   uint32_t stream_serial = 0;  // Unique within its loop.
 };
 
+// RefusedJoin is for the audit trail.
+struct RefusedJoin {
+  std::string_view event;  // Static: "OpenDataChannel", of AWS clients, "JoinSession", "JoinLane".
+  std::string session_id;  // As it was said; it may be any text, or none.
+  std::string source_address;
+  std::string text;  // What the other side was told.
+};
+
 class ControlPort {
  public:
   virtual ~ControlPort() = default;
@@ -56,6 +65,10 @@ class ControlPort {
   virtual void LaneEnded(LaneId lane, LaneEnd end) = 0;
 
   virtual void SessionJoined(std::string session_id, std::string source_address) = 0;
+  // SessionResumed: the session's client came back on another connection.
+  virtual void SessionResumed(std::string session_id, std::string source_address) = 0;
+  // JoinRefused is somebody who came for a session and showed no token that opens it.
+  virtual void JoinRefused(RefusedJoin refused) = 0;
   virtual void SessionEnded(std::string session_id, std::string reason, uint64_t to_node_bytes,
                             uint64_t to_client_bytes) = 0;
   // IsBehind is true while so many reports wait that no stream may be opened: each one's record has

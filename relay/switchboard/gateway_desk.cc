@@ -7,6 +7,7 @@
 #include "engine/crypto/digest.h"
 #include "relay/gateway/channel_closed.h"
 #include "relay/switchboard/channel_role.h"
+#include "relay/switchboard/control_port.h"
 #include "relay/switchboard/gateway_host.h"
 #include "relay/switchboard/switchboard.h"
 
@@ -48,6 +49,7 @@ void GatewayDesk::Attach(const Attachment& attachment) {
     return Refuse(attachment, "The session's token is wrong or too old. Start a new session.");
   }
   GatewayHost* host = Find(attachment.session_id);
+  const bool is_resumed = host != nullptr;
   if (host == nullptr) {
     auto made = std::make_unique<GatewayHost>(switchboard_, *grant, attachment.token,
                                               attachment.source_address);
@@ -56,6 +58,9 @@ void GatewayDesk::Attach(const Attachment& attachment) {
   }
   const std::string refusal = host->Connect(attachment.channel, attachment.client_id);
   if (!refusal.empty()) return Refuse(attachment, refusal);
+  if (is_resumed) {
+    switchboard_.control().SessionResumed(attachment.session_id, attachment.source_address);
+  }
   switchboard_.Post(attachment.channel.loop,
                     [serial = attachment.channel.serial](Switchboard& there) {
                       ChannelRole* role = there.gateway().FindChannel(serial);
@@ -64,6 +69,8 @@ void GatewayDesk::Attach(const Attachment& attachment) {
 }
 
 void GatewayDesk::Refuse(const Attachment& attachment, std::string_view text) {
+  switchboard_.control().JoinRefused(
+      {"OpenDataChannel", attachment.session_id, attachment.source_address, std::string(text)});
   MessageBatch batch;
   batch.Add(engine::AsBytes(ChannelClosedMessage(attachment.session_id, {}, text)));
   switchboard_.Post(attachment.channel.loop, [serial = attachment.channel.serial,
@@ -79,9 +86,9 @@ void GatewayDesk::Receive(const std::string& session_id, ChannelId channel,
                           const MessageBatch& batch) {
   if (GatewayHost* host = FindOf(session_id, channel)) host->Receive(batch);
   switchboard_.Post(channel.loop,
-                    [serial = channel.serial, size = batch.bytes.size()](Switchboard& there) {
+                    [serial = channel.serial, weight = batch.weight()](Switchboard& there) {
                       ChannelRole* role = there.gateway().FindChannel(serial);
-                      if (role != nullptr) role->Taken(size);
+                      if (role != nullptr) role->Taken(weight);
                     });
 }
 

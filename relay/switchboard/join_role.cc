@@ -5,6 +5,7 @@
 #include "engine/base/check.h"
 #include "engine/base/log.h"
 #include "engine/tls/tls_channel.h"
+#include "relay/switchboard/control_port.h"
 #include "relay/switchboard/switchboard.h"
 
 namespace relay {
@@ -24,6 +25,10 @@ void JoinRole::OnMessage(const engine::ControlMessage& message) {
   const auto* join = std::get_if<engine::Join>(&message);
   if (join == nullptr) return OnBroken("the first message is not a join");
   const ClaimOutcome outcome = switchboard_.lanes().Find(join->token, node_id_);
+  if (outcome.lane == nullptr && outcome.code == CloseCode::kBadToken) {
+    switchboard_.control().JoinRefused(
+        {"JoinLane", {}, source_address_, std::string(outcome.text)});
+  }
   if (outcome.lane == nullptr) return Refuse(outcome.code, outcome.text);
   is_wrapped_ = join->is_wrapped;
   lane_ = outcome.lane;

@@ -102,6 +102,18 @@ def test_refusals(t):
     client.send(b'echo still-$((40+2))\n')
     client.wait_for(b'still-42')
 
+    # Each attempt is on record, with where it came from.
+    def refused():
+        lines = stack.adit('audit', 'lookup', '--by', 'EventName=OpenDataChannel', '--json').stdout.splitlines()
+        return [event for event in map(json.loads, lines) if event.get('errorCode') == 'AccessDeniedException']
+    wait_until(lambda: len(refused()) >= 3, 10, 'three attempts are on record')
+    texts = {event['errorMessage'] for event in refused()}
+    for word in ('token is wrong', 'never here', 'another client'):
+        check(any(word in text for text in texts), f'{word!r} is not in {texts}')
+    check_equal({event['sourceIPAddress'] for event in refused()}, {'127.0.0.1'}, 'the source')
+    check(any(resource['ARN'] == client.session['SessionId'] for event in refused()
+              for resource in event['resources']), 'the session is not named')
+
     page = WebSocket(stack.port, client.target(), {'Origin': 'https://evil.example'})
     check_equal(page.status, 403, 'a page in a browser')
     other = WebSocket(stack.port, '/v1/other')

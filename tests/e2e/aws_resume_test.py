@@ -4,6 +4,7 @@ Method: a client of the data channel by hand that cuts, loses, repeats, reorders
 """
 
 import hashlib
+import json
 import os
 
 from support import targets
@@ -41,6 +42,12 @@ def test_resume(t):
     check('token' in old.connect().wait_closed()['Output'], f'the first token: {old.closed}')
     client.send(b'exit\n')
     client.wait_closed()
+
+    def resumed():
+        done = t.stack.adit('audit', 'lookup', '--by', f'ResourceName={client.session["SessionId"]}', '--json')
+        return [event['sourceIPAddress'] for event in map(json.loads, done.stdout.splitlines())
+                if event['eventName'] == 'SessionResumed']
+    wait_until(lambda: resumed() == ['127.0.0.1'] * 2, 10, 'both returns are on record')
 
 
 def test_ended_meanwhile(t):

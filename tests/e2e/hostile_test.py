@@ -413,6 +413,11 @@ def test_a_token_is_for_its_session(t):
         link.hello(role='client', session_id=made[0]['SessionId'], session_token=made[1]['TokenValue'])
         _expect_goaway(link, frames.BAD_TOKEN, "another session's token")
 
+    def refused():
+        done = stack.adit('audit', 'lookup', '--by', f'ResourceName={made[0]["SessionId"]}', '--json')
+        return [(event['eventName'], event.get('errorCode')) for event in map(json.loads, done.stdout.splitlines())]
+    wait_until(lambda: ('JoinSession', 'AccessDeniedException') in refused(), 10, 'the attempt is on record')
+
 
 # LinkBudget::kHeldMax, and what the objects of 640 streams take.
 _LINK_HELD_MAX = (96 << 20) + (16 << 20)

@@ -190,7 +190,11 @@ TEST_F(JoinRoleTest, OneGoodTokenOfTheRightSideIsNeeded) {
   EXPECT_EQ(RefusalOf(*tls.node, lane.client_token), CloseCode::kBadToken);
   EXPECT_EQ(RefusalOf(*tls.other_node, lane.node_token), CloseCode::kBadToken);
   EXPECT_EQ(RefusalOf(*tls.client, TestLane(kLoop).client_token), CloseCode::kBadToken);
+  ASSERT_EQ(control_.refused.size(), 5u) << "each guess is on record";
+  EXPECT_EQ(control_.refused[0].event, "JoinLane");
+  EXPECT_FALSE(control_.refused[0].source_address.empty());
   EXPECT_EQ(RefusalOf(*tls.client, TestLane(9).client_token), CloseCode::kElsewhere);
+  EXPECT_EQ(control_.refused.size(), 5u) << "who is sent to another loop has guessed nothing";
   EXPECT_EQ(last_text_, "9");
   JoinPeer& client = DialClient(lane);
   RunFor(seconds(1));

@@ -34,6 +34,8 @@ class RecordingControl final : public ControlPort {
     ended.emplace_back(std::move(lane), std::move(end));
   }
   void SessionJoined(std::string, std::string) override {}
+  void SessionResumed(std::string, std::string) override {}
+  void JoinRefused(RefusedJoin join) override { refused.push_back(std::move(join)); }
   void SessionEnded(std::string, std::string, uint64_t, uint64_t) override {}
   bool IsBehind() const override { return false; }
   void StreamOpened(StreamReport, std::string) override {}
@@ -48,6 +50,7 @@ class RecordingControl final : public ControlPort {
   uint64_t news_missed = 0;
   std::vector<std::pair<LaneId, std::string>> joined;
   std::vector<std::pair<LaneId, LaneEnd>> ended;
+  std::vector<RefusedJoin> refused;
 
  private:
   std::vector<std::function<void()>> tasks_;
