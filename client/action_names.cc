@@ -119,6 +119,7 @@ constexpr std::string_view kNames[] = {
     "ssm:DeregisterManagedInstance",
     "ssm:DescribeActivations",
     "ssm:DescribeDocument",
+    "ssm:DescribeDocumentPermission",
     "ssm:DescribeInstanceInformation",
     "ssm:DescribeSessions",
     "ssm:GetConnectionStatus",

@@ -63,6 +63,8 @@ constexpr ApiRoute kSsmRoutes[] = {
     {"AmazonSSM.DeleteDocument", DeleteDocument, AskOfDocument, kDocumentAudited},
     {"AmazonSSM.GetDocument", GetDocument, AskOfDocument, kDocumentAudited},
     {"AmazonSSM.DescribeDocument", DescribeDocument, AskOfDocument, kDocumentAudited},
+    {"AmazonSSM.DescribeDocumentPermission", DescribeDocumentPermission, AskOfDocument,
+     kDocumentAudited},
     {"AmazonSSM.ListDocuments", ListDocuments, nullptr, kDocumentAudited},
     {"AmazonSSM.ListDocumentVersions", ListDocumentVersions, AskOfDocument, kDocumentAudited},
     {"Adit.EnrollNode", EnrollNode, nullptr, kEnrollNodeAudited, HoldsActivation},

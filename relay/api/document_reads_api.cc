@@ -111,6 +111,18 @@ ApiOutcome DescribeDocument(ApiContext& context, ApiCall& call) {
   return std::nullopt;
 }
 
+ApiOutcome DescribeDocumentPermission(ApiContext& context, ApiCall& call) {
+  ApiInput input(call.input);
+  const std::string name = input.Text("Name", Presence::kRequired, 1, 512);
+  input.Choice("PermissionType", Presence::kRequired, {"Share"});
+  input.Integer("MaxResults", 1, 200);
+  if (input.error().has_value()) return input.error();
+  const auto found = LookUpDocument(context, name, {});
+  if (const auto* error = std::get_if<ApiError>(&found)) return *error;
+  call.output = {{"AccountIds", Json::array()}, {"AccountSharingInfoList", Json::array()}};
+  return std::nullopt;
+}
+
 ApiOutcome ListDocuments(ApiContext& context, ApiCall& call) {
   ApiInput input(call.input);
   std::vector<ApiInput::Filter> filters = input.Filters("Filters", "Key", "Values", kFiltersMax);

@@ -15,6 +15,8 @@ ApiOutcome DeleteDocument(ApiContext& context, ApiCall& call);
 
 ApiOutcome GetDocument(ApiContext& context, ApiCall& call);
 ApiOutcome DescribeDocument(ApiContext& context, ApiCall& call);
+// DescribeDocumentPermission: documents are shared with no other account, since there is none.
+ApiOutcome DescribeDocumentPermission(ApiContext& context, ApiCall& call);
 ApiOutcome ListDocuments(ApiContext& context, ApiCall& call);
 ApiOutcome ListDocumentVersions(ApiContext& context, ApiCall& call);
 

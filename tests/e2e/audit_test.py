@@ -14,6 +14,7 @@ import subprocess
 import threading
 
 from support import audit_files
+from support import aws as aws_support
 from support.processes import check, check_equal, wait_until
 from support.targets import echo, receive_exactly
 from support.tcp_server import TcpServer
@@ -109,6 +110,53 @@ def test_lookup(t):
     finally:
         follow.terminate()
         follow.communicate(timeout=20)
+
+
+def test_each_call_is_on_record_once(t):
+    """Each call has one event when its answer is there: allowed, denied, wrong, unknown, or of nobody"""
+    stack = t.stack
+    aws = aws_support.of_stack(stack)
+    line = stack.adit('user', 'add', 'nobody', '--policy', 'none').stdout.decode()
+    nobody = aws_support.Aws(stack.port, aws_support.ca_file(stack), re.search(r'key=(\S+)', line)[1],
+                             re.search(r'secret=(\S+)', line)[1])
+
+    def on_record(request_id, name, error):
+        found = aws.call('cloudtrail', 'LookupEvents', MaxResults=50, LookupAttributes=[
+            {'AttributeKey': 'EventName', 'AttributeValue': name}])['Events']
+        events = [json.loads(event['CloudTrailEvent']) for event in found]
+        mine = [event.get('errorCode', '') for event in events if event['requestID'] == request_id]
+        # AccessDenied of the query protocol is AccessDeniedException on record, whatever the service.
+        check(len(mine) == 1 and mine[0].startswith(error) and bool(mine[0]) == bool(error),
+              f'events of {name}, request {request_id}: {mine} instead of {error!r}')
+
+    def ask(who, service, operation, error='', **parameters):
+        try:
+            answer = who.call(service, operation, **parameters)
+        except who.client(service).exceptions.ClientError as refused:
+            answer = refused.response
+        check_equal(answer.get('Error', {}).get('Code', ''), error, f'{operation} {parameters}')
+        on_record(answer['ResponseMetadata']['RequestId'], operation, error)
+
+    node = stack.node_id()
+    for service, operation, parameters in (
+            ('ssm', 'DescribeInstanceInformation', {}), ('ssm', 'ListDocuments', {}),
+            ('ssm', 'CreateActivation', {'IamRole': 'r'}), ('ssm', 'StartSession', {'Target': node}),
+            ('iam', 'ListUsers', {}), ('iam', 'TagUser', {'UserName': 'admin', 'Tags': [{'Key': 'a', 'Value': 'b'}]}),
+            ('sts', 'GetCallerIdentity', {}), ('cloudtrail', 'LookupEvents', {'MaxResults': 1})):
+        ask(aws, service, operation, **parameters)
+    ask(nobody, 'ssm', 'StartSession', 'AccessDeniedException', Target=node)
+    ask(nobody, 'iam', 'CreateUser', 'AccessDenied', UserName='x')
+    ask(aws, 'ssm', 'StartSession', 'TargetNotConnected', Target='mi-0123456789abcdef0')
+    ask(aws, 'ssm', 'DescribeSessions', 'ValidationException', State='Never')
+    ask(aws, 'iam', 'GetUser', 'NoSuchEntity', UserName='x')
+    for operation, lies, error in (('DescribeSessions', {'secret': 'x' * 40}, 'InvalidSignatureException'),
+                                   ('DescribeSessions', {'key': 'AKIA' + 'X' * 16}, 'UnrecognizedClientException'),
+                                   ('DescribeSessions', {'signed': False}, 'MissingAuthenticationToken'),
+                                   ('Unheard', {}, 'UnknownOperationException')):
+        answer = stack.api().call(operation, {'State': 'Active'}, **lies)
+        check(answer.error().startswith(error), f'{operation}, {lies}: {answer}')
+        on_record(answer.headers['x-amzn-requestid'], operation, answer.error())
+    check_equal(stack.adit('user', 'delete', 'nobody').returncode, 0, 'status of user delete')
 
 
 def test_forwarded_connections(t):

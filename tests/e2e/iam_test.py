@@ -42,8 +42,11 @@ def _code(seed, step):
 
 def test_every_operation_answers_as_the_model_says(t):
     """Every operation of IAM answers as botocore's model says, member by member"""
-    aws = _aws(t.own_stack())
+    every_operation(t, _aws(t.own_stack()))
 
+
+def every_operation(t, aws):
+    """Calls each operation of IAM by `aws`, as an administrator of a relay without anybody else."""
     def iam(operation, **parameters):
         return aws.call('iam', operation, **parameters)
 
@@ -181,7 +184,10 @@ def test_every_operation_answers_as_the_model_says(t):
     check_equal([user['UserName'] for user in details['UserDetailList']], ['admin', 'alice'], 'users in the details')
     check_equal(details['RoleDetailList'][0]['RoleName'], 'deploy', 'roles in the details')
     paged, marker = [], {}
-    while True:
+    if aws.is_cli:
+        page = iam('GetAccountAuthorizationDetails', Filter=['User', 'Role', 'LocalManagedPolicy'], PageSize=1)
+        paged = page['UserDetailList'] + page['RoleDetailList'] + page['Policies']
+    while not aws.is_cli:
         page = iam('GetAccountAuthorizationDetails', Filter=['User', 'Role', 'LocalManagedPolicy'], MaxItems=1, **marker)
         paged += page['UserDetailList'] + page['RoleDetailList'] + page['Policies']
         if not page['IsTruncated']:
@@ -215,6 +221,8 @@ def test_every_operation_answers_as_the_model_says(t):
     iam('DeletePolicy', PolicyArn=arn)
     check_equal([u['UserName'] for u in iam('ListUsers')['Users']], ['admin'], 'users at the end')
 
+    if aws.is_cli:
+        return
     # What the relay knows and was not called above would not have been looked at.
     refused = {'GetAccountPasswordPolicy', 'GetLoginProfile', 'DeleteLoginProfile'}
     model = aws.client('iam').meta.service_model

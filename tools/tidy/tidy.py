@@ -27,6 +27,7 @@ CHECKS = {
     'names': tree_checks.check_unique_names,
     'dead': tree_checks.check_dead_files,
     'readme': tree_checks.check_readmes,
+    'attacks': tree_checks.check_attacks,
     'banned': text_checks.check_banned,
     'conditionals': text_checks.check_conditionals,
     'leftovers': text_checks.check_leftovers,

@@ -65,6 +65,12 @@ class TidyTest(unittest.TestCase):
     def test_a_clean_tree_passes_every_check(self):
         self.assertEqual(list(tidy.run(tidy.Tree(self.root), list(tidy.CHECKS))), [])
 
+    def test_a_test_that_is_named_and_is_no_more_is_found(self):
+        self.write('tests/e2e/x_test.py', 'def test_a(t):\n    """A"""\n')
+        self.write('tests/e2e/README.md', 'x\n')
+        self.write('tests/attacks.md', '| a | `x_test.test_a`, `Suite.Name`, `tidy.py --only attacks` |\n')
+        self.assert_found('attacks', 'tests/attacks.md', 1, 'Suite.Name')
+
     def test_an_include_upwards_is_found(self):
         self.append('engine/base/clock.cc', '#include "engine/wire/frame.h"\n')
         self.assert_found('layers', 'engine/base/clock.cc', 4, 'engine/base may not include engine/wire/frame.h')

@@ -17,6 +17,9 @@ _NAMES_SHARED = {'main'}
 _REACHED_ROOTS = ('engine/', 'relay/', 'agent/', 'client/', 'tests/', 'bench/', 'tools/')
 
 
+_ATTACKS = 'tests/attacks.md'
+
+
 def check_size(tree):
     """No source file is longer than 600 lines."""
     for path in tree.sources():
@@ -104,6 +107,22 @@ def check_readmes(tree):
             yield readme, 1, 'is missing: say what the folder is, what it may depend on, where to start reading'
         elif _WRITTEN_BY_TOOL.sub('', tree.text(readme)).count('\n') > _README_LINES_MAX:
             yield readme, _README_LINES_MAX + 1, f'is longer than {_README_LINES_MAX} lines'
+
+
+def check_attacks(tree):
+    """Every test that tests/attacks.md names is there."""
+    if not tree.has(_ATTACKS):
+        return
+    tests = {path: tree.text(path) for path in tree.files()
+             if path.startswith('tests/') and path.endswith(('_test.py', '_test.cc'))}
+    for number, line in enumerate(tree.text(_ATTACKS).split('\n'), 1):
+        for suite, name in re.findall(r'`(\w+)\.(\w+)`', line):
+            if suite == 'tidy':
+                continue
+            wanted = rf'^def {name}\(' if suite.endswith('_test') else rf'\b{suite},\s+{name}\)'
+            among = {p: t for p, t in tests.items() if os.path.basename(p) == suite + '.py'} or tests
+            if not any(re.search(wanted, text, re.MULTILINE) for text in among.values()):
+                yield _ATTACKS, number, f'there is no test {suite}.{name}'
 
 
 def compiled_files(root, database):

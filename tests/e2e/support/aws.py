@@ -25,6 +25,8 @@ class Aws:
     """Clients of one access key. Every answer is held against the model of its operation, member by
     member; `seen` are the operations that were answered with success."""
 
+    is_cli = False
+
     def __init__(self, port, ca_file, key, secret, token=None):
         self.port = port
         self.key = key
