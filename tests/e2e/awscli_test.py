@@ -36,8 +36,12 @@ def test_every_call_once(t):
         iam_test.every_operation(t, aws)
         terraform_test.ssm_resources(aws)
 
-        made = ssm('CreateActivation', IamRole='service', DefaultInstanceName='by-cli', Tags=[
-            {'Key': 'env', 'Value': 'cli'}])
+        tags = [{'Key': 'env', 'Value': 'cli'}]
+        all_made = [ssm('CreateActivation', IamRole='paged', DefaultInstanceName='by-cli', Tags=tags) for _ in range(3)]
+        listed = ssm('DescribeActivations', PageSize=1, Query='ActivationList[].ActivationId', Filters=[
+            {'FilterKey': 'IamRole', 'FilterValues': ['paged']}])
+        check_equal(listed, [each['ActivationId'] for each in reversed(all_made)], 'newest first, one on a page')
+        made = all_made[0]
         line = re.sub(r'\bid=\S+', 'id=' + made['ActivationId'], stack.enroll_line)
         line = re.sub(r'\bcode=\S+', 'code=' + made['ActivationCode'], line)
         done = stack.enroll(state=os.path.join(stack.folder, 'by-cli'), name='by-cli', line=line)
@@ -47,7 +51,8 @@ def test_every_call_once(t):
         ssm('UpdateManagedInstanceRole', InstanceId=node, IamRole='other')
         check_equal(ssm('GetConnectionStatus', Target=node)['Status'], 'notconnected', 'status')
         ssm('DeregisterManagedInstance', InstanceId=node)
-        ssm('DeleteActivation', ActivationId=made['ActivationId'])
+        for each in all_made:
+            ssm('DeleteActivation', ActivationId=each['ActivationId'])
 
         yaml = 'schemaVersion: "1.0"\nsessionType: Standard_Stream\ninputs: {idleSessionTimeout: "10"}\n'
         for name in ('CliOne', 'CliTwo'):
@@ -70,7 +75,7 @@ def test_every_call_once(t):
         trust = {'Version': '2012-10-17', 'Statement': {
             'Effect': 'Allow', 'Action': 'sts:AssumeRole', 'Principal': {'AWS': 'arn:aws:iam::000000000000:user/admin'}}}
         role = aws.call('iam', 'CreateRole', RoleName='cli', AssumeRolePolicyDocument=json.dumps(trust))['Role']['Arn']
-        aws.call('sts', 'AssumeRole', RoleArn=role, RoleSessionName='s')
+        aws.call('sts', 'AssumeRole', RoleArn=role, RoleSessionName='by-cli')
         events = aws.call('cloudtrail', 'LookupEvents', MaxItems=3, LookupAttributes=[
             {'AttributeKey': 'EventName', 'AttributeValue': 'AssumeRole'}])['Events']
         check_equal(len(events), 1, 'events of AssumeRole')

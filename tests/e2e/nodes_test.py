@@ -1,7 +1,7 @@
 """Are nodes, activations and their tags what AWS's clients take them for, and is one that is sent away gone?
 
-Method: AWS's own client library calls every operation, each answer is held against its model; then
-Debian's awscli once more; nodes are real agents.
+Method: AWS's own client library calls every operation, each answer is held against its model; nodes are
+real agents.
 """
 
 import os
@@ -88,38 +88,6 @@ def test_every_operation_answers_as_the_model_says(t):
                            'AddTagsToResource', 'RemoveTagsFromResource', 'DescribeInstanceInformation',
                            'UpdateManagedInstanceRole', 'DeregisterManagedInstance', 'GetConnectionStatus'},
                 'operations that were answered')
-
-
-def test_awscli(t):
-    """Debian's awscli makes, lists in pages, and deletes: each call of nodes and activations once"""
-    stack = t.stack
-
-    def ssm(*arguments):
-        return aws_support.cli(stack, 'ssm', *arguments)
-
-    made = [ssm('create-activation', '--iam-role', 'paged', '--registration-limit', '3',
-                '--tags', 'Key=env,Value=cli') for _ in range(3)]
-    listed = ssm('describe-activations', '--page-size', '1', '--filters',
-                 'FilterKey=IamRole,FilterValues=paged', '--query', 'ActivationList[].ActivationId')
-    check_equal(listed, [each['ActivationId'] for each in reversed(made)], 'newest first, one on a page')
-    _, node = _activate(t, made[0], 'by-cli')
-    names = ssm('describe-instance-information', '--page-size', '5', '--filters', 'Key=tag:env,Values=cli',
-                '--query', 'InstanceInformationList[].InstanceId')
-    check_equal(names, [node], 'by tag')
-    tagged = ('--resource-type', 'ManagedInstance', '--resource-id', node)
-    ssm('add-tags-to-resource', *tagged, '--tags', 'Key=a,Value=b')
-    ssm('remove-tags-from-resource', *tagged, '--tag-keys', 'env')
-    check_equal(ssm('list-tags-for-resource', *tagged)['TagList'], [{'Key': 'a', 'Value': 'b'}], 'tags')
-    ssm('update-managed-instance-role', '--instance-id', node, '--iam-role', 'r')
-    check_equal(ssm('get-connection-status', '--target', node)['Status'], 'connected', 'status')
-    ssm('deregister-managed-instance', '--instance-id', node)
-    check_equal(ssm('get-connection-status', '--target', node)['Status'], 'notconnected', 'status')
-    for each in made:
-        ssm('delete-activation', '--activation-id', each['ActivationId'])
-
-
-test_awscli.waits = True
-test_awscli.limit = 180
 
 
 def test_a_deregistered_node_is_cut_off(t):
