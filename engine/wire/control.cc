@@ -69,6 +69,7 @@ bool Read(const Json& json, ShellRequest& out) {
       .Size(out.size)
       .Text("terminal", out.terminal, kTerminalMax)
       .Text("profile", out.profile, kAnyMax)
+      .Object("key", out.key)
       .ok();
 }
 
@@ -81,6 +82,7 @@ bool Read(const Json& json, ExecRequest& out) {
              .Flag("with_terminal", out.with_terminal)
              .Size(out.size)
              .Text("terminal", out.terminal, kTerminalMax)
+             .Object("key", out.key)
              .ok() &&
          !out.arguments.empty() && !out.arguments[0].empty();
 }
@@ -103,6 +105,7 @@ bool Read(const Json& json, GrantedRequest& out) {
       .Text("principal", out.principal, kAnyMax)
       .Size(out.size)
       .Text("terminal", out.terminal, kTerminalMax)
+      .Object("key", out.key)
       .ok();
 }
 
@@ -142,6 +145,7 @@ void Write(Json& json, const ShellRequest& request) {
   Put(json, request.size);
   Put(json, "terminal", request.terminal);
   Put(json, "profile", request.profile);
+  Put(json, "key", request.key);
 }
 
 void Write(Json& json, const ExecRequest& request) {
@@ -150,6 +154,7 @@ void Write(Json& json, const ExecRequest& request) {
   json["with_terminal"] = request.with_terminal;
   Put(json, request.size);
   Put(json, "terminal", request.terminal);
+  Put(json, "key", request.key);
 }
 
 void Write(Json& json, const TcpRequest& request) {
@@ -161,6 +166,7 @@ void Write(Json& json, const TcpRequest& request) {
 void Write(Json& json, const GrantedRequest& request) {
   Put(json, request.size);
   Put(json, "terminal", request.terminal);
+  Put(json, "key", request.key);
 }
 
 namespace {
@@ -180,7 +186,9 @@ constexpr std::string_view kControlTypes[] = {"hello",
                                               "session-over",
                                               "stream-news",
                                               "join",
-                                              "joined"};
+                                              "joined",
+                                              "data-key-request",
+                                              "data-key-answer"};
 constexpr std::string_view kOpenTypes[] = {"shell", "exec", "tcp", "granted"};
 static_assert(std::size(kControlTypes) == std::variant_size_v<ControlMessage>);
 static_assert(std::size(kOpenTypes) == std::variant_size_v<OpenRequest>);

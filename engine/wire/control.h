@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -45,6 +46,21 @@ struct TerminalSize {
   uint16_t rows = 24;
 };
 
+// StreamKey makes a stream one of packets that client and node encrypt for each other; PROTOCOL.md,
+// section "Encrypted sessions". Only the relay's gateway asks for it, and only of a node that named
+// the feature kFeatureEncrypted.
+inline constexpr std::string_view kFeatureEncrypted = "encrypted";
+struct StreamKey {
+  std::string key_id;     // As the document names it; set by the relay alone.
+  std::string data_key;   // Base64: the session's data key, sealed by the key service.
+  std::string challenge;  // Base64: what the data key is bound to beside session and node, if any.
+  // Of a command without a terminal: standard error and exit code come apart, and what is written
+  // before each run of either output.
+  bool separates_output = false;
+  std::string output_prefix;
+  std::string error_prefix;
+};
+
 // Open requests. `session_id`, `principal` and `run_as` are set by the relay alone; a client's are
 // overwritten.
 struct ShellRequest {
@@ -52,6 +68,7 @@ struct ShellRequest {
   TerminalSize size;
   std::string terminal;  // TERM, such as "xterm-256color".
   std::string profile;   // Typed into the shell when it has started; set by the relay alone.
+  std::optional<StreamKey> key;
 };
 struct ExecRequest {
   std::string session_id, principal, run_as;
@@ -59,6 +76,7 @@ struct ExecRequest {
   bool with_terminal = false;          // -t: a PTY as for a shell.
   TerminalSize size;
   std::string terminal;
+  std::optional<StreamKey> key;
 };
 struct TcpRequest {
   std::string session_id, principal;
@@ -72,6 +90,7 @@ struct GrantedRequest {
   std::string session_id, principal;
   TerminalSize size;
   std::string terminal;
+  std::optional<StreamKey> key;
 };
 using OpenRequest = std::variant<ShellRequest, ExecRequest, TcpRequest, GrantedRequest>;
 
@@ -158,6 +177,19 @@ struct StreamNews {
   uint64_t duration_ms = 0;  // Closed: since it was opened; an older agent says 0.
 };
 
+// DataKeyRequest (node to relay) asks what a session's data key is, DataKeyAnswer is the answer.
+struct DataKeyRequest {
+  uint32_t serial = 0;  // Of the question, unique on its link.
+  std::string session_id;
+  std::string data_key;   // As in StreamKey.
+  std::string challenge;  // As in StreamKey.
+};
+struct DataKeyAnswer {
+  uint32_t serial = 0;
+  std::string plaintext;  // Secret. Base64, 64 bytes.
+  std::string error;      // For people; empty: there is none.
+};
+
 // The two messages of a join connection: the only ones there.
 struct Join {
   std::string token;
@@ -165,9 +197,10 @@ struct Join {
 };
 struct Joined {};
 
-using ControlMessage = std::variant<Hello, Resize, Signal, Exit, RenewCertificate,
-                                    CertificateRenewed, Notice, SessionOffer, SessionAnswer,
-                                    LaneOffer, SessionStop, SessionOver, StreamNews, Join, Joined>;
+using ControlMessage =
+    std::variant<Hello, Resize, Signal, Exit, RenewCertificate, CertificateRenewed, Notice,
+                 SessionOffer, SessionAnswer, LaneOffer, SessionStop, SessionOver, StreamNews, Join,
+                 Joined, DataKeyRequest, DataKeyAnswer>;
 
 // Encode and EncodeOpen return the JSON text. A string that is not UTF-8 is sent with U+FFFD in the
 // place of what is wrong. The result of a long enough request is larger than kControlSizeMax or

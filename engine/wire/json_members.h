@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,8 @@ inline constexpr size_t kTerminalMax = 64;
 inline constexpr size_t kSignalMax = 16;
 inline constexpr size_t kFeaturesMax = 64;
 inline constexpr size_t kAnyMax = kControlSizeMax;
+
+bool Read(const Json& json, StreamKey& out);
 
 // Reader takes members out of one object and remembers whether all of them were legal. A member
 // that is absent keeps its default; Required says that it must be there.
@@ -81,6 +84,15 @@ class Reader {
     return *this;
   }
 
+  // Object takes a member that is an object itself.
+  template <class Value>
+  Reader& Object(const char* name, std::optional<Value>& out) {
+    const Json* member = Find(name);
+    if (member == nullptr) return *this;
+    if (!member->is_object() || !Read(*member, out.emplace())) return Fail();
+    return *this;
+  }
+
   Reader& Size(TerminalSize& out) {
     Number("columns", out.columns, 0, kTerminalCellsMax);
     return Number("rows", out.rows, 0, kTerminalCellsMax);
@@ -109,6 +121,7 @@ Json ParseObject(std::string_view json, size_t size_max);
 // Put leaves empty texts out: absent and empty mean the same.
 void Put(Json& json, const char* name, const std::string& text);
 void Put(Json& json, const TerminalSize& size);
+void Put(Json& json, const char* name, const std::optional<StreamKey>& key);
 
 // Dump returns the text; what is not UTF-8 in a string becomes U+FFFD.
 std::string Dump(const Json& json);
@@ -157,6 +170,11 @@ void Write(Json& json, const SessionOver& message);
 void Write(Json& json, const StreamNews& message);
 void Write(Json& json, const Join& message);
 void Write(Json& json, const Joined& message);
+// ... and, of encrypted sessions, in control_keys.cc, as Read(StreamKey).
+bool Read(const Json& json, DataKeyRequest& out);
+bool Read(const Json& json, DataKeyAnswer& out);
+void Write(Json& json, const DataKeyRequest& message);
+void Write(Json& json, const DataKeyAnswer& message);
 
 // ReadAs moves a legal message into `out` and leaves `out` alone otherwise.
 template <class Message, class Variant>

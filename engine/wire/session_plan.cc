@@ -34,10 +34,12 @@ void Expand(const SessionPlan& plan, OpenRequest& request) {
   const auto* asked = std::get_if<GrantedRequest>(&request);
   if (asked == nullptr) return;
   if (plan.kind == SessionKind::kShell) {
-    request = ShellRequest{.size = asked->size, .terminal = asked->terminal};
+    request = ShellRequest{.size = asked->size, .terminal = asked->terminal, .key = asked->key};
   } else if (plan.kind == SessionKind::kExec) {
-    ExecRequest exec{
-        .with_terminal = plan.with_terminal, .size = asked->size, .terminal = asked->terminal};
+    ExecRequest exec{.with_terminal = plan.with_terminal,
+                     .size = asked->size,
+                     .terminal = asked->terminal,
+                     .key = asked->key};
     if (plan.with_shell) {
       exec.arguments = {"sh", "-c", plan.command};
     } else if (absl::StatusOr<std::vector<std::string>> words = SplitCommand(plan.command);
@@ -48,6 +50,17 @@ void Expand(const SessionPlan& plan, OpenRequest& request) {
     }
     request = std::move(exec);
   }
+}
+
+// A key that nobody wanted is not used, and without the one that was wanted nothing opens.
+template <class Request>
+bool SetKey(const SessionPlan& plan, Request& request) {
+  if constexpr (requires { request.key; }) {
+    if (plan.key_id.empty()) request.key.reset();
+    if (request.key.has_value()) request.key->key_id = plan.key_id;
+    return request.key.has_value() || plan.key_id.empty();
+  }
+  return plan.key_id.empty();
 }
 
 template <class Request>
@@ -113,8 +126,17 @@ CheckedOpen CheckOpen(const SessionPlan& plan, const SessionNames& names,
       [&](auto& wanted) {
         const bool is_expanded = is_granted && plan.kind != SessionKind::kTcp &&
                                  !std::is_same_v<decltype(wanted), GrantedRequest&>;
-        if (is_expanded || Allows(plan, wanted)) return Stamp(plan, names, wanted);
         checked.code = CloseCode::kDenied;
+        if (!SetKey(plan, wanted)) {
+          checked.text =
+              "this session's document has a kmsKeyId: it is encrypted between its client "
+              "and its node, or sealed; update the client, or ask for a sealed one";
+          return;
+        }
+        if (is_expanded || Allows(plan, wanted)) {
+          checked.code = CloseCode::kNormal;
+          return Stamp(plan, names, wanted);
+        }
         checked.text = "this session allows only: " + Describe(plan) + "; start another one";
       },
       checked.request);

@@ -23,6 +23,8 @@ struct SessionPlan {
   std::string profile;         // kShell: what is typed into the shell when it has started.
   std::string host;            // kTcp: as the node resolves it.
   uint16_t port = 0;           // kTcp
+  // Not empty: its streams are encrypted between client and node, with a data key of that key.
+  std::string key_id;
   // kTcp: also to link-local addresses, where clouds keep what their machines may know only.
   bool may_be_link_local = false;
 };

@@ -88,6 +88,32 @@ TEST(Control, TheMessagesOfSealedSessionsComeBackAsTheyWereSent) {
   EXPECT_EQ(news.from_node_bytes, 2u);
 }
 
+TEST(Control, KeysOfStreamsSurviveTheWay) {
+  EXPECT_EQ(RoundTrip(DataKeyRequest{7, "s-1", "a2V5", "Y2g="}).challenge, "Y2g=");
+  EXPECT_EQ(RoundTrip(DataKeyAnswer{7, "cGxhaW4=", {}}).plaintext, "cGxhaW4=");
+  EXPECT_EQ(RoundTrip(DataKeyAnswer{7, {}, "no"}).error, "no");
+  EXPECT_FALSE(Decodes(Encode(DataKeyAnswer{7, {}, {}})));
+  EXPECT_FALSE(Decodes(Encode(DataKeyAnswer{7, "cGxhaW4=", "no"})));
+  EXPECT_FALSE(Decodes(Encode(DataKeyRequest{7, "s-1", {}, {}})));
+
+  const GrantedRequest request{.key = StreamKey{.key_id = "alias/k",
+                                                .data_key = "a2V5",
+                                                .challenge = "Y2g=",
+                                                .separates_output = true,
+                                                .output_prefix = "o",
+                                                .error_prefix = "e"}};
+  OpenRequest decoded;
+  ASSERT_TRUE(DecodeOpen(EncodeOpen(request), decoded));
+  const StreamKey& key = *std::get<GrantedRequest>(decoded).key;
+  EXPECT_EQ(key.key_id, "alias/k");
+  EXPECT_EQ(key.data_key, "a2V5");
+  EXPECT_EQ(key.challenge, "Y2g=");
+  EXPECT_TRUE(key.separates_output);
+  EXPECT_EQ(key.output_prefix + key.error_prefix, "oe");
+  EXPECT_FALSE(DecodeOpen(R"({"type":"granted","key":{"key_id":"k"}})", decoded));
+  EXPECT_FALSE(DecodeOpen(R"({"type":"granted","key":7})", decoded));
+}
+
 TEST(Control, AnOfferWithoutAllThatItNeedsIsRefused) {
   const SessionOffer good{.session_id = "s-1",
                           .client_key = std::string(kKey),

@@ -94,5 +94,28 @@ TEST(SessionPlanTest, WhatCannotBeReadIsUnsupported) {
   }
 }
 
+TEST(SessionPlanTest, AnEncryptedSessionOpensWithItsKeyAndNoOther) {
+  SessionPlan plan;
+  plan.key_id = "alias/k";
+  const StreamKey key{.key_id = "alias/mine", .data_key = "a2V5"};
+  const CheckedOpen checked = CheckOpen(plan, kNames, EncodeOpen(GrantedRequest{.key = key}));
+  ASSERT_EQ(checked.code, CloseCode::kNormal) << checked.text;
+  EXPECT_EQ(std::get<ShellRequest>(checked.request).key->key_id, "alias/k");
+  EXPECT_EQ(std::get<ShellRequest>(checked.request).key->data_key, "a2V5");
+  EXPECT_EQ(CodeOf(plan, EncodeOpen(GrantedRequest{})), CloseCode::kDenied);
+  EXPECT_EQ(CodeOf(plan, EncodeOpen(ShellRequest{})), CloseCode::kDenied);
+  plan.kind = SessionKind::kTcp;
+  plan.host = "db";
+  plan.port = 5432;
+  EXPECT_EQ(CodeOf(plan, Tcp("db", 5432)), CloseCode::kDenied);
+}
+
+TEST(SessionPlanTest, AKeyThatNobodyWantedIsNotUsed) {
+  const StreamKey key{.data_key = "a2V5"};
+  const CheckedOpen checked = CheckOpen({}, kNames, EncodeOpen(GrantedRequest{.key = key}));
+  ASSERT_EQ(checked.code, CloseCode::kNormal);
+  EXPECT_FALSE(std::get<ShellRequest>(checked.request).key.has_value());
+}
+
 }  // namespace
 }  // namespace engine

@@ -1,0 +1,1 @@
+adit_fuzz(cipher_packet SOURCES cipher_packet_fuzz.cc DEPS engine_wire)
