@@ -84,6 +84,14 @@ absl::StatusOr<std::unique_ptr<Agent>> Agent::Create(engine::LoopDriver& driver,
   absl::StatusOr<std::unique_ptr<engine::TlsContext>> context =
       engine::TlsContext::Client(TlsOptions(state));
   if (!context.ok()) return context.status();
+  std::unique_ptr<engine::TlsContext> key_context;
+  if (options.key_service.has_value()) {
+    engine::TlsClientOptions tls;
+    tls.trust = engine::TlsTrust::Lists(options.key_service->authority_lists);
+    absl::StatusOr<std::unique_ptr<engine::TlsContext>> made = engine::TlsContext::Client(tls);
+    if (!made.ok()) return made.status();
+    key_context = *std::move(made);
+  }
   absl::StatusOr<engine::crypto::IdentityKey> identity =
       engine::crypto::IdentityKey::FromSeed(state.identity_seed);
   if (!identity.ok()) return identity.status();
@@ -95,14 +103,15 @@ absl::StatusOr<std::unique_ptr<Agent>> Agent::Create(engine::LoopDriver& driver,
     if (!worker.ok()) return worker.status();
     workers.push_back(*std::move(worker));
   }
-  return std::unique_ptr<Agent>(new Agent(driver, std::move(state), *std::move(identity),
-                                          std::move(options), std::move(*context), std::move(quota),
-                                          std::move(workers)));
+  return std::unique_ptr<Agent>(
+      new Agent(driver, std::move(state), *std::move(identity), std::move(options),
+                std::move(*context), std::move(key_context), std::move(quota), std::move(workers)));
 }
 
 Agent::Agent(engine::LoopDriver& driver, NodeState state, engine::crypto::IdentityKey identity,
              AgentOptions options, std::unique_ptr<engine::TlsContext> context,
-             std::shared_ptr<TargetQuota> quota, std::vector<std::unique_ptr<LaneWorker>> workers)
+             std::unique_ptr<engine::TlsContext> key_context, std::shared_ptr<TargetQuota> quota,
+             std::vector<std::unique_ptr<LaneWorker>> workers)
     : driver_(driver),
       state_(std::move(state)),
       options_(std::move(options)),
@@ -110,8 +119,18 @@ Agent::Agent(engine::LoopDriver& driver, NodeState state, engine::crypto::Identi
       service_manager_(options_.notify_socket),
       children_(driver.loop()),
       signals_(driver.loop(), {SIGTERM, SIGINT}, *this),
-      target_context_{driver.loop(), driver.resolver(), &children_, options_.uid,
-                      options_.inherited},
+      relay_keys_([this](std::string_view json) { return link_ != nullptr && link_->Send(json); }),
+      service_keys_(options_.key_service.has_value()
+                        ? std::make_unique<ServiceKeys>(driver, std::move(key_context),
+                                                        *options_.key_service, state_.node_id)
+                        : nullptr),
+      target_context_{.loop = driver.loop(),
+                      .resolver = driver.resolver(),
+                      .children = &children_,
+                      .agent_uid = options_.uid,
+                      .inherited = options_.inherited,
+                      .keys = service_keys_ != nullptr ? static_cast<DataKeys*>(service_keys_.get())
+                                                       : &relay_keys_},
       targets_(target_context_, std::move(quota)),
       workers_(std::move(workers)),
       sessions_(driver, targets_,
@@ -171,7 +190,7 @@ void Agent::Dial() {
   engine::Hello hello;
   hello.software = Software(options_);
   hello.role = "agent";
-  hello.features = {std::string(engine::kFeatureSealed)};
+  hello.features = {std::string(engine::kFeatureSealed), std::string(engine::kFeatureEncrypted)};
   hello.node_name = state_.name;
   hello.platform = Platform();
   link_ = std::make_unique<RelayLink>(driver_, *context_, state_.relay, std::move(hello), targets_,
@@ -194,6 +213,7 @@ void Agent::OnLinkDown(const LinkEnd& end) {
   const engine::Instant now = driver_.loop().Now();
   const std::string relay = engine::FormatHostPort(state_.relay);
   sessions_.outbox().LinkLost();
+  relay_keys_.LinkLost();
   if (stopping_) return;
   // Sessions live without a link, but not on a node that is no node any more.
   if (end.was_up && end.code == engine::CloseCode::kDenied) {
@@ -213,7 +233,12 @@ void Agent::OnLinkDown(const LinkEnd& end) {
   driver_.loop().StartTimer(retry_op_, now + delay);
 }
 
-void Agent::OnRelayMessage(const engine::ControlMessage& message) { sessions_.Handle(message); }
+void Agent::OnRelayMessage(const engine::ControlMessage& message) {
+  if (const auto* answer = std::get_if<engine::DataKeyAnswer>(&message)) {
+    return relay_keys_.Take(*answer);
+  }
+  sessions_.Handle(message);
+}
 
 void Agent::OnRetry(engine::Fired) {
   if (stopping_) return;
@@ -289,6 +314,7 @@ void Agent::StopOn() {
   if (busy && !stop_overdue_) return;
   if (link_ != nullptr && link_->up() && sessions_.outbox().size() > 0) return;
   if (link_ != nullptr) return link_->CloseAfterOutput();
+  if (service_keys_ != nullptr) service_keys_->Close();
   driver_.loop().Cancel(stop_op_);
   signals_.Close();
   children_.Close();
@@ -303,7 +329,8 @@ void Agent::OnStopDeadline(engine::Fired) {
 
 bool Agent::stopped() const {
   return stopping_ && link_ == nullptr && targets_.count() == 0 && sessions_.count() == 0 &&
-         WorkersAreIdle() && signals_.closed() && children_.closed() && !retry_op_.in_flight() &&
+         WorkersAreIdle() && (service_keys_ == nullptr || service_keys_->joined()) &&
+         signals_.closed() && children_.closed() && !retry_op_.in_flight() &&
          !renewal_op_.in_flight() && !stop_op_.in_flight();
 }
 

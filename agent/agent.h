@@ -8,11 +8,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/keys/relay_keys.h"
+#include "agent/keys/service_keys.h"
 #include "agent/node_state.h"
 #include "agent/process/child_watcher.h"
 #include "agent/relay_link.h"
@@ -37,6 +40,7 @@ struct AgentOptions {
   std::string notify_socket;  // $NOTIFY_SOCKET, or empty.
   uid_t uid = 0;              // As whom the agent runs.
   InheritedEnvironment inherited;
+  std::optional<KeyServiceOptions> key_service;  // Nothing: the relay opens data keys.
   // The threads for lanes beside the agent's own; none: lanes run on the agent's loop.
   size_t workers = 0;
   engine::LoopOptions worker_loop{};
@@ -69,7 +73,8 @@ class Agent final : private RelayLink::Events, private engine::SignalReceiver::E
  private:
   Agent(engine::LoopDriver& driver, NodeState state, engine::crypto::IdentityKey identity,
         AgentOptions options, std::unique_ptr<engine::TlsContext> context,
-        std::shared_ptr<TargetQuota> quota, std::vector<std::unique_ptr<LaneWorker>> workers);
+        std::unique_ptr<engine::TlsContext> key_context, std::shared_ptr<TargetQuota> quota,
+        std::vector<std::unique_ptr<LaneWorker>> workers);
 
   void OnLinkUp(const engine::Hello& relay) override;
   void OnCertificateRenewed(const std::string& certificate_pem) override;
@@ -93,6 +98,8 @@ class Agent final : private RelayLink::Events, private engine::SignalReceiver::E
   engine::ServiceManager service_manager_;
   ChildWatcher children_;
   engine::SignalReceiver signals_;
+  RelayKeys relay_keys_;
+  std::unique_ptr<ServiceKeys> service_keys_;
   TargetContext target_context_;
   TargetTable targets_;
   const std::vector<std::unique_ptr<LaneWorker>> workers_;

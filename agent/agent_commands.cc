@@ -160,7 +160,7 @@ int RunFingerprint(const AgentConfig& config) {
 }
 
 int RunAgent(const AgentConfig& config, const InheritedEnvironment& inherited,
-             const std::string& notify_socket) {
+             const Environment& environment) {
   absl::StatusOr<NodeState> state = LoadEnrolled(config);
   if (!state.ok()) return Fail(state.status());
   const absl::StatusOr<Descriptor> lock = LockStateFolder(config.state_folder);
@@ -176,11 +176,14 @@ int RunAgent(const AgentConfig& config, const InheritedEnvironment& inherited,
   AgentOptions options;
   options.state_folder = config.state_folder;
   options.version = engine::kVersion;
-  options.notify_socket = notify_socket;
+  options.notify_socket = environment("NOTIFY_SOCKET").value_or("");
   options.uid = ::geteuid();
   options.inherited = inherited;
   options.workers = engine::WorkerLoop::CountFor(engine::kLanesMax);
   options.worker_loop = {.io = config.io, .block_count = kBlocksMax, .is_logged = false};
+  absl::StatusOr<std::optional<KeyServiceOptions>> key_service = KeyServiceFrom(environment);
+  if (!key_service.ok()) return Fail(key_service.status());
+  options.key_service = *std::move(key_service);
   absl::StatusOr<std::unique_ptr<Agent>> agent =
       Agent::Create(**driver, std::move(*state), std::move(options));
   if (!agent.ok()) return Fail(agent.status());

@@ -20,6 +20,6 @@ int RunFingerprint(const AgentConfig& config);
 
 // RunAgent stays until a signal. Requires: SIGCHLD, SIGTERM and SIGINT are blocked.
 int RunAgent(const AgentConfig& config, const InheritedEnvironment& inherited,
-             const std::string& notify_socket);
+             const Environment& environment);
 
 }  // namespace agent

@@ -48,7 +48,5 @@ int main(int argc, char** argv) {
   engine::SignalReceiver::Block({SIGCHLD, SIGTERM, SIGINT});
   size_t count = 0;
   while (environ[count] != nullptr) ++count;
-  const int code = agent::RunAgent(*config, agent::InheritedFrom({environ, count}, is_root),
-                                   environment("NOTIFY_SOCKET").value_or(""));
-  return code;
+  return agent::RunAgent(*config, agent::InheritedFrom({environ, count}, is_root), environment);
 }

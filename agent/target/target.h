@@ -15,6 +15,7 @@ class Resolver;
 namespace agent {
 
 class ChildWatcher;
+class DataKeys;
 
 // TargetContext is what targets share. All of it outlives them.
 struct TargetContext {
@@ -23,6 +24,7 @@ struct TargetContext {
   ChildWatcher* children = nullptr;  // Null: no programs are started on this loop.
   uid_t agent_uid = 0;
   InheritedEnvironment inherited;
+  DataKeys* keys = nullptr;  // Null: no stream is encrypted on this loop.
 };
 
 // Target is what one stream is joined to on this machine: a shell, a command, a TCP connection. It

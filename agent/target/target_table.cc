@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "agent/process/command_plan.h"
 #include "agent/process/run_as_user.h"
+#include "agent/target/encrypted_target.h"
 #include "agent/target/process_target.h"
 #include "agent/target/tcp_target.h"
 #include "engine/base/check.h"
@@ -90,8 +91,32 @@ std::unique_ptr<Target> TargetTable::Make(StreamHandle stream, engine::OpenReque
   LogOpen(shell != nullptr ? "shell" : "exec", session, principal, user->name);
   SpawnRequest plan = shell != nullptr ? PlanShell(*shell, *user, context_.inherited)
                                        : PlanExec(*exec, *user, context_.inherited);
+  const std::optional<engine::StreamKey>& key = shell != nullptr ? shell->key : exec->key;
+  if (key.has_value()) return Encrypt(std::move(stream), *key, std::move(plan), session);
   return std::make_unique<ProcessTarget>(context_, owner, std::move(stream), std::move(plan),
                                          session);
+}
+
+std::unique_ptr<Target> TargetTable::Encrypt(StreamHandle stream, engine::StreamKey key,
+                                             SpawnRequest plan, const std::string& session) {
+  if (context_.keys == nullptr) {
+    stream.Reject(engine::CloseCode::kUnsupported, "streams of this link are not encrypted");
+    return nullptr;
+  }
+  const bool with_terminal = plan.terminal.has_value();
+  Target::Owner& owner = *this;
+  return std::make_unique<EncryptedTarget>(
+      context_, owner, std::move(stream), std::move(key),
+      EncryptedTarget::Program{
+          .session_id = session,
+          .with_terminal = with_terminal,
+          .make = [this, plan = std::move(plan), session](
+                      Target::Owner& inner_owner, StreamHandle coated, engine::TerminalSize size) {
+            SpawnRequest sized = plan;
+            if (sized.terminal.has_value()) sized.terminal = size;
+            return std::make_unique<ProcessTarget>(context_, inner_owner, std::move(coated),
+                                                   std::move(sized), session);
+          }});
 }
 
 void TargetTable::EndLink(const engine::Multiplexer& link, engine::CloseCode code,

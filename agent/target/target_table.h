@@ -2,9 +2,11 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "agent/process/spawn.h"
 #include "agent/target/stream_handle.h"
 #include "agent/target/target.h"
 #include "agent/target/target_quota.h"
@@ -50,6 +52,8 @@ class TargetTable final : private Target::Owner {
   void OnTargetOver() override { ++over_count_; }
   void Start(StreamHandle stream, engine::OpenRequest request);
   std::unique_ptr<Target> Make(StreamHandle stream, engine::OpenRequest request);
+  std::unique_ptr<Target> Encrypt(StreamHandle stream, engine::StreamKey key, SpawnRequest plan,
+                                  const std::string& session);
 
   const TargetContext& context_;
   const std::shared_ptr<TargetQuota> quota_;

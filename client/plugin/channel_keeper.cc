@@ -119,7 +119,7 @@ void ChannelKeeper::OnResumed(const absl::StatusOr<ResumedSession>& resumed) {
   }
   ticket_.token = resumed->token;
   if (!resumed->stream_url.empty()) {
-    absl::StatusOr<SecureUrl> stream = ParseSecureUrl("wss", resumed->stream_url);
+    absl::StatusOr<engine::SecureUrl> stream = engine::ParseSecureUrl("wss", resumed->stream_url);
     if (!stream.ok()) return Fail(TextOf(stream.status()));
     ticket_.stream = *std::move(stream);
   }

@@ -11,7 +11,7 @@ namespace client {
 using engine::ConnectionEnd;
 
 ChannelLink::ChannelLink(engine::LoopDriver& driver, const engine::TlsContext& context,
-                         SecureUrl url, std::string open_message, Events& events)
+                         engine::SecureUrl url, std::string open_message, Events& events)
     : url_(std::move(url)),
       open_message_(std::move(open_message)),
       events_(events),

@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "client/plugin/secure_url.h"
+#include "engine/http/secure_url.h"
 #include "engine/http/websocket.h"
 #include "engine/net/loop_driver.h"
 #include "engine/net/secure_connection.h"
@@ -51,7 +51,7 @@ class ChannelLink final : private engine::SecureConnection::Events,
   static constexpr size_t kOutputMax = 256 * 1024;
 
   // Dials at once. `open_message` is the channel's first one. All outlive the link.
-  ChannelLink(engine::LoopDriver& driver, const engine::TlsContext& context, SecureUrl url,
+  ChannelLink(engine::LoopDriver& driver, const engine::TlsContext& context, engine::SecureUrl url,
               std::string open_message, Events& events);
   ~ChannelLink() override;
 
@@ -76,7 +76,7 @@ class ChannelLink final : private engine::SecureConnection::Events,
   void OnRoom() override { events_.OnLinkRoom(); }
   void OnClosed(const engine::WebSocketEnd& end) override;
 
-  const SecureUrl url_;
+  const engine::SecureUrl url_;
   const std::string open_message_;
   Events& events_;
   ChannelLinkEnd end_;

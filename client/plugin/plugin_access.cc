@@ -29,8 +29,8 @@ PluginTrust TrustOf(const Environment& environment, const ClientConfig& config) 
 }
 
 absl::StatusOr<Credentials> EnterRole(engine::LoopDriver& driver, const engine::TlsContext& context,
-                                      const SecureUrl& endpoint, const Environment& environment,
-                                      Credentials credentials) {
+                                      const engine::SecureUrl& endpoint,
+                                      const Environment& environment, Credentials credentials) {
   if (!credentials.role.has_value()) return credentials;
   ApiClient api(
       [&](engine::HttpRequest request) -> absl::StatusOr<engine::HttpResponse> {

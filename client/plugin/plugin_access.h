@@ -9,7 +9,7 @@
 #include "client/client_config.h"
 #include "client/credentials.h"
 #include "client/environment.h"
-#include "client/plugin/secure_url.h"
+#include "engine/http/secure_url.h"
 #include "engine/net/loop_driver.h"
 #include "engine/tls/tls_context.h"
 #include "engine/wire/host_port.h"
@@ -40,7 +40,7 @@ PluginTrust TrustOf(const Environment& environment, const ClientConfig& config);
 // endpoint's STS gives, and waits for it. Nobody is asked for a code: the CLI has the terminal. An
 // error is for people.
 absl::StatusOr<Credentials> EnterRole(engine::LoopDriver& driver, const engine::TlsContext& context,
-                                      const SecureUrl& endpoint, const Environment& environment,
-                                      Credentials credentials);
+                                      const engine::SecureUrl& endpoint,
+                                      const Environment& environment, Credentials credentials);
 
 }  // namespace client

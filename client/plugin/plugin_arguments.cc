@@ -66,7 +66,7 @@ PluginTask ReadPluginArguments(const std::vector<std::string>& arguments,
   }
   std::string endpoint = At(arguments, 5);
   if (endpoint.empty()) endpoint = PublicEndpoint(start.region);
-  absl::StatusOr<SecureUrl> url = ParseSecureUrl("https", endpoint);
+  absl::StatusOr<engine::SecureUrl> url = engine::ParseSecureUrl("https", endpoint);
   if (!url.ok()) return Malformed(TextOf(url.status()));
   start.endpoint = *std::move(url);
   return start;

@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "client/environment.h"
-#include "client/plugin/secure_url.h"
 #include "client/plugin/session_response.h"
+#include "engine/http/secure_url.h"
 
 namespace client {
 
@@ -38,10 +38,10 @@ struct PluginReply {
 struct PluginStart {
   SessionTicket ticket;
   std::string region;
-  std::string profile;       // Empty: the environment's own.
-  SessionRequest request;    // Empty where the CLI did not say.
-  std::string request_json;  // The same as it came.
-  SecureUrl endpoint;        // Of the API.
+  std::string profile;         // Empty: the environment's own.
+  SessionRequest request;      // Empty where the CLI did not say.
+  std::string request_json;    // The same as it came.
+  engine::SecureUrl endpoint;  // Of the API.
 };
 
 using PluginTask = std::variant<PluginReply, PluginStart>;

@@ -9,8 +9,8 @@
 
 #include "absl/status/statusor.h"
 #include "client/credentials.h"
-#include "client/plugin/secure_url.h"
 #include "client/plugin/session_response.h"
+#include "engine/http/secure_url.h"
 #include "engine/net/https_client.h"
 #include "engine/net/loop_driver.h"
 
@@ -43,7 +43,7 @@ class SessionApi {
 class EndpointApi final : public SessionApi {
  public:
   struct Endpoint {
-    SecureUrl url;
+    engine::SecureUrl url;
     std::string region;
     std::string session_id;
   };

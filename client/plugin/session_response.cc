@@ -53,9 +53,9 @@ absl::StatusOr<SessionTicket> ParseSessionResponse(std::string_view json) {
   if (!id.ok()) return id.status();
   absl::StatusOr<std::string> token = Needed(*object, "TokenValue", kSessionTokenSizeMax);
   if (!token.ok()) return token.status();
-  const absl::StatusOr<std::string> url = Needed(*object, "StreamUrl", kUrlSizeMax);
+  const absl::StatusOr<std::string> url = Needed(*object, "StreamUrl", engine::kUrlSizeMax);
   if (!url.ok()) return url.status();
-  absl::StatusOr<SecureUrl> stream = ParseSecureUrl("wss", *url);
+  absl::StatusOr<engine::SecureUrl> stream = engine::ParseSecureUrl("wss", *url);
   if (!stream.ok()) return stream.status();
   return SessionTicket{
       .session_id = *std::move(id), .token = *std::move(token), .stream = *std::move(stream)};
@@ -66,7 +66,7 @@ absl::StatusOr<ResumedSession> ParseResumeResponse(std::string_view json) {
   if (!object.ok()) return object.status();
   absl::StatusOr<std::string> token = Member(*object, "TokenValue", kSessionTokenSizeMax);
   if (!token.ok()) return token.status();
-  absl::StatusOr<std::string> url = Member(*object, "StreamUrl", kUrlSizeMax);
+  absl::StatusOr<std::string> url = Member(*object, "StreamUrl", engine::kUrlSizeMax);
   if (!url.ok()) return url.status();
   return ResumedSession{.token = *std::move(token), .stream_url = *std::move(url)};
 }

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "client/plugin/secure_url.h"
+#include "engine/http/secure_url.h"
 
 namespace client {
 
@@ -20,7 +20,7 @@ inline constexpr size_t kSessionTokenSizeMax = 4096;
 struct SessionTicket {
   std::string session_id;  // Printable.
   std::string token;       // Secret.
-  SecureUrl stream;
+  engine::SecureUrl stream;
 };
 
 // ParseSessionResponse reads what StartSession answered; members it does not know are passed over.

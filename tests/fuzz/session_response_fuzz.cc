@@ -19,9 +19,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   client::ParseResumeResponse(text).IgnoreError();
   client::ParseSessionRequest(text).IgnoreError();
-  const auto url = client::ParseSecureUrl("wss", text);
+  const auto url = engine::ParseSecureUrl("wss", text);
   if (url.ok()) {
-    CHECK(*client::ParseSecureUrl("wss", "wss://" + url->host + url->target) == *url);
+    CHECK(*engine::ParseSecureUrl("wss", "wss://" + url->host + url->target) == *url);
   } else {
     CHECK(url.status().message().size() < 1'024);
   }

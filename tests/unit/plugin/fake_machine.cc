@@ -138,10 +138,10 @@ FakeMachine::FakeMachine(engine::LoopDriver& driver)
 FakeMachine::~FakeMachine() = default;
 
 SessionTicket FakeMachine::Ticket() const {
-  return {
-      .session_id = "s",
-      .token = "token-1",
-      .stream = *ParseSecureUrl("wss", "wss://10.0.0.1/v1/data-channel/s?role=publish_subscribe")};
+  return {.session_id = "s",
+          .token = "token-1",
+          .stream = *engine::ParseSecureUrl(
+              "wss", "wss://10.0.0.1/v1/data-channel/s?role=publish_subscribe")};
 }
 
 std::unique_ptr<engine::TlsContext> FakeMachine::ClientContext() const {

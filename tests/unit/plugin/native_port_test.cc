@@ -125,7 +125,7 @@ TEST_F(NativePortTest, ALinkThatIsCutIsToldFromASessionThatEnded) {
 PluginStart StartOf(const std::string& document, std::map<std::string, std::string> parameters,
                     const std::string& url = "wss://relay.example.com/x") {
   PluginStart start;
-  start.ticket.stream = *ParseSecureUrl("wss", url);
+  start.ticket.stream = *engine::ParseSecureUrl("wss", url);
   start.request = {.target = "mi-1", .document = document, .parameters = std::move(parameters)};
   return start;
 }

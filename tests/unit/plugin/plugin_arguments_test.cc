@@ -114,7 +114,7 @@ TEST(PluginArgumentsTest, AnAnswerThatLacksSomethingEndsWithTwoAndNoSecret) {
 
 TEST(SecureUrlTest, OnlyEncryptedAddressesWithoutOddPartsPass) {
   const auto read = [](std::string_view url) {
-    const auto parsed = ParseSecureUrl("wss", url);
+    const auto parsed = engine::ParseSecureUrl("wss", url);
     if (!parsed.ok()) return TextOf(parsed.status());
     return engine::FormatHostPort(parsed->server) + " " + parsed->host + " " + parsed->target;
   };
@@ -129,7 +129,7 @@ TEST(SecureUrlTest, OnlyEncryptedAddressesWithoutOddPartsPass) {
   EXPECT_EQ(read("wss://h/a#b"), begin + "it has a fragment");
   EXPECT_EQ(read("wss://h/a b"), begin + "it has a space or such");
   EXPECT_EQ(read("wss://h/\r\nX: y"), begin + "it has a space or such");
-  EXPECT_EQ(read("wss://" + std::string(kUrlSizeMax, 'h')), begin + "it is too long");
+  EXPECT_EQ(read("wss://" + std::string(engine::kUrlSizeMax, 'h')), begin + "it is too long");
   EXPECT_TRUE(read("wss://:1/").starts_with(begin));
   EXPECT_TRUE(read("wss://h:0/").starts_with(begin));
 }

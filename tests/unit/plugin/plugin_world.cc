@@ -13,7 +13,7 @@ PluginWorld::PluginWorld(uint64_t seed, MakeUser make_user, const engine::sim::F
       machine(driver_),
       context_(machine.ClientContext()),
       api(driver_, *context_,
-          {.url = *ParseSecureUrl("https", "https://10.0.0.1"),
+          {.url = *engine::ParseSecureUrl("https", "https://10.0.0.1"),
            .region = "eu-west-1",
            .session_id = "s"},
           Credentials{.access_key_id = "AKID", .secret_access_key = "secret"},

@@ -1,11 +1,11 @@
-#include "client/plugin/secure_url.h"
+#include "engine/http/secure_url.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "absl/status/status.h"
 
-namespace client {
+namespace engine {
 namespace {
 
 constexpr uint16_t kHttpsPort = 443;
@@ -29,14 +29,14 @@ absl::StatusOr<SecureUrl> ParseSecureUrl(std::string_view scheme, std::string_vi
   const size_t host_size = std::min(url.find_first_of("/?"), url.size());
   const std::string_view host = url.substr(0, host_size);
   if (host.find('@') != std::string_view::npos) return Failure(scheme, "it names a user");
-  absl::StatusOr<engine::HostPort> server = engine::ParseHostPort(host, kHttpsPort);
+  absl::StatusOr<HostPort> server = ParseHostPort(host, kHttpsPort);
   if (!server.ok()) return Failure(scheme, std::string(server.status().message()));
   SecureUrl out{
       .server = *std::move(server), .host = {}, .target = std::string(url.substr(host_size))};
   if (!out.target.starts_with('/')) out.target.insert(0, 1, '/');
-  const std::string with_port = engine::FormatHostPort(out.server);
+  const std::string with_port = FormatHostPort(out.server);
   out.host = out.server.port == kHttpsPort ? with_port.substr(0, with_port.rfind(':')) : with_port;
   return out;
 }
 
-}  // namespace client
+}  // namespace engine

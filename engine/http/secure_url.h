@@ -9,12 +9,12 @@
 #include "absl/status/statusor.h"
 #include "engine/wire/host_port.h"
 
-namespace client {
+namespace engine {
 
 inline constexpr size_t kUrlSizeMax = 4096;
 
 struct SecureUrl {
-  engine::HostPort server;
+  HostPort server;
   std::string host;    // As it stands in the Host header: with its port where that is not 443.
   std::string target;  // Path and query, never empty.
 
@@ -26,4 +26,4 @@ struct SecureUrl {
 // repeat the address, which may hold a secret.
 absl::StatusOr<SecureUrl> ParseSecureUrl(std::string_view scheme, std::string_view url);
 
-}  // namespace client
+}  // namespace engine
