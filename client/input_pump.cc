@@ -3,13 +3,9 @@
 #include <utility>
 
 #include "engine/base/check.h"
+#include "engine/buffer/dry_pool.h"
 
 namespace client {
-namespace {
-
-constexpr engine::Duration kNoBuffersPause = std::chrono::milliseconds(2);
-
-}  // namespace
 
 using engine::BufferRef;
 using engine::IoError;
@@ -55,7 +51,7 @@ void InputPump::OnReceived(engine::Received outcome) {
     return;
   }
   if (outcome.error == IoError::kNoBuffers) {
-    loop_.StartTimer(pause_op_, loop_.Now() + kNoBuffersPause);
+    loop_.StartTimer(pause_op_, loop_.Now() + engine::kDryPoolPause);
     return;
   }
   if (outcome.error != IoError::kNone) {

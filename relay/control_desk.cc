@@ -128,7 +128,8 @@ void ControlDesk::NodeConnected(NodeArrival arrival, std::function<void(absl::St
           [admitted, status = absl::UnavailableError(outbox_->Why())] { admitted(status); }, {});
     }
     const bool replaces = directory_.NodeArrived(
-        arrival.node_id, {arrival.loop_index, arrival.link_serial, arrival.is_sealing});
+        arrival.node_id,
+        {arrival.loop_index, arrival.link_serial, arrival.is_sealing, arrival.is_encrypting});
     const absl::Status status = broker_.NodeConnected({.node_id = arrival.node_id,
                                                        .name = arrival.name,
                                                        .platform = arrival.platform,
@@ -183,6 +184,11 @@ void ControlDesk::NodeSaid(std::string node_id, engine::ControlMessage message) 
       broker_.NodeEndedSession(node_id, *over, now);
     } else if (const auto* news = std::get_if<engine::StreamNews>(&message)) {
       broker_.NodeToldOfStream(node_id, *news, now);
+    } else if (const auto* wish = std::get_if<engine::DataKeyRequest>(&message)) {
+      // The record of it is on the disk before the node has the key.
+      engine::DataKeyAnswer answer = api_.OpenDataKey(node_id, *wish, now);
+      store_->AfterCommit(
+          [this, node_id, answer = std::move(answer)] { directory_.TellNode(node_id, answer); });
     }
   });
 }

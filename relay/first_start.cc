@@ -11,6 +11,7 @@
 #include "engine/base/log.h"
 #include "engine/crypto/identity_key.h"
 #include "engine/crypto/key.h"
+#include "engine/crypto/uuid.h"
 #include "engine/wire/invitation.h"
 #include "relay/administrator.h"
 #include "relay/api/activations_api.h"
@@ -97,7 +98,7 @@ bool Covers(const Certificate& certificate, const ServerNames& names) {
 
 absl::StatusOr<Issuer> MakeAuthority(const StateOptions& options, int64_t now) {
   const PrivateKey key = PrivateKey::Generate();
-  const std::string name = "Adit relay " + NewUuid().substr(0, 8);
+  const std::string name = "Adit relay " + engine::crypto::NewUuid().substr(0, 8);
   absl::StatusOr<Certificate> certificate = engine::crypto::CreateAuthority(
       key, name,
       {.not_before = now - kBackdatedSeconds, .not_after = now + kAuthorityValidSeconds});

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/base/check.h"
+#include "engine/buffer/dry_pool.h"
 
 namespace agent {
 
@@ -76,7 +77,7 @@ void DescriptorPump::OnReceived(engine::Received outcome) {
     case engine::IoError::kNone:
       break;
     case engine::IoError::kNoBuffers:
-      if (reading_) loop_.StartTimer(retry_op_, loop_.Now() + kNoBuffersPause);
+      if (reading_) loop_.StartTimer(retry_op_, loop_.Now() + engine::kDryPoolPause);
       return;
     default:
       if (!reading_) return;  // StopReading canceled it.

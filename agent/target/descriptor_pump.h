@@ -38,9 +38,6 @@ class DescriptorPump {
     ~Events() = default;
   };
 
-  // The pool is shared: when it has run dry, others give blocks back within milliseconds.
-  static constexpr engine::Duration kNoBuffersPause = std::chrono::milliseconds(2);
-
   // `stream` and `events` outlive the pump. What is read goes to `channel`.
   DescriptorPump(engine::Loop& loop, StreamHandle& stream, engine::Channel channel, Events& events);
   ~DescriptorPump();  // Requires: !open().

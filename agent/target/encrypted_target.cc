@@ -4,9 +4,9 @@
 #include <cstring>
 #include <utility>
 
-#include "agent/target/descriptor_pump.h"
 #include "engine/base/check.h"
 #include "engine/base/log.h"
+#include "engine/buffer/dry_pool.h"
 #include "engine/crypto/constant_time.h"
 #include "engine/crypto/random_bytes.h"
 #include "engine/loop/loop.h"
@@ -147,7 +147,7 @@ void EncryptedTarget::HandOverEarly() {
   }
   while (!early_input_.empty()) {
     engine::BufferRef block = context_.loop.buffers().Take();
-    if (block.empty()) return RetryAfter(DescriptorPump::kNoBuffersPause);
+    if (block.empty()) return RetryAfter(engine::kDryPoolPause);
     block.KeepFirst(std::min(block.size(), early_input_.size()));
     std::memcpy(block.bytes().data(), early_input_.data(), block.size());
     early_input_.erase(0, block.size());
@@ -245,7 +245,7 @@ void EncryptedTarget::SayLastWords() {
 }
 
 void EncryptedTarget::RetryIfDry() {
-  if (output_->is_dry()) RetryAfter(DescriptorPump::kNoBuffersPause);
+  if (output_->is_dry()) RetryAfter(engine::kDryPoolPause);
 }
 
 void EncryptedTarget::RetryAfter(engine::Duration pause) {

@@ -7,6 +7,7 @@
 #include "agent/process/pty.h"
 #include "engine/base/check.h"
 #include "engine/base/log.h"
+#include "engine/buffer/dry_pool.h"
 
 namespace agent {
 namespace {
@@ -75,7 +76,7 @@ void ProcessTarget::ReceiveStatus() {
 
 void ProcessTarget::OnStatus(engine::Received outcome) {
   if (!tearing_down_ && outcome.error == engine::IoError::kNoBuffers) {
-    return loop_.StartTimer(timer_op_, loop_.Now() + DescriptorPump::kNoBuffersPause);
+    return loop_.StartTimer(timer_op_, loop_.Now() + engine::kDryPoolPause);
   }
   loop_.Close(status_close_op_, status_);
   if (tearing_down_) return;

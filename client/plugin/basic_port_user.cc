@@ -27,14 +27,10 @@ absl::Status BasicPortUser::Listen(const ForwardSpec& spec) {
 
 bool BasicPortUser::TakeData(PayloadType type, engine::ByteView bytes) {
   if (is_stopped_) return true;
-  if (type == PayloadType::kFlag) {
-    SessionFlag flag{};
-    if (Decode(bytes, flag) && flag == SessionFlag::kConnectToPortError) {
-      events_.OnUserText(std::string(kPortErrorText));
-    }
+  if (type != PayloadType::kOutput) {
+    if (IsPortError(type, bytes)) events_.OnUserText(std::string(kPortErrorText));
     return true;
   }
-  if (type != PayloadType::kOutput) return true;
   PortConnection* local = active();
   if (local == nullptr || local->IsFull()) return false;
   if (is_leaving_) return true;

@@ -5,24 +5,10 @@
 #include "client/plugin/plugin_arguments.h"
 #include "client/say.h"
 #include "engine/base/check.h"
-#include "engine/crypto/random_bytes.h"
+#include "engine/crypto/uuid.h"
 #include "engine/datachannel/agent_payloads.h"
 
 namespace client {
-namespace {
-
-using engine::datachannel::MessageId;
-
-std::string NewUuid() {
-  MessageId id;
-  engine::crypto::FillRandom(id);
-  std::string text(engine::datachannel::kMessageIdTextSize, '\0');
-  engine::datachannel::FormatMessageId(
-      id, std::span<char, engine::datachannel::kMessageIdTextSize>(text));
-  return text;
-}
-
-}  // namespace
 
 ChannelKeeper::ChannelKeeper(engine::LoopDriver& driver, const engine::TlsContext& context,
                              SessionTicket ticket, SessionApi& api, ChannelSession& session,
@@ -33,7 +19,7 @@ ChannelKeeper::ChannelKeeper(engine::LoopDriver& driver, const engine::TlsContex
       api_(api),
       session_(session),
       events_(events),
-      client_id_(NewUuid()),
+      client_id_(engine::crypto::NewUuid()),
       backoff_(seed),
       wait_op_(engine::Handler<engine::Fired>::To<&ChannelKeeper::OnWaited>(this)) {}
 
@@ -60,7 +46,7 @@ void ChannelKeeper::Stop(Manner manner) {
 void ChannelKeeper::Dial() {
   link_ = std::make_unique<ChannelLink>(
       driver_, context_, ticket_.stream,
-      Encode(engine::datachannel::OpenDataChannel{.request_id = NewUuid(),
+      Encode(engine::datachannel::OpenDataChannel{.request_id = engine::crypto::NewUuid(),
                                                   .token = ticket_.token,
                                                   .client_id = client_id_,
                                                   .client_version = std::string(kPluginVersion)}),

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "client/plugin/channel_link.h"
-#include "client/plugin/plugin_arguments.h"
 #include "engine/base/check.h"
 
 namespace client {
@@ -14,37 +13,12 @@ using namespace engine::datachannel;  // The words of one protocol, all over thi
 
 namespace {
 
-bool IsKnownType(const std::string& type) {
-  return type == kSessionShell || type == kSessionInteractive || type == kSessionNonInteractive ||
-         type == kSessionPort;
-}
+// How much is said in one message, before and after it is sealed.
+constexpr size_t kPlainMax = kStreamPayloadMax - engine::crypto::kPayloadOverhead;
 
-HandshakeResponse AnswerTo(const HandshakeRequest& request) {
-  HandshakeResponse response;
-  response.client_version = kPluginVersion;
-  if (!request.session_type.empty()) {
-    ProcessedAction action{.type = kActionSessionType};
-    if (!IsKnownType(request.session_type)) {
-      const std::string why = "Unknown session type " + request.session_type;
-      action.status = ActionStatus::kFailed;
-      action.error = "Failed to process action SessionType: " + why;
-      response.errors.push_back(why);
-    }
-    response.actions.push_back(action);
-  }
-  if (request.encryption.has_value()) {
-    response.actions.push_back(
-        {.type = kActionEncryption,
-         .status = ActionStatus::kUnsupported,
-         .error = "This session-manager-plugin does not encrypt with KMS yet; start the session "
-                  "under a document without kmsKeyId"});
-  }
-  for (const std::string& unknown : request.unknown_actions) {
-    response.actions.push_back({.type = unknown,
-                                .status = ActionStatus::kUnsupported,
-                                .error = "Unsupported action " + unknown});
-  }
-  return response;
+bool IsSealed(PayloadType type) {
+  return type == PayloadType::kOutput || type == PayloadType::kStdErr ||
+         type == PayloadType::kExitCode;
 }
 
 }  // namespace
@@ -123,12 +97,18 @@ void ChannelSession::Send(PayloadType type, engine::ByteView payload) {
 size_t ChannelSession::SendBytes(engine::ByteView bytes) {
   size_t sent = 0;
   while (sent < bytes.size() && HasRoom()) {
-    const size_t size = std::min(bytes.size() - sent, kStreamPayloadMax);
-    channel_.Send(PayloadType::kOutput, bytes.subspan(sent, size));
+    const size_t size = std::min(bytes.size() - sent, cipher_ ? kPlainMax : kStreamPayloadMax);
+    SendPayload(bytes.subspan(sent, size));
     sent += size;
   }
   Pump();
   return sent;
+}
+
+void ChannelSession::SendPayload(engine::ByteView bytes) {
+  if (!cipher_.has_value()) return channel_.Send(PayloadType::kOutput, bytes);
+  std::array<std::byte, kStreamPayloadMax> sealed;
+  channel_.Send(PayloadType::kOutput, engine::ByteView(sealed).first(cipher_->Seal(bytes, sealed)));
 }
 
 void ChannelSession::Hold() {
@@ -157,7 +137,7 @@ bool ChannelSession::OnStreamData(PayloadType type, engine::ByteView payload) {
     case PayloadType::kHandshakeComplete:
       return TakeHandshakeComplete(payload);
     case PayloadType::kChallengeRequest:
-      return true;  // It has heard that there will be no encryption.
+      return TakeChallenge(payload);
     default:
       break;
   }
@@ -166,16 +146,33 @@ bool ChannelSession::OnStreamData(PayloadType type, engine::ByteView payload) {
     Start({.type = kSessionShell});
   }
   if (!is_started_) return false;
+  return cipher_.has_value() && IsSealed(type) ? HandOverSealed(type, payload)
+                                               : HandOver(type, payload);
+}
+
+bool ChannelSession::HandOver(PayloadType type, engine::ByteView payload) {
   is_refused_ = !events_.OnSessionData(type, payload);
   return !is_refused_;
+}
+
+bool ChannelSession::HandOverSealed(PayloadType type, engine::ByteView payload) {
+  std::string plain(payload.size(), '\0');
+  const std::optional<size_t> size =
+      cipher_->Open(payload, std::as_writable_bytes(std::span(plain)));
+  if (size.has_value()) return HandOver(type, engine::AsBytes(plain).first(*size));
+  Break("what the machine sent is not encrypted with the session's data key");
+  return true;
+}
+
+void ChannelSession::Break(const std::string& why) {
+  if (!std::exchange(is_broken_, true)) events_.OnSessionBroken(why);
 }
 
 bool ChannelSession::TakeHandshakeRequest(engine::ByteView payload) {
   if (is_answered_ || is_started_) return true;  // One session shakes hands once.
   HandshakeRequest request;
   if (!Decode(payload, request)) {
-    is_broken_ = true;
-    events_.OnSessionBroken("the machine's handshake cannot be read");
+    Break("the machine's handshake cannot be read");
     return true;
   }
   is_answered_ = true;
@@ -183,14 +180,39 @@ bool ChannelSession::TakeHandshakeRequest(engine::ByteView payload) {
                        .properties = request.properties,
                        .agent_version = request.agent_version,
                        .customer_message = {}};
-  const std::string json = Encode(AnswerTo(request));
-  // Machines read it from one message.
-  if (json.size() > kStreamPayloadMax) {
-    is_broken_ = true;
-    events_.OnSessionBroken("the machine's handshake asks for too much");
-    return true;
+  request_ = std::move(request);
+  if (!request_.encryption.has_value()) {
+    AnswerHandshake(std::nullopt);
+  } else {
+    events_.OnSessionKeyWanted(request_.encryption->key_id, request_.encryption->challenge);
   }
+  return true;
+}
+
+void ChannelSession::ProvideKey(const absl::StatusOr<DataKey>& key) {
+  if (is_stopped_ || is_broken_) return;
+  if (key.ok()) {
+    cipher_.emplace(engine::crypto::PayloadCipher::End::kClient, engine::AsBytes(key->plaintext));
+  }
+  AnswerHandshake(key);
+  Pump();
+}
+
+void ChannelSession::AnswerHandshake(const std::optional<absl::StatusOr<DataKey>>& key) {
+  const std::string json = Encode(AnswerTo(request_, key));
+  // Machines read it from one message.
+  if (json.size() > kStreamPayloadMax) return Break("the machine's handshake asks for too much");
   channel_.Send(PayloadType::kHandshakeResponse, engine::AsBytes(json));
+}
+
+bool ChannelSession::TakeChallenge(engine::ByteView payload) {
+  if (is_started_ || !cipher_.has_value()) return true;  // It hears that there is no key.
+  const std::optional<std::string> answer = AnswerToChallenge(payload, *cipher_);
+  if (!answer.has_value() || answer->size() > kStreamPayloadMax) {
+    Break("the machine does not hold the session's data key");
+  } else {
+    channel_.Send(PayloadType::kChallengeResponse, engine::AsBytes(*answer));
+  }
   return true;
 }
 
@@ -198,8 +220,7 @@ bool ChannelSession::TakeHandshakeComplete(engine::ByteView payload) {
   if (is_started_ || is_broken_) return true;
   HandshakeComplete complete;
   if (!asked_.has_value() || !IsKnownType(asked_->type) || !Decode(payload, complete)) {
-    is_broken_ = true;
-    events_.OnSessionBroken("unable to determine SessionType");
+    Break("unable to determine SessionType");
     return true;
   }
   asked_->customer_message = complete.customer_message;

@@ -14,6 +14,9 @@
 #include <optional>
 #include <string>
 
+#include "absl/status/statusor.h"
+#include "client/plugin/client_handshake.h"
+#include "engine/crypto/payload_cipher.h"
 #include "engine/datachannel/agent_handshake.h"
 #include "engine/datachannel/agent_payloads.h"
 #include "engine/datachannel/data_channel.h"
@@ -42,9 +45,12 @@ class ChannelSession final : private engine::datachannel::StreamConsumer {
     virtual bool OnSessionData(engine::datachannel::PayloadType type, engine::ByteView bytes) = 0;
     // After HasRoom said no.
     virtual void OnSessionRoom() = 0;
+    // Once, before OnSessionKind, of an encrypted session: ProvideKey is to be called. `challenge`
+    // is what the key is bound to as well, if it is not empty.
+    virtual void OnSessionKeyWanted(const std::string& key_id, const std::string& challenge) = 0;
     // The service's last word.
     virtual void OnSessionClosed(const engine::datachannel::ChannelClosed& closed) = 0;
-    // Nothing is known of the session's kind.
+    // Nothing is known of the session's kind, or what comes is not encrypted as it was agreed.
     virtual void OnSessionBroken(const std::string& why) = 0;
 
    protected:
@@ -64,6 +70,10 @@ class ChannelSession final : private engine::datachannel::StreamConsumer {
   void Receive(engine::ByteView bytes);
   // Pump sends what may be sent; for OnLinkRoom.
   void Pump();
+
+  // ProvideKey answers OnSessionKeyWanted, also from inside it: with an error, for people, the
+  // machine is told so and ends the session.
+  void ProvideKey(const absl::StatusOr<DataKey>& key);
 
   // HasRoom says whether Send may be called; it sends 1 to kStreamPayloadMax bytes as one message.
   bool HasRoom();
@@ -87,6 +97,12 @@ class ChannelSession final : private engine::datachannel::StreamConsumer {
  private:
   bool OnStreamData(engine::datachannel::PayloadType type, engine::ByteView payload) override;
   bool TakeHandshakeRequest(engine::ByteView payload);
+  void AnswerHandshake(const std::optional<absl::StatusOr<DataKey>>& key);
+  bool TakeChallenge(engine::ByteView payload);
+  void SendPayload(engine::ByteView bytes);
+  bool HandOver(engine::datachannel::PayloadType type, engine::ByteView payload);
+  bool HandOverSealed(engine::datachannel::PayloadType type, engine::ByteView payload);
+  void Break(const std::string& why);
   bool TakeHandshakeComplete(engine::ByteView payload);
   void Start(SessionKind kind);
   void OnTimer(engine::Fired outcome);
@@ -100,7 +116,9 @@ class ChannelSession final : private engine::datachannel::StreamConsumer {
   engine::TimerOp timer_op_;
   engine::Instant armed_ = engine::Instant::max();
   std::optional<SessionKind> asked_;  // Of the handshake, until it is complete.
-  bool is_answered_ = false;          // The handshake request came.
+  engine::datachannel::HandshakeRequest request_;
+  std::optional<engine::crypto::PayloadCipher> cipher_;  // Of an encrypted session.
+  bool is_answered_ = false;                             // The handshake request came.
   bool is_started_ = false;
   bool is_broken_ = false;
   bool is_stopped_ = false;

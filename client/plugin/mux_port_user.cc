@@ -10,7 +10,6 @@
 namespace client {
 
 using engine::datachannel::PayloadType;
-using engine::datachannel::SessionFlag;
 using engine::datachannel::SmuxSession;
 
 MuxPortUser::MuxPortUser(engine::Loop& loop, ChannelSession& session, std::string session_id,
@@ -34,14 +33,10 @@ absl::Status MuxPortUser::Listen(const ForwardSpec& spec) {
 
 bool MuxPortUser::TakeData(PayloadType type, engine::ByteView bytes) {
   if (is_stopped_) return true;
-  if (type == PayloadType::kFlag) {
-    SessionFlag flag{};
-    if (Decode(bytes, flag) && flag == SessionFlag::kConnectToPortError) {
-      events_.OnUserText(std::string(kPortErrorText));
-    }
+  if (type != PayloadType::kOutput) {
+    if (IsPortError(type, bytes)) events_.OnUserText(std::string(kPortErrorText));
     return true;
   }
-  if (type != PayloadType::kOutput) return true;
   // What comes although nobody reads is on its way already, or from somebody who does not listen.
   if (smux_.backlog_bytes() >= 2 * kBacklogsMax) return false;
   is_busy_ = true;

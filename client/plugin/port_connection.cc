@@ -1,10 +1,17 @@
 #include "client/plugin/port_connection.h"
 
+#include "engine/datachannel/agent_payloads.h"
 #include "engine/loop/socket_options.h"
 
 namespace client {
 
 using engine::IoError;
+
+bool IsPortError(engine::datachannel::PayloadType type, engine::ByteView payload) {
+  engine::datachannel::SessionFlag flag{};
+  return type == engine::datachannel::PayloadType::kFlag && Decode(payload, flag) &&
+         flag == engine::datachannel::SessionFlag::kConnectToPortError;
+}
 
 PortConnection::PortConnection(engine::Loop& loop, engine::Socket socket, uint32_t id, Owner& owner)
     : loop_(loop),

@@ -7,9 +7,13 @@
 
 #include "client/input_pump.h"
 #include "client/plugin/byte_output.h"
+#include "engine/datachannel/agent_message.h"
 #include "engine/loop/loop.h"
 
 namespace client {
+
+// IsPortError says whether stream data is the machine's word that the target cannot be reached.
+bool IsPortError(engine::datachannel::PayloadType type, engine::ByteView payload);
 
 class PortConnection final : private InputPump::Sink, private ByteOutput::Events {
  public:

@@ -3,87 +3,42 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "absl/status/status.h"
-#include "client/relay_error.h"
-#include "client/say.h"
-#include "engine/http/sigv4.h"
-
 namespace client {
-namespace {
-
-constexpr int kOk = 200;
-constexpr int kServerErrors = 500;
-constexpr int kTooManyRequests = 429;
-
-bool MayBeOverSoon(const ApiError& error) {
-  return error.status >= kServerErrors || error.status == kTooManyRequests ||
-         error.code == "ThrottlingException" || error.code == "TargetNotConnected";
-}
-
-}  // namespace
 
 EndpointApi::EndpointApi(engine::LoopDriver& driver, const engine::TlsContext& context,
-                         Endpoint endpoint, absl::StatusOr<Credentials> credentials, Clock clock)
-    : endpoint_(std::move(endpoint)),
-      credentials_(std::move(credentials)),
-      clock_(std::move(clock)),
-      calls_(driver, context, endpoint_.url.server) {}
+                         Endpoint endpoint, absl::StatusOr<Credentials> credentials,
+                         SignedCalls::Clock clock)
+    : session_id_(std::move(endpoint.session_id)),
+      calls_(driver, context,
+             {.url = std::move(endpoint.url),
+              .region = std::move(endpoint.region),
+              .name = "ssm",
+              .prefix = "AmazonSSM."},
+             std::move(credentials), std::move(clock)) {}
 
 void EndpointApi::Resume(Resumed done) {
-  Call("ResumeSession", SessionBody(),
-       [done = std::move(done)](absl::StatusOr<std::string> answer) {
-         done(answer.ok() ? ParseResumeResponse(*answer) : answer.status());
-       });
+  calls_.Call("ResumeSession", SessionBody(),
+              [done = std::move(done)](absl::StatusOr<std::string> answer) {
+                done(answer.ok() ? ParseResumeResponse(*answer) : answer.status());
+              });
 }
 
 void EndpointApi::Start(const std::string& request, Started done) {
-  Call("StartSession", request, [done = std::move(done)](absl::StatusOr<std::string> answer) {
-    done(answer.ok() ? ParseSessionResponse(*answer) : answer.status());
-  });
+  calls_.Call("StartSession", request,
+              [done = std::move(done)](absl::StatusOr<std::string> answer) {
+                done(answer.ok() ? ParseSessionResponse(*answer) : answer.status());
+              });
 }
 
 void EndpointApi::Terminate(Terminated done) {
-  Call("TerminateSession", SessionBody(),
-       [done = std::move(done)](const absl::StatusOr<std::string>& answer) {
-         done(answer.status());
-       });
+  calls_.Call("TerminateSession", SessionBody(),
+              [done = std::move(done)](const absl::StatusOr<std::string>& answer) {
+                done(answer.status());
+              });
 }
-
-void EndpointApi::Cancel() { calls_.Cancel(call_); }
 
 std::string EndpointApi::SessionBody() const {
-  return nlohmann::json{{"SessionId", endpoint_.session_id}}.dump();
-}
-
-void EndpointApi::Call(std::string_view operation, std::string body, Answered done) {
-  if (!credentials_.ok()) return done(credentials_.status());
-  engine::HttpRequest request;
-  request.method = "POST";
-  request.target = endpoint_.url.target;
-  request.headers.Add("Host", endpoint_.url.host);
-  request.headers.Add("Content-Type", "application/x-amz-json-1.1");
-  request.headers.Add("X-Amz-Target", "AmazonSSM." + std::string(operation));
-  request.body = std::move(body);
-  engine::Sign(request,
-               {.access_key_id = credentials_->access_key_id,
-                .secret = credentials_->secret_access_key,
-                .session_token = credentials_->session_token},
-               endpoint_.region, "ssm", clock_());
-  call_ = calls_.Call(
-      std::move(request),
-      [this, done = std::move(done)](const engine::CallResult& result) { done(Read(result)); });
-}
-
-absl::StatusOr<std::string> EndpointApi::Read(const engine::CallResult& result) const {
-  using Kind = engine::CallResult::Kind;
-  // TLS that fails is no reason to give up: a relay that dies may do so in a handshake, and
-  // whom the user trusts was found out by the first connection.
-  if (result.kind != Kind::kResponse) return absl::UnavailableError(Printable(result.text));
-  if (result.response.status == kOk) return result.response.body;
-  const ApiError error = ParseApiError(result.response, clock_());
-  const std::string text = Printable(error.code.empty() ? "HTTP " + std::to_string(error.status)
-                                                        : error.code + ": " + error.message);
-  return MayBeOverSoon(error) ? absl::UnavailableError(text) : absl::FailedPreconditionError(text);
+  return nlohmann::json{{"SessionId", session_id_}}.dump();
 }
 
 }  // namespace client

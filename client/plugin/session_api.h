@@ -2,16 +2,14 @@
 
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <string>
-#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "client/credentials.h"
 #include "client/plugin/session_response.h"
+#include "client/plugin/signed_calls.h"
 #include "engine/http/secure_url.h"
-#include "engine/net/https_client.h"
 #include "engine/net/loop_driver.h"
 
 namespace engine {
@@ -47,36 +45,28 @@ class EndpointApi final : public SessionApi {
     std::string region;
     std::string session_id;
   };
-  using Clock = std::function<int64_t()>;
 
   // `credentials` may be an error: then every call is that error. All references outlive it.
   EndpointApi(engine::LoopDriver& driver, const engine::TlsContext& context, Endpoint endpoint,
-              absl::StatusOr<Credentials> credentials, Clock clock);
+              absl::StatusOr<Credentials> credentials, SignedCalls::Clock clock);
 
   // The session that the other calls are about.
-  void set_session_id(const std::string& id) { endpoint_.session_id = id; }
+  void set_session_id(const std::string& id) { session_id_ = id; }
 
   void Resume(Resumed done) override;
   void Start(const std::string& request, Started done) override;
   void Terminate(Terminated done) override;
-  void Cancel() override;
+  void Cancel() override { calls_.Cancel(); }
 
   // Close ends what is left; joined() follows.
   void Close() { calls_.Close(); }
   bool joined() const { return calls_.joined(); }
 
  private:
-  using Answered = std::function<void(absl::StatusOr<std::string>)>;
-
-  void Call(std::string_view operation, std::string body, Answered done);
   std::string SessionBody() const;
-  absl::StatusOr<std::string> Read(const engine::CallResult& result) const;
 
-  Endpoint endpoint_;
-  const absl::StatusOr<Credentials> credentials_;
-  const Clock clock_;
-  engine::HttpsClient calls_;
-  uint64_t call_ = 0;  // The last one.
+  std::string session_id_;
+  SignedCalls calls_;
 };
 
 }  // namespace client

@@ -14,6 +14,7 @@ constexpr size_t kTokenMax = 2048;
 constexpr size_t kSmallPayloadMax = 1024;  // A terminal size, a session state.
 // Terminals are not larger; a number beyond is a mistake or an attempt to make somebody allocate.
 constexpr int64_t kCellsMax = 10'000;
+constexpr int64_t kExitStatusMax = 255;
 
 // An acknowledgement as real programs write it, around its four values.
 constexpr std::string_view kAckType = R"({"AcknowledgedMessageType":")";
@@ -102,13 +103,17 @@ bool DecodeAcknowledge(ByteView payload, int64_t& out_sequence) {
 }
 
 std::string Encode(const ChannelClosed& closed) {
-  return DumpJson({{"MessageType", Name(MessageType::kChannelClosed)},
-                   {"MessageId", closed.message_id},
-                   {"DestinationId", closed.destination_id},
-                   {"SessionId", closed.session_id},
-                   {"SchemaVersion", 1},
-                   {"CreatedDate", closed.created},
-                   {"Output", closed.output}});
+  Json json = {{"MessageType", Name(MessageType::kChannelClosed)},
+               {"MessageId", closed.message_id},
+               {"DestinationId", closed.destination_id},
+               {"SessionId", closed.session_id},
+               {"SchemaVersion", 1},
+               {"CreatedDate", closed.created},
+               {"Output", closed.output}};
+  if (closed.exit_status.has_value()) {
+    json["AditExit"] = {{"Status", *closed.exit_status}, {"Signal", closed.exit_signal}};
+  }
+  return DumpJson(json);
 }
 
 bool Decode(ByteView payload, ChannelClosed& out) {
@@ -119,6 +124,14 @@ bool Decode(ByteView payload, ChannelClosed& out) {
       .Text("SessionId", out.session_id)
       .Text("CreatedDate", out.created)
       .Text("Output", out.output, kChannelOutputMax);
+  const json::Json* exit = object.Find("AditExit");
+  if (exit != nullptr && exit->is_object()) {
+    int64_t status = -1;
+    const bool is_read =
+        JsonObject(*exit).Number("Status", status).Text("Signal", out.exit_signal).ok();
+    if (!is_read || status < 0 || status > kExitStatusMax) return false;
+    out.exit_status = static_cast<int>(status);
+  }
   return object.ok();
 }
 

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -57,6 +58,10 @@ struct ChannelClosed {
   std::string session_id;
   std::string created;  // RFC 3339, with milliseconds.
   std::string output;
+  // How the program ended, in a member that clients of AWS's do not know: its status, or the signal
+  // that ended it, such as "KILL".
+  std::optional<int> exit_status;
+  std::string exit_signal;
 };
 std::string Encode(const ChannelClosed& closed);
 bool Decode(ByteView payload, ChannelClosed& out);

@@ -4,11 +4,14 @@
 #include <array>
 #include <utility>
 
+#include "engine/buffer/dry_pool.h"
 #include "engine/loop/socket_options.h"
 #include "engine/tls/tls_channel.h"
 
 namespace engine {
 namespace {
+
+static_assert(SecureConnection::kNoBuffersPause == kDryPoolPause);
 
 using Kind = ConnectionEnd::Kind;
 

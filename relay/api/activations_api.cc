@@ -5,6 +5,7 @@
 
 #include "engine/crypto/constant_time.h"
 #include "engine/crypto/digest.h"
+#include "engine/crypto/uuid.h"
 #include "relay/access/resource_arn.h"
 #include "relay/api/api_input.h"
 #include "relay/api/node_certificates.h"
@@ -55,7 +56,7 @@ NewActivation MakeActivation(int64_t now_unix_ms, int64_t expires_unix_ms,
                              uint32_t registration_limit) {
   NewActivation made;
   made.code = NewToken();
-  made.activation.id = NewUuid();
+  made.activation.id = engine::crypto::NewUuid();
   made.activation.code_sha256 = engine::crypto::Sha256(engine::AsBytes(made.code));
   made.activation.registration_limit = registration_limit;
   made.activation.created_unix_ms = now_unix_ms;

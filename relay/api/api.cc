@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/base/log.h"
+#include "engine/crypto/uuid.h"
 #include "engine/http/sigv4_proof.h"
 #include "relay/access/authenticate.h"
 #include "relay/api/api_input.h"
@@ -205,7 +206,7 @@ void Api::Call(const HttpRequest& request, const engine::SigV4ChunkedBody* chunk
   audit.source_ip = source_ip;
   audit.user_agent = request.headers.Get("user-agent");
   audit.host = request.headers.Get("host");
-  audit.request_id = NewUuid();
+  audit.request_id = engine::crypto::NewUuid();
   audit.event_source = service.source;
 
   // A large body is read when it is known whose it is.

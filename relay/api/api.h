@@ -22,6 +22,7 @@
 
 #include "absl/status/statusor.h"
 #include "engine/http/http_message.h"
+#include "engine/wire/control.h"
 #include "relay/access/authenticate.h"
 #include "relay/access/authorise.h"
 #include "relay/access/mfa_check.h"
@@ -63,6 +64,9 @@ class Api {
   // as many as FailureGate lets through. In channel_api.cc.
   void RecordRefusedJoin(std::string_view event, std::string_view session_id,
                          std::string_view source_ip, std::string_view text, int64_t now_unix_ms);
+  // OpenDataKey is for a node's link: it opens the data key of an encrypted session on that node.
+  engine::DataKeyAnswer OpenDataKey(std::string_view node_id, const engine::DataKeyRequest& request,
+                                    int64_t now_unix_ms);
 
  private:
   struct Pending;  // A call that is not answered yet.

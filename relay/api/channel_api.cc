@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "engine/crypto/uuid.h"
 #include "engine/datachannel/agent_payloads.h"
 #include "relay/api/api.h"
 #include "relay/audit/audit_trail.h"
@@ -63,7 +64,7 @@ void Api::OpenChannel(const engine::HttpRequest& request, std::string_view sourc
   audit.source_ip = source_ip;
   audit.user_agent = request.headers.Get("user-agent");
   audit.host = request.headers.Get("host");
-  audit.request_id = NewUuid();
+  audit.request_id = engine::crypto::NewUuid();
   const std::optional<ApiError> error = ProveChannel(request, source_ip, now_unix_ms, audit);
   if (!error.has_value()) return reply(Answer(200, {}));  // The session's own record follows.
   if (audit.principal.empty()) {

@@ -112,9 +112,13 @@ std::optional<ApiError> ReadCarriage(const Json& adit, StartRequest& request) {
 std::optional<ApiError> NoteStarted(ApiContext& context, const ApiCall& call,
                                     const std::string& session_id) {
   if (call.invocation_id.empty()) return std::nullopt;
+  const std::string request = call.caller.access_key_id + " " + call.invocation_id;
+  if (context.retries.IsLate(request, call.attempt, call.now_unix_ms)) {
+    return ApiError{"RequestTimeoutException", "A later attempt of this request came before it.",
+                    408};
+  }
   const std::optional<std::string> earlier =
-      context.retries.Note(call.caller.access_key_id + " " + call.invocation_id, call.attempt,
-                           session_id, call.now_unix_ms);
+      context.retries.Note(request, call.attempt, session_id, call.now_unix_ms);
   if (!earlier.has_value()) return std::nullopt;
   const absl::Status status = context.broker.Supersede(*earlier, call.now_unix_ms);
   if (status.ok()) return std::nullopt;

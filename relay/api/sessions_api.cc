@@ -174,6 +174,7 @@ ApiOutcome StartSession(ApiContext& context, ApiCall& call) {
                       "This relay speaks version 1 of Adit's own protocol; update the older side."};
     }
     if (std::optional<ApiError> error = ReadCarriage(call.input["Adit"], request)) return error;
+    if (!request.carriage.has_value()) request.carriage = Carriage::kInspected;
   }
   if (std::optional<ApiError> error = AllowLinkLocal(context, call, request)) return error;
   if (request.carriage == Carriage::kSealed) return StartSealed(context, request);

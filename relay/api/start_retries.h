@@ -18,6 +18,14 @@ class StartRetries {
   static constexpr int64_t kKeptMs = 120'000;
   static constexpr size_t kRequestsMax = 10'000;
 
+  // IsLate says whether a later attempt of the request has come already: nobody waits for the
+  // answer to this one.
+  bool IsLate(const std::string& request, uint32_t attempt, int64_t now_unix_ms) const {
+    const auto found = requests_.find(request);
+    return found != requests_.end() && attempt < found->second.attempt &&
+           now_unix_ms < found->second.until_unix_ms;
+  }
+
   // Note keeps that a session came of this attempt of a request, and returns the one of an earlier
   // attempt.
   std::optional<std::string> Note(const std::string& request, uint32_t attempt,

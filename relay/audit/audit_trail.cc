@@ -4,6 +4,7 @@
 #include <span>
 #include <utility>
 
+#include "engine/crypto/uuid.h"
 #include "engine/http/amz_date.h"
 #include "relay/store/identifiers.h"
 #include "relay/store/store.h"
@@ -165,7 +166,7 @@ std::string ToJson(const AuditRecord& record, std::string_view event_id) {
 
 absl::Status AppendAudit(Store& store, const AuditRecord& record) {
   AuditEvent event;
-  event.id = NewUuid();
+  event.id = engine::crypto::NewUuid();
   event.time_unix_ms = record.time_unix_ms;
   event.name = Cut(record.event_name, 128);
   event.principal = record.principal;

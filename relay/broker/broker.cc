@@ -36,6 +36,13 @@ ClientTerms TermsOf(const ResolvedSession& session) {
   return terms;
 }
 
+// A client that does not say in which carriage is one of AWS's: the gateway's.
+uint64_t GatewayBytes(const StartRequest& request, const SessionPlan& plan) {
+  if (request.carriage.has_value()) return 0;
+  return plan.kind == engine::SessionKind::kTcp ? GatewayShares::kPortBytes
+                                                : GatewayShares::kProgramBytes;
+}
+
 }  // namespace
 
 Broker::Broker(Store& store, DataPlane& data_plane)
@@ -82,8 +89,15 @@ WishOutcome Broker::Resolve(const StartRequest& request, Carriage carriage) {
   const absl::StatusOr<Carriage> chosen = ChooseCarriage(session->carriages, request.carriage);
   if (!chosen.ok()) return StartFailure{Kind::kCarriage, std::string(chosen.status().message())};
   CHECK(*chosen == carriage);
-  if (!data_plane_.FindNode(request.node_id).has_value()) {
+  const std::optional<NodePlace> place = data_plane_.FindNode(request.node_id);
+  if (!place.has_value()) {
     return StartFailure{Kind::kNotConnected, request.node_id + " is not connected."};
+  }
+  const bool is_encrypted = carriage == Carriage::kInspected && !session->plan.key_id.empty();
+  if (is_encrypted && !place->is_encrypting) {
+    return StartFailure{Kind::kCarriage,
+                        "The document or the preferences have a kmsKeyId, and the agent of " +
+                            request.node_id + " cannot encrypt with it: update it."};
   }
   if (live_.size() >= kLiveSessionsMax) return StartFailure{Kind::kTooMany, "Rate exceeded"};
   return resolved;
@@ -115,6 +129,13 @@ std::variant<StartedSession, StartFailure> Broker::StartSession(const StartReque
   WishOutcome resolved = Resolve(request, Carriage::kInspected);
   if (auto* failure = std::get_if<StartFailure>(&resolved)) return std::move(*failure);
   const auto& wanted = std::get<ResolvedSession>(resolved);
+  const uint64_t gateway_bytes = GatewayBytes(request, wanted.plan);
+  if (!gateway_shares_.Fits(request.principal, gateway_bytes)) {
+    return StartFailure{
+        StartFailure::Kind::kTooMany,
+        "Rate exceeded: this principal, or all together, have as many sessions of AWS's "
+        "clients as the relay takes; end some."};
+  }
 
   const std::string token = NewToken();
   SessionGrant grant;
@@ -138,12 +159,15 @@ std::variant<StartedSession, StartFailure> Broker::StartSession(const StartReque
     return StartFailure{StartFailure::Kind::kStore, {}};
   }
   StartedSession started{grant.session_id, token, data_plane_.FindNode(request.node_id)->loop};
-  store_.AfterCommit([this, grant = std::move(grant), now_unix_ms] {
+  store_.AfterCommit([this, grant = std::move(grant), gateway_bytes, now_unix_ms] {
+    gateway_shares_.Add(grant.principal, gateway_bytes);
     Live& live = live_[grant.session_id];
     live.subject = {grant.session_id, grant.node_id, grant.principal};
     live.join_by_unix_ms = now_unix_ms + milliseconds(kJoinMax).count();
     live.end_by_unix_ms =
         now_unix_ms + std::chrono::duration_cast<milliseconds>(grant.duration_max).count();
+    live.key_id = grant.plan.key_id;
+    live.gateway_bytes = gateway_bytes;
     data_plane_.PrepareSession(grant);
   });
   return started;
@@ -160,6 +184,14 @@ std::optional<StartedSession> Broker::RenewToken(std::string_view session_id) {
     data_plane_.RenewToken(id, digest);
   });
   return renewed;
+}
+
+std::optional<std::string> Broker::KeyOf(std::string_view session_id, std::string_view node_id) {
+  const Live* live = Find(session_id);
+  const bool is_open = live != nullptr && (live->state == Live::State::kConnecting ||
+                                           live->state == Live::State::kConnected);
+  if (!is_open || live->subject.node_id != node_id || live->key_id.empty()) return std::nullopt;
+  return live->key_id;
 }
 
 absl::Status Broker::TerminateSession(std::string_view session_id, std::string_view reason,
@@ -214,6 +246,7 @@ void Broker::Finish(const Live& live, SessionRecords::Ending ending, int64_t now
   if (!live.end_reason.empty()) ending.reason = live.end_reason;
   ending.reported_by = live.reported_by;
   records_.Ended(live.subject, ending, now_unix_ms).IgnoreError();
+  gateway_shares_.Remove(live.subject.principal, live.gateway_bytes);
   live_.erase(std::string(live.subject.id));
 }
 

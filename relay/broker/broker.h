@@ -24,6 +24,7 @@
 #include "absl/status/status.h"
 #include "engine/wire/control.h"
 #include "relay/broker/data_plane.h"
+#include "relay/broker/gateway_shares.h"
 #include "relay/broker/sealed_state.h"
 #include "relay/broker/session_records.h"
 #include "relay/broker/session_wish.h"
@@ -70,6 +71,10 @@ class Broker {
   // such session, or it is over. The data plane hears of it when the caller's transaction is
   // committed.
   std::optional<StartedSession> RenewToken(std::string_view session_id);
+
+  // KeyOf returns the key, as its document names it, of an encrypted session that lives on the
+  // node; nothing for any other.
+  std::optional<std::string> KeyOf(std::string_view session_id, std::string_view node_id);
 
   // TerminateSession ends a session that lives; one that is over or unknown is left as it is.
   absl::Status TerminateSession(std::string_view session_id, std::string_view reason,
@@ -162,6 +167,8 @@ class Broker {
     int64_t end_by_unix_ms = 0;
     int64_t report_by_unix_ms = 0;  // kEnding: when the end is written with what is known by then.
     std::string end_reason;
+    std::string key_id;                   // Of an encrypted one.
+    uint64_t gateway_bytes = 0;           // Of an AWS client's: its share.
     std::string_view reported_by;         // Static.
     std::unique_ptr<SealedState> sealed;  // Null: inspected.
   };
@@ -213,6 +220,7 @@ class Broker {
   ParsedDocuments documents_;
   SessionRecords records_;
   std::unordered_map<std::string, Live> live_;
+  GatewayShares gateway_shares_;
   std::unordered_map<std::string, size_t> offers_of_node_;  // Where there are any.
   size_t offer_count_ = 0;
   size_t waiting_lane_count_ = 0;

@@ -21,7 +21,8 @@ using engine::SessionPlan;
 struct NodePlace {
   uint32_t loop = 0;
   uint64_t link_serial = 0;
-  bool is_sealing = false;  // It named the feature engine::kFeatureSealed.
+  bool is_sealing = false;     // It named the feature engine::kFeatureSealed ...
+  bool is_encrypting = false;  // ... and engine::kFeatureEncrypted.
 };
 
 // ClientTerms is what an AWS client is told of its session, and how it wants its output.

@@ -10,8 +10,13 @@ absl::StatusOr<Carriage> ChooseCarriage(CarriageRule rule, std::optional<Carriag
   }
   if (chosen == Carriage::kInspected && rule == CarriageRule::kSealedOnly) {
     return absl::FailedPreconditionError(
-        "The document wants its sessions encrypted from end to end, as every one with a kmsKeyId "
-        "does: ask for a sealed one. AWS's clients cannot, and need a document without kmsKeyId.");
+        "The document or the preferences have a kmsKeyId, and forwarded ports are sealed then: use "
+        "adit, whose ports are. AWS's clients encrypt shells and commands alone.");
+  }
+  if (asked == Carriage::kInspected && rule == CarriageRule::kKeyed) {
+    return absl::FailedPreconditionError(
+        "The document or the preferences have a kmsKeyId, so that nothing passes in clear: ask for "
+        "a sealed session (--sealed).");
   }
   return chosen;
 }

@@ -12,7 +12,9 @@ namespace relay {
 // Carriage is how a session's bytes travel: in frames that the relay reads, or in TLS from client
 // to node, which the relay only joins.
 enum class Carriage : uint8_t { kInspected, kSealed };
-enum class CarriageRule : uint8_t { kEither, kInspectedOnly, kSealedOnly };
+// kKeyed: sealed, or in frames whose contents client and node encrypt for each other with a data
+// key, which those of AWS can.
+enum class CarriageRule : uint8_t { kEither, kInspectedOnly, kSealedOnly, kKeyed };
 
 // ChooseCarriage is the one place where it is decided. A client that does not say, as those of AWS
 // do not, can do `inspected` only; one of ours asks for `sealed` for ports, and for shells and

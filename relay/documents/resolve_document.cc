@@ -137,8 +137,12 @@ absl::StatusOr<ResolvedSession> ResolveDocument(const ResolveRequest& request) {
         &inputs.kms_key_id, &inputs.run_as_default_user}) {
     if (document.inputs.has_value()) *text = FillPlaceholders(*text, *values);
   }
-  // It asks that nobody between the two ends can read; the relay holds no such key for a client.
-  if (!inputs.kms_key_id.empty()) session.carriages = CarriageRule::kSealedOnly;
+  // Nothing passes in clear then. AWS's clients encrypt what is no port; it would pass as it is.
+  if (!inputs.kms_key_id.empty()) {
+    const bool is_port = document.type == SessionType::kPort;
+    session.carriages = is_port ? CarriageRule::kSealedOnly : CarriageRule::kKeyed;
+    if (!is_port) session.plan.key_id = inputs.kms_key_id;
+  }
   // A command without a terminal has no user who could be idle.
   const bool has_user = document.type != SessionType::kNonInteractiveCommands;
   session.idle_seconds_max = has_user ? inputs.idle_minutes_max * 60 : 0;

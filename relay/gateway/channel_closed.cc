@@ -18,7 +18,7 @@ using engine::datachannel::MessageId;
 uint64_t CreatedNow() { return static_cast<uint64_t>(std::max<int64_t>(engine::UnixNowMs(), 1)); }
 
 std::string ChannelClosedMessage(std::string_view session_id, std::string_view node_id,
-                                 std::string_view output) {
+                                 std::string_view output, const std::optional<engine::Exit>& exit) {
   MessageId id;
   engine::crypto::FillRandom(id);
   std::array<char, kMessageIdTextSize> id_text;
@@ -35,6 +35,10 @@ std::string ChannelClosedMessage(std::string_view session_id, std::string_view n
   closed.session_id = session_id;
   closed.created = date;
   closed.output = output.substr(0, engine::datachannel::kChannelOutputMax);
+  if (exit.has_value()) {
+    closed.exit_status = exit->status;
+    closed.exit_signal = exit->signal;
+  }
   const std::string payload = Encode(closed);
   engine::datachannel::AgentMessage message;
   message.type = engine::datachannel::MessageType::kChannelClosed;

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include "engine/wire/control.h"
 
 namespace relay {
 
@@ -10,8 +13,10 @@ namespace relay {
 uint64_t CreatedNow();
 
 // ChannelClosedMessage is the service's last word to a client, as bytes of one message. `output` is
-// for the client's user, and is cut to what such a message holds.
+// for the client's user, and is cut to what such a message holds; `exit` is how the program ended,
+// if there was one.
 std::string ChannelClosedMessage(std::string_view session_id, std::string_view node_id,
-                                 std::string_view output);
+                                 std::string_view output,
+                                 const std::optional<engine::Exit>& exit = std::nullopt);
 
 }  // namespace relay

@@ -71,17 +71,21 @@ void ChannelSocket::Taken(size_t weight) {
 }
 
 void ChannelSocket::Deliver(MessageBatch batch) {
-  for (BatchReader reader(batch); !reader.done(); reader.Pop()) {
-    waiting_.emplace_back(engine::AsText(reader.front()));
-  }
+  if (is_closed_ || batch.empty()) return;
+  waiting_.push_back(std::move(batch));
   SendWaiting();
 }
 
 void ChannelSocket::SendWaiting() {
   size_t sent = 0;
-  while (!waiting_.empty() &&
-         socket_.Send(WebSocketKind::kBinary, engine::AsBytes(waiting_.front()))) {
-    sent += waiting_.front().size();
+  while (!waiting_.empty()) {
+    if (!reader_.has_value()) reader_.emplace(waiting_.front());
+    const ByteView message = reader_->front();
+    if (!socket_.Send(WebSocketKind::kBinary, message)) break;
+    sent += message.size();
+    reader_->Pop();
+    if (!reader_->done()) continue;
+    reader_.reset();
     waiting_.pop_front();
   }
   if (sent > 0) owner_.OnSent(sent);
@@ -95,6 +99,7 @@ void ChannelSocket::Close() {
 
 void ChannelSocket::OnClosed(const engine::WebSocketEnd& end) {
   is_closed_ = true;
+  reader_.reset();
   waiting_.clear();
   owner_.OnChannelClosed(end.text);
 }

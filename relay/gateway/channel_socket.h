@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -82,7 +83,8 @@ class ChannelSocket final : public engine::RecordProtocol, private engine::WebSo
   bool is_held_ = false;
   size_t untaken_ = 0;
   MessageBatch received_;
-  std::deque<std::string> waiting_;  // At most what a session leaves unsent.
+  std::deque<MessageBatch> waiting_;   // At most what a session leaves unsent ...
+  std::optional<BatchReader> reader_;  // ... and where in the first of them.
 };
 
 }  // namespace relay

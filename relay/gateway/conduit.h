@@ -6,6 +6,7 @@
 #include "engine/base/time.h"
 #include "engine/datachannel/agent_message.h"
 #include "engine/mux/multiplexer.h"
+#include "engine/wire/control.h"
 
 namespace relay {
 
@@ -28,6 +29,11 @@ class Conduit {
     virtual void InputMayGoOn() = 0;
     // OutputWaits asks for a call of PumpOutput.
     virtual void OutputWaits() = 0;
+    // KeyProven says that the client has shown that it holds the session's data key: it is told
+    // that the handshake is complete.
+    virtual void KeyProven() {}
+    // Exited says how the program ended, which the client may want to end with as well.
+    virtual void Exited(const engine::Exit&) {}
     // Finish ends the session after all that was sent. `output` is shown to the client's user;
     // empty: it says only that it exits. `reason` is for the records.
     virtual void Finish(std::string output, std::string_view reason) = 0;

@@ -5,9 +5,9 @@
 //                  (order, repetition)      (shell, command, port)     (one stream each)
 //
 //     kNew --Connect--> kHandshake --client's answer--> kRunning --+
-//                            | 15 s                                | program or target over, flag,
-//                            v                                     v idle, ended from elsewhere
-//                          kEnding: what was sent arrives, then channel_closed --> kOver
+//                        | 15 s  |                         ^       | program or target over, flag,
+//                        |       +--answer with a key--> kProving  v idle, ended from elsewhere
+//                        +-----> kEnding: what was sent arrives, then channel_closed --> kOver
 //
 // A connection may be lost at any time, and another one take its place; the newest wins.
 
@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,8 @@
 #include "relay/broker/data_plane.h"
 #include "relay/gateway/channel_connection.h"
 #include "relay/gateway/conduit.h"
+#include "relay/gateway/farewell.h"
+#include "relay/gateway/machine_handshake.h"
 #include "relay/gateway/message_batch.h"
 #include "relay/gateway/passage.h"
 
@@ -44,14 +47,8 @@ class GatewaySession final : private engine::LinkEvents,
     virtual void OnOver(std::string_view reason) = 0;
   };
 
-  static constexpr engine::Duration kHandshakeMax = std::chrono::seconds(15);
-  // How long what was sent may take to arrive before the last word is said; of a session that came
-  // to its own end, anew with each acknowledgement, up to kLingerMax.
-  static constexpr engine::Duration kDrainMax = std::chrono::seconds(2);
-  // How long a client that lost its connection finds its session, if it has no idle limit; and how
-  // long one that is over keeps the last of its output.
+  // How long a client that lost its connection finds its session, if it has no idle limit.
   static constexpr engine::Duration kAwayMax = std::chrono::minutes(20);
-  static constexpr engine::Duration kLingerMax = std::chrono::seconds(60);
   // A client that acknowledges nothing for so long while it is connected is given up.
   static constexpr engine::Duration kRepeatsMax = std::chrono::minutes(5);
   // What was delivered to a connection and is not sent yet.
@@ -87,7 +84,7 @@ class GatewaySession final : private engine::LinkEvents,
   engine::Instant NextDeadline() const;
 
  private:
-  enum class State : uint8_t { kNew, kHandshake, kRunning, kEnding, kOver };
+  enum class State : uint8_t { kNew, kHandshake, kProving, kRunning, kEnding, kOver };
 
   void OnOpen(engine::StreamId id, engine::Priority priority, engine::ByteView request) override;
   void OnControl(engine::ByteView message) override;
@@ -103,19 +100,24 @@ class GatewaySession final : private engine::LinkEvents,
   void Send(engine::datachannel::PayloadType type, engine::ByteView payload) override;
   void InputMayGoOn() override;
   void OutputWaits() override { runner_.Wake(); }
+  void KeyProven() override;
+  void Exited(const engine::Exit& exit) override { exit_ = exit; }
   void Finish(std::string output, std::string_view reason) override;
 
-  // BeginEnd ends the session, once; without a connection the rest waits so long for another one.
-  void BeginEnd(std::string output, std::string_view reason, engine::Duration away_max);
+  // BeginEnd ends the session, once.
+  void BeginEnd(Farewell::Cause cause, std::string output, std::string_view reason);
 
   void StartHandshake();
   void TakeHandshake(engine::ByteView payload);
   void StartIfReady();
-  std::unique_ptr<Conduit> MakeConduit(std::string_view client_version);
+  void CompleteHandshake();
   void HandleDeadlines();
   void SendMessages();
   void SayLastWord();
   void NoteActivity() { active_at_ = now_; }
+  bool is_encrypted() const { return !grant_.plan.key_id.empty(); }
+  bool is_seen() const { return passage_ != nullptr && !is_encrypted(); }
+  bool is_shaking_hands() const { return state_ == State::kHandshake || state_ == State::kProving; }
   engine::Instant IdleDeadline() const;
 
   const SessionGrant grant_;
@@ -135,14 +137,12 @@ class GatewaySession final : private engine::LinkEvents,
   bool is_early_size_known_ = false;
   size_t unsent_ = 0;
   engine::Instant now_;
-  engine::Instant handshake_began_{};
+  MachineHandshake handshake_;
+  std::string client_version_;
   engine::Instant active_at_;
-  engine::Instant away_since_;  // Without a connection.
-  engine::Instant end_by_ = engine::Instant::max();
-  engine::Instant drain_by_;  // However well it drains.
-  size_t drain_count_ = 0;    // Messages that the client had yet to acknowledge.
-  std::string end_output_;
-  std::string end_reason_;
+  engine::Instant away_since_;        // Without a connection.
+  std::optional<engine::Exit> exit_;  // Of the program.
+  Farewell farewell_;
 };
 
 }  // namespace relay

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/buffer/dry_pool.h"
 #include "engine/datachannel/agent_payloads.h"
 #include "relay/gateway/stream_input.h"
 
@@ -166,7 +167,7 @@ void MultiplexedConduit::Drop(uint32_t id) {
 
 void MultiplexedConduit::RetryLater(uint32_t id) {
   if (std::ranges::find(dry_, id) == dry_.end()) dry_.push_back(id);
-  retry_at_ = host_.Now() + kNoBuffersPause;
+  retry_at_ = host_.Now() + engine::kDryPoolPause;
   host_.OutputWaits();  // The deadline is looked at again.
 }
 

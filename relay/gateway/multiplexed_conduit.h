@@ -22,9 +22,6 @@ class MultiplexedConduit final : public Conduit, private engine::datachannel::Sm
   // by themselves: after so long without a byte of theirs the connection is given up.
   static constexpr engine::Duration kHalfClosedMax = std::chrono::seconds(30);
 
-  // How long to wait for blocks when the pool has run dry.
-  static constexpr engine::Duration kNoBuffersPause = std::chrono::milliseconds(2);
-
   // `request` opens a connection to the target; `streams_max` may be open at once.
   MultiplexedConduit(Host& host, std::string request, size_t streams_max);
   ~MultiplexedConduit() override;

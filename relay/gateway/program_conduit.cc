@@ -120,7 +120,10 @@ void ProgramConduit::OnData(engine::Channel channel, engine::BufferRef payload) 
 void ProgramConduit::OnControl(ByteView message) {
   engine::ControlMessage control;
   if (!engine::Decode(engine::AsText(message), control)) return;
-  if (const auto* exit = std::get_if<engine::Exit>(&control)) exit_ = *exit;
+  const auto* exit = std::get_if<engine::Exit>(&control);
+  if (exit == nullptr) return;
+  exit_ = *exit;
+  host_.Exited(*exit);
 }
 
 void ProgramConduit::OnFinished() {

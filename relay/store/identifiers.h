@@ -7,9 +7,6 @@
 
 namespace relay {
 
-// NewUuid returns a random UUID (version 4) in its usual form: request, event and activation ids.
-std::string NewUuid();
-
 // NewNodeId returns `mi-` and 17 hexadecimal digits.
 std::string NewNodeId();
 bool IsNodeId(std::string_view text);

@@ -55,8 +55,11 @@ void AgentRole::OnHello(const engine::Hello& hello) {
   arrival.source_address = connection_.loop().PeerAddress(connection_.socket()).HostText();
   arrival.loop_index = switchboard_.index();
   arrival.link_serial = serial_;
-  arrival.is_sealing =
-      std::ranges::find(hello.features, engine::kFeatureSealed) != hello.features.end();
+  const auto has = [&hello](std::string_view feature) {
+    return std::ranges::find(hello.features, feature) != hello.features.end();
+  };
+  arrival.is_sealing = has(engine::kFeatureSealed);
+  arrival.is_encrypting = has(engine::kFeatureEncrypted);
   connected_ = true;
   switchboard_.control().NodeConnected(std::move(arrival),
                                        [this, alive = alive_](const absl::Status& status) {
@@ -72,7 +75,7 @@ void AgentRole::Admitted(const absl::Status& status) {
   switchboard_.NodeAdmitted(*this);
   engine::Hello hello;
   hello.role = "relay";
-  hello.features = {std::string(engine::kFeatureSealed)};
+  hello.features = {std::string(engine::kFeatureSealed), std::string(engine::kFeatureEncrypted)};
   hello.software = std::string("adit-relay/") + engine::kVersion;
   port_.SendHello(hello);
 }
@@ -82,7 +85,8 @@ void AgentRole::OnControl(const engine::ControlMessage& message) {
   if (const auto* renew = std::get_if<engine::RenewCertificate>(&message)) return Renew(*renew);
   if (const auto* news = std::get_if<engine::StreamNews>(&message)) return PassOnNews(*news);
   const bool is_of_session = std::holds_alternative<engine::SessionAnswer>(message) ||
-                             std::holds_alternative<engine::SessionOver>(message);
+                             std::holds_alternative<engine::SessionOver>(message) ||
+                             std::holds_alternative<engine::DataKeyRequest>(message);
   if (is_of_session) return PassOn(message);
   // The others are the relay's own to send, and change nothing here.
 }

@@ -1,5 +1,6 @@
 #include "relay/switchboard/channel_role.h"
 
+#include <memory>
 #include <utility>
 
 #include "engine/datachannel/agent_payloads.h"
@@ -69,9 +70,8 @@ void ChannelRole::OnMessages(MessageBatch batch) {
   if (!is_opened_) return;
   switchboard_.Post(session_loop_,
                     [id = session_id_, channel = ChannelId{switchboard_.index(), serial_},
-                     batch = std::move(batch)](Switchboard& there) {
-                      there.gateway().Receive(id, channel, batch);
-                    });
+                     batch = std::make_shared<const MessageBatch>(std::move(batch))](
+                        Switchboard& there) { there.gateway().Receive(id, channel, *batch); });
 }
 
 void ChannelRole::OnSent(size_t size) {

@@ -23,8 +23,9 @@ struct NodeArrival {
   std::string software;
   std::string source_address;
   uint32_t loop_index = 0;
-  uint64_t link_serial = 0;  // Unique in the process: tells a new link from the one it replaces.
-  bool is_sealing = false;   // It named the feature engine::kFeatureSealed.
+  uint64_t link_serial = 0;    // Unique in the process: tells a new link from the one it replaces.
+  bool is_sealing = false;     // It named the feature engine::kFeatureSealed ...
+  bool is_encrypting = false;  // ... and engine::kFeatureEncrypted.
 };
 
 // StreamReport names one stream of a session, for the audit trail.
@@ -56,7 +57,8 @@ class ControlPort {
                                 std::function<void(absl::StatusOr<std::string>)> reply) = 0;
 
   // NodeSaid passes on what an agent says of sealed sessions: session-answer, session-over,
-  // stream-news. NewsMissed counts the news that came faster than they can be recorded.
+  // stream-news; and data-key-request. NewsMissed counts the news that came faster than they can be
+  // recorded.
   virtual void NodeSaid(std::string node_id, engine::ControlMessage message) = 0;
   virtual void NewsMissed(std::string node_id, uint64_t count) = 0;
 

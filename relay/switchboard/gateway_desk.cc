@@ -54,6 +54,7 @@ void GatewayDesk::Attach(const Attachment& attachment) {
     auto made = std::make_unique<GatewayHost>(switchboard_, *grant, attachment.token,
                                               attachment.source_address);
     host = made.get();
+    host->Begin();
     hosts_.emplace(attachment.session_id, std::move(made));
   }
   const std::string refusal = host->Connect(attachment.channel, attachment.client_id);
@@ -71,15 +72,15 @@ void GatewayDesk::Attach(const Attachment& attachment) {
 void GatewayDesk::Refuse(const Attachment& attachment, std::string_view text) {
   switchboard_.control().JoinRefused(
       {"OpenDataChannel", attachment.session_id, attachment.source_address, std::string(text)});
-  MessageBatch batch;
-  batch.Add(engine::AsBytes(ChannelClosedMessage(attachment.session_id, {}, text)));
-  switchboard_.Post(attachment.channel.loop, [serial = attachment.channel.serial,
-                                              batch = std::move(batch)](Switchboard& there) {
-    ChannelRole* role = there.gateway().FindChannel(serial);
-    if (role == nullptr) return;
-    role->Deliver(batch);
-    role->Close();
-  });
+  auto batch = std::make_shared<MessageBatch>();
+  batch->Add(engine::AsBytes(ChannelClosedMessage(attachment.session_id, {}, text)));
+  switchboard_.Post(attachment.channel.loop,
+                    [serial = attachment.channel.serial, batch](Switchboard& there) {
+                      ChannelRole* role = there.gateway().FindChannel(serial);
+                      if (role == nullptr) return;
+                      role->Deliver(std::move(*batch));
+                      role->Close();
+                    });
 }
 
 void GatewayDesk::Receive(const std::string& session_id, ChannelId channel,

@@ -1,8 +1,10 @@
 #include "relay/switchboard/gateway_host.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
+#include "engine/buffer/dry_pool.h"
 #include "engine/crypto/random_bytes.h"
 #include "relay/switchboard/channel_role.h"
 #include "relay/switchboard/switchboard.h"
@@ -23,7 +25,9 @@ class PostedConnection final : public ChannelConnection {
     if (!is_closed_) Tell([](ChannelRole& role) { role.Drop(); });
   }
   void Deliver(MessageBatch batch) override {
-    Tell([batch = std::move(batch)](ChannelRole& role) { role.Deliver(batch); });
+    // Letters can be copied, and what is in this one is not.
+    auto shared = std::make_shared<MessageBatch>(std::move(batch));
+    Tell([shared](ChannelRole& role) { role.Deliver(std::move(*shared)); });
   }
   void Close() override {
     is_closed_ = true;
@@ -121,7 +125,7 @@ void GatewayHost::Arm() {
   const engine::Instant now = loop_.Now();
   engine::Instant next = std::min(link_.NextDeadline(), session_.NextDeadline());
   if (is_woken_ || is_over_) next = now;
-  if (is_dry_ && !is_over_) next = now + kNoBuffersPause;
+  if (is_dry_ && !is_over_) next = now + engine::kDryPoolPause;
   if (timer_op_.in_flight()) {
     if (next < armed_for_) loop_.Cancel(timer_op_);
     return;

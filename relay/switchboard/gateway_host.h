@@ -16,15 +16,15 @@ namespace relay {
 // the process, and the client's role at its other end.
 class GatewayHost final : private GatewaySession::Runner {
  public:
-  // How long to wait for blocks when the pool has run dry.
-  static constexpr engine::Duration kNoBuffersPause = std::chrono::milliseconds(2);
-
   GatewayHost(Switchboard& switchboard, const SessionGrant& grant, std::string_view token,
               std::string source_address);
   ~GatewayHost() override;  // Requires: GatewayDesk::Left was called for it, or nothing ran.
 
   const std::string& session_id() const { return session_id_; }
   ChannelId channel() const { return channel_; }
+
+  // Begin lets the session join with its token, once: after it another token may take its place.
+  void Begin() { is_dry_ = !link_.Run(loop_.Now()); }
 
   // Connect makes a connection the session's, or says why not.
   std::string Connect(ChannelId channel, std::string_view client_id);

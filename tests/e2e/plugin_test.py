@@ -138,6 +138,10 @@ def test_exit_codes(t):
     done = plugin.run(stack, 'Ends-With-7')
     check_equal((done.returncode, b'EXIT_CODE: 7' in done.stdout), (0, True), f'otherwise {done.stderr!r}')
     aws.cli(stack, 'ssm', 'delete-document', '--name', 'Ends-With-7')
+    for command, code in (('exit 9', 9), ('kill -9 $$', 137)):
+        done = plugin.run(stack, 'AWS-StartInteractiveCommand', f'command={command}',
+                          env=plugin.environment(stack, ADIT_PLUGIN_EXIT_CODE='1'))
+        check(f'returned non-zero exit status {code}'.encode() in done.stderr, f'{command}: {done.stderr!r}')
 
 
 def test_escapes(t):

@@ -17,7 +17,7 @@ class FakeDataPlane final : public DataPlane {
   std::optional<NodePlace> FindNode(std::string_view node_id) override {
     const auto found = nodes.find(std::string(node_id));
     if (found == nodes.end()) return std::nullopt;
-    return NodePlace{found->second, link_serial, is_sealing};
+    return NodePlace{found->second, link_serial, is_sealing, is_encrypting};
   }
   void CutNode(std::string_view node_id, std::string_view reason) override {
     nodes.erase(std::string(node_id));
@@ -54,6 +54,7 @@ class FakeDataPlane final : public DataPlane {
   std::map<std::string, uint32_t> nodes;  // Id to loop.
   uint64_t link_serial = 1;               // Of all of them.
   bool is_sealing = true;
+  bool is_encrypting = true;
   bool takes_no_lanes = false;
   std::vector<engine::ControlMessage> told;
   std::vector<std::pair<uint32_t, LaneGrant>> lanes;

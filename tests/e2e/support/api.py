@@ -89,7 +89,8 @@ class Api:
         names = ';'.join(sorted(headers))
         canonical = '\n'.join(['POST', '/', '', *(f'{n}:{headers[n]}' for n in sorted(headers)), '',
                                names, hashlib.sha256(payload).hexdigest()])
-        service = 'cloudtrail' if 'cloudtrail' in target else 'ssm'
+        service = ('cloudtrail' if 'cloudtrail' in target else
+                   'kms' if target.startswith('TrentService.') else 'ssm')
         scope = f'{date[:8]}/adit/{service}/aws4_request'
         text = '\n'.join(['AWS4-HMAC-SHA256', date, scope,
                           hashlib.sha256(canonical.encode()).hexdigest()])

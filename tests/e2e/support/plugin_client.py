@@ -1,6 +1,7 @@
 """The client's side of AWS's data channel by hand, from its specification: order, acknowledgements,
 repetition, handshake, resume. Its manners can be made bad."""
 
+import base64
 import hashlib
 import json
 import random
@@ -8,11 +9,13 @@ import struct
 import time
 import uuid
 
+from support import session_cipher
 from support.processes import Failure, check, wait_until
 from support.web_socket import BINARY, PING, TEXT, Lost, WebSocket
 
 HEADER = 116
 OUTPUT, ERROR, SIZE, REQUEST, RESPONSE, COMPLETE, FLAG, STDERR, EXIT_CODE = 1, 2, 3, 5, 6, 7, 10, 11, 12
+CHALLENGE, CHALLENGE_ANSWER = 8, 9
 DISCONNECT_TO_PORT, TERMINATE, CONNECT_ERROR = 1, 2, 3
 CHUNK = 1024
 _RESEND_SECONDS = 0.2
@@ -73,6 +76,13 @@ class PluginClient:
         self.duplicate = self.reorder = 0
         self.takes = True          # False: what comes in turn is neither taken nor acknowledged.
         self._held = []
+        # Of a session that client and node encrypt: made when the machine asks for it. `make_key` is called
+        # with the machine's action and returns the key and the action's result.
+        self.cipher = None
+        self.make_key = lambda action: session_cipher.data_key(self.api, action, self.session['SessionId'],
+                                                               self.node_id)
+        self.keeps_challenge = False  # The challenge is answered as it came, without the client's key.
+        self.wire = bytearray()       # Payloads as they came.
 
     # ------------------------------------------------------------------- opening
 
@@ -166,7 +176,8 @@ class PluginClient:
 
     def send(self, data):
         for at in range(0, len(data), CHUNK):
-            self.send_message(OUTPUT, data[at:at + CHUNK])
+            piece = data[at:at + CHUNK]
+            self.send_message(OUTPUT, self.cipher.seal(piece) if self.cipher else piece)
 
     def resize(self, columns, rows):
         self.send_message(SIZE, json.dumps({'cols': columns, 'rows': rows}).encode())
@@ -243,6 +254,9 @@ class PluginClient:
         if acknowledge:
             self._acknowledge(message)
         payload = message.payload
+        self.wire += payload
+        if self.cipher and message.type in (OUTPUT, STDERR, EXIT_CODE):
+            payload = self.cipher.open(payload)
         if message.type == REQUEST:
             check(self.request is None, 'one handshake a session (P24)')
             self.request = json.loads(payload)
@@ -257,6 +271,11 @@ class PluginClient:
             self.errors += payload
         elif message.type == EXIT_CODE:
             self.exit_codes.append(payload.decode())
+        elif message.type == CHALLENGE:
+            sealed = base64.b64decode(json.loads(payload)['Challenge'])
+            answer = sealed if self.keeps_challenge else self.cipher.seal(self.cipher.open(sealed))
+            self.send_message(CHALLENGE_ANSWER,
+                              json.dumps({'Challenge': base64.b64encode(answer).decode()}).encode())
         elif message.type == FLAG:
             self.flags.append(struct.unpack('>I', payload)[0])
         else:
@@ -265,6 +284,10 @@ class PluginClient:
     def answer_handshake(self):
         done = [{'ActionType': action['ActionType'], 'ActionStatus': 1, 'ActionResult': None,
                  'Error': ''} for action in self.request['RequestedClientActions']]
+        for action in done:
+            if action['ActionType'] == 'KMSEncryption':
+                key, action['ActionResult'] = self.make_key(self.action('KMSEncryption'))
+                self.cipher = session_cipher.SessionCipher(key)
         self.send_message(RESPONSE, json.dumps({'ClientVersion': self.version,
                                                 'ProcessedClientActions': done,
                                                 'Errors': None}).encode())

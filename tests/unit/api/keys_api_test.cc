@@ -99,6 +99,44 @@ TEST_F(KeysApiTest, APolicyNamesKeyAndContext) {
             "AccessDeniedException");
 }
 
+TEST_F(KeysApiTest, ANodeOpensTheKeyOfItsOwnEncryptedSession) {
+  const Json content = {{"schemaVersion", "1.0"},
+                        {"sessionType", "Standard_Stream"},
+                        {"inputs", {{"kmsKeyId", "alias/sessions"}}}};
+  ASSERT_EQ(
+      ErrorOf("CreateDocument",
+              {{"Name", "Encrypted"}, {"DocumentType", "Session"}, {"Content", content.dump()}}),
+      "");
+  const Json started = Call("StartSession", {{"Target", kNodeId}, {"DocumentName", "Encrypted"}});
+  ASSERT_EQ(started["Status"], 200) << started;
+  const std::string session = started["SessionId"];
+  const Json bound = {{"aws:ssm:SessionId", session}, {"aws:ssm:TargetId", kNodeId}};
+  const Json made =
+      Call(kGenerate,
+           {{"KeyId", "alias/sessions"}, {"NumberOfBytes", 64}, {"EncryptionContext", bound}});
+  const engine::DataKeyRequest request{
+      .serial = 7, .session_id = session, .data_key = made["CiphertextBlob"].get<std::string>()};
+  const engine::DataKeyAnswer answer = api_.OpenDataKey(kNodeId, request, now_);
+  EXPECT_EQ(answer.serial, 7u);
+  EXPECT_EQ(answer.plaintext, made["Plaintext"]) << answer.error;
+  EXPECT_NE(api_.OpenDataKey("mi-1", request, now_).error, "");
+  engine::DataKeyRequest other = request;
+  other.challenge = "Y2g=";  // The key is not bound to it.
+  EXPECT_NE(api_.OpenDataKey(kNodeId, other, now_).error, "");
+  other = request;
+  other.session_id = "alice-1";
+  EXPECT_NE(api_.OpenDataKey(kNodeId, other, now_).error, "");
+  const Json elsewhere = Call(
+      kGenerate, {{"KeyId", "alias/other"}, {"NumberOfBytes", 64}, {"EncryptionContext", bound}});
+  other = request;
+  other.data_key = elsewhere["CiphertextBlob"].get<std::string>();
+  EXPECT_NE(api_.OpenDataKey(kNodeId, other, now_).error, "");
+  EXPECT_EQ(
+      ErrorOf("StartSession",
+              {{"Target", kNodeId}, {"DocumentName", "Encrypted"}, {"Adit", {{"Version", 1}}}}),
+      "SealedNotSupported");
+}
+
 TEST_F(KeysApiTest, TheRecordNamesKeyAndContextAndNoSecret) {
   const Json made = Generate();
   Call(kDecrypt, {{"CiphertextBlob", made["CiphertextBlob"]}, {"EncryptionContext", kContext}});

@@ -30,6 +30,17 @@ TEST(StartRetries, ItsMemoryIsBounded) {
   }
 }
 
+TEST(StartRetries, AnAttemptThatComesBehindALaterOneIsLate) {
+  StartRetries retries;
+  EXPECT_FALSE(retries.IsLate("a", 1, 0));
+  retries.Note("a", 2, "s2", 0);
+  EXPECT_TRUE(retries.IsLate("a", 1, 1));
+  EXPECT_FALSE(retries.IsLate("a", 2, 1));
+  EXPECT_FALSE(retries.IsLate("a", 3, 1));
+  EXPECT_FALSE(retries.IsLate("b", 1, 1));
+  EXPECT_FALSE(retries.IsLate("a", 1, StartRetries::kKeptMs));
+}
+
 class StartRetriesApiTest : public ApiFixture {
  protected:
   std::string Start(const std::string& invocation, int attempt, const std::string& user = "admin") {
@@ -53,6 +64,9 @@ TEST_F(StartRetriesApiTest, ARepeatedRequestLeavesNothingBehind) {
   broker_.SessionJoined(second, "", now_);
   Start("id-1", 3);
   EXPECT_EQ(plane_.ended.size(), 1u) << "what was joined is somebody's";
+  const size_t count = plane_.grants.size();
+  EXPECT_EQ(Start("id-1", 1), "") << "it has overtaken nobody";
+  EXPECT_EQ(plane_.grants.size(), count);
 }
 
 }  // namespace

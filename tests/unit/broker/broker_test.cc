@@ -208,6 +208,39 @@ TEST_F(BrokerTest, ALiveSessionGetsAnotherTokenAndOneThatIsOverDoesNot) {
   EXPECT_EQ(plane.renewed.size(), 1u);
 }
 
+TEST_F(BrokerTest, TheKeyOfAnEncryptedSessionIsItsNodesAlone) {
+  ResolvedSession wanted;
+  wanted.carriages = CarriageRule::kKeyed;
+  wanted.plan.key_id = "alias/k";
+  StartRequest request = Wish();
+  request.resolved = std::make_shared<const WishOutcome>(wanted);
+  const auto outcome = broker.StartSession(request, kNow);
+  const auto* started = std::get_if<StartedSession>(&outcome);
+  ASSERT_NE(started, nullptr);
+  EXPECT_EQ(plane.grants.back().plan.key_id, "alias/k");
+  EXPECT_EQ(broker.KeyOf(started->session_id, kNode), "alias/k");
+  EXPECT_EQ(broker.KeyOf(started->session_id, "mi-2"), std::nullopt);
+  EXPECT_EQ(broker.KeyOf("alice-unknown", kNode), std::nullopt);
+  ASSERT_TRUE(broker.TerminateSession(started->session_id, "over", kNow).ok());
+  EXPECT_EQ(broker.KeyOf(started->session_id, kNode), std::nullopt);
+
+  const auto plain = broker.StartSession(Wish(), kNow);
+  EXPECT_EQ(broker.KeyOf(std::get<StartedSession>(plain).session_id, kNode), std::nullopt);
+}
+
+TEST_F(BrokerTest, ANodeThatCannotEncryptHasNoEncryptedSession) {
+  plane.is_encrypting = false;
+  ResolvedSession wanted;
+  wanted.carriages = CarriageRule::kKeyed;
+  wanted.plan.key_id = "alias/k";
+  StartRequest request = Wish();
+  request.resolved = std::make_shared<const WishOutcome>(wanted);
+  const auto outcome = broker.StartSession(request, kNow);
+  const auto* failure = std::get_if<StartFailure>(&outcome);
+  ASSERT_NE(failure, nullptr);
+  EXPECT_EQ(failure->kind, StartFailure::Kind::kCarriage);
+}
+
 TEST_F(BrokerTest, TerminatingAnUnknownSessionIsNoError) {
   EXPECT_TRUE(broker.TerminateSession("nobody-x", "why", kNow).ok());
   EXPECT_TRUE(plane.ended.empty());

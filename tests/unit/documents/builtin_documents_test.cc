@@ -116,6 +116,10 @@ TEST(Documents, ACarriageThatADocumentDoesNotAllowIsRefusedAndNeverReplaced) {
   EXPECT_TRUE(refused(CarriageRule::kSealedOnly, Carriage::kInspected));
   EXPECT_TRUE(refused(CarriageRule::kSealedOnly, std::nullopt));
   EXPECT_EQ(*ChooseCarriage(CarriageRule::kSealedOnly, Carriage::kSealed), Carriage::kSealed);
+  EXPECT_EQ(*ChooseCarriage(CarriageRule::kKeyed, Carriage::kSealed), Carriage::kSealed);
+  // A client that does not say, as those of AWS do not, encrypts what it says.
+  EXPECT_EQ(*ChooseCarriage(CarriageRule::kKeyed, std::nullopt), Carriage::kInspected);
+  EXPECT_FALSE(ChooseCarriage(CarriageRule::kKeyed, Carriage::kInspected).ok());
   EXPECT_EQ(*ChooseCarriage(CarriageRule::kInspectedOnly, std::nullopt), Carriage::kInspected);
 }
 

@@ -70,6 +70,17 @@ sessionType: Port
 properties: {portNumber: "80"}
 )");
   EXPECT_EQ(Resolve(port, {}, preferences)->carriages, CarriageRule::kSealedOnly);
+  EXPECT_EQ(Resolve(port, {}, preferences)->plan.key_id, "");
+
+  // AWS's clients encrypt what is no port.
+  const auto command = Resolve(Document(R"(
+schemaVersion: "1.0"
+sessionType: InteractiveCommands
+properties: {linux: {commands: "id"}}
+)"),
+                               {}, preferences);
+  EXPECT_EQ(command->carriages, CarriageRule::kKeyed);
+  EXPECT_EQ(command->plan.key_id, "alias/sessions");
 }
 
 TEST(ResolveDocument, OtherTypesHaveThePreferencesOfTheAdministrator) {

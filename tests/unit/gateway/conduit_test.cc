@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/datachannel/smux_session.h"
+#include "engine/buffer/dry_pool.h"
 #include "relay/gateway/multiplexed_conduit.h"
 #include "relay/gateway/port_conduit.h"
 #include "tests/unit/gateway/gateway_world.h"
@@ -309,7 +310,7 @@ TEST(MultiplexedConduit, GoesOnWhenThePoolHasBlocksAgain) {
   client.Pump();
   EXPECT_EQ(world.stream().main, "a");
   taken.clear();
-  world.Sleep(MultiplexedConduit::kNoBuffersPause);
+  world.Sleep(engine::kDryPoolPause);
   world.Sleep({});
   EXPECT_EQ(world.stream().main, "abcd");
 }

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
 #include "tests/unit/gateway/gateway_world.h"
 
@@ -76,6 +77,7 @@ TEST(GatewaySession, SaysTheLastWordAfterAllOutput) {  // P17
   EXPECT_EQ(world.output.size(), much.size());
   EXPECT_TRUE(world.has_last_word);
   EXPECT_EQ(world.last_word, "");
+  EXPECT_EQ(world.last_status, 3);
   EXPECT_TRUE(world.is_closed);
   EXPECT_TRUE(world.is_over);
 }
@@ -89,8 +91,60 @@ TEST(GatewaySession, DoesNotWaitForAClientThatAcknowledgesNothing) {
   world.node.mux.Finish(world.stream_id());
   world.Pump();
   EXPECT_FALSE(world.has_last_word);
-  world.Sleep(GatewaySession::kDrainMax);
+  world.Sleep(Farewell::kDrainMax);
   EXPECT_TRUE(world.has_last_word);
+  EXPECT_TRUE(world.is_over);
+}
+
+TEST(GatewaySession, WaitsOnWhileTheLastOfTheOutputArrives) {
+  GatewayWorld world(ShellGrant());
+  world.Open();
+  world.Resize(80, 24);
+  bool takes = false;  // One message, now and then.
+  world.takes = [&takes](PayloadType, engine::ByteView) { return std::exchange(takes, false); };
+  world.node.Write(world.stream_id(), std::string(6 * 1024, 'x'));
+  world.node.mux.Finish(world.stream_id());
+  world.Pump();
+  // Each is taken just before the client would be given up.
+  for (int i = 0; i < 6; ++i) {
+    world.Sleep(Farewell::kDrainMax - milliseconds(300));
+    EXPECT_FALSE(world.has_last_word) << i;
+    takes = true;
+    world.Sleep(milliseconds(200));
+  }
+  EXPECT_EQ(world.output.size(), 6u * 1024);
+  EXPECT_TRUE(world.has_last_word);
+}
+
+TEST(GatewaySession, DoesNotDrainForEver) {
+  GatewayWorld world(ShellGrant());
+  world.Open();
+  world.Resize(80, 24);
+  bool takes = false;
+  world.takes = [&takes](PayloadType, engine::ByteView) { return std::exchange(takes, false); };
+  world.node.Write(world.stream_id(), std::string(60 * 1024, 'x'));
+  world.node.mux.Finish(world.stream_id());
+  world.Pump();
+  for (int i = 0; i < 36; ++i) {
+    world.Sleep(Farewell::kDrainMax - milliseconds(300));
+    takes = true;
+    world.Sleep(milliseconds(200));
+  }
+  EXPECT_TRUE(world.has_last_word);
+  EXPECT_LT(world.output.size(), 60u * 1024);
+}
+
+TEST(GatewaySession, DoesNotWaitForALostClientWhenItIsTerminated) {
+  GatewayWorld world(ShellGrant());
+  world.Open();
+  world.Resize(80, 24);
+  world.takes = [](PayloadType, engine::ByteView) { return false; };
+  world.node.Write(world.stream_id(), "tail");
+  world.Pump();
+  world.session.End("Terminated by somebody.");
+  world.Pump();
+  EXPECT_FALSE(world.is_over) << "the client may still take the rest";
+  world.Cut();
   EXPECT_TRUE(world.is_over);
 }
 
@@ -194,8 +248,8 @@ TEST(GatewaySession, EndsWhenTheHandshakeIsNotAnswered) {
   GatewayWorld world(ShellGrant());
   world.takes = [](PayloadType, engine::ByteView) { return true; };
   world.Connect();
-  world.Sleep(GatewaySession::kHandshakeMax);
-  world.Sleep(GatewaySession::kDrainMax);
+  world.Sleep(MachineHandshake::kAnswerMax);
+  world.Sleep(Farewell::kDrainMax);
   EXPECT_NE(world.last_word.find("Handshake timed out"), std::string::npos);
 }
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -145,6 +146,7 @@ class GatewayWorld : private GatewaySession::Runner, private engine::datachannel
   std::string over_reason;
   std::string last_word;  // The output of channel_closed ...
   bool has_last_word = false;
+  std::optional<int> last_status;
   std::function<bool(PayloadType, engine::ByteView)> takes;  // Null: everything.
   std::vector<PayloadType> types;
   std::string output;
@@ -179,6 +181,7 @@ class GatewayWorld : private GatewaySession::Runner, private engine::datachannel
         EXPECT_TRUE(Decode(message.payload, closed));
         has_last_word = true;
         last_word = closed.output;
+        last_status = closed.exit_status;
       } else if (is_connected) {
         EXPECT_TRUE(client.Receive(message, now));
       }

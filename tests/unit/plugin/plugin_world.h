@@ -48,6 +48,9 @@ class PluginWorld : private ChannelSession::Events,
   bool timed_out = false;
   std::string failed;
   std::optional<UserEnd> user_end;
+  // What an encrypted session asks for, and what it gets at once.
+  std::string wanted_key;
+  absl::StatusOr<DataKey> key = absl::UnavailableError("there is no key service");
   std::string text;
 
  private:
@@ -57,6 +60,10 @@ class PluginWorld : private ChannelSession::Events,
   }
   void OnSessionRoom() override {
     if (user != nullptr) user->OnRoom();
+  }
+  void OnSessionKeyWanted(const std::string& key_id, const std::string& challenge) override {
+    wanted_key = key_id + " " + challenge;
+    session.ProvideKey(key);
   }
   void OnSessionClosed(const engine::datachannel::ChannelClosed& word) override {
     closed = word.output;

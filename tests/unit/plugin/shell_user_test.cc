@@ -77,8 +77,9 @@ TEST(ShellUserTest, WhatItCannotDoIsSaidToTheMachine) {
   ASSERT_TRUE(world.Run([&] { return !world.machine.others.empty(); }));
   engine::datachannel::HandshakeResponse response;
   ASSERT_TRUE(Decode(engine::AsBytes(world.machine.others[0].second), response));
-  EXPECT_TRUE(
-      HandshakeFailure(response).starts_with("KMSEncryption failed on client with status 3"));
+  EXPECT_EQ(HandshakeFailure(response),
+            "KMSEncryption failed on client with status 2 error: there is no key service");
+  EXPECT_EQ(world.wanted_key, "alias/a ");
 }
 
 TEST(ShellUserTest, ASessionOfAnUnknownTypeIsNotStarted) {
