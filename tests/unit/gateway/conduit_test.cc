@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/datachannel/smux_session.h"
 #include "engine/buffer/dry_pool.h"
+#include "engine/datachannel/smux_session.h"
 #include "relay/gateway/multiplexed_conduit.h"
 #include "relay/gateway/port_conduit.h"
 #include "tests/unit/gateway/gateway_world.h"
