@@ -91,7 +91,9 @@ absl::StatusOr<std::string> ReadDecrypted(const engine::CallResult& result) {
                                        std::to_string(result.response.status) + "): " + text);
   }
   std::optional<std::string> key = engine::crypto::DecodeBase64(TextOf(json, "Plaintext"));
-  if (!key.has_value()) return absl::InvalidArgumentError("the key service's answer has no key");
+  if (!key.has_value() || key->empty()) {
+    return absl::InvalidArgumentError("the key service's answer has no key");
+  }
   return *std::move(key);
 }
 
