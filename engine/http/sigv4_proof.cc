@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/base/bytes.h"
+#include "engine/crypto/base64.h"
 #include "engine/crypto/digest.h"
 #include "engine/http/amz_date.h"
 #include "engine/http/sigv4_text.h"
@@ -57,6 +58,12 @@ bool ParseSignature(std::string_view text, SigV4Authorization& out) {
   return true;
 }
 
+bool ParseRsaSignature(std::string_view text, SigV4Authorization& out) {
+  if (text.empty() || !crypto::DecodeBase64(text).has_value()) return false;
+  out.signature = text;
+  return true;
+}
+
 std::optional<int64_t> ParseSeconds(std::string_view text, int64_t max) {
   int64_t value = 0;
   for (const char c : text) {
@@ -80,9 +87,9 @@ bool IsPresignName(std::string_view name) {
 }
 
 std::variant<SigV4Proof, SigV4Problem> ReadHeader(const HttpRequest& request,
-                                                  std::string_view header) {
+                                                  std::string_view header, SigV4Key key) {
   std::string problem;
-  std::optional<SigV4Authorization> authorization = ParseAuthorization(header, problem);
+  std::optional<SigV4Authorization> authorization = ParseAuthorization(header, problem, key);
   if (!authorization.has_value()) return Incomplete(std::move(problem));
   SigV4Proof proof{.authorization = *std::move(authorization)};
   const std::string* date = request.headers.Find("x-amz-date");
@@ -153,7 +160,7 @@ bool SigV4Proof::IsSigned(std::string_view header_name) const {
   return std::binary_search(names.begin(), names.end(), header_name);
 }
 
-std::variant<SigV4Proof, SigV4Problem> ReadProof(const HttpRequest& request) {
+std::variant<SigV4Proof, SigV4Problem> ReadProof(const HttpRequest& request, SigV4Key key) {
   const std::string* header = request.headers.Find("authorization");
   const std::vector<QueryParameter> query = ParseQuery(request.query());
   const bool is_presigned = std::any_of(
@@ -166,11 +173,11 @@ std::variant<SigV4Proof, SigV4Problem> ReadProof(const HttpRequest& request) {
         "Only one authentication mechanism is allowed: the X-Amz-* query parameters or the "
         "Authorization header.");
   }
-  return is_presigned ? ReadPresigned(query) : ReadHeader(request, *header);
+  return is_presigned ? ReadPresigned(query) : ReadHeader(request, *header, key);
 }
 
-std::optional<SigV4Authorization> ParseAuthorization(std::string_view header,
-                                                     std::string& problem) {
+std::optional<SigV4Authorization> ParseAuthorization(std::string_view header, std::string& problem,
+                                                     SigV4Key key) {
   if (header.size() > kAuthorizationSizeMax) {
     problem = "Authorization header is too large.";
     return std::nullopt;
@@ -188,7 +195,7 @@ std::optional<SigV4Authorization> ParseAuthorization(std::string_view header,
     bool seen = false;
   };
   Part parts[] = {{"Credential", ParseCredential},
-                  {"Signature", ParseSignature},
+                  {"Signature", key == SigV4Key::kRsa ? ParseRsaSignature : ParseSignature},
                   {"SignedHeaders", ParseSignedHeaders}};
   SigV4Authorization result;
   for (const std::string_view field : Split(header, ',')) {

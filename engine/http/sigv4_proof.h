@@ -26,8 +26,12 @@ struct SigV4Authorization {
   SigV4Scope scope;
   std::string terminator;                   // As sent; only kSigV4Terminator is valid.
   std::vector<std::string> signed_headers;  // Lower case, sorted, each once.
-  std::string signature;                    // 64 lower-case hex digits.
+  std::string signature;                    // 64 lower-case hex digits, or Base64: see SigV4Key.
 };
+
+// SigV4Key says by what a request is signed: the HMAC of a secret, as everybody does it, or an RSA
+// key, as AWS's agents do where they have no secret yet. Everything else is the same.
+enum class SigV4Key : uint8_t { kSecret, kRsa };
 
 // SigV4Proof is all of it.
 struct SigV4Proof {
@@ -49,11 +53,13 @@ struct SigV4Problem {
 };
 
 // ReadProof reads the proof of a request. It refuses both forms at once, repeated parts, and a
-// proof without a date; it does not look at the clock.
-std::variant<SigV4Proof, SigV4Problem> ReadProof(const HttpRequest& request);
+// proof without a date; it does not look at the clock. Presigned addresses are never signed by RSA.
+std::variant<SigV4Proof, SigV4Problem> ReadProof(const HttpRequest& request,
+                                                 SigV4Key key = SigV4Key::kSecret);
 
 // ParseAuthorization reads a header. On failure it returns nothing, and `problem` is a sentence
 // that names the part that is missing or malformed.
-std::optional<SigV4Authorization> ParseAuthorization(std::string_view header, std::string& problem);
+std::optional<SigV4Authorization> ParseAuthorization(std::string_view header, std::string& problem,
+                                                     SigV4Key key = SigV4Key::kSecret);
 
 }  // namespace engine
