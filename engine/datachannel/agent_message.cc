@@ -15,8 +15,9 @@ constexpr size_t kIdHalfSize = sizeof(MessageId) / 2;
 
 // In the order of MessageType.
 constexpr std::string_view kNames[] = {
-    "input_stream_data", "output_stream_data", "acknowledge",         "channel_closed",
-    "start_publication", "pause_publication",  "agent_session_state",
+    "input_stream_data",   "output_stream_data",     "acknowledge",         "channel_closed",
+    "start_publication",   "pause_publication",      "agent_session_state", "interactive_shell",
+    "agent_task_complete", "agent_task_acknowledge",
 };
 static_assert(std::ranges::all_of(kNames, [](auto name) { return name.size() <= kTypeSize; }));
 

@@ -41,6 +41,10 @@ enum class MessageType : uint8_t {
   kStartPublication,   // The client is back: go on.
   kPausePublication,   // The client is away: hold your output.
   kAgentSessionState,  // Machine to service alone.
+  // On a control channel alone; control_payloads.h has what stands in them.
+  kStartTask,        // Service to machine: begin a session.
+  kTaskComplete,     // Machine to service: a session is over.
+  kTaskAcknowledge,  // Service to machine: it was heard.
 };
 
 // PayloadType says what the payload of stream data is; kNone in every other message. Values are on

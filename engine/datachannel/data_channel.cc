@@ -71,6 +71,9 @@ bool DataChannel::Receive(const AgentMessage& message, Instant now) {
       return true;  // Our own direction: somebody sent it back. It says nothing.
     case MessageType::kChannelClosed:
     case MessageType::kAgentSessionState:
+    case MessageType::kStartTask:
+    case MessageType::kTaskComplete:
+    case MessageType::kTaskAcknowledge:
       break;
   }
   return false;
