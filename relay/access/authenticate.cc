@@ -7,12 +7,15 @@
 #include "absl/status/status.h"
 #include "engine/base/check.h"
 #include "engine/base/log.h"
+#include "engine/crypto/base64.h"
 #include "engine/crypto/constant_time.h"
 #include "engine/crypto/digest.h"
+#include "engine/crypto/rsa_public_key.h"
 #include "engine/http/amz_date.h"
 #include "engine/http/sigv4.h"
 #include "engine/http/sigv4_chunks.h"
 #include "relay/access/resource_arn.h"
+#include "relay/store/identifiers.h"
 #include "relay/store/store.h"
 
 namespace relay {
@@ -135,6 +138,15 @@ std::optional<ApiError> CheckTime(const SigV4Proof& proof, int64_t now_seconds) 
   return std::nullopt;
 }
 
+Caller CallerOf(const Node& node) {
+  Caller caller;
+  caller.user_name = node.id;
+  caller.principal = node.id;
+  caller.entity_id = node.id;
+  caller.node_id = node.id;
+  return caller;
+}
+
 engine::crypto::Sha256Digest SignatureBytes(std::string_view hex) {
   engine::crypto::Sha256Digest digest;
   CHECK(engine::FromHex(hex, digest));
@@ -158,6 +170,18 @@ std::variant<Authenticator::Claim, ApiError> Authenticator::FindPermanent(
                std::move(key->secret)};
 }
 
+// A node's credentials end with its registration.
+std::variant<Authenticator::Claim, ApiError> Authenticator::FindNode(
+    const std::string& access_key_id, const TemporaryPrincipal& principal) {
+  const absl::StatusOr<Node> node = store_.FindNode(principal.entity_id);
+  if (absl::IsNotFound(node.status())) return Unrecognized();
+  if (!node.ok()) return Failed(node.status());
+  Caller caller = CallerOf(*node);
+  caller.access_key_id = access_key_id;
+  caller.temporary = principal.session;
+  return Claim{std::move(caller), tokens_.Secret(access_key_id)};
+}
+
 std::variant<Authenticator::Claim, ApiError> Authenticator::FindTemporary(
     const std::string& access_key_id, std::string_view token, int64_t now_unix_ms) {
   absl::StatusOr<TemporaryPrincipal> opened = tokens_.Open(access_key_id, token);
@@ -166,6 +190,7 @@ std::variant<Authenticator::Claim, ApiError> Authenticator::FindTemporary(
     return ApiError{"ExpiredTokenException",
                     "The security token included in the request is expired"};
   }
+  if (IsNodeId(opened->entity_id)) return FindNode(access_key_id, *opened);
   const absl::StatusOr<IamEntity> entity = store_.Iam().FindEntityById(opened->entity_id);
   if (absl::IsNotFound(entity.status())) return Unrecognized();
   if (!entity.ok()) return Failed(entity.status());
@@ -228,9 +253,20 @@ std::variant<Caller, Refusal> Authenticator::Prove(const engine::HttpRequest& re
                                   std::to_string(chunked->payload.size());
     if (!is_whole || !engine::AreGenuine(*chunked, seed)) return Refusal{Mismatch(), {}, {}};
   }
+  if (std::optional<Refusal> refusal =
+          Sighted(SignatureBytes(signature), claim.caller, proof, source_ip, now_unix_ms)) {
+    return *std::move(refusal);
+  }
+  claim.caller.region = authorization.scope.region;
+  return std::move(claim.caller);
+}
+
+std::optional<Refusal> Authenticator::Sighted(const engine::crypto::Sha256Digest& signature,
+                                              const Caller& caller, const SigV4Proof& proof,
+                                              std::string_view source_ip, int64_t now_unix_ms) {
   const int64_t until_unix_ms = (proof.signed_unix_seconds + Lifetime(proof)) * 1000;
-  SeenSignatures::Outcome seen = seen_.See(SignatureBytes(signature), claim.caller.entity_id,
-                                           source_ip, until_unix_ms, now_unix_ms);
+  SeenSignatures::Outcome seen =
+      seen_.See(signature, caller.entity_id, source_ip, until_unix_ms, now_unix_ms);
   switch (seen.sighting) {
     case SeenSignatures::Sighting::kFirst:
     case SeenSignatures::Sighting::kRepeat:
@@ -244,8 +280,64 @@ std::variant<Caller, Refusal> Authenticator::Prove(const engine::HttpRequest& re
     case SeenSignatures::Sighting::kFull:
       return Refusal{{"ThrottlingException", "Rate exceeded"}, {}, {}};
   }
-  claim.caller.region = authorization.scope.region;
-  return std::move(claim.caller);
+  return std::nullopt;
+}
+
+// The hash of the body is computed here as well: what the agent says of it is not signed.
+std::variant<Caller, Refusal> Authenticator::ProveNode(const engine::HttpRequest& request,
+                                                       const SigV4Proof& proof,
+                                                       std::string_view service,
+                                                       std::string_view source_ip,
+                                                       int64_t now_unix_ms) {
+  const engine::SigV4Authorization& authorization = proof.authorization;
+  if (std::optional<ApiError> error = CheckHeaders(request, proof)) return Refusal{*error, {}, {}};
+  if (std::optional<ApiError> error = CheckScope(proof, service)) return Refusal{*error, {}, {}};
+  const absl::StatusOr<Node> node = store_.FindNode(authorization.access_key_id);
+  if (!node.ok() && !absl::IsNotFound(node.status())) {
+    return Refusal{Failed(node.status()), {}, {}};
+  }
+  const std::optional<std::string> der =
+      node.ok() ? engine::crypto::DecodeBase64(node->public_key) : std::nullopt;
+  if (!der.has_value()) return Refusal{Unrecognized(), {}, {}};
+  const auto key = engine::crypto::RsaPublicKey::FromDer(AsBytes(*der));
+  if (!key.ok()) return Refusal{Unrecognized(), {}, {}};
+  if (std::optional<ApiError> error = CheckTime(proof, now_unix_ms / 1000)) {
+    return Refusal{*error, {}, {}};
+  }
+  const std::string canonical =
+      engine::CanonicalRequest(request, proof.form, authorization.signed_headers,
+                               engine::crypto::HexSha256(AsBytes(request.body)));
+  const std::string signed_text =
+      engine::StringToSign(proof.amz_date, authorization.scope, canonical);
+  const std::string signature = *engine::crypto::DecodeBase64(authorization.signature);
+  if (!key->VerifiesPss(engine::crypto::Sha256(AsBytes(signed_text)), AsBytes(signature))) {
+    return Refusal{Mismatch(), {}, {}};
+  }
+  Caller caller = CallerOf(*node);
+  caller.access_key_id = authorization.access_key_id;
+  caller.region = authorization.scope.region;
+  if (std::optional<Refusal> refusal = Sighted(engine::crypto::Sha256(AsBytes(signature)), caller,
+                                               proof, source_ip, now_unix_ms)) {
+    return *std::move(refusal);
+  }
+  return caller;
+}
+
+std::variant<Caller, Refusal> Authenticator::AuthenticateNode(const engine::HttpRequest& request,
+                                                              std::string_view service,
+                                                              std::string_view source_ip,
+                                                              int64_t now_unix_ms) {
+  const auto read = engine::ReadProof(request, engine::SigV4Key::kRsa);
+  const auto* proof = std::get_if<SigV4Proof>(&read);
+  if (proof == nullptr || proof->form != SigV4Form::kHeader) {
+    return Refusal{Incomplete("The request is not signed with a node's key."), {}, {}};
+  }
+  std::variant<Caller, Refusal> result =
+      ProveNode(request, *proof, service, source_ip, now_unix_ms);
+  if (auto* refusal = std::get_if<Refusal>(&result)) {
+    refusal->access_key_id = proof->authorization.access_key_id;
+  }
+  return result;
 }
 
 std::variant<Caller, Refusal> Authenticator::Authenticate(const engine::HttpRequest& request,

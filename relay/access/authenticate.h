@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -58,6 +59,13 @@ class Authenticator {
                                              int64_t now_unix_ms,
                                              const engine::SigV4ChunkedBody* chunked = nullptr);
 
+  // AuthenticateNode is Authenticate for a request that an original agent signed with its node's
+  // key, before it has other credentials. UnrecognizedClientException, too: no such node, or it has
+  // none.
+  std::variant<Caller, Refusal> AuthenticateNode(const engine::HttpRequest& request,
+                                                 std::string_view service,
+                                                 std::string_view source_ip, int64_t now_unix_ms);
+
   const SessionTokens& tokens() const { return tokens_; }
 
  private:
@@ -67,8 +75,17 @@ class Authenticator {
     std::string secret;
   };
   std::variant<Claim, ApiError> FindPermanent(const std::string& access_key_id);
+  std::variant<Claim, ApiError> FindNode(const std::string& access_key_id,
+                                         const TemporaryPrincipal& principal);
   std::variant<Claim, ApiError> FindTemporary(const std::string& access_key_id,
                                               std::string_view token, int64_t now_unix_ms);
+  // Sighted refuses a signature that came from elsewhere before.
+  std::optional<Refusal> Sighted(const engine::crypto::Sha256Digest& signature,
+                                 const Caller& caller, const engine::SigV4Proof& proof,
+                                 std::string_view source_ip, int64_t now_unix_ms);
+  std::variant<Caller, Refusal> ProveNode(const engine::HttpRequest& request,
+                                          const engine::SigV4Proof& proof, std::string_view service,
+                                          std::string_view source_ip, int64_t now_unix_ms);
   std::variant<Caller, Refusal> Prove(const engine::HttpRequest& request,
                                       const engine::SigV4Proof& proof, std::string_view service,
                                       std::string_view source_ip, int64_t now_unix_ms,

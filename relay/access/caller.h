@@ -33,6 +33,9 @@ struct Caller {
   std::string entity_id;  // The user's or the role's, in the IamStore.
   std::string region;     // For which the request was signed.
   std::optional<TemporarySession> temporary;
+  // Of a node, which is all of the above, too: it calls what nodes do, and policies say nothing of
+  // it. Empty: a principal.
+  std::string node_id;
 
   // AIDA... of a user, AROA...:SESSION of a role's session: the key aws:userid.
   std::string UserId() const {

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "engine/crypto/constant_time.h"
 #include "engine/crypto/digest.h"
 #include "engine/crypto/uuid.h"
 #include "relay/access/resource_arn.h"
 #include "relay/api/api_input.h"
 #include "relay/api/node_certificates.h"
+#include "relay/api/registration.h"
 #include "relay/api/resource_tags.h"
 #include "relay/store/identifiers.h"
 
@@ -18,8 +18,6 @@ namespace {
 using Json = nlohmann::json;
 using Presence = ApiInput::Presence;
 
-constexpr size_t kIdSizeMax = 64;
-constexpr size_t kCodeSizeMax = 256;
 constexpr size_t kNameSizeMax = 256;
 constexpr size_t kRequestSizeMax = 16 * 1024;
 
@@ -28,24 +26,13 @@ bool IsVersion(const std::string& text) {
                      [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
 }
 
-// CheckCode returns the activation that the code opens. Whether the id or the code was wrong is not
-// told: ids would be found out one by one.
-absl::StatusOr<Activation> CheckCode(Store& store, const std::string& id, const std::string& code) {
-  absl::StatusOr<Activation> activation = store.FindActivation(id);
-  if (!activation.ok() && !absl::IsNotFound(activation.status())) return activation;
-  const Sha256Digest given = engine::crypto::Sha256(engine::AsBytes(code));
-  const Sha256Digest wanted = activation.ok() ? activation->code_sha256 : Sha256Digest{};
-  const bool same = engine::crypto::ConstantTimeEqual(given, wanted);
-  if (!activation.ok() || !same) return absl::UnauthenticatedError("wrong id or code");
-  return activation;
-}
-
 }  // namespace
 
 bool HoldsActivation(Store& store, const Json& object, int64_t now_unix_ms) {
   ApiInput input(object);
-  const std::string id = input.Text("ActivationId", Presence::kRequired, 1, kIdSizeMax);
-  const std::string code = input.Text("ActivationCode", Presence::kRequired, 1, kCodeSizeMax);
+  const std::string id = input.Text("ActivationId", Presence::kRequired, 1, kActivationIdSizeMax);
+  const std::string code =
+      input.Text("ActivationCode", Presence::kRequired, 1, kActivationCodeSizeMax);
   if (input.error().has_value()) return false;
   const absl::StatusOr<Activation> activation = CheckCode(store, id, code);
   return activation.ok() && now_unix_ms < activation->expires_unix_ms &&
@@ -98,8 +85,10 @@ ApiOutcome CreateActivation(ApiContext& context, ApiCall& call) {
 
 ApiOutcome EnrollNode(ApiContext& context, ApiCall& call) {
   ApiInput input(call.input);
-  const std::string activation_id = input.Text("ActivationId", Presence::kRequired, 1, kIdSizeMax);
-  const std::string code = input.Text("ActivationCode", Presence::kRequired, 1, kCodeSizeMax);
+  const std::string activation_id =
+      input.Text("ActivationId", Presence::kRequired, 1, kActivationIdSizeMax);
+  const std::string code =
+      input.Text("ActivationCode", Presence::kRequired, 1, kActivationCodeSizeMax);
   const std::string request_pem =
       input.Text("CertificateRequest", Presence::kRequired, 1, kRequestSizeMax);
   Node node;
@@ -112,34 +101,12 @@ ApiOutcome EnrollNode(ApiContext& context, ApiCall& call) {
     return ApiError{"ValidationException", "AgentVersion must be numbers with dots between them."};
   }
 
-  const absl::StatusOr<Activation> activation = CheckCode(context.store, activation_id, code);
-  if (absl::IsUnauthenticated(activation.status())) {
-    return ApiError{"InvalidActivation",
-                    "The activation ID or its code is not valid. Create a new activation, and use "
-                    "the whole line that it prints."};
+  std::variant<Activation, ApiError> used = UseActivation(context, call, activation_id, code);
+  if (auto* error = std::get_if<ApiError>(&used)) return std::move(*error);
+  if (std::optional<ApiError> error =
+          AddNode(context, call, std::get<Activation>(used), host_name, node)) {
+    return error;
   }
-  if (!activation.ok()) return LogStoreFailure(activation.status());
-  if (call.now_unix_ms >= activation->expires_unix_ms) {
-    return ApiError{"ActivationExpired", "The activation has expired. Create a new one."};
-  }
-  const absl::Status counted = context.store.CountRegistration(activation_id);
-  // A full disk has the same code; the count that was read tells them apart.
-  if (absl::IsResourceExhausted(counted) &&
-      activation->registration_count >= activation->registration_limit) {
-    return ApiError{"RegistrationLimitExceeded",
-                    "The activation was used as often as it may be. Create a new one."};
-  }
-  if (!counted.ok()) return LogStoreFailure(counted);
-
-  node.id = NewNodeId();
-  if (node.name.empty()) node.name = activation->default_node_name;
-  if (node.name.empty()) node.name = host_name;
-  if (node.name.empty()) node.name = node.id;
-  node.source_ip = call.source_ip;
-  node.activation_id = activation_id;
-  node.iam_role = activation->iam_role;
-  node.registered_unix_ms = call.now_unix_ms;
-  node.last_seen_unix_ms = call.now_unix_ms;
   const absl::StatusOr<std::string> certificate =
       context.certificates.Issue(node.id, request_pem, call.now_unix_ms);
   if (!certificate.ok()) {
@@ -147,13 +114,6 @@ ApiOutcome EnrollNode(ApiContext& context, ApiCall& call) {
                     "CertificateRequest is not a PKCS #10 request that is signed by its own P-256 "
                     "key."};
   }
-  if (absl::Status status = context.store.AddNode(node); !status.ok()) {
-    return LogStoreFailure(status);
-  }
-  // The tags of an activation are those that its nodes begin with.
-  const auto tags = context.store.Iam().ListTags(ActivationArn(activation_id));
-  if (!tags.ok()) return LogStoreFailure(tags.status());
-  if (std::optional<ApiError> error = PutTags(context.store, NodeArn(node.id), *tags)) return error;
   call.output = {{"NodeId", node.id},
                  {"Name", node.name},
                  {"Certificate", *certificate},

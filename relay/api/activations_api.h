@@ -14,8 +14,8 @@ ApiOutcome EnrollNode(ApiContext& context, ApiCall& call);
 ApiOutcome DescribeActivations(ApiContext& context, ApiCall& call);
 ApiOutcome DeleteActivation(ApiContext& context, ApiCall& call);
 
-// HoldsActivation is true when EnrollNode's input has the code of an activation that can be used
-// now. Only looks; of an input or a store that is broken EnrollNode tells.
+// HoldsActivation is true when the input of a registration has the code of an activation that can
+// be used now. Only looks; of an input or a store that is broken the operation tells.
 bool HoldsActivation(Store& store, const nlohmann::json& input, int64_t now_unix_ms);
 
 // NewActivation is an activation with a fresh id and code. The code is secret and told once.

@@ -165,6 +165,7 @@ Api::Api(Store& store, Broker& broker, const NodeCertificates& certificates, std
                watch_,
                mfa_,
                retries_,
+               polls_,
                authenticator_.tokens(),
                std::move(advertise)} {}
 
@@ -230,27 +231,8 @@ void Api::Call(const HttpRequest& request, const engine::SigV4ChunkedBody* chunk
     is_proven = is_small && (is_query || !ParseBody(request.body, call.input).has_value()) &&
                 route->proof(context_.store, call.input, now_unix_ms);
   } else {
-    std::variant<Caller, Refusal> proven =
-        authenticator_.Authenticate(request, service.name, source_ip, now_unix_ms, chunked);
-    if (auto* refused = std::get_if<Refusal>(&proven)) {
-      error = std::move(refused->error);
-      audit.access_key_id = std::move(refused->access_key_id);
-      if (!refused->first_source.empty()) {
-        audit.additional.emplace_back("firstReceivedFrom", std::move(refused->first_source));
-      }
-    } else {
-      is_proven = true;
-      call.caller = std::get<Caller>(std::move(proven));
-      audit.principal = call.caller.principal;
-      audit.user_name = call.caller.user_name;
-      audit.principal_id = call.caller.UserId();
-      if (const auto& session = call.caller.temporary; session.has_value()) {
-        audit.issued_unix_ms = session->issued_unix_ms;
-        audit.role_arn = session->role_arn;
-        audit.has_mfa = session->mfa_unix_ms.has_value();
-      }
-      audit.access_key_id = call.caller.access_key_id;
-    }
+    error = Prove(request, service, route, chunked, call);
+    is_proven = !error.has_value();
   }
   if (!is_proven && !gate_.Open(now_unix_ms)) {
     return pending->reply(
@@ -270,6 +252,7 @@ void Api::Call(const HttpRequest& request, const engine::SigV4ChunkedBody* chunk
   if (!error.has_value() && route == nullptr) error = UnknownOperation(service, call.input);
   if (!error.has_value() && !is_query) error = ParseBody(request.body, call.input);
   if (error.has_value()) return Deny(*pending, *error);
+  call.is_routine = route->is_routine;
   audit.request_parameters = AuditedParameters(call.input, route->audited);
   call.operation = EventName(route->name);
   call.access.caller = call.caller;
@@ -283,10 +266,48 @@ void Api::Call(const HttpRequest& request, const engine::SigV4ChunkedBody* chunk
   });
 }
 
+std::optional<ApiError> Api::Prove(const HttpRequest& request, const ApiService& service,
+                                   const ApiRoute* route, const engine::SigV4ChunkedBody* chunked,
+                                   ApiCall& call) {
+  AuditRecord& audit = call.audit;
+  const bool is_by_key = route != nullptr && route->signer == ApiRoute::Signer::kNodeKey;
+  std::variant<Caller, Refusal> proven =
+      is_by_key
+          ? authenticator_.AuthenticateNode(request, service.name, call.source_ip, call.now_unix_ms)
+          : authenticator_.Authenticate(request, service.name, call.source_ip, call.now_unix_ms,
+                                        chunked);
+  if (auto* refused = std::get_if<Refusal>(&proven)) {
+    audit.access_key_id = std::move(refused->access_key_id);
+    if (!refused->first_source.empty()) {
+      audit.additional.emplace_back("firstReceivedFrom", std::move(refused->first_source));
+    }
+    return std::move(refused->error);
+  }
+  call.caller = std::get<Caller>(std::move(proven));
+  audit.principal = call.caller.principal;
+  audit.user_name = call.caller.user_name;
+  audit.principal_id = call.caller.UserId();
+  if (const auto& session = call.caller.temporary; session.has_value()) {
+    audit.issued_unix_ms = session->issued_unix_ms;
+    audit.role_arn = session->role_arn;
+    audit.has_mfa = session->mfa_unix_ms.has_value();
+  }
+  audit.access_key_id = call.caller.access_key_id;
+  return std::nullopt;
+}
+
 // Authorise runs in the transaction of the operation, so that both see the same store.
 std::optional<ApiError> Api::Authorise(const ApiRoute& route, ApiCall& call) {
   if (route.proof != nullptr) return std::nullopt;
   AccessQuestion& question = call.access.question;
+  const bool is_for_nodes = route.signer != ApiRoute::Signer::kPrincipal;
+  if (is_for_nodes != !call.caller.node_id.empty()) {
+    return ApiError{"AccessDeniedException",
+                    "User: " + call.caller.principal +
+                        " is not authorized to perform: " + question.action + " because " +
+                        (is_for_nodes ? "only nodes do that" : "nodes do nothing of that")};
+  }
+  if (is_for_nodes) return std::nullopt;
   if (!MayCall(call.caller, question.action)) {
     return ApiError{"UnrecognizedClientException",
                     "The security token included in the request is invalid: credentials of "
@@ -344,7 +365,7 @@ void Api::Run(std::shared_ptr<Pending> pending, const ApiStep& step) {
                        });
   }
   std::optional<ApiError> error = outcome.error();
-  if (!error.has_value()) {
+  if (!error.has_value() && !pending->call.is_routine) {
     if (absl::Status status = AppendAudit(store, audit); !status.ok()) {
       error = LogStoreFailure(status);
     }
@@ -380,6 +401,7 @@ void Api::Deny(Pending& pending, const ApiError& error) {
 
 void Api::Tick(int64_t now_unix_ms) {
   Broker& broker = context_.broker;
+  polls_.Tick(now_unix_ms);
   watch_.Tick(
       now_unix_ms, [&broker](std::string_view id) { return broker.IsLive(id); },
       [&broker, now_unix_ms](std::string_view id, std::string_view reason) {

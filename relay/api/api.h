@@ -4,8 +4,9 @@
 //   answer
 //
 // Every call of the API leaves one audit record, allowed or denied, and is answered only when that
-// is on the disk. The one exception is FailureGate's: past it, calls that nobody in particular
-// makes are refused with ThrottlingException and counted in the next record.
+// is on the disk; what original agents ask every few seconds leaves one when it is refused. The one
+// exception is FailureGate's: past it, calls that nobody in particular makes are refused with
+// ThrottlingException and counted in the next record.
 //
 // An operation that has to ask somebody else first, as a sealed session's node, waits between two
 // steps; meanwhile nothing is blocked and no transaction is open.
@@ -27,6 +28,7 @@
 #include "relay/access/authorise.h"
 #include "relay/access/mfa_check.h"
 #include "relay/access/session_watch.h"
+#include "relay/api/agent_polls.h"
 #include "relay/api/api_call.h"
 #include "relay/api/failure_gate.h"
 #include "relay/api/node_certificates.h"
@@ -35,6 +37,7 @@
 namespace relay {
 
 struct ApiRoute;
+struct ApiService;
 struct AuditRecord;
 
 class Api {
@@ -51,7 +54,8 @@ class Api {
   void Handle(const engine::HttpRequest& request, std::string_view source_ip, int64_t now_unix_ms,
               Reply reply);
 
-  // Tick ends sessions whose permission has ended. Call it a few times a second.
+  // Tick ends sessions whose permission has ended, and polls that waited long enough. Call it a few
+  // times a second.
   void Tick(int64_t now_unix_ms);
 
   // RenewCertificate is for a node's link, which its present certificate has proven. NotFound: the
@@ -74,15 +78,23 @@ class Api {
   // `chunked` is where the body comes from if it was signed in chunks.
   void Call(const engine::HttpRequest& request, const engine::SigV4ChunkedBody* chunked,
             std::string_view source_ip, int64_t now_unix_ms, Reply reply);
-  // A request to open a data channel that carries a signature, in channel_api.cc: the answer's
-  // status is 200 when it is proven and the session is its sender's. (One without a signature is
-  // not asked about; its token is the proof.)
+  // A request about a channel that carries a signature, in channel_api.cc. To open a data channel,
+  // or a node's control channel: the answer's status is 200 when it is proven and the session is
+  // its sender's, or its node is the sender, whose id is in the header kNodeHeader then. (One
+  // without a signature is not asked about; a client's token is the proof.) To create one, which
+  // only original agents do: 201 and a token.
   static bool IsForChannel(const engine::HttpRequest& request);
   void OpenChannel(const engine::HttpRequest& request, std::string_view source_ip,
                    int64_t now_unix_ms, const Reply& reply);
   std::optional<ApiError> ProveChannel(const engine::HttpRequest& request,
                                        std::string_view source_ip, int64_t now_unix_ms,
-                                       AuditRecord& audit);
+                                       AuditRecord& audit, std::string& node_id);
+  std::optional<ApiError> CheckNodesChannel(const engine::HttpRequest& request,
+                                            const std::string& node_id);
+  // Prove finds out who sends a signed request, and keeps it in the call and its record.
+  std::optional<ApiError> Prove(const engine::HttpRequest& request, const ApiService& service,
+                                const ApiRoute* route, const engine::SigV4ChunkedBody* chunked,
+                                ApiCall& call);
   std::optional<ApiError> Authorise(const ApiRoute& route, ApiCall& call);
   std::optional<ApiError> NoteKeyUse(const ApiCall& call);
   void Run(std::shared_ptr<Pending> pending, const ApiStep& step);
@@ -97,6 +109,7 @@ class Api {
   SessionWatch watch_;
   MfaCheck mfa_;
   StartRetries retries_;
+  AgentPolls polls_;
   ApiContext context_;
   FailureGate gate_;
 };

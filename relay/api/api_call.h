@@ -20,6 +20,7 @@
 
 namespace relay {
 
+class AgentPolls;
 class Authoriser;
 class Broker;
 class MfaCheck;
@@ -38,6 +39,7 @@ struct ApiContext {
   SessionWatch& watch;
   MfaCheck& mfa;
   StartRetries& retries;
+  AgentPolls& polls;
   const SessionTokens& tokens;
   std::string advertise;  // HOST:PORT, as clients reach this relay.
 };
@@ -55,6 +57,7 @@ struct ApiCall {
   std::string invocation_id;  // Of AWS's clients: the same for all attempts of one call.
   uint32_t attempt = 0;       // 1 for the first; 0: it does not say.
   int64_t now_unix_ms = 0;    // When the step that runs began.
+  bool is_routine = false;    // Leaves no record when it succeeds.
   nlohmann::json output = nlohmann::json::object();
   AuditRecord audit;
 };

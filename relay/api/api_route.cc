@@ -7,6 +7,7 @@
 #include "relay/api/documents_api.h"
 #include "relay/api/events_api.h"
 #include "relay/api/nodes_api.h"
+#include "relay/api/originals_api.h"
 #include "relay/api/resume_api.h"
 #include "relay/api/sealed_api.h"
 #include "relay/api/sessions_api.h"
@@ -32,6 +33,17 @@ constexpr const char* kInstanceAudited[] = {"InstanceId", "IamRole"};
 constexpr const char* kTagsAudited[] = {"ResourceType", "ResourceId", "Tags", "TagKeys"};
 constexpr const char* kEnrollNodeAudited[] = {"ActivationId", "Name", "HostName", "Platform",
                                               "AgentVersion"};
+
+constexpr const char* kRegisterAudited[] = {"ActivationId", "Fingerprint", "PublicKeyType"};
+constexpr const char* kInformationAudited[] = {"InstanceId",   "AgentVersion", "AgentStatus",
+                                               "PlatformType", "PlatformName", "ComputerName"};
+constexpr auto kNode = ApiRoute::Signer::kNode;
+constexpr auto kNodeKey = ApiRoute::Signer::kNodeKey;
+
+// Nothing(name) is what original agents call beside sessions.
+constexpr ApiRoute Nothing(std::string_view name) {
+  return {name, AnswerNothing, nullptr, kInstanceAudited, nullptr, kNode, true};
+}
 
 constexpr const char* kDocumentAudited[] = {
     "Name",        "Content",     "DocumentFormat", "DocumentVersion",
@@ -69,11 +81,46 @@ constexpr ApiRoute kSsmRoutes[] = {
     {"AmazonSSM.ListDocumentVersions", ListDocumentVersions, AskOfDocument, kDocumentAudited},
     {"Adit.EnrollNode", EnrollNode, nullptr, kEnrollNodeAudited, HoldsActivation},
     {"Adit.OpenLane", OpenLane, AskOpenLane, kSessionAudited},
+    {"AmazonSSM.RegisterManagedInstance", RegisterManagedInstance, nullptr, kRegisterAudited,
+     HoldsActivation},
+    {"AmazonSSM.RequestManagedInstanceRoleToken",
+     RequestManagedInstanceRoleToken,
+     nullptr,
+     {},
+     nullptr,
+     kNodeKey},
+    {"AmazonSSM.UpdateManagedInstancePublicKey",
+     UpdateManagedInstancePublicKey,
+     nullptr,
+     {},
+     nullptr,
+     kNodeKey},
+    {"AmazonSSM.UpdateInstanceInformation", UpdateInstanceInformation, nullptr, kInformationAudited,
+     nullptr, kNode},
+    Nothing("AmazonSSM.ListAssociations"),
+    Nothing("AmazonSSM.ListInstanceAssociations"),
+    Nothing("AmazonSSM.PutComplianceItems"),
+    Nothing("AmazonSSM.PutInventory"),
+    Nothing("AmazonSSM.UpdateInstanceAssociationStatus"),
 };
 
 constexpr ApiRoute kCloudTrailRoutes[] = {
     {"com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents", LookupEvents, nullptr,
      kLookupAudited},
+};
+
+constexpr ApiRoute kMessageRoutes[] = {
+    {"EC2WindowsMessageDeliveryService.GetMessages",
+     PollMessages,
+     nullptr,
+     {},
+     nullptr,
+     kNode,
+     true},
+    Nothing("EC2WindowsMessageDeliveryService.AcknowledgeMessage"),
+    Nothing("EC2WindowsMessageDeliveryService.DeleteMessage"),
+    Nothing("EC2WindowsMessageDeliveryService.FailMessage"),
+    Nothing("EC2WindowsMessageDeliveryService.SendReply"),
 };
 
 std::span<const ApiService> Services() {
@@ -82,6 +129,7 @@ std::span<const ApiService> Services() {
       {"ssm", "ssm.amazonaws.com", Protocol::kJson, {}, {}, kSsmRoutes},
       {"cloudtrail", "cloudtrail.amazonaws.com", Protocol::kJson, {}, {}, kCloudTrailRoutes},
       {"kms", "kms.amazonaws.com", Protocol::kJson, {}, {}, keys::KeysRoutes()},
+      {"ec2messages", "ec2messages.amazonaws.com", Protocol::kJson, {}, {}, kMessageRoutes},
       {"iam", "iam.amazonaws.com", Protocol::kQuery, "2010-05-08",
        "https://iam.amazonaws.com/doc/2010-05-08/", iam::IamRoutes()},
       {"sts", "sts.amazonaws.com", Protocol::kQuery, "2011-06-15",

@@ -17,6 +17,10 @@ namespace relay {
 
 using engine::SessionPlan;
 
+// kNodeHeader is in the API's answer when a node may open a channel: the node's id, for the loop
+// that asked. It is never sent.
+inline constexpr const char* kNodeHeader = "X-Adit-Node";
+
 // NodePlace says where a node's link is, and what its agent knows.
 struct NodePlace {
   uint32_t loop = 0;

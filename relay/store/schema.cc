@@ -154,8 +154,15 @@ constexpr const char* kVersion8 = R"sql(
 CREATE INDEX nodes_by_name ON nodes(name);
 )sql";
 
-constexpr std::array<const char*, 8> kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4,
-                                                    kVersion5, kVersion6, kVersion7, kVersion8};
+// Nodes that run an original agent, by the keys that they registered.
+constexpr const char* kVersion9 = R"sql(
+ALTER TABLE nodes ADD COLUMN public_key TEXT NOT NULL DEFAULT '';
+ALTER TABLE nodes ADD COLUMN fingerprint TEXT NOT NULL DEFAULT '';
+)sql";
+
+constexpr std::array<const char*, 9> kMigrations = {kVersion1, kVersion2, kVersion3,
+                                                    kVersion4, kVersion5, kVersion6,
+                                                    kVersion7, kVersion8, kVersion9};
 
 absl::StatusOr<int64_t> ReadVersion(SqliteDatabase& database) {
   SqliteStatement statement = database.Prepare("SELECT version FROM schema_version");

@@ -18,7 +18,9 @@ Node NodeFrom(const SqliteStatement& row) {
           .activation_id = row.TextAt(5),
           .iam_role = row.TextAt(8),
           .registered_unix_ms = row.IntegerAt(6),
-          .last_seen_unix_ms = row.IntegerAt(7)};
+          .last_seen_unix_ms = row.IntegerAt(7),
+          .public_key = row.TextAt(9),
+          .fingerprint = row.TextAt(10)};
 }
 
 Activation ActivationFrom(const SqliteStatement& row) {
@@ -42,8 +44,8 @@ absl::Status SqliteStore::AddNode(const Node& node) {
   return database_
       ->Prepare(
           "INSERT INTO nodes(id, name, platform, agent_version, source_ip,"
-          " activation_id, registered, last_seen, iam_role)"
-          " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)")
+          " activation_id, registered, last_seen, iam_role, public_key, fingerprint)"
+          " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .Text(node.id)
       .Text(node.name)
       .Text(node.platform)
@@ -53,6 +55,8 @@ absl::Status SqliteStore::AddNode(const Node& node) {
       .Integer(node.registered_unix_ms)
       .Integer(node.last_seen_unix_ms)
       .Text(node.iam_role)
+      .Text(node.public_key)
+      .Text(node.fingerprint)
       .Run()
       .status();
 }
@@ -60,7 +64,7 @@ absl::Status SqliteStore::AddNode(const Node& node) {
 absl::StatusOr<Node> SqliteStore::FindNode(std::string_view id) {
   SqliteStatement row = database_->Prepare(
       "SELECT id, name, platform, agent_version, source_ip, activation_id, registered, last_seen,"
-      " iam_role FROM nodes WHERE id = ?");
+      " iam_role, public_key, fingerprint FROM nodes WHERE id = ?");
   row.Text(id);
   return ReadRow(row, "node", NodeFrom);
 }
@@ -69,7 +73,7 @@ absl::StatusOr<std::vector<Node>> SqliteStore::ListNodes(std::string_view after_
                                                          size_t count_max) {
   SqliteStatement rows = database_->Prepare(
       "SELECT id, name, platform, agent_version, source_ip, activation_id, registered, last_seen,"
-      " iam_role FROM nodes WHERE id > ? ORDER BY id LIMIT ?");
+      " iam_role, public_key, fingerprint FROM nodes WHERE id > ? ORDER BY id LIMIT ?");
   rows.Text(after_id).Integer(static_cast<int64_t>(count_max));
   return ReadRows(rows, NodeFrom);
 }
@@ -85,13 +89,16 @@ absl::StatusOr<std::vector<std::string>> SqliteStore::NodesNamed(std::string_vie
 absl::Status SqliteStore::UpdateNode(const Node& node) {
   return RowChanged(database_
                         ->Prepare("UPDATE nodes SET name = ?, platform = ?, agent_version = ?,"
-                                  " source_ip = ?, last_seen = ?, iam_role = ? WHERE id = ?")
+                                  " source_ip = ?, last_seen = ?, iam_role = ?,"
+                                  " public_key = ?, fingerprint = ? WHERE id = ?")
                         .Text(node.name)
                         .Text(node.platform)
                         .Text(node.agent_version)
                         .Text(node.source_ip)
                         .Integer(node.last_seen_unix_ms)
                         .Text(node.iam_role)
+                        .Text(node.public_key)
+                        .Text(node.fingerprint)
                         .Text(node.id)
                         .Run(),
                     "node");

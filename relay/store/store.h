@@ -44,6 +44,9 @@ struct Node {
   std::string iam_role;
   int64_t registered_unix_ms = 0;
   int64_t last_seen_unix_ms = 0;  // Of a node that is not connected now.
+  // Of one with an original agent; empty: it runs ours, and proves itself by a certificate.
+  std::string public_key;   // Base64 of an RSA key's SubjectPublicKeyInfo.
+  std::string fingerprint;  // What the agent calls its machine.
 };
 
 struct Activation {
