@@ -17,6 +17,17 @@ using engine::datachannel::MessageId;
 
 uint64_t CreatedNow() { return static_cast<uint64_t>(std::max<int64_t>(engine::UnixNowMs(), 1)); }
 
+std::string ServiceMessage(engine::datachannel::MessageType type, std::string_view payload) {
+  engine::datachannel::AgentMessage message;
+  message.type = type;
+  message.created_ms = CreatedNow();
+  engine::crypto::FillRandom(message.id);
+  message.payload = engine::AsBytes(payload);
+  std::string bytes(engine::datachannel::kAgentPayloadOffset + payload.size(), '\0');
+  engine::datachannel::Encode(message, std::as_writable_bytes(std::span(bytes)));
+  return bytes;
+}
+
 std::string ChannelClosedMessage(std::string_view session_id, std::string_view node_id,
                                  std::string_view output, const std::optional<engine::Exit>& exit) {
   MessageId id;
@@ -39,15 +50,7 @@ std::string ChannelClosedMessage(std::string_view session_id, std::string_view n
     closed.exit_status = exit->status;
     closed.exit_signal = exit->signal;
   }
-  const std::string payload = Encode(closed);
-  engine::datachannel::AgentMessage message;
-  message.type = engine::datachannel::MessageType::kChannelClosed;
-  message.created_ms = created;
-  message.id = id;
-  message.payload = engine::AsBytes(payload);
-  std::string bytes(engine::datachannel::kAgentPayloadOffset + payload.size(), '\0');
-  engine::datachannel::Encode(message, std::as_writable_bytes(std::span(bytes)));
-  return bytes;
+  return ServiceMessage(engine::datachannel::MessageType::kChannelClosed, Encode(closed));
 }
 
 }  // namespace relay

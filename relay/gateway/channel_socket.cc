@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/datachannel/agent_message.h"
+#include "engine/datachannel/agent_payloads.h"
 
 namespace relay {
 
@@ -48,14 +49,11 @@ void ChannelSocket::OnMessage(WebSocketKind kind, ByteView bytes) {
 }
 
 void ChannelSocket::TakeOpening(WebSocketKind kind, ByteView bytes) {
-  engine::datachannel::OpenDataChannel open;
-  if (kind != WebSocketKind::kText || !Decode(engine::AsText(bytes), open)) {
-    socket_.Close(WebSocketCode::kPolicy, "the first message is not OpenDataChannel", now_);
-    return;
-  }
   is_opened_ = true;
   socket_.set_message_size_max(engine::datachannel::kAgentMessageSizeMax);
-  owner_.OnOpenDataChannel(open);
+  if (kind == WebSocketKind::kText && owner_.OnOpening(engine::AsText(bytes))) return;
+  is_opened_ = false;
+  socket_.Close(WebSocketCode::kPolicy, "the first message does not open a channel", now_);
 }
 
 void ChannelSocket::HandOver() {
@@ -118,7 +116,7 @@ void ChannelSocket::HandleDeadline(Instant now) {
   now_ = now;
   if (!is_opened_ && now >= open_by_) {
     open_by_ = Instant::max();
-    socket_.Close(WebSocketCode::kPolicy, "OpenDataChannel did not come in time", now);
+    socket_.Close(WebSocketCode::kPolicy, "the first message did not come in time", now);
     return;
   }
   socket_.HandleDeadline(now);

@@ -1,7 +1,7 @@
-// A client's data channel as a connection: a WebSocket whose first message says which session it
-// is for, and with which token.
+// A channel as a connection: a WebSocket whose first message says whose it is. A client's data
+// channel names its token there, and so does an agent.
 //
-//     kOpening --OpenDataChannel--> kOpen --Close, Refuse, a broken rule--> kClosed
+//     kOpening --first message----> kOpen --Close, Refuse, a broken rule--> kClosed
 //         | 10 s
 //         v
 //       kClosed
@@ -15,7 +15,6 @@
 #include <string_view>
 
 #include "engine/buffer/record_protocol.h"
-#include "engine/datachannel/agent_payloads.h"
 #include "engine/http/http_message.h"
 #include "engine/http/websocket.h"
 #include "relay/gateway/message_batch.h"
@@ -28,9 +27,10 @@ class ChannelSocket final : public engine::RecordProtocol, private engine::WebSo
   class Owner {
    public:
     virtual ~Owner() = default;
-    virtual void OnOpenDataChannel(const engine::datachannel::OpenDataChannel& open) = 0;  // Once.
-    // Messages since the last call, some after OnOpenDataChannel. Call Taken with their weight when
-    // they are done with: while more than kUntakenMax is not, HoldInput is asked for.
+    // The first message came, once: whose channel it is. False: it does not say so.
+    virtual bool OnOpening(std::string_view json) = 0;
+    // Messages since the last call, some after OnOpening. Call Taken with their weight when they are
+    // done with: while more than kUntakenMax is not, HoldInput is asked for.
     virtual void OnMessages(MessageBatch batch) = 0;
     // So many bytes of what was delivered are handed to the connection.
     virtual void OnSent(size_t size) = 0;

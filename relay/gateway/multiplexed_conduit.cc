@@ -85,6 +85,8 @@ void MultiplexedConduit::Line::OnFinished() {
 
 void MultiplexedConduit::Line::OnClosed(CloseCode code, std::string_view) {
   is_stream_open_ = false;
+  // A node with an original agent hears late that the target cannot be reached.
+  if (code == CloseCode::kConnectionRefused) owner_.TellUnreachable();
   if (code != CloseCode::kNormal || is_finish_said_) return owner_.Drop(id_);
   is_target_over_ = true;
   PumpOutput();

@@ -7,7 +7,7 @@
 namespace relay {
 
 size_t WriteCopy(engine::Multiplexer& multiplexer, engine::BufferPool& pool, engine::StreamId id,
-                 engine::ByteView bytes) {
+                 engine::ByteView bytes, engine::Channel channel) {
   size_t written = 0;
   while (written < bytes.size()) {
     engine::BufferRef block = pool.Take();
@@ -15,7 +15,7 @@ size_t WriteCopy(engine::Multiplexer& multiplexer, engine::BufferPool& pool, eng
     if (size == 0) break;
     std::memcpy(block.bytes().data(), bytes.data() + written, size);
     block.KeepFirst(size);
-    const size_t taken = multiplexer.Write(id, engine::Channel::kMain, std::move(block));
+    const size_t taken = multiplexer.Write(id, channel, std::move(block));
     written += taken;
     if (taken < size) break;
   }
@@ -23,10 +23,10 @@ size_t WriteCopy(engine::Multiplexer& multiplexer, engine::BufferPool& pool, eng
 }
 
 bool StreamInput::Offer(engine::Multiplexer& multiplexer, engine::BufferPool& pool,
-                        engine::StreamId id, engine::ByteView message) {
+                        engine::StreamId id, engine::ByteView message, engine::Channel channel) {
   // A peer may send another message under the number of the one that was begun.
   const size_t begin = std::min(taken_, message.size());
-  taken_ = begin + WriteCopy(multiplexer, pool, id, message.subspan(begin));
+  taken_ = begin + WriteCopy(multiplexer, pool, id, message.subspan(begin), channel);
   if (taken_ < message.size()) return false;
   taken_ = 0;
   return true;

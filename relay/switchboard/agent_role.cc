@@ -20,17 +20,17 @@ constexpr size_t kNewsTextMax = 512;
 
 }  // namespace
 
-AgentRole::AgentRole(Switchboard& switchboard, engine::SecureConnection& connection,
-                     std::string node_id)
+AgentRole::AgentRole(Switchboard& switchboard, engine::RecordCarrier& carrier,
+                     std::string source_address, std::string node_id)
     : switchboard_(switchboard),
-      connection_(connection),
+      source_address_(std::move(source_address)),
       node_id_(std::move(node_id)),
       serial_(switchboard.NextLinkSerial()),
       port_({.peer_opens = false, .circuits_max = kCircuitsMax, .link_bytes_max = kLinkBytesMax},
-            connection, connection.loop().buffers(), *this, connection.loop().Now()),
-      message_rate_(connection.loop().Now()),
-      opened_rate_(connection.loop().Now()),
-      closed_rate_(connection.loop().Now()) {
+            carrier, switchboard.loop().buffers(), *this, switchboard.loop().Now()),
+      message_rate_(switchboard.loop().Now()),
+      opened_rate_(switchboard.loop().Now()),
+      closed_rate_(switchboard.loop().Now()) {
   switchboard_.LinkCame(*this);
 }
 
@@ -52,7 +52,7 @@ void AgentRole::OnHello(const engine::Hello& hello) {
   arrival.name = hello.node_name;
   arrival.platform = hello.platform;
   arrival.software = hello.software;
-  arrival.source_address = connection_.loop().PeerAddress(connection_.socket()).HostText();
+  arrival.source_address = source_address_;
   arrival.loop_index = switchboard_.index();
   arrival.link_serial = serial_;
   const auto has = [&hello](std::string_view feature) {
@@ -108,14 +108,14 @@ void AgentRole::Renew(const engine::RenewCertificate& renew) {
 
 void AgentRole::PassOn(const engine::ControlMessage& message) {
   // There is one of each for every session, so an agent that keeps the rules is far below the rate.
-  if (!message_rate_.Take(connection_.loop().Now())) {
+  if (!message_rate_.Take(switchboard_.loop().Now())) {
     return port_.Goaway(CloseCode::kTooMany, "messages of sessions come too fast");
   }
   switchboard_.control().NodeSaid(node_id_, message);
 }
 
 void AgentRole::PassOnNews(const engine::StreamNews& news) {
-  const engine::Instant now = connection_.loop().Now();
+  const engine::Instant now = switchboard_.loop().Now();
   const bool in_time = news.is_closed ? closed_rate_.Take(now) : opened_rate_.Take(now);
   if (!in_time || switchboard_.control().IsBehind()) {
     ++missed_news_count_;

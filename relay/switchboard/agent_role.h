@@ -4,8 +4,8 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "engine/buffer/record_protocol.h"
 #include "engine/mux/open_rate.h"
-#include "engine/net/secure_connection.h"
 #include "relay/switchboard/role.h"
 #include "relay/switchboard/switch_port.h"
 
@@ -23,8 +23,10 @@ class AgentRole final : public Role, private SwitchPort::Events {
   // stream.
   static constexpr size_t kLinkBytesMax = 2 * 1024 * 1024;
 
-  // `node_id` is the name in the verified client certificate.
-  AgentRole(Switchboard& switchboard, engine::SecureConnection& connection, std::string node_id);
+  // `node_id` has proven itself: it is the name in the verified client certificate, or that of the
+  // credentials of an original agent.
+  AgentRole(Switchboard& switchboard, engine::RecordCarrier& carrier, std::string source_address,
+            std::string node_id);
   ~AgentRole() override;
 
   const std::string& node_id() const { return node_id_; }
@@ -56,7 +58,7 @@ class AgentRole final : public Role, private SwitchPort::Events {
   void Leave(std::string_view why);
 
   Switchboard& switchboard_;
-  engine::SecureConnection& connection_;
+  const std::string source_address_;
   const std::string node_id_;
   const uint64_t serial_;
   bool connected_ = false;  // The control thread was told, and not yet that it is over.

@@ -5,6 +5,7 @@
 
 #include "engine/http/websocket_handshake.h"
 #include "relay/switchboard/channel_role.h"
+#include "relay/switchboard/control_channel_role.h"
 #include "relay/switchboard/control_port.h"
 #include "relay/switchboard/switchboard.h"
 
@@ -46,29 +47,37 @@ bool ApiRole::is_known() const { return channel_ != nullptr && channel_->is_know
 void ApiRole::OpenChannel(const engine::HttpRequest& request) {
   const engine::HttpResponse answer = engine::AnswerWebSocket(request, kNoPages);
   const std::optional<std::string> session_id = ChannelSessionId(request.target);
+  const bool is_control = ControlChannelNode(request.target).has_value();
   if (answer.status != 101) return session_.Respond(answer);
-  if (!session_id.has_value()) {
+  if (!session_id.has_value() && !is_control) {
     engine::HttpResponse missing;
     missing.status = 404;
     missing.body = "there is no WebSocket here; use the StreamUrl of StartSession\n";
     return session_.Respond(missing);
   }
-  if (!IsSigned(request)) return GiveChannel(*session_id, answer);
-  // Newer clients sign it: then the signature must be right as well (P26).
+  const auto give = [this, answer, session_id](const std::string& node_id) {
+    if (!session_id.has_value()) {
+      return GiveChannel(std::make_unique<ControlChannelRole>(switchboard_, connection_, node_id,
+                                                              source_address_, answer));
+    }
+    GiveChannel(std::make_unique<ChannelRole>(switchboard_, connection_, *session_id, node_id,
+                                              source_address_, answer));
+  };
+  if (!IsSigned(request) && !is_control) return give({});
+  // Newer clients sign it: then the signature must be right as well (P26). Nodes always do.
   switchboard_.control().HandleRequest(
       switchboard_.index(), request, source_address_,
-      [this, alive = alive_, id = *session_id, answer](const engine::HttpResponse& verdict) {
+      [this, alive = alive_, give](const engine::HttpResponse& verdict) {
         if (!*alive) return;
         if (verdict.status != 200) return session_.Respond(verdict);
-        GiveChannel(id, answer);
+        give(std::string(verdict.headers.Get(kNodeHeader)));
       });
 }
 
-void ApiRole::GiveChannel(const std::string& session_id, const engine::HttpResponse& answer) {
+void ApiRole::GiveChannel(std::unique_ptr<UpgradedRole> role) {
   const engine::Instant now = connection_.loop().Now();
   const std::string behind = session_.Yield();
-  channel_ =
-      std::make_unique<ChannelRole>(switchboard_, connection_, session_id, source_address_, answer);
+  channel_ = std::move(role);
   connection_.ReplaceProtocol(channel_->protocol());
   channel_->ReceiveBytes(engine::AsBytes(behind), now);
 }

@@ -9,12 +9,11 @@
 
 namespace relay {
 
-class ChannelRole;
 class Switchboard;
 
 // ApiRole serves HTTP on one connection: requests go to the control thread, answers come back. When
-// the request is for a data channel of an AWS client, the connection is a ChannelRole's from then
-// on.
+// the request is for a channel, of an AWS client or an original agent, the connection is another
+// role's from then on.
 class ApiRole final : public Role, private engine::HttpServerSession::Handler {
  public:
   ApiRole(Switchboard& switchboard, engine::SecureConnection& connection);
@@ -28,13 +27,14 @@ class ApiRole final : public Role, private engine::HttpServerSession::Handler {
  private:
   void OnRequest(engine::HttpServerSession& session, engine::HttpRequest request) override;
   void OpenChannel(const engine::HttpRequest& request);
-  void GiveChannel(const std::string& session_id, const engine::HttpResponse& answer);
+  // GiveChannel makes the connection a role's that was made of it.
+  void GiveChannel(std::unique_ptr<UpgradedRole> role);
 
   Switchboard& switchboard_;
   engine::SecureConnection& connection_;
   engine::HttpServerSession session_;
   const std::string source_address_;
-  std::unique_ptr<ChannelRole> channel_;
+  std::unique_ptr<UpgradedRole> channel_;
   // Answers find out by it whether this role still exists.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -7,6 +7,8 @@
 
 #include "engine/net/secure_connection.h"
 #include "relay/gateway/channel_socket.h"
+#include "relay/switchboard/channel_desk.h"
+#include "relay/switchboard/role.h"
 
 namespace relay {
 
@@ -17,20 +19,21 @@ class Switchboard;
 // mark; nothing for any other address.
 std::optional<std::string> ChannelSessionId(std::string_view target);
 
-// ChannelRole is an AWS client's data channel: it shows a token, and from then on its messages go
-// to the session, which may be on another loop.
-class ChannelRole final : private ChannelSocket::Owner {
+// ChannelRole is a data channel: an AWS client's, which shows a token, or an original agent's. From
+// then on its messages go to the session, which may be on another loop.
+class ChannelRole final : public UpgradedRole, private ChannelSocket::Owner {
  public:
+  // `node_id` has proven itself; empty: a client's.
   ChannelRole(Switchboard& switchboard, engine::SecureConnection& connection,
-              std::string session_id, std::string source_address,
+              std::string session_id, std::string node_id, std::string source_address,
               const engine::HttpResponse& answer);
   ~ChannelRole() override;
 
-  engine::RecordProtocol& protocol() { return socket_; }
-  void ReceiveBytes(engine::ByteView bytes, engine::Instant now);
-  void Disconnected(std::string_view text);
-  void Farewell();
-  bool is_known() const { return is_accepted_; }
+  engine::RecordProtocol& protocol() override { return socket_; }
+  void ReceiveBytes(engine::ByteView bytes, engine::Instant now) override;
+  void Disconnected(std::string_view text) override;
+  void Farewell() override;
+  bool is_known() const override { return is_accepted_; }
 
   // What the session says, by letter.
   void Accepted() { is_accepted_ = true; }
@@ -43,15 +46,19 @@ class ChannelRole final : private ChannelSocket::Owner {
   }
 
  private:
-  void OnOpenDataChannel(const engine::datachannel::OpenDataChannel& open) override;
+  bool OnOpening(std::string_view json) override;
   void OnMessages(MessageBatch batch) override;
   void OnSent(size_t size) override;
   void HoldInput(bool is_held) override { connection_.HoldInput(is_held); }
   void OnChannelClosed(std::string_view why) override;
 
+  // DeskAt is where the session is at, on the loop where it is.
+  static ChannelDesk& DeskAt(Switchboard& there, bool is_nodes);
+
   Switchboard& switchboard_;
   engine::SecureConnection& connection_;
   const std::string session_id_;
+  const std::string node_id_;
   const std::string source_address_;
   const uint64_t serial_;
   uint32_t session_loop_ = 0;

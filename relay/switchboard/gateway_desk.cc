@@ -40,7 +40,7 @@ GatewayHost* GatewayDesk::FindOf(const std::string& session_id, ChannelId channe
   return host != nullptr && host->channel() == channel ? host : nullptr;
 }
 
-void GatewayDesk::Attach(const Attachment& attachment) {
+void GatewayDesk::Attach(const ChannelAttachment& attachment) {
   const SessionGrant* grant = switchboard_.FindGrant(attachment.session_id);
   if (grant == nullptr || is_stopping_) return Refuse(attachment, kNoSessionText);
   const engine::crypto::Sha256Digest digest =
@@ -69,7 +69,7 @@ void GatewayDesk::Attach(const Attachment& attachment) {
                     });
 }
 
-void GatewayDesk::Refuse(const Attachment& attachment, std::string_view text) {
+void GatewayDesk::Refuse(const ChannelAttachment& attachment, std::string_view text) {
   switchboard_.control().JoinRefused(
       {"OpenDataChannel", attachment.session_id, attachment.source_address, std::string(text)});
   auto batch = std::make_shared<MessageBatch>();

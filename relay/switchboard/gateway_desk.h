@@ -2,11 +2,11 @@
 // that came here, each with its session here or on another loop.
 //
 //     connection's loop                                session's loop
-//     ChannelRole  -- Attach, Receive, Sent, Lost -->  GatewayDesk --> GatewayHost
-//     GatewayDesk  <-- Accepted, Deliver, Taken, ----  (one for each session)
-//                      Close, Drop
+//     ChannelRole  ----------- channel_desk.h ------>  GatewayDesk --> GatewayHost
+//                                                      (one for each session)
 //
-// Both sides speak by Switchboard::Post, which is a call on the same loop.
+// Both sides speak by Switchboard::Post, which is a call on the same loop. The connections of
+// original agents are found here as well; their sessions are at the OriginalDesk.
 
 #pragma once
 
@@ -17,7 +17,7 @@
 #include <string_view>
 
 #include "absl/container/flat_hash_map.h"
-#include "relay/gateway/message_batch.h"
+#include "relay/switchboard/channel_desk.h"
 
 namespace relay {
 
@@ -25,31 +25,15 @@ class ChannelRole;
 class GatewayHost;
 class Switchboard;
 
-// ChannelId names a connection of an AWS client.
-struct ChannelId {
-  uint32_t loop = 0;
-  uint64_t serial = 0;
-  bool operator==(const ChannelId&) const = default;
-};
-
 // What a client is told that comes for a session that is not here.
 inline constexpr std::string_view kNoSessionText =
     "The session is over, or was never here. Start a new one.";
 
-class GatewayDesk {
+class GatewayDesk final : public ChannelDesk {
  public:
-  // Attachment is a connection that asks for its session, and what it has shown.
-  struct Attachment {
-    std::string session_id;
-    std::string token;
-    std::string client_id;
-    std::string source_address;
-    ChannelId channel;
-  };
-
   // `on_empty` is called when the last session after Stop is over.
   GatewayDesk(Switchboard& switchboard, std::function<void()> on_empty);
-  ~GatewayDesk();
+  ~GatewayDesk() override;
 
   // Connections of this loop.
   uint64_t AddChannel(ChannelRole& channel);
@@ -58,10 +42,11 @@ class GatewayDesk {
 
   // Sessions of this loop: what their connections say. One that is not the session's any more is
   // not heard.
-  void Attach(const Attachment& attachment);
-  void Receive(const std::string& session_id, ChannelId channel, const MessageBatch& batch);
-  void Sent(const std::string& session_id, ChannelId channel, size_t size);
-  void Lost(const std::string& session_id, ChannelId channel);
+  void Attach(const ChannelAttachment& attachment) override;
+  void Receive(const std::string& session_id, ChannelId channel,
+               const MessageBatch& batch) override;
+  void Sent(const std::string& session_id, ChannelId channel, size_t size) override;
+  void Lost(const std::string& session_id, ChannelId channel) override;
 
   // Stop ends every session with a word; CutAll without.
   void Stop();
@@ -74,7 +59,7 @@ class GatewayDesk {
  private:
   GatewayHost* Find(const std::string& session_id);
   GatewayHost* FindOf(const std::string& session_id, ChannelId channel);
-  void Refuse(const Attachment& attachment, std::string_view text);
+  void Refuse(const ChannelAttachment& attachment, std::string_view text);
 
   Switchboard& switchboard_;
   const std::function<void()> on_empty_;

@@ -6,7 +6,7 @@
 
 #include "engine/buffer/dry_pool.h"
 #include "engine/crypto/random_bytes.h"
-#include "relay/switchboard/channel_role.h"
+#include "relay/switchboard/posted_connection.h"
 #include "relay/switchboard/switchboard.h"
 
 namespace relay {
@@ -16,37 +16,6 @@ namespace {
 // How often one run moves what moved something: enough for an answer to a question, and little
 // enough for the others of the loop.
 constexpr int kRoundsMax = 16;
-
-// PostedConnection is a connection that may be on another loop.
-class PostedConnection final : public ChannelConnection {
- public:
-  PostedConnection(Switchboard& switchboard, ChannelId id) : switchboard_(switchboard), id_(id) {}
-  ~PostedConnection() override {
-    if (!is_closed_) Tell([](ChannelRole& role) { role.Drop(); });
-  }
-  void Deliver(MessageBatch batch) override {
-    // Letters can be copied, and what is in this one is not.
-    auto shared = std::make_shared<MessageBatch>(std::move(batch));
-    Tell([shared](ChannelRole& role) { role.Deliver(std::move(*shared)); });
-  }
-  void Close() override {
-    is_closed_ = true;
-    Tell([](ChannelRole& role) { role.Close(); });
-  }
-
- private:
-  template <class Action>
-  void Tell(Action action) {
-    switchboard_.Post(id_.loop, [serial = id_.serial, action](Switchboard& there) {
-      ChannelRole* role = there.gateway().FindChannel(serial);
-      if (role != nullptr) action(*role);
-    });
-  }
-
-  Switchboard& switchboard_;
-  const ChannelId id_;
-  bool is_closed_ = false;
-};
 
 }  // namespace
 

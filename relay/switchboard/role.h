@@ -32,4 +32,11 @@ class Role {
   virtual void Farewell() = 0;
 };
 
+// UpgradedRole is what a connection of the API became by a request to be a WebSocket.
+class UpgradedRole : public Role {
+ public:
+  // ReceiveBytes takes what came behind that request.
+  virtual void ReceiveBytes(engine::ByteView bytes, engine::Instant now) = 0;
+};
+
 }  // namespace relay

@@ -14,6 +14,8 @@
 #include "relay/switchboard/control_port.h"
 #include "relay/switchboard/gateway_desk.h"
 #include "relay/switchboard/join_role.h"
+#include "relay/switchboard/original_desk.h"
+#include "relay/switchboard/original_host.h"
 
 namespace relay {
 
@@ -85,6 +87,7 @@ Switchboard::Switchboard(const Options& options, engine::LoopDriver& driver,
       strangers_(std::make_unique<Strangers>()),
       lanes_(driver.loop(), options.index, control, [this] { StopIfDone(); }),
       gateway_(std::make_unique<GatewayDesk>(*this, [this] { StopIfDone(); })),
+      originals_(std::make_unique<OriginalDesk>(*this, [this] { StopIfDone(); })),
       grace_op_(engine::Handler<engine::Fired>::To<&Switchboard::OnGraceOver>(this)) {}
 
 Switchboard::~Switchboard() { CHECK(stopped()); }
@@ -144,7 +147,8 @@ std::unique_ptr<Role> Switchboard::MakeRole(SecureConnection& connection) {
     return std::make_unique<ClientRole>(
         *this, connection, connection.loop().PeerAddress(connection.socket()).HostText());
   }
-  return std::make_unique<AgentRole>(*this, connection, node_id);
+  return std::make_unique<AgentRole>(
+      *this, connection, connection.loop().PeerAddress(connection.socket()).HostText(), node_id);
 }
 
 void Switchboard::Left(Visitor& visitor) {
@@ -154,8 +158,9 @@ void Switchboard::Left(Visitor& visitor) {
 }
 
 void Switchboard::StopIfDone() {
-  if (stopping_ && visitors_.empty() && lanes_.empty() && gateway_->empty())
-    driver_.loop().Cancel(grace_op_);
+  const bool is_empty =
+      visitors_.empty() && lanes_.empty() && gateway_->empty() && originals_->empty();
+  if (stopping_ && is_empty) driver_.loop().Cancel(grace_op_);
 }
 
 void Switchboard::Stop(engine::Duration grace) {
@@ -180,7 +185,8 @@ void Switchboard::OnGraceOver(engine::Fired outcome) {
 
 bool Switchboard::stopped() const {
   return stopping_ && visitors_.empty() && lanes_.empty() && gateway_->empty() &&
-         !grace_op_.in_flight() && (greeter_ == nullptr || greeter_->stopped());
+         originals_->empty() && !grace_op_.in_flight() &&
+         (greeter_ == nullptr || greeter_->stopped());
 }
 
 // ----------------------------------------------------------------------- nodes
@@ -231,6 +237,7 @@ void Switchboard::End(const std::string& session_id, std::string_view reason) {
   if (found == sessions_.end()) return;
   ClientRole* client = found->second.client;
   sessions_.erase(found);
+  originals_->EndSession(session_id);
   if (client != nullptr) client->End(CloseCode::kSessionEnded, reason);
 }
 
@@ -272,7 +279,9 @@ void Switchboard::Post(uint32_t loop, std::function<void(Switchboard&)> task) {
 
 void Switchboard::SessionLeft(ClientRole& client, const std::string& session_id) {
   const auto found = sessions_.find(session_id);
-  if (found != sessions_.end() && found->second.client == &client) sessions_.erase(found);
+  if (found == sessions_.end() || found->second.client != &client) return;
+  sessions_.erase(found);
+  originals_->EndSession(session_id);
 }
 
 }  // namespace relay

@@ -31,6 +31,7 @@ class AgentRole;
 class ClientRole;
 class ControlPort;
 class GatewayDesk;
+class OriginalDesk;
 
 // JoinOutcome is a grant, or why there is none.
 struct JoinOutcome {
@@ -112,6 +113,7 @@ class Switchboard {
   void SessionLeft(ClientRole& client, const std::string& session_id);
   LaneTable& lanes() { return lanes_; }
   GatewayDesk& gateway() { return *gateway_; }
+  OriginalDesk& originals() { return *originals_; }
   const SessionGrant* FindGrant(const std::string& session_id) const;
   std::optional<uint32_t> Locate(const std::string& session_id) const {
     return options_.locate(session_id);
@@ -145,6 +147,7 @@ class Switchboard {
   absl::flat_hash_map<std::string, AgentRole*> agents_;  // Those that were admitted.
   absl::flat_hash_map<std::string, Session> sessions_;
   std::unique_ptr<GatewayDesk> gateway_;
+  std::unique_ptr<OriginalDesk> originals_;
   uint64_t last_link_serial_ = 0;
   uint32_t last_stream_serial_ = 0;
   bool stopping_ = false;

@@ -1,0 +1,116 @@
+#include "relay/originals/original_node.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "engine/base/check.h"
+#include "engine/datachannel/control_payloads.h"
+#include "engine/wire/control.h"
+#include "relay/gateway/channel_closed.h"
+
+namespace relay {
+
+using engine::CloseCode;
+using engine::Instant;
+using engine::datachannel::AgentMessage;
+using engine::datachannel::MessageType;
+
+namespace {
+
+engine::MultiplexerOptions LinkOptions() {
+  engine::MultiplexerOptions options;
+  // The agent takes a megabyte a second: large windows would only hold more.
+  options.window_bytes_max = 1024 * 1024;
+  return options;
+}
+
+}  // namespace
+
+OriginalNode::OriginalNode(std::string node_id, std::string_view agent_version, Runner& runner,
+                           engine::BufferPool& pool, Instant now, uint64_t seed)
+    : node_id_(std::move(node_id)),
+      runner_(runner),
+      pool_(pool),
+      random_(seed),
+      link_(engine::Side::kConnected, LinkOptions(), *this, pool, now),
+      now_(now) {
+  const engine::Hello hello{.software = std::string(agent_version), .role = "agent"};
+  CHECK(link_.SendControl(engine::kLinkStream, engine::Encode(hello)));
+}
+
+OriginalNode::~OriginalNode() {
+  for (const auto& [id, session] : sessions_) runner_.OnSessionOver(id);
+}
+
+OriginalSession* OriginalNode::Find(const std::string& session_id) {
+  const auto found = sessions_.find(session_id);
+  return found == sessions_.end() ? nullptr : found->second.get();
+}
+
+void OriginalNode::OnOpen(engine::StreamId id, engine::Priority, engine::ByteView request) {
+  OriginalTask task = TaskOf(engine::AsText(request));
+  if (task.code != CloseCode::kNormal) return link_.Reject(id, task.code, task.text);
+  if (OriginalSession* session = Find(task.start.session_id)) {
+    if (task.is_port && session->takes_streams()) return session->Open(id);
+    return link_.Reject(id, CloseCode::kTooMany,
+                        "a session with this node's agent (amazon-ssm-agent) runs one program: "
+                        "start another session");
+  }
+  if (sessions_.size() >= kSessionsMax) {
+    return link_.Reject(id, CloseCode::kTooMany, "the node has too many sessions");
+  }
+  Begin(id, std::move(task));
+}
+
+void OriginalNode::Begin(engine::StreamId id, OriginalTask task) {
+  const std::string session_id = task.start.session_id;
+  OriginalSession::Owner& owner = *this;
+  auto session =
+      std::make_unique<OriginalSession>(std::move(task), node_id_, owner, now_, random_.Next());
+  session->Open(id);
+  sessions_.emplace(session_id, std::move(session));
+  runner_.OnSessionBegan(session_id);
+  runner_.Wake();
+}
+
+void OriginalNode::ReceiveControl(const MessageBatch& batch, Instant now) {
+  now_ = now;
+  for (BatchReader reader(batch); !reader.done(); reader.Pop()) {
+    AgentMessage message;
+    // Telemetry, and whatever else agents say there, is passed over.
+    if (Decode(reader.front(), message) != engine::datachannel::AgentMessageError::kNone) continue;
+    engine::datachannel::TaskComplete task;
+    if (message.type != MessageType::kTaskComplete || !Decode(message.payload, task)) continue;
+    if (OriginalSession* session = Find(task.task_id)) session->Complete(task, now);
+    // Of one that is not known any more as well: it would be repeated for ever.
+    std::array<char, engine::datachannel::kMessageIdTextSize> id;
+    engine::datachannel::FormatMessageId(message.id, id);
+    runner_.SendControl(ServiceMessage(MessageType::kTaskAcknowledge,
+                                       EncodeTaskAcknowledge(task, {id.data(), id.size()})));
+  }
+}
+
+void OriginalNode::Run(Instant now) {
+  now_ = now;
+  std::vector<std::string> over;
+  for (const auto& [id, session] : sessions_) {
+    session->Run(now);
+    if (session->over()) over.push_back(id);
+  }
+  for (const std::string& id : over) {
+    runner_.OnSessionOver(id);
+    sessions_.erase(id);
+  }
+}
+
+Instant OriginalNode::NextDeadline() const {
+  Instant next = Instant::max();
+  for (const auto& [id, session] : sessions_) next = std::min(next, session->NextDeadline());
+  return next;
+}
+
+void OriginalNode::LinkClosed() { link_.Disconnected(CloseCode::kNodeGone, "the link is over"); }
+
+}  // namespace relay

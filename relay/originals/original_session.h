@@ -1,0 +1,127 @@
+// One session of an original agent: the client's side of its data channel.
+//
+//     kStarting --data channel, handshake or first output--> kRunning --+
+//         | 30 s                                                 |      | agent_task_complete,
+//         v                                                      v      | or the channel is lost
+//       kOver <--agent_task_complete, 10 s-- kLeaving <--Leave, End     v
+//         ^                                                          kDraining
+//         +------------------- all of its output was taken ------------+
+//
+// Its data channel may be lost at any time, and another one take its place.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/base/time.h"
+#include "engine/datachannel/data_channel.h"
+#include "engine/mux/multiplexer.h"
+#include "relay/gateway/channel_connection.h"
+#include "relay/gateway/message_batch.h"
+#include "relay/originals/original_task.h"
+#include "relay/originals/outward_conduit.h"
+
+namespace relay {
+
+class OriginalSession final : private engine::datachannel::StreamConsumer,
+                              private OutwardConduit::Host {
+ public:
+  // Owner is the node.
+  class Owner {
+   public:
+    virtual engine::Multiplexer& multiplexer() = 0;
+    virtual engine::BufferPool& pool() = 0;
+    // Wake asks for a call of Run.
+    virtual void Wake() = 0;
+    // TellAgent sends a message on the control channel.
+    virtual void TellAgent(std::string message) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  // How long the agent has to open the session's data channel; and to open it anew, for which it
+  // tries about six seconds.
+  static constexpr engine::Duration kStartMax = std::chrono::seconds(30);
+  static constexpr engine::Duration kAwayMax = std::chrono::seconds(15);
+  // Where no handshake tells: how long after its first word an agent surely listens.
+  static constexpr engine::Duration kQuietMax = std::chrono::seconds(1);
+  // How long an agent may take to say that a session is over that was ended here, and what is left
+  // of its output to arrive or to be taken after it has said so.
+  static constexpr engine::Duration kLeaveMax = std::chrono::seconds(10);
+  static constexpr engine::Duration kDrainMax = std::chrono::seconds(60);
+  // What was delivered to a connection and is not sent yet.
+  static constexpr size_t kUnsentMax = 64 * 1024;
+
+  OriginalSession(OriginalTask task, std::string node_id, Owner& owner, engine::Instant now,
+                  uint64_t seed);
+  ~OriginalSession() override;
+
+  // Open takes a stream of the session; the first one begins it.
+  void Open(engine::StreamId id);
+  bool takes_streams() const { return task_.is_port && state_ <= State::kRunning; }
+
+  void Connect(std::unique_ptr<ChannelConnection> connection, engine::Instant now);
+  void Disconnect(engine::Instant now);
+  void Receive(const MessageBatch& batch, engine::Instant now);
+  void Sent(size_t size);
+
+  // Complete is the agent's word that it is over.
+  void Complete(const engine::datachannel::TaskComplete& task, engine::Instant now);
+  // End ends it: nobody is there for it any more. `why` is shown to nobody but the agent's log.
+  void End(engine::Instant now);
+
+  void Run(engine::Instant now);
+  engine::Instant NextDeadline() const;
+  // over is true when the session may be destroyed.
+  bool over() const { return state_ == State::kOver && conduit_->done(); }
+
+ private:
+  enum class State : uint8_t { kStarting, kRunning, kDraining, kLeaving, kOver };
+
+  bool OnStreamData(engine::datachannel::PayloadType type, engine::ByteView payload) override;
+  void TakeHandshakeRequest(engine::ByteView payload);
+
+  engine::Multiplexer& multiplexer() override { return owner_.multiplexer(); }
+  engine::BufferPool& pool() override { return owner_.pool(); }
+  bool HasRoom() const override { return channel_.HasRoom(); }
+  void Send(engine::datachannel::PayloadType type, engine::ByteView payload) override;
+  void InputWaits() override { owner_.Wake(); }
+  void OutputMayGoOn() override;
+  void RetryOutput() override;
+  void Leave() override;
+
+  void Start();
+  void Lose(engine::CloseCode code, std::string_view why);
+  bool IsDrained() const;
+  void HandleDeadlines();
+  void SendMessages();
+  void LetConnectionGoOn();
+
+  const OriginalTask task_;
+  const std::string node_id_;
+  Owner& owner_;
+  engine::datachannel::DataChannel channel_;
+  std::unique_ptr<OutwardConduit> conduit_;
+  std::unique_ptr<ChannelConnection> connection_;
+  State state_ = State::kStarting;
+  bool is_answered_ = false;       // The agent's handshake was.
+  bool is_told_to_leave_ = false;  // The agent was.
+  bool output_may_go_on_ = false;
+  bool is_output_refused_ = false;
+  std::optional<engine::datachannel::TaskComplete> complete_;
+  size_t unsent_ = 0;
+  size_t untaken_ = 0;  // Of what the connection brought: while nobody takes it, it stands still.
+  engine::Instant now_;
+  engine::Instant start_by_;
+  engine::Instant listens_at_ = engine::Instant::max();
+  engine::Instant away_until_ = engine::Instant::max();
+  engine::Instant retry_at_ = engine::Instant::max();
+  engine::Instant over_by_ = engine::Instant::max();
+};
+
+}  // namespace relay

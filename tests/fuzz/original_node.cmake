@@ -1,0 +1,1 @@
+adit_fuzz(original_node SOURCES original_node_fuzz.cc DEPS relay_originals relay_gateway engine_mux)

@@ -1,0 +1,64 @@
+#include "relay/originals/original_task.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace relay {
+namespace {
+
+using engine::CloseCode;
+
+TEST(OriginalTask, AShellIsRunAsTheSessionsUserWithItsProfile) {
+  const OriginalTask task = TaskOf(engine::EncodeOpen(engine::ShellRequest{
+      .session_id = "s", .principal = "arn", .run_as = "ops", .size = {100, 30}, .profile = "ls"}));
+  ASSERT_EQ(task.code, CloseCode::kNormal) << task.text;
+  EXPECT_EQ(task.start.type, "Standard_Stream");
+  EXPECT_EQ(task.start.run_as, "ops");
+  EXPECT_EQ(task.start.owner, "arn");
+  EXPECT_EQ(task.start.profile, "ls");
+  EXPECT_TRUE(task.with_terminal);
+  EXPECT_FALSE(task.shakes_hands);
+  EXPECT_EQ(task.size.columns, 100);
+}
+
+TEST(OriginalTask, ACommandKeepsItsArguments) {
+  engine::ExecRequest request{.session_id = "s", .arguments = {"sh", "-c", "echo 'a  b'"}};
+  OriginalTask task = TaskOf(engine::EncodeOpen(request));
+  EXPECT_EQ(task.start.type, "NonInteractiveCommands");
+  EXPECT_EQ(task.start.command, R"(sh -c 'echo '\''a  b'\''')");
+  EXPECT_TRUE(task.start.separates_output);
+  EXPECT_TRUE(task.shakes_hands);
+  request.with_terminal = true;
+  task = TaskOf(engine::EncodeOpen(request));
+  EXPECT_EQ(task.start.type, "InteractiveCommands");
+  EXPECT_TRUE(task.with_terminal);
+  EXPECT_FALSE(task.shakes_hands);
+}
+
+TEST(OriginalTask, APortIsOneThatMultiplexes) {
+  const OriginalTask task =
+      TaskOf(engine::EncodeOpen(engine::TcpRequest{.session_id = "s", .host = "db", .port = 5432}));
+  ASSERT_EQ(task.code, CloseCode::kNormal) << task.text;
+  EXPECT_TRUE(task.is_port);
+  EXPECT_EQ(task.start.port->port_number, "5432");
+  EXPECT_EQ(task.start.port->host, "db");
+  EXPECT_EQ(task.start.port->type, "LocalPortForwarding");
+}
+
+TEST(OriginalTask, ALinkLocalAddressNeedsToBeNamed) {
+  engine::TcpRequest request{.session_id = "s", .host = "169.254.169.254", .port = 80};
+  EXPECT_EQ(TaskOf(engine::EncodeOpen(request)).code, CloseCode::kDenied);
+  request.may_be_link_local = true;
+  EXPECT_EQ(TaskOf(engine::EncodeOpen(request)).code, CloseCode::kNormal);
+}
+
+TEST(OriginalTask, WhatItsAgentCannotBeToldIsRefused) {
+  EXPECT_EQ(TaskOf("{").code, CloseCode::kUnsupported);
+  const OriginalTask task = TaskOf(engine::EncodeOpen(
+      engine::ExecRequest{.session_id = "s", .arguments = {"x", std::string(7'000, '"')}}));
+  EXPECT_EQ(task.code, CloseCode::kTooMany) << task.text;
+}
+
+}  // namespace
+}  // namespace relay
