@@ -1,4 +1,5 @@
-"""smux version 1 by hand, client's side, over a PluginClient: streams in the bytes of a port session."""
+"""smux version 1 by hand: its frames, and the client's side over a PluginClient, streams in the bytes of a
+port session."""
 
 import struct
 import time
@@ -6,6 +7,23 @@ import time
 from support.processes import check
 
 SYN, FIN, PSH, NOP = 0, 1, 2, 3
+
+
+def frame(command, stream, data=b''):
+    return struct.pack('<BBHI', 1, command, len(data), stream) + data
+
+
+def take(data):
+    """Takes the frames that are whole from the front of a bytearray: (command, stream, payload)."""
+    frames = []
+    while len(data) >= 8:
+        version, command, size, stream = struct.unpack('<BBHI', data[:8])
+        check(version == 1 and command in (SYN, FIN, PSH, NOP), f'frame {version} {command}')
+        if len(data) < 8 + size:
+            break
+        frames.append((command, stream, bytes(data[8:8 + size])))
+        del data[:8 + size]
+    return frames
 
 
 class Stream:
@@ -25,7 +43,7 @@ class Smux:
         self._waiting = bytearray()  # To be sent.
 
     def frame(self, command, stream, data=b''):
-        self._waiting += struct.pack('<BBHI', 1, command, len(data), stream) + data
+        self._waiting += frame(command, stream, data)
 
     def open(self):
         self._last += 2  # Real clients begin with 3.

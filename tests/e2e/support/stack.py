@@ -153,11 +153,11 @@ class Stack:
                    'env': self.environment(), 'start_new_session': True} | options
         return subprocess.Popen([self.program('adit'), *arguments], **options)
 
-    def forward(self, target, local_port=None, name='forward', env=None, options=()):
+    def forward(self, target, local_port=None, name='forward', env=None, options=(), node=None):
         """Starts `adit forward` to `target` (PORT or HOST:PORT); returns the process, with .port."""
         port = local_port or free_port()
-        process = self.start(name, [self.program('adit'), 'forward', *options, self.NODE,
-                                    f'{port}:{target}'], env)
+        process = self.start(name, [self.program('adit'), 'forward', *options,
+                                    node or self.NODE, f'{port}:{target}'], env)
         process.wait_for(lambda: proc_facts.is_listening(port), _START_SECONDS,
                          f'adit forward listens on port {port}')
         process.port = port

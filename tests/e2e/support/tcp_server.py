@@ -8,11 +8,11 @@ class TcpServer:
     """Listens on a loopback port, `port`; calls serve(connection) in a thread of its own for each
     connection, and closes it after that. A connection that breaks is the end of its thread alone."""
 
-    def __init__(self, serve):
+    def __init__(self, serve, port=0):
         self.connections = 0
         self._lock = threading.Lock()
         self._serve = serve
-        self._listener = socket.create_server(('127.0.0.1', 0), backlog=1024)
+        self._listener = socket.create_server(('127.0.0.1', port), backlog=1024)
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
