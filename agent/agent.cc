@@ -20,6 +20,9 @@
 namespace agent {
 namespace {
 
+// Between two tries to reach the relay while there are sessions whose clients may come again.
+constexpr engine::Duration kDelayWithSessionsMax = std::chrono::seconds(2);
+
 using engine::log::Level;
 
 constexpr engine::Duration kWaitMax = std::chrono::minutes(1);
@@ -222,7 +225,9 @@ void Agent::OnLinkDown(const LinkEnd& end) {
   // Two agents with one identity replace each other for ever: then there is no hurry.
   const bool replaced = end.code == engine::CloseCode::kReplaced;
   if (end.was_up && now - up_since_ >= kSteadyLink && !replaced) backoff_.Succeeded();
-  const engine::Duration delay = replaced ? engine::Backoff::kDelayMax : backoff_.NextDelay();
+  engine::Duration delay = replaced ? engine::Backoff::kDelayMax : backoff_.NextDelay();
+  // Clients that come again have to wait until we are back.
+  if (!replaced && sessions_.count() > 0) delay = std::min(delay, kDelayWithSessionsMax);
   engine::log::Write(
       Level::kWarning, end.was_up ? "relay_lost" : "relay_not_reached",
       {{"relay", relay},

@@ -1,6 +1,7 @@
 #include "client/api_client.h"
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -8,6 +9,8 @@
 #include "client/json_member.h"
 #include "client/relay_error.h"
 #include "client/say.h"
+#include "engine/base/bytes.h"
+#include "engine/crypto/digest.h"
 #include "engine/http/sigv4.h"
 
 namespace client {
@@ -36,9 +39,17 @@ SessionInfo ReadSession(const Json& entry) {
           .ended = JsonTime(entry, "EndDate")};
 }
 
+// RejoinKey returns the key's bytes; none: the relay does not let this session come again.
+std::string RejoinKey(const Json& adit) {
+  std::array<std::byte, engine::crypto::kSha256Size> key;
+  if (!engine::FromHex(JsonText(adit, "RejoinKey"), key)) return {};
+  return std::string(engine::AsText(key));
+}
+
 constexpr char kCodePayload[] = "adit/api-code";
 
 absl::StatusCode StatusCodeOf(const ApiError& error) {
+  if (error.code == "DoesNotExistException") return absl::StatusCode::kNotFound;
   if (error.code == "AccessDeniedException") return absl::StatusCode::kPermissionDenied;
   if (error.code == "TargetNotConnected") return absl::StatusCode::kUnavailable;
   if (error.code == "SealedNotSupported") return absl::StatusCode::kUnimplemented;
@@ -64,8 +75,7 @@ ApiClient::ApiClient(Transport transport, std::string host, Credentials credenti
       credentials_(std::move(credentials)),
       clock_(std::move(clock)) {}
 
-engine::HttpRequest ApiClient::Signed(std::string_view target, std::string body,
-                                      std::string_view service) const {
+engine::HttpRequest ApiClient::Unsigned(std::string_view target, std::string body) const {
   engine::HttpRequest request;
   request.method = "POST";
   request.target = "/";
@@ -73,6 +83,12 @@ engine::HttpRequest ApiClient::Signed(std::string_view target, std::string body,
   request.headers.Add("Content-Type", "application/x-amz-json-1.1");
   request.headers.Add("X-Amz-Target", target);
   request.body = std::move(body);
+  return request;
+}
+
+engine::HttpRequest ApiClient::Signed(std::string_view target, std::string body,
+                                      std::string_view service) const {
+  engine::HttpRequest request = Unsigned(target, std::move(body));
   SignFor(service, request);
   return request;
 }
@@ -202,6 +218,7 @@ absl::StatusOr<StartedSession> ApiClient::StartSession(const SessionWish& wish) 
   if (!wish.client_key.empty()) {
     request["Adit"]["Carriage"] = "sealed";
     request["Adit"]["ClientKey"] = wish.client_key;
+    if (wish.may_rejoin) request["Adit"]["Resume"] = true;
   }
   if (!wish.document.empty()) request["DocumentName"] = wish.document;
   if (!wish.reason.empty()) request["Reason"] = wish.reason;
@@ -234,6 +251,7 @@ absl::StatusOr<StartedSession> ApiClient::StartSession(const SessionWish& wish) 
     session.sealed = SealedAnswer{.session_key = JsonText(*adit, "SessionKey"),
                                   .node_key = JsonText(*adit, "NodeKey"),
                                   .signature = JsonText(*adit, "Signature")};
+    session.rejoin_key = RejoinKey(*adit);
   } else {
     session.ticket.token = JsonText(json, "TokenValue");
   }
@@ -243,6 +261,13 @@ absl::StatusOr<StartedSession> ApiClient::StartSession(const SessionWish& wish) 
 
 engine::HttpRequest ApiClient::OpenLaneRequest(const std::string& session_id) const {
   return Signed("Adit.OpenLane", JsonBody({{"SessionId", session_id}}));
+}
+
+engine::HttpRequest ApiClient::RejoinRequest(const std::string& session_id, uint32_t lane,
+                                             uint64_t epoch, const std::string& proof) const {
+  return Unsigned(
+      "Adit.Rejoin",
+      JsonBody({{"SessionId", session_id}, {"Lane", lane}, {"Epoch", epoch}, {"Proof", proof}}));
 }
 
 absl::StatusOr<LaneTicket> ApiClient::ReadOpenLane(const engine::HttpResponse& response) const {

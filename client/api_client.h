@@ -40,7 +40,8 @@ struct SessionWish {
   std::string document;  // Empty: a shell.
   std::map<std::string, std::string> parameters;
   std::string reason;
-  std::string client_key;  // SessionKey::hash: ask for a sealed session. Empty: an inspected one.
+  std::string client_key;   // SessionKey::hash: ask for a sealed session. Empty: an inspected one.
+  bool may_rejoin = false;  // Sealed: ask for the key with which lost lanes come again.
 };
 
 // EventWish is which audit events are looked up.
@@ -110,8 +111,11 @@ class ApiClient {
   void Use(Credentials credentials) { credentials_ = std::move(credentials); }
   const Credentials& credentials() const { return credentials_; }
 
-  // One more lane of a sealed session.
+  // One more lane of a sealed session, or another connection for one of its lanes: that is proved
+  // by the session's own key and not signed.
   engine::HttpRequest OpenLaneRequest(const std::string& session_id) const;
+  engine::HttpRequest RejoinRequest(const std::string& session_id, uint32_t lane, uint64_t epoch,
+                                    const std::string& proof) const;
   absl::StatusOr<LaneTicket> ReadOpenLane(const engine::HttpResponse& response) const;
 
   // One session, if it is over by now.
@@ -121,6 +125,7 @@ class ApiClient {
 
  private:
   // `target` is the operation with its prefix: "AmazonSSM.StartSession".
+  engine::HttpRequest Unsigned(std::string_view target, std::string body) const;
   engine::HttpRequest Signed(std::string_view target, std::string body,
                              std::string_view service = "ssm") const;
   absl::StatusOr<std::string> BodyOf(const engine::HttpResponse& response) const;

@@ -57,6 +57,10 @@ class InspectedCarriage final : public Carriage, private engine::SecureConnectio
   }
 
   void SetProtocol(engine::RecordProtocol& protocol) override { connection_.SetProtocol(protocol); }
+  void ReplaceProtocol(engine::RecordProtocol& protocol) override {
+    connection_.ReplaceProtocol(protocol);
+  }
+  const engine::TlsChannel& channel() override { return connection_.channel(); }
   engine::RecordCarrier& carrier() override { return connection_; }
   void Close() override { connection_.Close(); }
 
@@ -88,6 +92,10 @@ class SealedCarriage final : public Carriage, private engine::JoinedConnection::
             static_cast<engine::JoinedConnection::Events&>(*this)) {}
 
   void SetProtocol(engine::RecordProtocol& protocol) override { connection_.SetProtocol(protocol); }
+  void ReplaceProtocol(engine::RecordProtocol& protocol) override {
+    connection_.ReplaceProtocol(protocol);
+  }
+  const engine::TlsChannel& channel() override { return connection_.channel(); }
   engine::RecordCarrier& carrier() override { return connection_; }
   void Close() override { connection_.Close(); }
 

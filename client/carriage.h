@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -20,6 +21,10 @@
 #include "engine/wire/frame.h"
 #include "engine/wire/host_port.h"
 
+namespace engine {
+class TlsChannel;
+}  // namespace engine
+
 namespace client {
 
 // LinkTarget is all that it takes to dial one link of a session.
@@ -32,7 +37,10 @@ struct LinkTarget {
   LaneTicket ticket;
   // Sealed: for TLS with the node, whose session key it accepts and nothing else. Null: inspected.
   std::shared_ptr<engine::TlsContext> node_context;
-  bool wrapped = false;     // Sealed: stay inside the relay's TLS.
+  bool wrapped = false;  // Sealed: stay inside the relay's TLS.
+  // Sealed: how long the link outlives its connection, if the node does its part; zero: it does
+  // not.
+  std::chrono::seconds patience{};
   engine::UnixClock clock;  // By which the relay's certificate is judged; empty: the system's.
   engine::MultiplexerOptions options;
 };
@@ -77,7 +85,11 @@ class Carriage {
 
   virtual ~Carriage() = default;
 
+  // As of SecureConnection.
   virtual void SetProtocol(engine::RecordProtocol& protocol) = 0;
+  virtual void ReplaceProtocol(engine::RecordProtocol& protocol) = 0;
+  // Of TLS with the far end. Requires: between OnCarried and OnCarriageOver.
+  virtual const engine::TlsChannel& channel() = 0;
   virtual engine::RecordCarrier& carrier() = 0;
   // Close drops what is not sent. OnCarriageOver follows.
   virtual void Close() = 0;

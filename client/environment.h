@@ -1,9 +1,12 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
+
+#include "absl/status/statusor.h"
 
 namespace client {
 
@@ -13,6 +16,11 @@ using Environment = std::function<std::optional<std::string>(const char* name)>;
 
 // ProcessEnvironment reads getenv.
 Environment ProcessEnvironment();
+
+// PatienceFrom returns how long a sealed session may be without any connection, from ADIT_PATIENCE,
+// in seconds: a day unless it says otherwise, and zero when a lost connection is to end it. An
+// error is for the user.
+absl::StatusOr<std::chrono::seconds> PatienceFrom(const Environment& environment);
 
 // UnixNow reads the system's clock, in seconds; for signing and for showing.
 int64_t UnixNow();

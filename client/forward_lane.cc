@@ -70,6 +70,13 @@ void ForwardLane::AskForLane(const std::string&, Done done) {
   Tell<&LaneListener::OnLaneAsks>(plan_->name.number);
 }
 
+void ForwardLane::AskToRejoin(const std::string&, uint32_t lane, Done done) {
+  CHECK(answer_ == nullptr);
+  answer_ = std::move(done);
+  Tell<&LaneListener::OnLaneRejoins>(
+      LaneListener::Rejoin{.lane = plan_->name.number, .named = lane});
+}
+
 void ForwardLane::HurryLanes(const std::string&) {
   Tell<&LaneListener::OnLaneHurries>(plan_->name.number);
 }

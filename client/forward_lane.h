@@ -47,6 +47,11 @@ class LaneListener {
   virtual void OnLaneReady(Ready ready) = 0;
   // As of LaneSource; the answer goes to LaneLoop::Answer.
   virtual void OnLaneAsks(uint32_t lane) = 0;
+  struct Rejoin {
+    uint32_t lane = 0;
+    uint32_t named = 0;  // By the node.
+  };
+  virtual void OnLaneRejoins(Rejoin rejoin) = 0;
   virtual void OnLaneHurries(uint32_t lane) = 0;
   virtual void OnLaneBulk(uint32_t lane) = 0;
   virtual void OnConnectionRefused(std::unique_ptr<Refusal> refusal) = 0;
@@ -112,6 +117,7 @@ class ForwardLane final : private SessionLink::Events,
   void OnLinkReady(SessionLink& link) override;
   void OnLinkEnded(SessionLink& link, const LinkEnd& end) override;
   void AskForLane(const std::string& session_id, Done done) override;
+  void AskToRejoin(const std::string& session_id, uint32_t lane, Done done) override;
   void HurryLanes(const std::string& session_id) override;
   void OnConnectionRefused(engine::CloseCode code, std::string_view text) override;
   void OnConnectionNotTaken(LocalConnection connection) override;
@@ -127,7 +133,7 @@ class ForwardLane final : private SessionLink::Events,
   const std::unique_ptr<LanePlan> plan_;
   std::optional<LaneConnections> connections_;  // Since the link is ready.
   SessionLink link_;
-  Done answer_;  // Of AskForLane, while it is awaited.
+  Done answer_;  // Of the source, while it is awaited.
   bool down_ = false;
   bool left_ = false;
 };

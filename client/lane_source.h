@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -17,6 +18,10 @@ class LaneSource {
   // the user.
   virtual void AskForLane(const std::string& session_id, Done done) = 0;
 
+  // AskToRejoin is AskForLane for another connection of a lane that lost its own; `lane` is the
+  // node's number for it. An error that CanRejoinLater is false of is the end of the session.
+  virtual void AskToRejoin(const std::string& session_id, uint32_t lane, Done done) = 0;
+
   // HurryLanes ends what is being asked for this session: each `done` follows soon, with an error
   // if need be.
   virtual void HurryLanes(const std::string& session_id) = 0;
@@ -24,5 +29,10 @@ class LaneSource {
  protected:
   ~LaneSource() = default;
 };
+
+// CanRejoinLater is true of an error of AskToRejoin that may pass.
+inline bool CanRejoinLater(const absl::Status& status) {
+  return !absl::IsNotFound(status) && !absl::IsPermissionDenied(status);
+}
 
 }  // namespace client

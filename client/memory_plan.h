@@ -13,7 +13,7 @@
 namespace client {
 
 inline constexpr uint32_t kPoolBlockSize = 32 * 1024;
-inline constexpr uint16_t kPoolBlocks = 8192;  // 256 MiB of addresses; touched only when needed.
+inline constexpr uint16_t kPoolBlocks = 10240;  // 320 MiB of addresses, touched only when needed.
 
 // Connections at once through one forward; more wait in the kernel's queue.
 inline constexpr size_t kForwardConnectionsMax = 512;
@@ -27,6 +27,14 @@ inline constexpr uint64_t kWindowsReserve = 64 * 1024 * 1024;
 inline constexpr uint64_t kWindowsReserveParts = 2;
 
 inline constexpr size_t kPoolBytes = size_t{kPoolBlockSize} * kPoolBlocks;
+
+// KeptBytes is how much each of `links` links may keep of what it sent, so that it can resume; of
+// very many none can.
+inline constexpr size_t kKeptMax = 64 * 1024 * 1024;
+inline constexpr size_t KeptBytes(size_t links) {
+  const size_t share = kKeptMax / links;
+  return share < engine::kResumeBytesMin ? 0 : share;
+}
 
 // ForwardLinkOptions is the share of one link when `forwards` run, of at most `lanes` links each. A
 // lane that has no place left for a stream refuses it, and another lane takes it.
@@ -44,6 +52,7 @@ inline engine::MultiplexerOptions ForwardLinkOptions(size_t forwards, size_t lan
   options.window_bytes_sum_max = kWindowsMax / forwards / lanes;
   options.window_reserve = reserve;
   options.window_bytes_min = std::min(options.window_bytes_min, options.window_bytes_sum_max);
+  options.resume_bytes_max = KeptBytes(forwards * lanes);
   return options;
 }
 
@@ -52,7 +61,7 @@ inline size_t ConnectionsMax(size_t forwards) { return kForwardConnectionsMax / 
 
 // A connection holds its queue, and one block that was received but not taken yet.
 static_assert(kForwardConnectionsMax * (64 * 1024 + kPoolBlockSize) + kWindowsMax +
-                  kWindowsReserve <
+                  kWindowsReserve + kKeptMax <
               kPoolBytes * 3 / 4);
 
 // ProcessLinkOptions is for a shell, a command or a proxy: one stream has everything.
@@ -60,6 +69,7 @@ inline engine::MultiplexerOptions ProcessLinkOptions() {
   engine::MultiplexerOptions options;
   options.streams_max = 16;
   options.window_bytes_sum_max = kWindowsMax + kWindowsReserve;
+  options.resume_bytes_max = KeptBytes(1);
   return options;
 }
 

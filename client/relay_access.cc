@@ -13,6 +13,7 @@
 #include "client/sealed_text.h"
 #include "client/session_start.h"
 #include "engine/crypto/certificate.h"
+#include "engine/net/resume_proof.h"
 #include "engine/platform/create_loop.h"
 
 namespace client {
@@ -61,6 +62,8 @@ absl::StatusOr<std::unique_ptr<RelayAccess>> RelayAccess::Open(const CommonFlags
         "cannot use the relay's CA (ADIT_CA, --ca, or what `adit login` kept): " +
         std::string(context.status().message()));
   }
+  const auto patience = PatienceFrom(environment);
+  if (!patience.ok()) return patience.status();
   const auto options = LoopOptionsOf(flags);
   if (!options.ok()) return options.status();
   auto loop = engine::CreateLoop(*options);
@@ -69,6 +72,7 @@ absl::StatusOr<std::unique_ptr<RelayAccess>> RelayAccess::Open(const CommonFlags
   std::unique_ptr<RelayAccess> access(
       new RelayAccess(*std::move(loop), ForWorkers(*options), *std::move(context),
                       *std::move(relay), config->ca_pem, *std::move(credentials), folder));
+  access->patience_ = *patience;
   const RoleSession role(folder, access->name(), AskTerminalForCode);
   if (absl::Status status = role.Enter(access->api(), UnixNow()); !status.ok()) return status;
   return access;
@@ -155,6 +159,7 @@ absl::StatusOr<NodeInfo> RelayAccess::FindNode(std::string_view wanted) {
 
 absl::StatusOr<LinkTarget> RelayAccess::StartSession(std::string_view named, SessionWish wish,
                                                      CarriageChoice choice) {
+  wish.may_rejoin = patience_ > std::chrono::seconds::zero();
   SessionStart start(api_, known_nodes_, Say, UnixNow());
   absl::StatusOr<SecuredSession> session =
       named.empty() ? absl::NotFoundError("") : start.RunNamed(named, wish, choice);
@@ -171,6 +176,8 @@ absl::StatusOr<LinkTarget> RelayAccess::StartSession(std::string_view named, Ses
   }
   if (!session.ok()) return session.status();
   const KnownNodes::Node& node = session->node;
+  const bool can_rejoin = !session->rejoin_key.empty();
+  if (can_rejoin) rejoining_[session->id].key = session->rejoin_key;
   return LinkTarget{.relay = relay_,
                     .ca_pem = ca_pem_,
                     .node_label = node.name.empty() ? node.id : node.name,
@@ -178,6 +185,7 @@ absl::StatusOr<LinkTarget> RelayAccess::StartSession(std::string_view named, Ses
                     .ticket = std::move(session->ticket),
                     .node_context = std::move(session->node_context),
                     .wrapped = false,
+                    .patience = can_rejoin ? patience_ : std::chrono::seconds::zero(),
                     .clock = {},
                     .options = {}};
 }
@@ -213,13 +221,30 @@ std::string RelayAccess::AskWhyEnded(const std::string& session_id, engine::Dura
 }
 
 void RelayAccess::AskForLane(const std::string& session_id, Done done) {
+  CallForLane(session_id, api_.OpenLaneRequest(session_id), 0, std::move(done));
+}
+
+// AskToRejoin: credentials may have expired since, so the session's own key is the proof.
+void RelayAccess::AskToRejoin(const std::string& session_id, uint32_t lane, Done done) {
+  Rejoining& rejoining = rejoining_.at(session_id);
+  const uint64_t epoch = ++rejoining.epoch;
+  const std::string proof =
+      engine::RejoinProof(engine::AsBytes(rejoining.key), session_id, lane, epoch);
+  CallForLane(session_id, api_.RejoinRequest(session_id, lane, epoch, proof), epoch,
+              std::move(done));
+}
+
+void RelayAccess::CallForLane(const std::string& session_id, engine::HttpRequest request,
+                              uint64_t epoch, Done done) {
   const uint64_t number = ++lane_call_count_;
   const uint64_t call = calls_.Call(
-      api_.OpenLaneRequest(session_id),
-      [this, number, done = std::move(done)](engine::CallResult result) {
+      std::move(request), [this, number, epoch, done = std::move(done)](engine::CallResult result) {
         std::erase_if(lane_calls_, [&](const LaneCall& lane) { return lane.number == number; });
         const auto response = ToResponse(std::move(result));
-        done(response.ok() ? api_.ReadOpenLane(*response) : response.status());
+        absl::StatusOr<LaneTicket> ticket =
+            response.ok() ? api_.ReadOpenLane(*response) : response.status();
+        if (ticket.ok()) ticket->epoch = epoch;
+        done(std::move(ticket));
         if (lane_calls_.empty()) LetGo();
       });
   lane_calls_.push_back({.number = number, .session_id = session_id, .call = call});

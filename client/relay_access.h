@@ -2,10 +2,12 @@
 
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -78,6 +80,7 @@ class RelayAccess final : public LaneSource {
 
   // As LaneSource has it; they do not wait.
   void AskForLane(const std::string& session_id, Done done) override;
+  void AskToRejoin(const std::string& session_id, uint32_t lane, Done done) override;
   void HurryLanes(const std::string& session_id) override;
 
   // RunUntil runs the loop until `done` returns true. When that takes more than half a second and
@@ -99,6 +102,9 @@ class RelayAccess final : public LaneSource {
   // AskWhyEnded returns the relay's reason for the end of a session, or nothing within `limit`.
   std::string AskWhyEnded(const std::string& session_id, engine::Duration limit);
 
+  void CallForLane(const std::string& session_id, engine::HttpRequest request, uint64_t epoch,
+                   Done done);
+
   struct LaneCall {
     uint64_t number = 0;
     std::string session_id;
@@ -110,12 +116,18 @@ class RelayAccess final : public LaneSource {
   std::unique_ptr<engine::TlsContext> context_;
   const engine::HostPort relay_;
   const std::string ca_pem_;
+  std::chrono::seconds patience_{};  // As of LinkTarget.
   std::string anchor_pem_;
   engine::HttpsClient calls_;
   ApiClient api_;
   KnownNodes known_nodes_;
   uint64_t lane_call_count_ = 0;
   std::vector<LaneCall> lane_calls_;  // At most a session's lanes, for each session.
+  struct Rejoining {
+    std::string key;
+    uint64_t epoch = 0;  // Of the last time.
+  };
+  std::unordered_map<std::string, Rejoining> rejoining_;  // By session: those that can.
 };
 
 }  // namespace client

@@ -86,6 +86,15 @@ void SessionLanes::OnLaneAsks(uint32_t lane) {
   });
 }
 
+void SessionLanes::OnLaneRejoins(Rejoin rejoin) {
+  Lane& lane = Find(rejoin.lane);
+  lane_source_.AskToRejoin(
+      target_.session_id, rejoin.named,
+      [&loop = lane.loop, name = lane.name](absl::StatusOr<LaneTicket> ticket) {
+        loop.Answer(name, std::move(ticket));
+      });
+}
+
 void SessionLanes::OnLaneHurries(uint32_t) { lane_source_.HurryLanes(target_.session_id); }
 
 void SessionLanes::OnLaneBulk(uint32_t lane) { set_.NoteBulk(Find(lane).number, loop().Now()); }

@@ -4,8 +4,8 @@
 //                                                       ^      |
 //                        AskForLane --> link, ready ----+      +-- every lane is busy
 //
-// A lane that breaks takes its streams with it; the session goes on while one is left. Lanes run on
-// the loops of LaneLoops; all that is here runs on the command's.
+// A lane whose link ends takes its streams with it; the session goes on while one is left. Lanes
+// run on the loops of LaneLoops; all that is here runs on the command's.
 
 #pragma once
 
@@ -84,6 +84,7 @@ class SessionLanes final : private LaneListener, private LaneSet::Events {
 
   void OnLaneReady(Ready ready) override;
   void OnLaneAsks(uint32_t lane) override;
+  void OnLaneRejoins(Rejoin rejoin) override;
   void OnLaneHurries(uint32_t lane) override;
   void OnLaneBulk(uint32_t lane) override;
   void OnConnectionRefused(std::unique_ptr<Refusal> refusal) override;

@@ -1,7 +1,9 @@
 #include "client/session_link.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
+#include <vector>
 
 #include "client/dial_error.h"
 #include "client/say.h"
@@ -9,6 +11,7 @@
 #include "client/session_end.h"
 #include "engine/base/check.h"
 #include "engine/base/version.h"
+#include "engine/crypto/random_bytes.h"
 #include "engine/wire/control.h"
 
 namespace client {
@@ -17,11 +20,19 @@ using engine::CloseCode;
 
 SessionLink::SessionLink(engine::LoopDriver& driver, LinkTarget target, LaneSource& lanes,
                          Events& events)
-    : driver_(driver), target_(std::move(target)), lanes_(lanes), events_(events) {}
+    : driver_(driver),
+      target_(std::move(target)),
+      lanes_(lanes),
+      events_(events),
+      backoff_(engine::crypto::RandomNumber(), kAgainMax),
+      again_op_(engine::Handler<engine::Fired>::To<&SessionLink::OnAgain>(this)) {
+  if (target_.patience == std::chrono::seconds::zero()) target_.options.resume_bytes_max = 0;
+}
 
 SessionLink::~SessionLink() {
   CHECK(carriage_ == nullptr);
   CHECK(!asking_);
+  CHECK(!again_op_.in_flight());
 }
 
 void SessionLink::Dial() {
@@ -39,8 +50,9 @@ void SessionLink::Dial() {
 void SessionLink::Close() {
   if (std::exchange(closing_, true)) return;
   if (asking_) lanes_.HurryLanes(target_.session_id);
+  if (again_op_.in_flight()) driver_.loop().Cancel(again_op_);
   if (carriage_ == nullptr) return;
-  if (multiplexer_ != nullptr) {
+  if (multiplexer_ != nullptr && !multiplexer_->suspended()) {
     carriage_->carrier().CloseAfterOutput();
   } else {
     carriage_->Close();
@@ -50,18 +62,34 @@ void SessionLink::Close() {
 void SessionLink::Abort() {
   closing_ = true;
   if (asking_) lanes_.HurryLanes(target_.session_id);
+  if (again_op_.in_flight()) driver_.loop().Cancel(again_op_);
   if (carriage_ != nullptr) carriage_->Close();
 }
 
 void SessionLink::OnCarried() {
+  if (multiplexer_ != nullptr) {
+    talk_ = std::make_unique<ResumeTalk>(
+        carriage_->carrier(), carriage_->channel(),
+        ResumeTalk::Lane{.session_id = target_.session_id,
+                         .secret = secret_,
+                         .number = lane_,
+                         .epoch = target_.ticket.epoch,
+                         .position = multiplexer_->received_position()},
+        driver_.loop().Now(), static_cast<ResumeTalk::Events&>(*this));
+    return carriage_->SetProtocol(talk_->protocol());
+  }
   if (std::exchange(tell_wrapped_, false)) Say(WrappedText(target_.relay));
   multiplexer_ = std::make_unique<engine::Multiplexer>(
       engine::Side::kConnected, target_.options, static_cast<engine::LinkEvents&>(*this),
       driver_.loop().buffers(), driver_.loop().Now());
   multiplexer_->Attach(carriage_->carrier());
   carriage_->SetProtocol(*multiplexer_);
+  if (sealed()) secret_ = engine::ResumeSecretOf(carriage_->channel());
+  std::vector<std::string> features;
+  if (target_.options.resume_bytes_max > 0) features.emplace_back(engine::kFeatureResume);
   // In a sealed session the keys of both ends are the proof, and the ticket has let us in already.
-  const engine::Hello hello{.software = std::string("adit/") + engine::kVersion,
+  const engine::Hello hello{.features = std::move(features),
+                            .software = std::string("adit/") + engine::kVersion,
                             .role = "client",
                             .session_id = target_.session_id,
                             .session_token = sealed() ? std::string() : target_.ticket.token};
@@ -94,6 +122,9 @@ void SessionLink::HandleHello(const engine::Hello& hello) {
                                         "that do not fit");
   } else {
     ready_ = true;
+    multiplexer_->PeerResumes(sealed() &&
+                              std::ranges::count(hello.features, engine::kFeatureResume) > 0);
+    lane_ = hello.lane;
     events_.OnLinkReady(*this);
     return;
   }
@@ -126,6 +157,8 @@ void SessionLink::OnFailed(CloseCode code, std::string_view text) {
   Give(code, SessionEndText(code, text, target_.node_label));
 }
 
+void SessionLink::OnStalled() { carriage_->Close(); }
+
 void SessionLink::Give(CloseCode code, std::string text) {
   if (!end_text_.empty()) return;
   end_code_ = code;
@@ -134,6 +167,7 @@ void SessionLink::Give(CloseCode code, std::string text) {
 
 void SessionLink::OnCarriageOver(const CarriageEnd& end) {
   using Kind = CarriageEnd::Kind;
+  if (CanGoOn(end)) return GoOn(end);
   if (!closing_ && end_text_.empty()) {
     if (end.kind == Kind::kNotJoined && end.code == CloseCode::kElsewhere) {
       redial_ = GoElsewhere(end.text);
@@ -151,6 +185,96 @@ void SessionLink::OnCarriageOver(const CarriageEnd& end) {
   End(CloseCode::kConnectionReset,
       {.text = EndText(end),
        .unexplained = sealed() && (end.kind == Kind::kClosed || end.kind == Kind::kCut)});
+}
+
+// ------------------------------------------------------------------ coming again
+
+bool SessionLink::CanGoOn(const CarriageEnd& end) const {
+  using Kind = CarriageEnd::Kind;
+  if (multiplexer_ == nullptr || !ready_ || over() || !multiplexer_->can_resume()) return false;
+  if (!multiplexer_->suspended()) return end.kind != Kind::kClosed && end.kind != Kind::kBroken;
+  return end.kind != Kind::kNotJoined || end.code != CloseCode::kSessionEnded;
+}
+
+void SessionLink::GoOn(const CarriageEnd& end) {
+  using Kind = CarriageEnd::Kind;
+  const engine::Instant now = driver_.loop().Now();
+  talk_.reset();
+  if (!multiplexer_->suspended()) {
+    lost_at_ = now;
+    multiplexer_->Suspend();
+  }
+  if (over()) return End(end_code_, {.text = end_text_, .unexplained = false});
+  const bool is_elsewhere =
+      end.kind == Kind::kNotJoined && end.code == CloseCode::kElsewhere && GoElsewhere(end.text);
+  if (end.kind == Kind::kNotStarted) target_.wrapped = !target_.wrapped;
+  carriage_.reset();  // Last of `end`, which is its.
+  if (is_elsewhere) return Dial();
+  WaitAndAskAgain();
+}
+
+void SessionLink::WaitAndAskAgain() {
+  const engine::Instant now = driver_.loop().Now();
+  if (now - lost_at_ >= target_.patience) {
+    return End(CloseCode::kConnectionReset,
+               {.text = "no connection to " + Printable(target_.node_label) + " came about for " +
+                        std::to_string(target_.patience.count()) +
+                        " s (ADIT_PATIENCE); the session is given up",
+                .unexplained = false});
+  }
+  if (!told_lost_ && now - lost_at_ >= kQuietMax && lane_ == 0) {
+    told_lost_ = true;
+    Say("the connection to " + Printable(target_.node_label) +
+        " is lost; the session goes on when there is another one");
+  }
+  driver_.loop().StartTimer(again_op_, now + backoff_.NextDelay());
+}
+
+void SessionLink::OnAgain(engine::Fired) {
+  if (over()) return EndSuspended();
+  asking_ = true;
+  lanes_.AskToRejoin(target_.session_id, lane_, [this](absl::StatusOr<LaneTicket> ticket) {
+    OnTicketToRejoin(std::move(ticket));
+  });
+}
+
+void SessionLink::OnTicketToRejoin(absl::StatusOr<LaneTicket> ticket) {
+  asking_ = false;
+  if (over()) return EndSuspended();
+  if (!ticket.ok()) {
+    if (CanRejoinLater(ticket.status())) return WaitAndAskAgain();
+    return End(CloseCode::kSessionEnded,
+               {.text = TextOf(ticket.status()), .unexplained = absl::IsNotFound(ticket.status())});
+  }
+  target_.ticket = *std::move(ticket);
+  dials_ = 0;
+  Dial();
+}
+
+void SessionLink::OnLaneResumed(uint64_t position) {
+  if (!multiplexer_->Resume(position, {}, carriage_->carrier(), driver_.loop().Now())) {
+    return OnResumeRefused(CloseCode::kProtocolError, "the node is where it cannot be");
+  }
+  carriage_->ReplaceProtocol(*multiplexer_);
+  backoff_.Succeeded();
+  if (std::exchange(told_lost_, false)) {
+    Say("the connection to " + Printable(target_.node_label) + " is back");
+  }
+}
+
+void SessionLink::OnResumeRefused(CloseCode code, std::string_view text) {
+  Give(code, "the session on " + Printable(target_.node_label) +
+                 " cannot go on after its connection was lost: " + Printable(text));
+  carriage_->Close();
+}
+
+// EndSuspended ends a link that has no connection, or will have none soon, as it was told to.
+void SessionLink::EndSuspended() {
+  if (!multiplexer_->suspended()) return;
+  if (carriage_ != nullptr) return carriage_->Close();
+  if (again_op_.in_flight()) return driver_.loop().Cancel(again_op_);
+  if (asking_) return lanes_.HurryLanes(target_.session_id);
+  End(end_code_, {.text = end_text_, .unexplained = false});
 }
 
 // A join works once: wrapped, it needs a ticket of its own.
@@ -209,6 +333,7 @@ std::string SessionLink::EndText(const CarriageEnd& end) const {
 void SessionLink::End(CloseCode code, const LinkEnd& end) {
   if (multiplexer_ != nullptr) multiplexer_->Disconnected(code, end.text);
   multiplexer_.reset();
+  talk_.reset();
   carriage_.reset();
   ready_ = false;
   events_.OnLinkEnded(*this, closing_ ? LinkEnd{} : end);  // Last: it may destroy this.

@@ -5,6 +5,12 @@
 //       +---------+-- kElsewhere: another loop of the relay has the session
 //       +---------+-- kNotStarted: something ends TLS on the way; a new ticket, and wrapped
 //
+// A sealed link that can rejoin outlives its connection, and what runs on it notices nothing:
+//
+//     carriage over --> AskToRejoin --> Dial --> carried --> resumed --> ... --> OnLinkEnded
+//           ^               |                       |
+//           +-- back-off ---+-----------------------+
+//
 // The other one is the relay (inspected) or the node (sealed).
 
 #pragma once
@@ -16,8 +22,12 @@
 
 #include "client/carriage.h"
 #include "client/lane_source.h"
+#include "client/resume_talk.h"
+#include "engine/loop/op.h"
 #include "engine/mux/multiplexer.h"
+#include "engine/net/backoff.h"
 #include "engine/net/loop_driver.h"
+#include "engine/net/resume_proof.h"
 
 namespace engine {
 struct Hello;
@@ -31,7 +41,9 @@ struct LinkEnd {
   bool unexplained = false;  // Sealed: it was cut without a word. The relay may know why.
 };
 
-class SessionLink final : private engine::LinkEvents, private Carriage::Events {
+class SessionLink final : private engine::LinkEvents,
+                          private Carriage::Events,
+                          private ResumeTalk::Events {
  public:
   class Events {
    public:
@@ -43,6 +55,10 @@ class SessionLink final : private engine::LinkEvents, private Carriage::Events {
 
   // A session moves at most once, from a stale hint; more is a relay that sends us in a circle.
   static constexpr int kDialsMax = 3;
+  // Between two tries to come again, at most this long.
+  static constexpr engine::Duration kAgainMax = std::chrono::seconds(5);
+  // An interruption that is shorter is not worth a line.
+  static constexpr engine::Duration kQuietMax = std::chrono::seconds(1);
 
   // `lanes` is for a sealed session that must go wrapped. All outlive the link.
   SessionLink(engine::LoopDriver& driver, LinkTarget target, LaneSource& lanes, Events& events);
@@ -74,14 +90,25 @@ class SessionLink final : private engine::LinkEvents, private Carriage::Events {
   void OnControl(engine::ByteView message) override;
   void OnGoaway(engine::CloseCode code, std::string_view text) override;
   void OnFailed(engine::CloseCode code, std::string_view text) override;
+  void OnStalled() override;
   void OnCarried() override;
   void OnCarriageOver(const CarriageEnd& end) override;
+  void OnLaneResumed(uint64_t position) override;
+  void OnResumeRefused(engine::CloseCode code, std::string_view text) override;
 
   bool sealed() const { return target_.node_context != nullptr; }
   void HandleHello(const engine::Hello& hello);
   // GoElsewhere returns false when `text` is no loop, or this was tried often enough.
   bool GoElsewhere(std::string_view text);
   void AskToWrap(std::string why);
+
+  bool CanGoOn(const CarriageEnd& end) const;
+  void GoOn(const CarriageEnd& end);
+  void WaitAndAskAgain();
+  void OnAgain(engine::Fired outcome);
+  void OnTicketToRejoin(absl::StatusOr<LaneTicket> ticket);
+  bool over() const { return closing_ || !end_text_.empty(); }
+  void EndSuspended();
   std::string EndText(const CarriageEnd& end) const;
   void Give(engine::CloseCode code, std::string text);
   void End(engine::CloseCode code, const LinkEnd& end);
@@ -93,6 +120,13 @@ class SessionLink final : private engine::LinkEvents, private Carriage::Events {
   std::unique_ptr<Carriage> carriage_;
   std::unique_ptr<engine::Multiplexer> multiplexer_;
   int dials_ = 0;
+  std::unique_ptr<ResumeTalk> talk_;  // On a connection on which the link will go on.
+  engine::ResumeSecret secret_{};
+  uint32_t lane_ = 0;  // The node's number for it.
+  engine::Backoff backoff_;
+  engine::Instant lost_at_{};  // While the multiplexer is suspended.
+  bool told_lost_ = false;
+  engine::TimerOp again_op_;
   bool ready_ = false;
   bool leaving_ = false;
   bool asking_ = false;        // For the ticket of a wrapped join ...

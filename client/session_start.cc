@@ -125,7 +125,8 @@ absl::StatusOr<SecuredSession> SessionStart::Secure(const KnownNodes::Node& node
   return SecuredSession{.id = session.id,
                         .node = node,
                         .ticket = session.ticket,
-                        .node_context = std::shared_ptr<engine::TlsContext>(*std::move(context))};
+                        .node_context = std::shared_ptr<engine::TlsContext>(*std::move(context)),
+                        .rejoin_key = session.rejoin_key};
 }
 
 }  // namespace client

@@ -31,6 +31,7 @@ struct SecuredSession {
   KnownNodes::Node node;
   LaneTicket ticket;
   std::shared_ptr<engine::TlsContext> node_context;  // Null: it is inspected.
+  std::string rejoin_key = {};                       // As of StartedSession.
 };
 
 class SessionStart {

@@ -10,8 +10,9 @@ namespace client {
 
 // LaneTicket lets one connection in at the relay.
 struct LaneTicket {
-  std::string token;  // Works once, for a short time; never printed.
-  uint32_t loop = 0;  // Which of the relay's loops has the session: a hint.
+  std::string token;   // Works once, for a short time; never printed.
+  uint32_t loop = 0;   // Which of the relay's loops has the session: a hint.
+  uint64_t epoch = 0;  // Of AskToRejoin: how often the session's lanes came again.
 };
 
 // StartedSession is what StartSession answers.
@@ -21,6 +22,7 @@ struct StartedSession {
   std::string node_id;    // Which node it is on; empty from an older relay, as the name.
   std::string node_name;  // Empty: it has none.
   std::optional<SealedAnswer> sealed;  // Nothing: the session is inspected.
+  std::string rejoin_key;  // Sealed: what lets its lanes come again; empty: they cannot.
 };
 
 }  // namespace client

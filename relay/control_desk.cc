@@ -53,7 +53,9 @@ absl::Status ControlDesk::Open(std::vector<LoopThread*> loops) {
   loops_ = loops;
   answers_.resize(loops.size());
   directory_.SetLoops(std::move(loops));
-  return broker_.EndLeftovers(UnixNowMs());
+  return broker_.TakeOver(UnixNowMs(), [this](const std::string& id, const std::string& access) {
+    return api_.GoOn(id, access);
+  });
 }
 
 // ------------------------------------------------- what tasks have in common

@@ -56,6 +56,9 @@ class HostedLane final : private Lane::Owner, private StreamMeter::Owner {
   // As of Lane; End also ends what runs on it.
   void End(engine::CloseCode code, std::string_view text);
   void Close() { lane_->Close(); }
+  void Return(const engine::TlsContext& outer, engine::JoinedConnection::Options join) {
+    lane_->Return(outer, std::move(join));
+  }
   bool over() const { return lane_->over(); }
 
   bool Is(const LaneListener* listener, uint32_t number) const {

@@ -11,10 +11,15 @@ LaneHost::LaneHost(engine::LoopDriver& driver, TargetTable& targets)
 
 LaneHost::~LaneHost() { CHECK(lanes_.empty()); }
 
-// A lane has at most three letters on their way, and the windows bound the lanes: far fewer than a
-// mailbox takes.
+// A lane has at most three letters on their way beside those of Return, which the relay's offers
+// bound, and the windows bound the lanes: far fewer than a mailbox takes.
 void LaneHost::Dial(std::unique_ptr<LanePlan> plan) {
   CHECK(driver_.mailbox().Post<&LaneHost::OnDial>(this, std::move(plan)));
+}
+
+void LaneHost::Return(std::unique_ptr<LaneReturn> order) {
+  // One that gets lost is one that the client asks for again.
+  static_cast<void>(driver_.mailbox().Post<&LaneHost::OnReturn>(this, std::move(order)));
 }
 
 void LaneHost::End(const LaneListener* listener, uint32_t number, engine::CloseCode code,
@@ -32,6 +37,13 @@ void LaneHost::Close(const LaneListener* listener, uint32_t number) {
 
 void LaneHost::OnDial(std::unique_ptr<LanePlan> plan) {
   lanes_.push_back(std::make_unique<HostedLane>(driver_, targets_, std::move(plan)));
+}
+
+void LaneHost::OnReturn(std::unique_ptr<LaneReturn> order) {
+  for (const std::unique_ptr<HostedLane>& lane : lanes_) {
+    if (!lane->Is(order->listener, order->number)) continue;
+    return lane->Return(*order->outer, std::move(order->join));
+  }
 }
 
 void LaneHost::OnOrder(std::unique_ptr<Order> order) {

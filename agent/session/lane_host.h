@@ -19,15 +19,24 @@
 
 namespace agent {
 
+// LaneReturn is all that it takes to dial another connection for a lane.
+struct LaneReturn {
+  const LaneListener* listener = nullptr;
+  uint32_t number = 0;
+  std::shared_ptr<const engine::TlsContext> outer;
+  engine::JoinedConnection::Options join;
+};
+
 class LaneHost {
  public:
   // Both outlive the host.
   LaneHost(engine::LoopDriver& driver, TargetTable& targets);
   ~LaneHost();  // Requires: no lane is left, nor a letter about one.
 
-  // Dial makes a lane; its number is new to the listener. End and Close are HostedLane's, and
-  // nothing for a lane that is not there any more. From the sessions' thread.
+  // Dial makes a lane; its number is new to the listener. Return, End and Close are HostedLane's,
+  // and nothing for a lane that is not there any more. From the sessions' thread.
   void Dial(std::unique_ptr<LanePlan> plan);
+  void Return(std::unique_ptr<LaneReturn> order);
   void End(const LaneListener* listener, uint32_t number, engine::CloseCode code,
            std::string_view text);
   void Close(const LaneListener* listener, uint32_t number);
@@ -44,6 +53,7 @@ class LaneHost {
     std::string text;
   };
   void OnDial(std::unique_ptr<LanePlan> plan);
+  void OnReturn(std::unique_ptr<LaneReturn> order);
   void OnOrder(std::unique_ptr<Order> order);
 
   engine::LoopDriver& driver_;

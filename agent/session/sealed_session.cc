@@ -61,6 +61,7 @@ absl::Status SealedSession::AddLane(const std::string& join_token, uint32_t loop
                                           .inner = inner_,
                                           .options = {.session_id = id(),
                                                       .software = context_.software,
+                                                      .number = lanes_dialled_ - 1,
                                                       .join = {.relay = context_.joins.address(),
                                                                .token = join_token,
                                                                .wrapped = RawIsBlocked()}},
@@ -71,6 +72,22 @@ absl::Status SealedSession::AddLane(const std::string& join_token, uint32_t loop
                     .wrapped = plan->options.join.wrapped,
                     .secured = false});
   host.Dial(std::move(plan));
+  return absl::OkStatus();
+}
+
+absl::Status SealedSession::ReturnLane(uint32_t number, const std::string& join_token,
+                                       uint32_t loop_index) {
+  CHECK(!ending_);
+  const auto lane = std::ranges::find(lanes_, number, &LaneState::number);
+  if (lane == lanes_.end()) return absl::NotFoundError("the lane is over");
+  absl::StatusOr<std::shared_ptr<const engine::TlsContext>> outer =
+      context_.joins.ForLoop(loop_index);
+  if (!outer.ok()) return outer.status();
+  lane->host->Return(std::make_unique<LaneReturn>(LaneReturn{
+      .listener = static_cast<LaneListener*>(this),
+      .number = number,
+      .outer = *std::move(outer),
+      .join = {.relay = context_.joins.address(), .token = join_token, .wrapped = lane->wrapped}}));
   return absl::OkStatus();
 }
 

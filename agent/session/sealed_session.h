@@ -3,6 +3,7 @@
 //     offer: consent --> first lane dialled --> lanes, streams --> ending --> over
 //                                                  |  every open: the grant, then a target
 //                                                  |  every byte: the idle clock
+//                                                  |  a lane that lost its connection waits
 //                                                  +- idle, no lane left, stopped, agent stops
 
 #pragma once
@@ -54,6 +55,10 @@ class SealedSession final : private LaneListener {
   // AddLane dials one more lane. ResourceExhausted: kLanesMax, or the node's windows are given out;
   // or the error of JoinContext.
   absl::Status AddLane(const std::string& join_token, uint32_t loop);
+
+  // ReturnLane dials another connection for a lane that the client wants to go on with. NotFound:
+  // there is no such lane; or the error of JoinContext.
+  absl::Status ReturnLane(uint32_t lane, const std::string& join_token, uint32_t loop);
 
   // End says why on every lane, ends what runs on them, and tells the relay. The session is over
   // when the lanes have said their last words. More calls do nothing.

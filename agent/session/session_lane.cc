@@ -1,46 +1,71 @@
 #include "agent/session/session_lane.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "agent/target/stream_handle.h"
 #include "engine/base/check.h"
 #include "engine/base/log.h"
 #include "engine/net/loop_driver.h"
+#include "engine/tls/tls_channel.h"
 
 namespace agent {
 
 using engine::CloseCode;
+using engine::ResumeSide;
+using engine::log::Level;
+
+namespace {
+
+// FrameOf is a message as it goes over a connection before the link goes on there.
+std::string FrameOf(const engine::ControlMessage& message) {
+  const std::string json = engine::Encode(message);
+  std::string frame(engine::kFrameHeaderSize, '\0');
+  engine::BuildFrameHeader(
+      {engine::FrameType::kControl, 0, static_cast<uint16_t>(json.size()), engine::kLinkStream},
+      reinterpret_cast<std::byte*>(frame.data()));
+  return frame + json;
+}
+
+}  // namespace
 
 Lane::Lane(engine::LoopDriver& driver, const engine::TlsContext& outer,
            std::shared_ptr<engine::TlsContext> inner, Options options, WindowBudget::Share share,
            Owner& owner)
     : driver_(driver),
+      inner_(std::move(inner)),
       options_(std::move(options)),
       owner_(owner),
       share_(std::move(share)),
-      since_(driver.loop().Now()),
-      connection_(driver, outer, std::move(inner), options_.join,
-                  static_cast<engine::JoinedConnection::Events&>(*this)),
-      hello_op_(engine::Handler<engine::Fired>::To<&Lane::OnHelloDeadline>(this)) {}
+      timer_op_(engine::Handler<engine::Fired>::To<&Lane::OnTimer>(this)) {
+  carriers_.push_back(std::make_unique<LaneCarrier>(LaneCarrier::Kind::kFirst, driver, outer,
+                                                    inner_, options_.join,
+                                                    static_cast<LaneCarrier::Owner&>(*this)));
+  current_ = carriers_.back().get();
+}
 
 Lane::~Lane() { CHECK(over()); }
 
 // -------------------------------------------------------------------- coming up
 
-void Lane::OnSecured(engine::JoinedConnection& connection) {
+void Lane::OnCarrierSecured(LaneCarrier& carrier) {
   engine::Loop& loop = driver_.loop();
+  engine::JoinedConnection& connection = carrier.connection();
+  secret_ = engine::ResumeSecretOf(connection.channel());
   multiplexer_ = std::make_unique<engine::Multiplexer>(
       engine::Side::kAccepted, share_.Options(kStreamsMax, kStreamOutputMax),
       static_cast<engine::LinkEvents&>(*this), loop.buffers(), loop.Now());
   multiplexer_->Attach(connection);
   connection.SetProtocol(*multiplexer_);
-  loop.StartTimer(hello_op_, loop.Now() + kHelloMax);
+  loop.StartTimer(timer_op_, loop.Now() + LaneCarrier::kHelloMax);
   owner_.OnLaneSecured(*this);
 }
 
-void Lane::OnHelloDeadline(engine::Fired) {
-  if (up_ || down_) return;
-  Refuse(CloseCode::kSilent, "no hello came in time");
+void Lane::OnTimer(engine::Fired) {
+  if (down_) return;
+  // Ended while there was no connection to say so on.
+  if (ending_ && current_ == nullptr) return GoDown({.was_secured = true, .text = reason_});
+  if (!up_) Refuse(CloseCode::kSilent, "no hello came in time");
 }
 
 void Lane::OnControl(engine::ByteView message) {
@@ -58,6 +83,7 @@ void Lane::OnHello(const engine::Hello& hello) {
   engine::Hello answer;
   answer.role = "node";
   answer.software = options_.software;
+  answer.lane = options_.number;
   if (hello.role != "client") {
     return Refuse(CloseCode::kProtocolError, "only a client may come this way");
   }
@@ -69,12 +95,85 @@ void Lane::OnHello(const engine::Hello& hello) {
                   "client and node share no version of the protocol: update the older one");
   }
   up_ = true;
-  driver_.loop().Cancel(hello_op_);
+  driver_.loop().Cancel(timer_op_);
+  const bool resumes = std::ranges::count(hello.features, engine::kFeatureResume) > 0;
+  if (resumes) answer.features.emplace_back(engine::kFeatureResume);
+  multiplexer_->PeerResumes(resumes);
   CHECK(multiplexer_->SendControl(engine::kLinkStream, engine::Encode(answer)));
 }
 
 void Lane::OnOpen(engine::StreamId id, engine::Priority, engine::ByteView request) {
   owner_.OnLaneOpen(*this, id, request);
+}
+
+// ----------------------------------------------------------------- coming again
+
+void Lane::OnStalled() {
+  if (current_ != nullptr) current_->connection().Close();
+}
+
+bool Lane::Suspend(const engine::JoinEnd& end) {
+  using Kind = engine::ConnectionEnd::Kind;
+  const bool is_lost = end.end.kind != Kind::kClosedByPeer && end.end.kind != Kind::kPeerError;
+  if (!up_ || ending_ || !is_lost || !reason_.empty() || !multiplexer_->can_resume()) return false;
+  engine::log::Write(
+      Level::kInfo, "lane_waits",
+      {{"session", options_.session_id}, {"lane", options_.number}, {"reason", end.end.text}});
+  multiplexer_->Suspend();
+  return true;
+}
+
+void Lane::Return(const engine::TlsContext& outer, engine::JoinedConnection::Options join) {
+  if (down_ || ending_) return;
+  const size_t others = current_ == nullptr ? 0 : 1;
+  if (carriers_.size() - others >= kReturnsMax) {
+    const auto oldest =
+        std::ranges::find_if(carriers_, [&](const auto& each) { return each.get() != current_; });
+    (*oldest)->connection().Close();
+  }
+  carriers_.push_back(std::make_unique<LaneCarrier>(LaneCarrier::Kind::kReturning, driver_, outer,
+                                                    inner_, std::move(join),
+                                                    static_cast<LaneCarrier::Owner&>(*this)));
+}
+
+void Lane::OnCarrierResume(LaneCarrier& carrier, const engine::Resume& resume) {
+  engine::TlsChannel& channel = carrier.connection().channel();
+  const auto proof = [&](ResumeSide side, uint64_t position) {
+    return engine::ResumeProof(
+        secret_,
+        {.side = side, .lane = options_.number, .epoch = resume.epoch, .position = position},
+        channel);
+  };
+  const bool is_right = resume.session_id == options_.session_id &&
+                        resume.lane == options_.number &&
+                        engine::IsProof(resume.proof, proof(ResumeSide::kClient, resume.position));
+  if (!is_right) return carrier.Refuse(CloseCode::kDenied, "this is not the client of the lane");
+  if (resume.epoch <= epoch_) {
+    return carrier.Refuse(CloseCode::kDenied, "the lane went on without this connection");
+  }
+  if (down_ || ending_ || multiplexer_ == nullptr || !multiplexer_->can_resume()) {
+    return carrier.Refuse(CloseCode::kSessionEnded, "the lane is over");
+  }
+  epoch_ = resume.epoch;
+  if (current_ != nullptr) {  // It is dead, and we have not noticed yet.
+    current_->connection().Close();
+    current_ = nullptr;
+    multiplexer_->Suspend();
+  }
+  const uint64_t position = multiplexer_->received_position();
+  const std::string preface =
+      FrameOf(engine::Resumed{.position = position, .proof = proof(ResumeSide::kNode, position)});
+  if (!multiplexer_->Resume(resume.position, engine::AsBytes(preface), carrier.connection(),
+                            driver_.loop().Now())) {
+    return carrier.Refuse(CloseCode::kProtocolError,
+                          "the client is at a byte that it cannot be at");
+  }
+  current_ = &carrier;
+  carrier.GoOn(*multiplexer_);
+  carrier.connection().OutputReady();
+  engine::log::Write(
+      Level::kInfo, "lane_resumed",
+      {{"session", options_.session_id}, {"lane", options_.number}, {"epoch", resume.epoch}});
 }
 
 // ---------------------------------------------------------------------- the end
@@ -85,35 +184,53 @@ void Lane::Refuse(CloseCode code, std::string_view text) {
 }
 
 void Lane::End(CloseCode code, std::string_view text) {
-  if (down_) return;
-  if (multiplexer_ == nullptr) return connection_.Close();
+  if (down_ || std::exchange(ending_, true)) return;
+  if (current_ == nullptr || multiplexer_ == nullptr) {
+    if (reason_.empty()) reason_ = std::string(text);
+    return Close();
+  }
   multiplexer_->Goaway(code, text);
-  connection_.CloseAfterOutput();
+  current_->connection().CloseAfterOutput();
 }
 
 void Lane::Close() {
-  if (!down_) connection_.Close();
+  ending_ = true;
+  for (const auto& carrier : carriers_) carrier->connection().Close();
+  if (down_ || current_ != nullptr || timer_op_.in_flight()) return;
+  driver_.loop().StartTimer(timer_op_, driver_.loop().Now());
 }
 
 void Lane::OnGoaway(CloseCode, std::string_view) {}  // Its streams run on; then it closes.
 
 void Lane::OnFailed(CloseCode code, std::string_view text) {
   reason_ = code == CloseCode::kSilent ? "nothing was heard from the client" : std::string(text);
+  if (current_ == nullptr) Close();
 }
 
-void Lane::OnClosed(engine::JoinedConnection&, const engine::JoinEnd& end) {
-  down_ = true;
-  driver_.loop().Cancel(hello_op_);
+void Lane::OnCarrierClosed(LaneCarrier& carrier, const engine::JoinEnd& closed) {
+  const bool was_current = &carrier == current_;
+  const engine::JoinEnd end = closed;  // It goes with the carrier.
+  std::erase_if(carriers_, [&](const auto& each) { return each.get() == &carrier; });
+  if (!was_current) return;
+  current_ = nullptr;
+  if (multiplexer_ != nullptr && Suspend(end)) return;
   LaneEnd lane_end;
   lane_end.was_secured = multiplexer_ != nullptr;
   lane_end.in_order =
       up_ && reason_.empty() && end.end.kind == engine::ConnectionEnd::Kind::kClosedByPeer;
   lane_end.was_unheard = end.stage == engine::JoinEnd::Stage::kInner && !end.heard_other_end;
   lane_end.text = reason_.empty() ? end.end.text : reason_;
+  GoDown(std::move(lane_end));
+}
+
+void Lane::GoDown(LaneEnd end) {
+  down_ = true;
+  driver_.loop().Cancel(timer_op_);
+  for (const auto& carrier : carriers_) carrier->connection().Close();
   if (multiplexer_ != nullptr) {
     multiplexer_->Disconnected(CloseCode::kSessionEnded, "the client's connection ended");
   }
-  owner_.OnLaneDown(*this, lane_end);
+  owner_.OnLaneDown(*this, end);
 }
 
 }  // namespace agent

@@ -1,8 +1,10 @@
-// One lane of a sealed session at the node: a joined connection, on which the client is the side
-// that dialled.
+// One lane of a sealed session at the node: a link on which the client is the side that dialled,
+// and the connections that carry it, one after the other.
 //
 //     dial, join, inner TLS --> client's hello --> ours: up --> down
-//                                  |                |  OnLaneOpen
+//                                  |                | ^  OnLaneOpen
+//                                  |                v | the client comes again (Return)
+//                                  |            suspended
 //                                  +-- another session, version, or none: goaway
 
 #pragma once
@@ -10,11 +12,14 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "agent/session/lane_carrier.h"
 #include "agent/session/window_budget.h"
 #include "engine/loop/op.h"
 #include "engine/mux/multiplexer.h"
 #include "engine/net/joined_connection.h"
+#include "engine/net/resume_proof.h"
 #include "engine/wire/control.h"
 
 namespace agent {
@@ -27,11 +32,11 @@ struct LaneEnd {
   std::string text;          // For people.
 };
 
-class Lane final : private engine::JoinedConnection::Events, private engine::LinkEvents {
+class Lane final : private LaneCarrier::Owner, private engine::LinkEvents {
  public:
-  // How long the client may take to say hello.
-  static constexpr engine::Duration kHelloMax = std::chrono::seconds(10);
   static constexpr uint32_t kStreamsMax = 1024;
+  // Connections that come back for the lane at a time; one more ends the oldest.
+  static constexpr size_t kReturnsMax = 4;
 
   class Owner {
    public:
@@ -50,6 +55,7 @@ class Lane final : private engine::JoinedConnection::Events, private engine::Lin
   struct Options {
     std::string session_id;  // What the client's hello must name.
     std::string software;    // For our hello.
+    uint32_t number = 0;     // What the client calls the lane when it comes again.
     engine::JoinedConnection::Options join;
   };
 
@@ -59,43 +65,52 @@ class Lane final : private engine::JoinedConnection::Events, private engine::Lin
        Owner& owner);
   ~Lane() override;  // Requires: over().
 
+  // Return dials another connection, on which the client may go on; nothing when the lane is down.
+  void Return(const engine::TlsContext& outer, engine::JoinedConnection::Options join);
+
   // End says goodbye, sends what waits, and closes; Close closes at once. OnLaneDown follows. The
   // lane's targets are the owner's to end.
   void End(engine::CloseCode code, std::string_view text);
   void Close();
 
-  bool wrapped() const { return options_.join.wrapped; }
-  // When it was dialled.
-  engine::Instant since() const { return since_; }
   // Inner TLS was set up.
   bool has_streams() const { return multiplexer_ != nullptr; }
   bool down() const { return down_; }
-  bool over() const { return down_ && !hello_op_.in_flight(); }
+  bool over() const { return down_ && !timer_op_.in_flight() && carriers_.empty(); }
 
   // Requires: has_streams().
   engine::Multiplexer& multiplexer() { return *multiplexer_; }
 
  private:
-  void OnSecured(engine::JoinedConnection& connection) override;
-  void OnClosed(engine::JoinedConnection& connection, const engine::JoinEnd& end) override;
+  void OnCarrierSecured(LaneCarrier& carrier) override;
+  void OnCarrierResume(LaneCarrier& carrier, const engine::Resume& resume) override;
+  void OnCarrierClosed(LaneCarrier& carrier, const engine::JoinEnd& end) override;
   void OnOpen(engine::StreamId id, engine::Priority priority, engine::ByteView request) override;
   void OnControl(engine::ByteView message) override;
   void OnGoaway(engine::CloseCode code, std::string_view text) override;
   void OnFailed(engine::CloseCode code, std::string_view text) override;
+  void OnStalled() override;
   void OnHello(const engine::Hello& hello);
-  void OnHelloDeadline(engine::Fired outcome);
+  void OnTimer(engine::Fired outcome);
   void Refuse(engine::CloseCode code, std::string_view text);
+  // Suspend waits for the client to come again, if that is how it may go on. False: it may not.
+  bool Suspend(const engine::JoinEnd& end);
+  void GoDown(LaneEnd end);
 
   engine::LoopDriver& driver_;
+  const std::shared_ptr<engine::TlsContext> inner_;
   const Options options_;
   Owner& owner_;
   const WindowBudget::Share share_;
-  const engine::Instant since_;
-  engine::JoinedConnection connection_;
+  std::vector<std::unique_ptr<LaneCarrier>> carriers_;  // Those that are not closed.
+  LaneCarrier* current_ = nullptr;                      // None: suspended, or down.
   std::unique_ptr<engine::Multiplexer> multiplexer_;
-  engine::TimerOp hello_op_;
+  engine::TimerOp timer_op_;  // For the hello; later, to go down when there is no connection.
+  engine::ResumeSecret secret_{};
+  uint64_t epoch_ = 0;  // Of the newest connection.
   std::string reason_;  // A better one than the connection's, when there is one.
   bool up_ = false;
+  bool ending_ = false;  // By us.
   bool down_ = false;
 };
 

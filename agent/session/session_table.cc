@@ -12,6 +12,8 @@ namespace {
 using engine::log::Level;
 
 constexpr size_t kReasonSizeMax = 500;
+constexpr std::string_view kNotHere =
+    "the agent on the node has no such session any more; was it restarted?";
 
 // Reason is a foreign text that people will read, and that goes on into other messages.
 std::string Reason(std::string_view text) {
@@ -110,8 +112,15 @@ absl::StatusOr<engine::SessionAnswer> SessionTable::Consent(const engine::Sessio
 
 void SessionTable::OnLaneOffer(const engine::LaneOffer& offer) {
   SealedSession* session = Find(offer.session_id);
-  if (session == nullptr || session->ending()) return;  // It ended while this was on its way.
-  const absl::Status dialled = session->AddLane(offer.join_token, offer.loop);
+  if (session == nullptr || session->ending()) {
+    // It ended while this was on its way, or another process had it. A client that comes again
+    // would wait for a lane that never comes.
+    if (!offer.lane.has_value()) return;
+    return outbox_.Push(engine::SessionOver{offer.session_id, std::string(kNotHere)});
+  }
+  const absl::Status dialled = offer.lane.has_value()
+                                   ? session->ReturnLane(*offer.lane, offer.join_token, offer.loop)
+                                   : session->AddLane(offer.join_token, offer.loop);
   if (!dialled.ok()) LogFailure("lane_refused", offer.session_id, dialled);
 }
 

@@ -26,6 +26,11 @@ class WindowBudget {
   static constexpr uint64_t kShareParts = 16;
   static constexpr uint64_t kReserveMax = 128 * 1024 * 1024;
   static constexpr uint64_t kReserveParts = 3;
+  // What is kept for a lane that may lose its connection: some shares of it, and of all lanes
+  // together no more than kKeptSumMax, since shares get smaller until none is left.
+  static constexpr uint64_t kKeptShares = 2;
+  static constexpr uint64_t kKeptMax = kKeptShares * kSumMax / kShareParts;
+  static constexpr uint64_t kKeptSumMax = kKeptShares * kSumMax + 64 * engine::kResumeBytesMin;
 
   // Share is one lane's part, which goes back with the object.
   class Share {
@@ -48,6 +53,8 @@ class WindowBudget {
       options.window_bytes_sum_max = bytes_;
       options.output_bytes_per_stream_max = stream_output_max;
       options.window_reserve = &budget_->reserve_;
+      options.resume_bytes_max = static_cast<size_t>(
+          std::clamp<uint64_t>(kKeptShares * bytes_, engine::kResumeBytesMin, kKeptMax));
       return options;
     }
 

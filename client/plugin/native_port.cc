@@ -97,7 +97,11 @@ void NativePort::OnConnectionOver() {
 }
 
 void NativePort::AskForLane(const std::string&, Done) {
-  CHECK(false);  // An inspected session has one link.
+  CHECK(false);  // An inspected session has one link ...
+}
+
+void NativePort::AskToRejoin(const std::string&, uint32_t, Done) {
+  CHECK(false);  // ... which ends with its connection.
 }
 
 }  // namespace client

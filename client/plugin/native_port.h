@@ -63,6 +63,7 @@ class NativePort final : private SessionLink::Events,
   void OnConnectionOver() override;
   void OnLaneBulk() override {}
   void AskForLane(const std::string& session_id, Done done) override;
+  void AskToRejoin(const std::string& session_id, uint32_t lane, Done done) override;
   void HurryLanes(const std::string&) override {}
 
   engine::LoopDriver& driver_;

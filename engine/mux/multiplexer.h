@@ -55,7 +55,7 @@ struct MultiplexerOptions {
 };
 
 // A receiver acknowledges no later than after kAckBytesMax, so a sender must be able to keep more.
-inline constexpr uint64_t kAckBytesMax = 1024 * 1024;
+inline constexpr uint64_t kAckBytesMax = 512 * 1024;
 inline constexpr size_t kResumeBytesMin = 2 * kAckBytesMax;
 
 // StreamEvents is what a stream tells its owner. Calls come only from inside Receive,

@@ -38,6 +38,12 @@ void JoinedConnection::SetProtocol(RecordProtocol& protocol) {
   inner_->SetProtocol(protocol);
 }
 
+void JoinedConnection::ReplaceProtocol(RecordProtocol& protocol) {
+  CHECK(end_.stage == JoinEnd::Stage::kOpen);
+  if (tunnel_ != nullptr) return tunnel_->SetProtocol(protocol);
+  inner_->ReplaceProtocol(protocol);
+}
+
 TlsChannel& JoinedConnection::channel() {
   CHECK(end_.stage == JoinEnd::Stage::kOpen);
   return tunnel_ != nullptr ? tunnel_->channel() : inner_->channel();

@@ -71,7 +71,9 @@ class JoinedConnection final : public RecordCarrier,
                    Options options, Events& events);
   ~JoinedConnection();  // Requires: OnClosed was called.
 
+  // As of SecureConnection.
   void SetProtocol(RecordProtocol& protocol);
+  void ReplaceProtocol(RecordProtocol& protocol);
   void OutputReady() override;
   void CloseAfterOutput() override;
   void Close();

@@ -27,6 +27,7 @@ bool Read(const Json& json, Hello& out) {
              .Text("session_token", out.session_token, kTokenMax)
              .Text("node_name", out.node_name)
              .Text("platform", out.platform)
+             .Number("lane", out.lane, 0, kVersionMax)
              .ok() &&
          out.version_min <= out.version && !out.role.empty();
 }
@@ -119,6 +120,7 @@ void Write(Json& json, const Hello& hello) {
   Put(json, "session_token", hello.session_token);
   Put(json, "node_name", hello.node_name);
   Put(json, "platform", hello.platform);
+  if (hello.lane != 0) json["lane"] = hello.lane;
 }
 
 void Write(Json& json, const Resize& resize) { Put(json, resize.size); }
@@ -188,7 +190,9 @@ constexpr std::string_view kControlTypes[] = {"hello",
                                               "join",
                                               "joined",
                                               "data-key-request",
-                                              "data-key-answer"};
+                                              "data-key-answer",
+                                              "resume",
+                                              "resumed"};
 constexpr std::string_view kOpenTypes[] = {"shell", "exec", "tcp", "granted"};
 static_assert(std::size(kControlTypes) == std::variant_size_v<ControlMessage>);
 static_assert(std::size(kOpenTypes) == std::variant_size_v<OpenRequest>);

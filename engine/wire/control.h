@@ -35,6 +35,7 @@ struct Hello {
   std::string session_token;                   // ... and the proof; never logged.
   std::string node_name;                       // agent: what the machine calls itself.
   std::string platform;                        // agent: "Linux Debian GNU/Linux 12 x86_64".
+  uint32_t lane = 0;                           // node: its number for this lane.
 };
 
 // AgreedVersion returns the version that both sides speak, or 0 when there is none.
@@ -120,6 +121,8 @@ struct Notice {
 // sessions". Only a peer that named the feature kFeatureSealed is sent any of them.
 inline constexpr std::string_view kFeatureSealed = "sealed";
 inline constexpr uint32_t kLanesMax = 16;
+// Of hellos inside a sealed session: the link outlives its connection.
+inline constexpr std::string_view kFeatureResume = "resume";
 
 // Streams of one session at once, of either carriage: a third of what a node takes, so that no
 // session shuts the others out.
@@ -150,11 +153,13 @@ struct SessionAnswer {
   std::string signature;    // Base64: see engine/wire/session_binding.h.
   std::string error;        // For people; empty: consent.
 };
-// LaneOffer asks the node to dial one more lane of a session that it has.
+// LaneOffer asks the node to dial one more lane of a session that it has, or another connection for
+// a lane that has lost its own.
 struct LaneOffer {
   std::string session_id;
   std::string join_token;
   uint32_t loop = 0;
+  std::optional<uint32_t> lane{};  // The lane that goes on.
 };
 // SessionStop (relay to node) and SessionOver (node to relay) end a session.
 struct SessionStop {
@@ -197,10 +202,24 @@ struct Join {
 };
 struct Joined {};
 
+// The two messages with which a lane goes on over another connection, in the place of hellos.
+// PROTOCOL.md, section "Resuming", says what the proofs are.
+struct Resume {
+  std::string session_id;
+  uint32_t lane = 0;
+  uint64_t epoch = 0;     // Greater than in all messages before.
+  uint64_t position = 0;  // How many bytes of the link the sender has.
+  std::string proof;      // 64 hex digits.
+};
+struct Resumed {
+  uint64_t position = 0;
+  std::string proof;
+};
+
 using ControlMessage =
     std::variant<Hello, Resize, Signal, Exit, RenewCertificate, CertificateRenewed, Notice,
                  SessionOffer, SessionAnswer, LaneOffer, SessionStop, SessionOver, StreamNews, Join,
-                 Joined, DataKeyRequest, DataKeyAnswer>;
+                 Joined, DataKeyRequest, DataKeyAnswer, Resume, Resumed>;
 
 // Encode and EncodeOpen return the JSON text. A string that is not UTF-8 is sent with U+FFFD in the
 // place of what is wrong. The result of a long enough request is larger than kControlSizeMax or

@@ -86,18 +86,22 @@ void Write(Json& json, const SessionAnswer& message) {
 }
 
 bool Read(const Json& json, LaneOffer& out) {
-  return Reader(json)
-             .Text("session_id", out.session_id)
-             .Text("join_token", out.join_token, kTokenMax)
-             .Number("loop", out.loop, 0, kLoopMax)
-             .ok() &&
-         !out.session_id.empty() && !out.join_token.empty();
+  uint32_t lane = 0;
+  const bool ok = Reader(json)
+                      .Text("session_id", out.session_id)
+                      .Text("join_token", out.join_token, kTokenMax)
+                      .Number("loop", out.loop, 0, kLoopMax)
+                      .Number("lane", lane, 0, std::numeric_limits<uint32_t>::max())
+                      .ok();
+  if (json.contains("lane")) out.lane = lane;
+  return ok && !out.session_id.empty() && !out.join_token.empty();
 }
 
 void Write(Json& json, const LaneOffer& message) {
   Put(json, "session_id", message.session_id);
   Put(json, "join_token", message.join_token);
   json["loop"] = message.loop;
+  if (message.lane.has_value()) json["lane"] = *message.lane;
 }
 
 bool Read(const Json& json, SessionStop& out) {
@@ -158,5 +162,40 @@ void Write(Json& json, const Join& message) {
 bool Read(const Json&, Joined&) { return true; }
 
 void Write(Json&, const Joined&) {}
+
+bool Read(const Json& json, Resume& out) {
+  return Reader(json)
+             .Required("epoch")
+             .Required("position")
+             .Text("session_id", out.session_id)
+             .Number("lane", out.lane, 0, std::numeric_limits<uint32_t>::max())
+             .Number("epoch", out.epoch, 1, kBytesMax)
+             .Number("position", out.position, 0, kBytesMax)
+             .Text("proof", out.proof)
+             .ok() &&
+         !out.session_id.empty() && IsKey(out.proof);
+}
+
+void Write(Json& json, const Resume& message) {
+  Put(json, "session_id", message.session_id);
+  json["lane"] = message.lane;
+  json["epoch"] = message.epoch;
+  json["position"] = message.position;
+  Put(json, "proof", message.proof);
+}
+
+bool Read(const Json& json, Resumed& out) {
+  return Reader(json)
+             .Required("position")
+             .Number("position", out.position, 0, kBytesMax)
+             .Text("proof", out.proof)
+             .ok() &&
+         IsKey(out.proof);
+}
+
+void Write(Json& json, const Resumed& message) {
+  json["position"] = message.position;
+  Put(json, "proof", message.proof);
+}
 
 }  // namespace engine::json

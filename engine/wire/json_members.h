@@ -162,6 +162,8 @@ bool Read(const Json& json, SessionOver& out);
 bool Read(const Json& json, StreamNews& out);
 bool Read(const Json& json, Join& out);
 bool Read(const Json& json, Joined& out);
+bool Read(const Json& json, Resume& out);
+bool Read(const Json& json, Resumed& out);
 void Write(Json& json, const SessionOffer& message);
 void Write(Json& json, const SessionAnswer& message);
 void Write(Json& json, const LaneOffer& message);
@@ -170,6 +172,8 @@ void Write(Json& json, const SessionOver& message);
 void Write(Json& json, const StreamNews& message);
 void Write(Json& json, const Join& message);
 void Write(Json& json, const Joined& message);
+void Write(Json& json, const Resume& message);
+void Write(Json& json, const Resumed& message);
 // ... and, of encrypted sessions, in control_keys.cc, as Read(StreamKey).
 bool Read(const Json& json, DataKeyRequest& out);
 bool Read(const Json& json, DataKeyAnswer& out);

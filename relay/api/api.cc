@@ -9,6 +9,7 @@
 #include "engine/base/log.h"
 #include "engine/crypto/uuid.h"
 #include "engine/http/sigv4_proof.h"
+#include "relay/access/access_case_text.h"
 #include "relay/access/authenticate.h"
 #include "relay/api/api_input.h"
 #include "relay/api/api_route.h"
@@ -397,6 +398,13 @@ void Api::Deny(Pending& pending, const ApiError& error) {
     return pending.reply(Failure(pending.service, LogStoreFailure(status), audit.request_id));
   }
   pending.reply(Failure(pending.service, error, audit.request_id));
+}
+
+bool Api::GoOn(const std::string& session_id, const std::string& access) {
+  std::optional<AccessCase> asked = ReadAccessCase(access);
+  if (!asked.has_value()) return false;
+  watch_.Watch(session_id, *std::move(asked));
+  return true;
 }
 
 void Api::Tick(int64_t now_unix_ms) {

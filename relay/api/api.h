@@ -54,6 +54,10 @@ class Api {
   void Handle(const engine::HttpRequest& request, std::string_view source_ip, int64_t now_unix_ms,
               Reply reply);
 
+  // GoOn watches a session of the process before this one, by what it was allowed by. False: it
+  // cannot be read.
+  bool GoOn(const std::string& session_id, const std::string& access);
+
   // Tick ends sessions whose permission has ended, and polls that waited long enough. Call it a few
   // times a second.
   void Tick(int64_t now_unix_ms);

@@ -8,6 +8,7 @@
 #include "relay/api/events_api.h"
 #include "relay/api/nodes_api.h"
 #include "relay/api/originals_api.h"
+#include "relay/api/rejoin_api.h"
 #include "relay/api/resume_api.h"
 #include "relay/api/sealed_api.h"
 #include "relay/api/sessions_api.h"
@@ -21,6 +22,7 @@ namespace {
 
 constexpr const char* kStartSessionAudited[] = {"Target", "DocumentName", "Reason", "Parameters"};
 constexpr const char* kSessionAudited[] = {"SessionId"};
+constexpr const char* kRejoinAudited[] = {"SessionId", "Lane", "Epoch"};
 constexpr const char* kDescribeAudited[] = {"State", "Filters", "InstanceInformationFilterList",
                                             "MaxResults"};
 constexpr const char* kLookupAudited[] = {"LookupAttributes", "StartTime", "EndTime",
@@ -102,6 +104,7 @@ constexpr ApiRoute kSsmRoutes[] = {
     Nothing("AmazonSSM.PutComplianceItems"),
     Nothing("AmazonSSM.PutInventory"),
     Nothing("AmazonSSM.UpdateInstanceAssociationStatus"),
+    {"Adit.Rejoin", Rejoin, nullptr, kRejoinAudited, HoldsRejoinKey},
 };
 
 constexpr ApiRoute kCloudTrailRoutes[] = {

@@ -5,8 +5,10 @@
 #include <utility>
 #include <variant>
 
+#include "relay/access/access_case_text.h"
 #include "relay/access/session_watch.h"
 #include "relay/api/api_input.h"
+#include "relay/api/rejoin_api.h"
 #include "relay/api/start_retries.h"
 #include "relay/broker/broker.h"
 #include "relay/store/store.h"
@@ -25,12 +27,20 @@ bool IsKey(std::string_view text) {
          });
 }
 
+// WantsToRejoin is true of a client that can come again when it has lost its connections.
+bool WantsToRejoin(const Json& input) {
+  const auto adit = input.find("Adit");
+  return adit != input.end() && adit->is_object() && adit->value("Resume", Json()) == true;
+}
+
 // AnswerSealed runs when the node has answered: it starts the session and tells the client all that
 // it needs to find the node and to know it.
 ApiOutcome AnswerSealed(ApiContext& context, ApiCall& call,
                         const std::variant<SealedOffer, StartFailure>& outcome) {
   if (const auto* failure = std::get_if<StartFailure>(&outcome)) return ToError(*failure);
-  const auto& offer = std::get<SealedOffer>(outcome);
+  SealedOffer offer = std::get<SealedOffer>(outcome);
+  const bool may_rejoin = WantsToRejoin(call.input);
+  if (may_rejoin) offer.session.access = WriteAccessCase(call.access);
   const absl::Status started = context.broker.StartSealed(offer, call.now_unix_ms);
   if (!started.ok()) return LogStoreFailure(started);
   context.watch.Watch(offer.session.id, call.access);
@@ -41,6 +51,7 @@ ApiOutcome AnswerSealed(ApiContext& context, ApiCall& call,
                {"SessionKey", offer.session_key},
                {"NodeKey", offer.node_key},
                {"Signature", offer.signature}});
+  if (may_rejoin) adit["RejoinKey"] = engine::ToHex(RejoinKeyOf(context.store, offer.session.id));
   call.output = {{"SessionId", offer.session.id}, {"Adit", std::move(adit)}};
   call.audit.response_elements = Json({{"sessionId", offer.session.id},
                                        {"carriage", "sealed"},
@@ -50,6 +61,8 @@ ApiOutcome AnswerSealed(ApiContext& context, ApiCall& call,
                                      .dump();
   return std::nullopt;
 }
+
+}  // namespace
 
 ApiError ToError(const LaneFailure& failure) {
   using Kind = LaneFailure::Kind;
@@ -65,8 +78,6 @@ ApiError ToError(const LaneFailure& failure) {
   }
   return {"TargetNotConnected", failure.text};
 }
-
-}  // namespace
 
 Json NativeAnswer(ApiContext& context, const std::string& node_id, uint32_t loop) {
   const absl::StatusOr<Node> node = context.store.FindNode(node_id);

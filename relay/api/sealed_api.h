@@ -7,6 +7,7 @@
 #include <string>
 
 #include "relay/api/api_call.h"
+#include "relay/broker/sealed_state.h"
 #include "relay/broker/session_wish.h"
 
 namespace relay {
@@ -30,7 +31,8 @@ ApiOutcome StartSealed(ApiContext& context, const StartRequest& request);
 
 ApiOutcome OpenLane(ApiContext& context, ApiCall& call);
 
-// ToError is how the API says why there is no session.
+// ToError is how the API says why there is no session, or no lane.
 ApiError ToError(const StartFailure& failure);
+ApiError ToError(const LaneFailure& failure);
 
 }  // namespace relay

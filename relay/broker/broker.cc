@@ -62,14 +62,20 @@ SessionSubject Broker::SubjectOf(std::string_view session_id) {
 
 // ------------------------------------------------------------------- start, end
 
-absl::Status Broker::EndLeftovers(int64_t now_unix_ms) {
+absl::Status Broker::TakeOver(int64_t now_unix_ms, const GoesOn& goes_on) {
   return records_.Keep("start", [&]() -> absl::Status {
+    SessionQuery query{.over = false, .count_max = 500};
     for (;;) {
-      const absl::StatusOr<std::vector<Session>> left =
-          store_.ListSessions({.over = false, .count_max = 500});
+      const absl::StatusOr<std::vector<Session>> left = store_.ListSessions(query);
       if (!left.ok()) return left.status();
       if (left->empty()) return absl::OkStatus();
+      query.after = {left->back().started_unix_ms, left->back().id};
       for (const Session& session : *left) {
+        const absl::StatusOr<std::string> access = store_.FindSessionAccess(session.id);
+        if (!access.ok()) return access.status();
+        if (!access->empty() && goes_on(session.id, *access) && GoOn(session, now_unix_ms)) {
+          continue;
+        }
         const absl::Status status =
             records_.Ended({session.id, session.node_id, session.principal},
                            {.reason = "The relay was restarted."}, now_unix_ms);
@@ -371,7 +377,8 @@ int64_t Broker::DueAt(const Live& live) {
     case Live::State::kConnecting:
       return live.join_by_unix_ms;
     case Live::State::kConnected: {
-      const bool is_alone = live.sealed != nullptr && live.sealed->lanes_open == 0;
+      const bool is_alone = live.sealed != nullptr && live.sealed->lanes_open == 0 &&
+                            !(live.sealed->may_rejoin && live.sealed->has_begun);
       return is_alone ? live.join_by_unix_ms : live.end_by_unix_ms;
     }
     case Live::State::kEnding:

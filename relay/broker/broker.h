@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -58,8 +59,11 @@ class Broker {
   // Requires: both outlive the broker.
   Broker(Store& store, DataPlane& data_plane);
 
-  // EndLeftovers marks what a relay before this one left open as terminated. Call it once, first.
-  absl::Status EndLeftovers(int64_t now_unix_ms);
+  // TakeOver goes on with the sealed sessions of the process before this one that may come again,
+  // and marks all else that it left open as terminated. `goes_on` is told what such a session was
+  // allowed by, and says whether it can be asked again. Call it once, first.
+  using GoesOn = std::function<bool(const std::string& session_id, const std::string& access)>;
+  absl::Status TakeOver(int64_t now_unix_ms, const GoesOn& goes_on);
 
   // StartSession makes an inspected session. The caller may hold a transaction open; the data plane
   // hears of the session when that is committed.
@@ -131,6 +135,10 @@ class Broker {
   // the caller's transaction is committed.
   std::variant<LaneTicket, LaneFailure> OpenLane(std::string_view session_id,
                                                  std::string_view principal);
+
+  // RejoinLane is OpenLane for another connection of a lane that a client has lost; the caller has
+  // checked who asks.
+  std::variant<LaneTicket, LaneFailure> RejoinLane(std::string_view session_id, uint32_t lane);
 
   // What nodes say on their links. A node is believed about its own sessions only, and what it says
   // is recorded as its word.
@@ -209,6 +217,9 @@ class Broker {
   void EndNode(const std::string& node_id, int64_t now_unix_ms);
   void FailOffersOf(uint64_t link_serial, int64_t now_unix_ms);
   NewLane MakeLane(const Live& live) const;
+  std::variant<LaneTicket, LaneFailure> OfferLane(const Live& live, std::optional<uint32_t> lane);
+  // GoOn makes a session of the process before this one live. False: it is over.
+  bool GoOn(const Session& session, int64_t now_unix_ms);
   void AddLane(Live& live, const NewLane& lane);
   void CutSealed(Live& live, int64_t now_unix_ms);
   // FinishIfDone finishes an ending of which nothing more will be heard: `live` may be gone.

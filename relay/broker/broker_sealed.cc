@@ -198,6 +198,7 @@ absl::Status Broker::StartSealed(const SealedOffer& offer, int64_t now_unix_ms) 
   CHECK(live != nullptr);
   CHECK(live->state == Live::State::kOffered);
   live->state = Live::State::kStarting;
+  live->sealed->may_rejoin = !session.access.empty();
   live->join_by_unix_ms = now_unix_ms + milliseconds(kJoinMax).count();
   live->end_by_unix_ms = now_unix_ms + milliseconds(offer.duration_max).count();
   store_.AfterCommit(
@@ -250,21 +251,56 @@ std::variant<LaneTicket, LaneFailure> Broker::OpenLane(std::string_view session_
     return LaneFailure{Kind::kTooManyLanes, "The session has " + std::to_string(engine::kLanesMax) +
                                                 " lanes, which is the maximum."};
   }
+  return OfferLane(*live, std::nullopt);
+}
+
+std::variant<LaneTicket, LaneFailure> Broker::RejoinLane(std::string_view session_id,
+                                                         uint32_t lane) {
+  using Kind = LaneFailure::Kind;
+  const Live* live = Find(session_id);
+  if (live == nullptr || live->sealed == nullptr || live->state != Live::State::kConnected) {
+    return LaneFailure{Kind::kNoSession, "The session is over."};
+  }
+  // Connections that are dead may not have been noticed yet.
+  if (live->sealed->lanes_open >= 2 * engine::kLanesMax) {
+    return LaneFailure{Kind::kTooManyLanes, "The session has too many lanes; try again soon."};
+  }
+  return OfferLane(*live, lane);
+}
+
+std::variant<LaneTicket, LaneFailure> Broker::OfferLane(const Live& live,
+                                                        std::optional<uint32_t> number) {
+  using Kind = LaneFailure::Kind;
   if (waiting_lane_count_ >= SealedState::kLanesWaitingMax) {
     return LaneFailure{Kind::kBusy, "Rate exceeded"};
   }
-  if (!IsConnected(live->subject.node_id)) {
-    return LaneFailure{Kind::kNotConnected, live->subject.node_id + " is not connected."};
+  if (!IsConnected(live.subject.node_id)) {
+    return LaneFailure{Kind::kNotConnected, live.subject.node_id + " is not connected."};
   }
-  const NewLane lane = MakeLane(*live);
-  store_.AfterCommit([this, lane] {
+  const NewLane lane = MakeLane(live);
+  store_.AfterCommit([this, lane, number] {
     Live* now_live = Find(lane.grant.id.session_id);
     if (now_live == nullptr) return;
     AddLane(*now_live, lane);
-    data_plane_.TellNode(lane.grant.node_id,
-                         engine::LaneOffer{lane.grant.id.session_id, lane.node_token, lane.loop});
+    data_plane_.TellNode(lane.grant.node_id, engine::LaneOffer{lane.grant.id.session_id,
+                                                               lane.node_token, lane.loop, number});
   });
   return LaneTicket{lane.client_token, lane.loop};
+}
+
+bool Broker::GoOn(const Session& session, int64_t now_unix_ms) {
+  const int64_t end_by = session.started_unix_ms +
+                         milliseconds(std::chrono::seconds(session.duration_seconds_max)).count();
+  if (session.status != SessionStatus::kConnected || now_unix_ms >= end_by) return false;
+  Live& live = live_[session.id];
+  live.subject = {session.id, session.node_id, session.principal};
+  live.state = Live::State::kConnected;
+  live.end_by_unix_ms = end_by;
+  live.sealed = std::make_unique<SealedState>();
+  live.sealed->may_rejoin = true;
+  live.sealed->has_begun = true;
+  live.sealed->first_loop = next_first_loop_++ % data_plane_.loop_count();
+  return true;
 }
 
 void Broker::LaneJoined(const LaneId& lane, std::string_view source_ip, int64_t now_unix_ms) {
@@ -287,6 +323,8 @@ void Broker::LaneEnded(const LaneId& lane, const LaneEnd& end, int64_t now_unix_
   if (end.to_client_bytes >= SealedState::kBeginningBytes) sealed.has_begun = true;
   if (sealed.lanes_open > 0) return;
   if (live->state == Live::State::kEnding) return FinishIfDone(*live, now_unix_ms);
+  // One whose lanes come again goes on until the node says that it is over.
+  if (sealed.may_rejoin && sealed.has_begun) return;
   // A session that never got through may be tried again, with a new lane, until join_by.
   if (live->state == Live::State::kConnected && sealed.has_begun) {
     End(*live, SessionStatus::kTerminated, end.reason, now_unix_ms);

@@ -89,6 +89,7 @@ struct SealedState {
   uint32_t lanes_made = 0;
   uint32_t lanes_open = 0;     // Waiting or joined: their ends have yet to be reported.
   bool has_begun = false;      // A lane carried kBeginningBytes.
+  bool may_rejoin = false;     // It outlives its lanes: the node says when it is over.
   bool node_is_done = false;   // It said session-over.
   uint64_t to_node_bytes = 0;  // Of lanes that ended.
   uint64_t to_client_bytes = 0;

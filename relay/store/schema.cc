@@ -160,9 +160,15 @@ ALTER TABLE nodes ADD COLUMN public_key TEXT NOT NULL DEFAULT '';
 ALTER TABLE nodes ADD COLUMN fingerprint TEXT NOT NULL DEFAULT '';
 )sql";
 
-constexpr std::array<const char*, 9> kMigrations = {kVersion1, kVersion2, kVersion3,
-                                                    kVersion4, kVersion5, kVersion6,
-                                                    kVersion7, kVersion8, kVersion9};
+// Sessions that outlive their connections, and the relay.
+constexpr const char* kVersion10 = R"sql(
+ALTER TABLE sessions ADD COLUMN access TEXT NOT NULL DEFAULT '';
+ALTER TABLE sessions ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
+)sql";
+
+constexpr std::array<const char*, 10> kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4,
+                                                     kVersion5, kVersion6, kVersion7, kVersion8,
+                                                     kVersion9, kVersion10};
 
 absl::StatusOr<int64_t> ReadVersion(SqliteDatabase& database) {
   SqliteStatement statement = database.Prepare("SELECT version FROM schema_version");

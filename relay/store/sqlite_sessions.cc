@@ -71,7 +71,7 @@ absl::Status SqliteStore::AddSession(const Session& session) {
       ->Prepare(
           "INSERT INTO sessions(id, node_id, principal, source_ip, document, reason, what,"
           " status, token_sha256, started, ended, details, bytes_in, bytes_out, owner_id,"
-          " duration_max) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+          " duration_max, access) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .Text(session.id)
       .Text(session.node_id)
       .Text(session.principal)
@@ -88,6 +88,7 @@ absl::Status SqliteStore::AddSession(const Session& session) {
       .Integer(ToInteger(session.bytes_out))
       .Text(session.owner_id)
       .Integer(session.duration_seconds_max)
+      .Text(session.access)
       .Run()
       .status();
 }
@@ -98,6 +99,26 @@ absl::StatusOr<Session> SqliteStore::FindSession(std::string_view id) {
   if (!found.ok()) return found.status();
   if (!*found) return absl::NotFoundError("there is no such session");
   return SessionFrom(row);
+}
+
+absl::StatusOr<std::string> SqliteStore::FindSessionAccess(std::string_view id) {
+  SqliteStatement row = database_->Prepare("SELECT access FROM sessions WHERE id = ?");
+  const absl::StatusOr<bool> found = row.Text(id).Step();
+  if (!found.ok()) return found.status();
+  if (!*found) return absl::NotFoundError("there is no such session");
+  return row.TextAt(0);
+}
+
+absl::Status SqliteStore::RaiseSessionEpoch(std::string_view id, uint64_t epoch) {
+  const absl::StatusOr<int64_t> changed =
+      database_
+          ->Prepare("UPDATE sessions SET epoch = ?1 WHERE id = ?2 AND epoch < ?1 AND ended = 0")
+          .Integer(ToInteger(epoch))
+          .Text(id)
+          .Run();
+  if (!changed.ok()) return changed.status();
+  return *changed == 1 ? absl::OkStatus()
+                       : absl::FailedPreconditionError("the epoch is not a new one");
 }
 
 absl::StatusOr<std::vector<Session>> SqliteStore::ListSessions(const SessionQuery& query) {

@@ -57,6 +57,8 @@ class SqliteStore final : public Store {
   absl::StatusOr<Session> FindSession(std::string_view id) override;
   absl::StatusOr<std::vector<Session>> ListSessions(const SessionQuery& query) override;
   absl::Status SetSessionConnected(std::string_view id) override;
+  absl::StatusOr<std::string> FindSessionAccess(std::string_view id) override;
+  absl::Status RaiseSessionEpoch(std::string_view id, uint64_t epoch) override;
   absl::Status EndSession(const SessionEnd& end) override;
   absl::Status SetSessionBytes(std::string_view id, uint64_t bytes_in, uint64_t bytes_out) override;
   absl::Status AppendAudit(const AuditEvent& event) override;

@@ -85,6 +85,9 @@ struct Session {
   uint64_t bytes_out = 0;
   std::string owner_id;              // The aws:userid of who started it.
   int64_t duration_seconds_max = 0;  // The longest that it may last.
+  // What it was allowed by, of a session that may come again (WriteAccessCase); empty: it may not.
+  // Written once, and read by FindSessionAccess alone.
+  std::string access;
 };
 
 // SessionQuery: every member that is set narrows the answer. Newest first.
@@ -236,6 +239,10 @@ class Store {
   virtual absl::StatusOr<Session> FindSession(std::string_view id) = 0;
   virtual absl::StatusOr<std::vector<Session>> ListSessions(const SessionQuery& query) = 0;
   virtual absl::Status SetSessionConnected(std::string_view id) = 0;
+  virtual absl::StatusOr<std::string> FindSessionAccess(std::string_view id) = 0;  // NotFound.
+  // RaiseSessionEpoch keeps how often a session came again. FailedPrecondition: it knows one that
+  // is as great, or the session is over.
+  virtual absl::Status RaiseSessionEpoch(std::string_view id, uint64_t epoch) = 0;
   // EndSession sets the end of a session that is not over, and leaves one that is as it was.
   virtual absl::Status EndSession(const SessionEnd& end) = 0;
   virtual absl::Status SetSessionBytes(std::string_view id, uint64_t bytes_in,

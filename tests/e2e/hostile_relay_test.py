@@ -44,7 +44,8 @@ def _between(t):
     chain, key = (os.path.join(stack.relay_state, name) for name in ('server.crt', 'server.key'))
     with LyingRelay(stack.port, chain, key) as liar, TcpServer(_answers) as target:
         liar.stack, liar.target = stack, target
-        liar.env = stack.environment() | {'ADIT_RELAY': f'127.0.0.1:{liar.port}'}
+        # Without patience: what a liar breaks is to end here, and not to be tried again.
+        liar.env = stack.environment() | {'ADIT_RELAY': f'127.0.0.1:{liar.port}', 'ADIT_PATIENCE': '0'}
         done = _proxy(liar)
         check_equal((done.returncode, done.stdout), (0, _ANSWER), f'without a lie ({done.stderr!r})')
         with open(os.path.join(stack.config, 'known_nodes'), encoding='ascii') as file:

@@ -20,10 +20,10 @@ _SENDERS = 64
 _GROWTH_MAX = {'client': 96 << 20, 'agent': 96 << 20, 'relay': 8 << 20}
 
 
-def _forward(stack, target, *options):
+def _forward(stack, target, *options, env=None):
     port = free_port()
     process = stack.start('loaded-forward', [stack.program('adit'), 'forward', '--sealed', *options,
-                                             stack.NODE, f'{port}:{target}'])
+                                             stack.NODE, f'{port}:{target}'], env)
     process.wait_for(lambda: proc_facts.is_listening(port), 20, 'the forward listens')
     process.port = port
     return process
@@ -97,7 +97,7 @@ class _Transfer:
         self.at_client = bytearray()
         self.target_over = threading.Event()
         self.server = TcpServer(self._serve)
-        self.forward = _forward(stack, self.server.port)
+        self.forward = _forward(stack, self.server.port, env=stack.environment() | {'ADIT_PATIENCE': '0'})
         self.connection = _connect(self.forward.port)
         self.connection.settimeout(20)
         threads = ((self._send, self.connection), (self._receive, self.connection, self.at_client))
@@ -143,7 +143,7 @@ class _Transfer:
 
 
 def test_killed_in_a_transfer(t):
-    """kill -9 of relay, node or client in a transfer: both ends hear of it within 15 s, no byte is wrong"""
+    """kill -9 of relay, node or client in a transfer without patience: both ends hear of it within 15 s, no byte is wrong"""
     for who in ('relay', 'agent', 'client'):
         stack = t.own_stack()
         transfer = _Transfer(stack, 100 << 20)

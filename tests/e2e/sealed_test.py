@@ -336,7 +336,7 @@ def test_termination_says_why(t):
 
 
 def test_relay_dies(t):
-    """When the relay dies both ends of a sealed session hear of it, and the client says so"""
+    """When the relay dies both ends of a session without patience hear of it, and the client says so"""
     stack = t.own_stack()
     over = []
 
@@ -348,7 +348,7 @@ def test_relay_dies(t):
             over.append(error)
 
     with TcpServer(waits) as target:
-        forward = _forward(stack, target.port)
+        forward = _forward(stack, target.port, env=stack.environment() | {'ADIT_PATIENCE': '0'})
         with _connect(forward.port) as connection:
             receive_exactly(connection, 1)
             stack.relay.kill()

@@ -49,20 +49,70 @@ std::shared_ptr<engine::TlsContext> ClientKey::Inner(const std::string& session_
 
 LaneClient::LaneClient(engine::LoopDriver& driver, engine::HostPort relay, std::string token,
                        std::shared_ptr<engine::TlsContext> inner, engine::Hello hello, bool wrapped)
-    : driver_(driver), hello_(std::move(hello)) {
+    : driver_(driver), relay_(relay), inner_(inner), hello_(std::move(hello)) {
   connection_ = std::make_unique<engine::JoinedConnection>(
       driver, *SharedTrust().client_context, std::move(inner),
       engine::JoinedConnection::Options{std::move(relay), std::move(token), wrapped},
       static_cast<engine::JoinedConnection::Events&>(*this));
 }
 
-LaneClient::~LaneClient() { EXPECT_TRUE(over()); }
+LaneClient::~LaneClient() {
+  EXPECT_TRUE(over());
+  if (suspended()) multiplexer_->Disconnected(engine::CloseCode::kNormal, "the test is over");
+}
+
+void LaneClient::Return(const std::string& token, uint64_t epoch, Lie lie) {
+  CHECK(suspended());
+  epoch_ = epoch;
+  lie_ = std::move(lie);
+  goaway.reset();
+  connection_ = std::make_unique<engine::JoinedConnection>(
+      driver_, *SharedTrust().client_context, inner_,
+      engine::JoinedConnection::Options{relay_, token},
+      static_cast<engine::JoinedConnection::Events&>(*this));
+}
+
+void LaneClient::SayResume(engine::JoinedConnection& connection) {
+  exchange_ = std::make_unique<engine::JoinExchange>(
+      connection, static_cast<engine::JoinExchange::Events&>(*this), engine::Instant::max());
+  connection.SetProtocol(*exchange_);
+  engine::Resume resume{.session_id = hello_.session_id,
+                        .lane = answer->lane,
+                        .epoch = epoch_,
+                        .position = multiplexer_->received_position()};
+  resume.proof = engine::ResumeProof(secret_,
+                                     {.side = engine::ResumeSide::kClient,
+                                      .lane = resume.lane,
+                                      .epoch = resume.epoch,
+                                      .position = resume.position},
+                                     connection.channel());
+  if (lie_) lie_(resume, connection.channel());
+  exchange_->Send(resume);
+}
+
+void LaneClient::OnMessage(const engine::ControlMessage& message) {
+  const auto* said = std::get_if<engine::Resumed>(&message);
+  ASSERT_NE(said, nullptr);
+  EXPECT_EQ(said->proof, engine::ResumeProof(secret_,
+                                             {.side = engine::ResumeSide::kNode,
+                                              .lane = answer->lane,
+                                              .epoch = epoch_,
+                                              .position = said->position},
+                                             connection_->channel()));
+  ASSERT_TRUE(multiplexer_->Resume(said->position, {}, *connection_, driver_.loop().Now()));
+  connection_->ReplaceProtocol(*multiplexer_);
+  ++resumed;
+}
 
 void LaneClient::OnSecured(engine::JoinedConnection& connection) {
   secured = true;
+  if (multiplexer_ != nullptr) return SayResume(connection);
+  secret_ = engine::ResumeSecretOf(connection.channel());
+  engine::MultiplexerOptions options;
+  if (resumes()) options.resume_bytes_max = engine::kResumeBytesMin;
   multiplexer_ = std::make_unique<engine::Multiplexer>(
-      engine::Side::kConnected, engine::MultiplexerOptions{},
-      static_cast<engine::LinkEvents&>(*this), driver_.loop().buffers(), driver_.loop().Now());
+      engine::Side::kConnected, options, static_cast<engine::LinkEvents&>(*this),
+      driver_.loop().buffers(), driver_.loop().Now());
   multiplexer_->Attach(connection);
   connection.SetProtocol(*multiplexer_);
   if (hello_.role.empty()) return;
@@ -72,7 +122,10 @@ void LaneClient::OnSecured(engine::JoinedConnection& connection) {
 void LaneClient::OnControl(engine::ByteView message) {
   engine::ControlMessage decoded;
   ASSERT_TRUE(engine::Decode(engine::AsText(message), decoded));
-  if (const auto* hello = std::get_if<engine::Hello>(&decoded)) answer = *hello;
+  if (const auto* hello = std::get_if<engine::Hello>(&decoded)) {
+    answer = *hello;
+    multiplexer_->PeerResumes(!hello->features.empty());
+  }
 }
 
 void LaneClient::OnGoaway(engine::CloseCode code, std::string_view text) {
@@ -81,6 +134,12 @@ void LaneClient::OnGoaway(engine::CloseCode code, std::string_view text) {
 }
 
 void LaneClient::OnClosed(engine::JoinedConnection&, const engine::JoinEnd& why) {
+  if (multiplexer_ != nullptr && multiplexer_->can_resume() && !leaves_) {
+    if (!multiplexer_->suspended()) multiplexer_->Suspend();
+    exchange_.reset();
+    connection_.reset();  // Last: it made this call.
+    return;
+  }
   end = why;
   if (multiplexer_ != nullptr) {
     multiplexer_->Disconnected(engine::CloseCode::kConnectionReset, "the lane ended");

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,8 +12,11 @@
 
 #include "engine/crypto/certificate.h"
 #include "engine/crypto/key.h"
+#include "engine/mux/join_exchange.h"
 #include "engine/mux/multiplexer.h"
 #include "engine/net/joined_connection.h"
+#include "engine/net/resume_proof.h"
+#include "engine/tls/tls_channel.h"
 #include "engine/tls/tls_context.h"
 #include "engine/wire/control.h"
 #include "tests/unit/agent/peer_stream.h"
@@ -42,7 +46,10 @@ struct ClientKey {
   std::shared_ptr<engine::TlsContext> Inner(const std::string& session_key) const;
 };
 
-class LaneClient final : private engine::JoinedConnection::Events, private engine::LinkEvents {
+// A client whose hello names the feature `resume` outlives its connections: see Return.
+class LaneClient final : private engine::JoinedConnection::Events,
+                         private engine::LinkEvents,
+                         private engine::JoinExchange::Events {
  public:
   // Dials at once, and says `hello` when the lane is there; no `role`: nothing at all.
   LaneClient(engine::LoopDriver& driver, engine::HostPort relay, std::string token,
@@ -53,11 +60,22 @@ class LaneClient final : private engine::JoinedConnection::Events, private engin
   PeerStream& Tcp(const std::string& host, uint16_t port);
 
   // Leave closes it in order, Cut without a word.
-  void Leave() { connection_->CloseAfterOutput(); }
+  void Leave() {
+    leaves_ = true;
+    connection_->CloseAfterOutput();
+  }
   void Cut() { connection_->Close(); }
 
+  // Return dials another connection, and says there that it goes on. `lie`, if any, changes what is
+  // said. `resumed` or `goaway` tells the outcome.
+  using Lie = std::function<void(engine::Resume& resume, engine::TlsChannel& channel)>;
+  void Return(const std::string& token, uint64_t epoch, Lie lie = {});
+  const engine::ResumeSecret& secret() const { return secret_; }
+
+  bool suspended() const { return connection_ == nullptr; }
   bool up() const { return answer.has_value(); }
-  bool over() const { return end.has_value(); }
+  // Over, or with no connection on which it could be.
+  bool over() const { return end.has_value() || suspended(); }
   engine::Multiplexer& multiplexer() { return *multiplexer_; }
 
   bool secured = false;
@@ -65,6 +83,7 @@ class LaneClient final : private engine::JoinedConnection::Events, private engin
   std::optional<engine::CloseCode> goaway;
   std::string goaway_text;
   std::optional<engine::JoinEnd> end;
+  int resumed = 0;  // How often.
 
  private:
   void OnSecured(engine::JoinedConnection& connection) override;
@@ -73,9 +92,21 @@ class LaneClient final : private engine::JoinedConnection::Events, private engin
   void OnControl(engine::ByteView message) override;
   void OnGoaway(engine::CloseCode code, std::string_view text) override;
   void OnFailed(engine::CloseCode, std::string_view) override {}
+  void OnStalled() override { connection_->Close(); }
+  void OnMessage(const engine::ControlMessage& message) override;
+  void OnBroken(std::string_view text) override { ADD_FAILURE() << text; }
+  bool resumes() const { return !hello_.features.empty(); }
+  void SayResume(engine::JoinedConnection& connection);
 
   engine::LoopDriver& driver_;
+  const engine::HostPort relay_;
+  const std::shared_ptr<engine::TlsContext> inner_;
   const engine::Hello hello_;
+  engine::ResumeSecret secret_{};
+  uint64_t epoch_ = 0;
+  bool leaves_ = false;
+  Lie lie_;
+  std::unique_ptr<engine::JoinExchange> exchange_;
   std::unique_ptr<engine::JoinedConnection> connection_;
   std::unique_ptr<engine::Multiplexer> multiplexer_;
   std::vector<std::unique_ptr<PeerStream>> streams_;

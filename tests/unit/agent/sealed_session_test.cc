@@ -184,7 +184,7 @@ TEST_F(SealedSessionTest, ASilentClientIsSentAway) {
   ASSERT_TRUE(Run([&] { return client.over(); }));
   EXPECT_TRUE(client.secured);
   EXPECT_EQ(client.goaway, CloseCode::kSilent);
-  EXPECT_LE(loop().Now() - start, Lane::kHelloMax + seconds(2));
+  EXPECT_LE(loop().Now() - start, LaneCarrier::kHelloMax + seconds(2));
 }
 
 TEST_F(SealedSessionTest, ASecondHelloBreaksTheLane) {

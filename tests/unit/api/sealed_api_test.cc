@@ -8,11 +8,15 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "engine/base/bytes.h"
 #include "engine/crypto/base64.h"
+#include "engine/crypto/digest.h"
 #include "engine/http/sigv4.h"
+#include "engine/net/resume_proof.h"
 #include "relay/api/api.h"
 #include "relay/broker/broker.h"
 #include "relay/store/sqlite_store.h"
@@ -91,6 +95,64 @@ class SealedApiTest : public testing::Test {
     return Call("AmazonSSM.StartSession", wish);
   }
 
+  // StartResuming starts a session that may come again, and lets its first lane be joined and lost.
+  struct Resuming {
+    std::string id;
+    std::string key;
+  };
+  Resuming StartResuming() {
+    Json wish = Wish();
+    wish["Adit"]["Resume"] = true;
+    const auto reply = Start(wish);
+    Resuming session{.id = NodeConsents(), .key = std::string(32, '\0')};
+    EXPECT_TRUE(engine::FromHex(reply->body["Adit"].value("RejoinKey", ""),
+                                std::as_writable_bytes(std::span(session.key))));
+    broker_->LaneJoined({session.id, 0}, "192.0.2.7", kNow);
+    LoseLane(session.id);
+    api_->Tick(kNow);
+    return session;
+  }
+  void LoseLane(const std::string& id) {
+    broker_->LaneEnded(
+        {id, 0},
+        {.was_joined = true, .reason = "cut", .to_node_bytes = 1'000, .to_client_bytes = 1'000},
+        kNow);
+  }
+  Json Rejoin(const Resuming& session, uint32_t lane, uint64_t epoch) const {
+    return {{"SessionId", session.id},
+            {"Lane", lane},
+            {"Epoch", epoch},
+            {"Proof", engine::RejoinProof(engine::AsBytes(session.key), session.id, lane, epoch)}};
+  }
+  // Ask posts without a signature.
+  std::shared_ptr<Reply> Ask(const Json& input) {
+    engine::HttpRequest request;
+    request.method = "POST";
+    request.headers.Add("Host", "relay.test:443");
+    request.headers.Add("Content-Type", "application/x-amz-json-1.1");
+    request.headers.Add("X-Amz-Target", "Adit.Rejoin");
+    request.body = input.dump();
+    auto reply = std::make_shared<Reply>();
+    api_->Handle(request, "192.0.2.8", kNow, [reply](engine::HttpResponse response) {
+      ++reply->count;
+      reply->status = response.status;
+      reply->body = Json::parse(response.body);
+    });
+    EXPECT_EQ(reply->count, 1);
+    return reply;
+  }
+  // Restart is another process with the same store.
+  void Restart() {
+    api_.reset();
+    broker_ = std::make_unique<Broker>(*store_, plane_);
+    api_ = std::make_unique<Api>(*store_, *broker_, *certificates_, "relay.test:443");
+    EXPECT_TRUE(
+        broker_
+            ->TakeOver(kNow, [this](const std::string& id,
+                                    const std::string& access) { return api_->GoOn(id, access); })
+            .ok());
+  }
+
   // NodeConsents answers the last offer.
   std::string NodeConsents(int64_t now = kNow + 40) {
     engine::SessionAnswer answer;
@@ -144,6 +206,80 @@ TEST_F(SealedApiTest, StartSessionAnswersWhenTheNodeHas) {
   EXPECT_FALSE(reply->body.contains("TokenValue"));
   EXPECT_EQ(store_->FindSession(id)->status, SessionStatus::kConnecting);
   EXPECT_EQ(store_->FindSession(id)->source_ip, "192.0.2.7");
+}
+
+TEST_F(SealedApiTest, ALostLaneComesAgainWithTheSessionsKeyAlone) {
+  const Resuming session = StartResuming();
+  EXPECT_TRUE(broker_->IsLive(session.id));
+  const auto reply = Ask(Rejoin(session, 0, 1));
+  ASSERT_EQ(reply->status, 200) << reply->body;
+  EXPECT_EQ(engine::crypto::Sha256(engine::AsBytes(reply->body["JoinToken"].get<std::string>())),
+            plane_.lanes.back().second.client_token_sha256);
+  const auto offer = plane_.Told<engine::LaneOffer>();
+  EXPECT_EQ(offer.session_id, session.id);
+  EXPECT_EQ(offer.lane, 0u);
+  EXPECT_THAT(AllRecords(), Not(HasSubstr(reply->body["JoinToken"].get<std::string>())));
+  EXPECT_THAT(AllRecords(), Not(HasSubstr(engine::ToHex(engine::AsBytes(session.key)))));
+}
+
+TEST_F(SealedApiTest, ARejoinThatIsReplayedOrStaleIsRefused) {
+  const Resuming session = StartResuming();
+  EXPECT_EQ(Ask(Rejoin(session, 0, 7))->status, 200);
+  EXPECT_EQ(Ask(Rejoin(session, 0, 7))->type(), "StaleEpochException");
+  EXPECT_EQ(Ask(Rejoin(session, 1, 6))->type(), "StaleEpochException");
+  Restart();
+  EXPECT_EQ(Ask(Rejoin(session, 0, 7))->type(), "StaleEpochException");
+  EXPECT_EQ(Ask(Rejoin(session, 0, 8))->status, 200);
+}
+
+TEST_F(SealedApiTest, ARejoinOfAnotherSideSessionOrLaneIsRefused) {
+  const Resuming session = StartResuming();
+  const Resuming other = StartResuming();
+  const size_t lanes = plane_.lanes.size();
+  const Json right = Rejoin(session, 0, 1);
+  const auto refused = [&](const char* member, const Json& value) {
+    Json wrong = right;
+    wrong[member] = value;
+    return Ask(wrong)->type();
+  };
+  // As a node would prove it, if it had the key.
+  std::string node("adit rejoin v1\0node\0", 20);
+  node += std::string{'\0', static_cast<char>(session.id.size())} + session.id +
+          std::string(11, '\0') + '\1';
+  EXPECT_EQ(refused("Proof", engine::ToHex(engine::crypto::HmacSha256(engine::AsBytes(session.key),
+                                                                      engine::AsBytes(node)))),
+            "AccessDeniedException");
+  EXPECT_EQ(refused("SessionId", other.id), "AccessDeniedException");
+  EXPECT_EQ(refused("SessionId", "nobody-1"), "AccessDeniedException");
+  EXPECT_EQ(refused("Lane", 1), "AccessDeniedException");
+  EXPECT_EQ(refused("Epoch", 2), "AccessDeniedException");
+  EXPECT_EQ(refused("Proof", std::string(64, '0')), "AccessDeniedException");
+  EXPECT_EQ(plane_.lanes.size(), lanes);
+  EXPECT_EQ(Ask(right)->status, 200);
+}
+
+TEST_F(SealedApiTest, ASessionOutlivesTheRelayButNotItsPermission) {
+  const Resuming session = StartResuming();
+  Restart();
+  EXPECT_TRUE(broker_->IsLive(session.id));
+  EXPECT_EQ(Ask(Rejoin(session, 0, 1))->status, 200);
+  ASSERT_TRUE(store_->Iam().SetAccessKeyActive("AKIAalice", false).ok());
+  const auto reply = Ask(Rejoin(session, 0, 2));
+  EXPECT_EQ(reply->type(), "AccessDeniedException");
+  EXPECT_THAT(reply->message(), HasSubstr("permission"));
+  api_->Tick(kNow + 10'000);
+  const auto over = Ask(Rejoin(session, 0, 3));
+  EXPECT_EQ(over->type(), "DoesNotExistException");
+  EXPECT_THAT(over->message(), HasSubstr("permission"));
+}
+
+TEST_F(SealedApiTest, WhoDidNotAskToComeAgainDoesNotOutliveItsLanes) {
+  Start();
+  const std::string id = NodeConsents();
+  broker_->LaneJoined({id, 0}, "192.0.2.7", kNow);
+  Restart();
+  EXPECT_FALSE(broker_->IsLive(id));
+  EXPECT_EQ(store_->FindSession(id)->details, "The relay was restarted.");
 }
 
 TEST_F(SealedApiTest, ASessionThatIsNotAskedToBeSealedIsInspectedAndWaitsForNobody) {

@@ -17,6 +17,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Pair;
 
+constexpr auto kNoneGoesOn = [](const std::string&, const std::string&) { return false; };
+
 class BrokerTest : public BrokerFixture {
  protected:
   StartedSession Start() {
@@ -251,13 +253,13 @@ TEST_F(BrokerTest, AfterARestartWhatWasOpenIsTerminated) {
   const StartedSession second = Start();
   broker.SessionJoined(second.session_id, "", kNow);
   Broker next(*store, plane);
-  ASSERT_TRUE(next.EndLeftovers(kNow + 1000).ok());
+  ASSERT_TRUE(next.TakeOver(kNow + 1000, kNoneGoesOn).ok());
   for (const std::string& id : {first.session_id, second.session_id}) {
     EXPECT_EQ(store->FindSession(id)->status, SessionStatus::kTerminated);
     EXPECT_EQ(store->FindSession(id)->details, "The relay was restarted.");
   }
   EXPECT_EQ(store->ListSessions({.over = false})->size(), 0u);
-  ASSERT_TRUE(next.EndLeftovers(kNow + 2000).ok());
+  ASSERT_TRUE(next.TakeOver(kNow + 2000, kNoneGoesOn).ok());
   EXPECT_EQ(Events().size(), 3u);
 }
 

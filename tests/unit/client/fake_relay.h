@@ -93,6 +93,10 @@ class FakeRelay {
 class FakeLanes final : public LaneSource {
  public:
   void AskForLane(const std::string&, Done done) override { asked.push_back(std::move(done)); }
+  void AskToRejoin(const std::string&, uint32_t lane, Done done) override {
+    rejoined.push_back(lane);
+    asked.push_back(std::move(done));
+  }
   void HurryLanes(const std::string&) override { hurried = true; }
 
   // Step answers everything with an error once it was hurried.
@@ -106,6 +110,7 @@ class FakeLanes final : public LaneSource {
   }
 
   std::deque<Done> asked;
+  std::vector<uint32_t> rejoined;  // The lanes that were to go on.
   bool hurried = false;
 };
 

@@ -72,12 +72,20 @@ TEST(Control, TheMessagesOfSealedSessionsComeBackAsTheyWereSent) {
   EXPECT_EQ(RoundTrip(SessionAnswer{"s-1", {}, {}, {}, "no"}).error, "no");
 
   EXPECT_EQ(RoundTrip(LaneOffer{"s-1", "t", 7}).loop, 7u);
+  EXPECT_FALSE(RoundTrip(LaneOffer{"s-1", "t", 7}).lane.has_value());
+  EXPECT_EQ(RoundTrip(LaneOffer{"s-1", "t", 7, 0}).lane, 0u);
   EXPECT_EQ(RoundTrip(SessionStop{"s-1", "why"}).reason, "why");
   EXPECT_EQ(RoundTrip(SessionOver{"s-1", "why"}).reason, "why");
   EXPECT_EQ(RoundTrip(Join{"t", false}).token, "t");
   EXPECT_FALSE(RoundTrip(Join{"t", false}).is_wrapped);
   EXPECT_TRUE(RoundTrip(Join{"t", true}).is_wrapped);
   RoundTrip(Joined{});
+  const std::string proof(64, 'a');
+  const Resume resume = RoundTrip(Resume{"s-1", 3, 7, uint64_t{1} << 40, proof});
+  EXPECT_EQ(resume.lane, 3u);
+  EXPECT_EQ(resume.epoch, 7u);
+  EXPECT_EQ(resume.position, uint64_t{1} << 40);
+  EXPECT_EQ(RoundTrip(Resumed{9, proof}).position, 9u);
 
   const StreamNews news = RoundTrip(StreamNews{"s-1", 9, true, "db:5432", "normal", 1, 2});
   EXPECT_EQ(news.serial, 9u);

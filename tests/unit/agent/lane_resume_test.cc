@@ -1,0 +1,168 @@
+// Goal: a lane at the node outlives its connections, for its own client and for nobody else.
+// Method: the node's tables, a relay that only joins and a client on one simulated loop; the client
+// comes again with proofs of its own, of others, and of before.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "engine/net/resume_proof.h"
+#include "tests/unit/agent/sealed_fixture.h"
+
+namespace agent {
+namespace {
+
+using engine::CloseCode;
+using engine::ResumeSide;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+class LaneResumeTest : public SealedFixture {
+ protected:
+  // Meet is that of the fixture, of a client that can resume.
+  LaneClient& MeetResuming(const engine::SessionOffer& offer) {
+    Say(offer);
+    engine::Hello hello = ClientHello();
+    hello.features = {"resume"};
+    LaneClient& client = Join(offer.join_token.substr(2), client_key_, hello);
+    EXPECT_TRUE(Run([&] { return client.up(); }));
+    EXPECT_EQ(client.answer->features, std::vector<std::string>{"resume"});
+    return client;
+  }
+  LaneClient& MeetResuming() { return MeetResuming(Offer("1")); }
+
+  void Lose(LaneClient& client) {
+    relay_->CutLanes();
+    ASSERT_TRUE(Run([&] { return client.suspended(); }));
+  }
+  // Comes again; true when the node lets it go on.
+  bool Returns(LaneClient& client, const std::string& token, uint64_t epoch,
+               LaneClient::Lie lie = {}) {
+    relay_->Expect("n-" + token, "c-" + token);
+    Say(engine::LaneOffer{kSession, "n-" + token, 0, client.answer->lane});
+    const int before = client.resumed;
+    client.Return("c-" + token, epoch, std::move(lie));
+    EXPECT_TRUE(Run([&] { return client.resumed > before || client.suspended(); }));
+    return client.resumed > before;
+  }
+  std::string RefusalOf(LaneClient& client, const std::string& token, uint64_t epoch,
+                        LaneClient::Lie lie = {}) {
+    EXPECT_FALSE(Returns(client, token, epoch, std::move(lie)));
+    return client.goaway.has_value() ? client.goaway_text : "none";
+  }
+};
+
+TEST_F(LaneResumeTest, StreamsGoOnOverAnotherConnection) {
+  LaneClient& client = MeetResuming();
+  PeerStream& stream = client.Tcp(kTarget, kTargetPort);
+  stream.Send("one ");
+  ASSERT_TRUE(Run([&] { return stream.output == "one "; }));
+  for (uint64_t epoch = 1; epoch <= 3; ++epoch) {
+    stream.Send("lost? ");
+    Lose(client);
+    stream.Send("and more ");
+    RunFor(seconds(60));
+    EXPECT_FALSE(stream.over());
+    ASSERT_TRUE(Returns(client, "again" + std::to_string(epoch), epoch));
+  }
+  stream.Send("", true);
+  ASSERT_TRUE(Run([&] { return stream.over(); }));
+  EXPECT_EQ(stream.closed, CloseCode::kNormal);
+  EXPECT_EQ(stream.output, "one lost? and more lost? and more lost? and more ");
+  EXPECT_EQ(Over(), nullptr);
+  client.Leave();
+  ASSERT_TRUE(Run([&] { return Over() != nullptr; }));
+}
+
+TEST_F(LaneResumeTest, AConnectionThatTheNodeStillHoldsIsDropped) {
+  LaneClient& client = MeetResuming();
+  PeerStream& stream = client.Tcp(kTarget, kTargetPort);
+  stream.Send("one ");
+  ASSERT_TRUE(Run([&] { return stream.output == "one "; }));
+  client.Cut();  // The node does not know yet when the client comes again.
+  ASSERT_TRUE(Run([&] { return client.suspended(); }));
+  stream.Send("two");
+  ASSERT_TRUE(Returns(client, "2", 1));
+  ASSERT_TRUE(Run([&] { return stream.output == "one two"; }));
+}
+
+TEST_F(LaneResumeTest, AProofOfAnotherSideLaneEpochOrPlaceIsRefused) {
+  LaneClient& client = MeetResuming();
+  Lose(client);
+  const auto proof_of = [&](ResumeSide side, uint32_t lane, uint64_t epoch, uint64_t position) {
+    return [&client, side, lane, epoch, position](engine::Resume& resume,
+                                                  engine::TlsChannel& channel) {
+      resume.proof = engine::ResumeProof(client.secret(),
+                                         {.side = side,
+                                          .lane = resume.lane + lane,
+                                          .epoch = resume.epoch + epoch,
+                                          .position = resume.position + position},
+                                         channel);
+    };
+  };
+  constexpr char kNotIt[] = "not the client of the lane";
+  EXPECT_THAT(RefusalOf(client, "a", 1, proof_of(ResumeSide::kNode, 0, 0, 0)), HasSubstr(kNotIt));
+  EXPECT_THAT(RefusalOf(client, "b", 1, proof_of(ResumeSide::kClient, 1, 0, 0)), HasSubstr(kNotIt));
+  EXPECT_THAT(RefusalOf(client, "c", 1, proof_of(ResumeSide::kClient, 0, 1, 0)), HasSubstr(kNotIt));
+  EXPECT_THAT(RefusalOf(client, "d", 1, proof_of(ResumeSide::kClient, 0, 0, 1)), HasSubstr(kNotIt));
+  EXPECT_THAT(
+      RefusalOf(client, "e", 1,
+                [](engine::Resume& resume, engine::TlsChannel&) { resume.session_id = "another"; }),
+      HasSubstr(kNotIt));
+  // A position that is proved and cannot be.
+  EXPECT_THAT(RefusalOf(client, "f", 1,
+                        [&](engine::Resume& resume, engine::TlsChannel& channel) {
+                          resume.position += 1'000'000;
+                          proof_of(ResumeSide::kClient, 0, 0, 0)(resume, channel);
+                        }),
+              HasSubstr("cannot be at"));
+  EXPECT_TRUE(Returns(client, "g", 2));
+}
+
+TEST_F(LaneResumeTest, WhatWasSaidOnAnEarlierConnectionIsRefused) {
+  LaneClient& client = MeetResuming();
+  Lose(client);
+  engine::Resume said;
+  ASSERT_TRUE(
+      Returns(client, "a", 1, [&](engine::Resume& resume, engine::TlsChannel&) { said = resume; }));
+  Lose(client);
+  EXPECT_THAT(RefusalOf(client, "b", 1,
+                        [&](engine::Resume& resume, engine::TlsChannel&) { resume = said; }),
+              HasSubstr("not the client of the lane"));
+  EXPECT_THAT(RefusalOf(client, "c", 1), HasSubstr("went on without"));
+  EXPECT_TRUE(Returns(client, "d", 2));
+}
+
+TEST_F(LaneResumeTest, ASessionThatIsUnknownIsSaidToBeOver) {
+  Say(engine::LaneOffer{"nobody-1", "n-x", 0, 0});
+  ASSERT_NE(Over("nobody-1"), nullptr);
+  EXPECT_THAT(Over("nobody-1")->reason, HasSubstr("no such session"));
+  Say(engine::LaneOffer{"nobody-2", "n-x", 0});
+  EXPECT_EQ(Over("nobody-2"), nullptr);
+}
+
+TEST_F(LaneResumeTest, ALaneThatWaitsEndsWithItsSession) {
+  engine::SessionOffer offer = Offer("1");
+  offer.idle_seconds_max = 600;
+  LaneClient& client = MeetResuming(offer);
+  PeerStream& stream = client.Tcp(kTarget, kTargetPort);
+  stream.Send("word");
+  ASSERT_TRUE(Run([&] { return stream.output == "word"; }));
+  Lose(client);
+  RunFor(seconds(590));
+  EXPECT_EQ(Over(), nullptr);
+  RunFor(seconds(20));
+  ASSERT_NE(Over(), nullptr);
+  ASSERT_TRUE(Run([&] { return table_->count() == 0 && targets_->count() == 0; }));
+}
+
+TEST_F(LaneResumeTest, AClientThatDoesNotResumeLosesItsLaneAsBefore) {
+  LaneClient& client = Meet();
+  EXPECT_TRUE(client.answer->features.empty());
+  relay_->CutLanes();
+  ASSERT_TRUE(Run([&] { return client.over() && Over() != nullptr; }));
+}
+
+}  // namespace
+}  // namespace agent
