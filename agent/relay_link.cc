@@ -10,6 +10,9 @@
 namespace agent {
 namespace {
 
+// How often limits are looked at, while there are any.
+constexpr engine::Duration kLimitsLook = std::chrono::seconds(1);
+
 engine::MultiplexerOptions LinkOptions() {
   engine::MultiplexerOptions options;
   options.streams_max = TargetQuota::kTargetsMax;
@@ -28,7 +31,7 @@ RelayLink::RelayLink(engine::LoopDriver& driver, const engine::TlsContext& conte
       targets_(targets),
       events_(events),
       connection_(driver.loop(), *this),
-      hello_op_(engine::Handler<engine::Fired>::To<&RelayLink::OnHelloDeadline>(this)) {
+      timer_op_(engine::Handler<engine::Fired>::To<&RelayLink::OnTimer>(this)) {
   connection_.Dial(
       driver.resolver(), relay.host, relay.port,
       std::make_unique<engine::TlsChannel>(context, driver.loop().buffers(), relay.host));
@@ -41,15 +44,20 @@ void RelayLink::OnSecured(engine::SecureConnection& connection) {
   engine::LinkEvents& events = *this;
   multiplexer_ = std::make_unique<engine::Multiplexer>(engine::Side::kConnected, LinkOptions(),
                                                        events, loop.buffers(), loop.Now());
+  limits_.emplace(loop, *multiplexer_);
   multiplexer_->Attach(connection);
   connection.SetProtocol(*multiplexer_);
   CHECK(multiplexer_->SendControl(engine::kLinkStream, engine::Encode(hello_)));
-  loop.StartTimer(hello_op_, loop.Now() + kHelloMax);
+  loop.StartTimer(timer_op_, loop.Now() + kHelloMax);
 }
 
-void RelayLink::OnHelloDeadline(engine::Fired) {
+void RelayLink::OnTimer(engine::Fired outcome) {
   if (closed_) return ReportDown();
-  if (up_) return;
+  if (up_) {
+    limits_->EndDue(driver_.loop().Now());
+    return KeepLimits();
+  }
+  if (outcome.error == engine::IoError::kCanceled) return;  // It was answered, with nothing good.
   reason_ = "the relay did not answer our hello in time";
   connection_.Close();
 }
@@ -70,7 +78,7 @@ void RelayLink::OnControl(engine::ByteView message) {
 
 void RelayLink::OnHello(const engine::Hello& hello) {
   if (up_) return;
-  driver_.loop().Cancel(hello_op_);
+  driver_.loop().Cancel(timer_op_);
   if (hello.role != "relay" || engine::AgreedVersion(hello_, hello) == 0) {
     reason_ = hello.role != "relay"
                   ? "what answered is not a relay"
@@ -84,7 +92,13 @@ void RelayLink::OnHello(const engine::Hello& hello) {
 }
 
 void RelayLink::OnOpen(engine::StreamId id, engine::Priority, engine::ByteView request) {
-  targets_.Open(*multiplexer_, id, request);
+  targets_.Open(*multiplexer_, id, request, *limits_);
+  KeepLimits();
+}
+
+void RelayLink::KeepLimits() {
+  if (limits_->empty() || timer_op_.in_flight()) return;
+  driver_.loop().StartTimer(timer_op_, driver_.loop().Now() + kLimitsLook);
 }
 
 void RelayLink::OnGoaway(engine::CloseCode code, std::string_view text) {
@@ -111,13 +125,13 @@ void RelayLink::OnClosed(engine::SecureConnection&, const engine::ConnectionEnd&
     multiplexer_->Disconnected(engine::CloseCode::kNodeGone, "the link to the relay ended");
     targets_.EndLink(*multiplexer_, engine::CloseCode::kNodeGone, "the link to the relay ended");
   }
-  driver_.loop().Cancel(hello_op_);
+  driver_.loop().Cancel(timer_op_);
   ReportDown();
 }
 
 // ReportDown waits for the timer's completion, too.
 void RelayLink::ReportDown() {
-  if (hello_op_.in_flight() || down_) return;
+  if (timer_op_.in_flight() || down_) return;
   down_ = true;
   events_.OnLinkDown(end_);
 }

@@ -8,9 +8,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "agent/target/session_limits.h"
 #include "agent/target/target_table.h"
 #include "engine/loop/op.h"
 #include "engine/mux/multiplexer.h"
@@ -83,7 +85,8 @@ class RelayLink final : private engine::SecureConnection::Events, private engine
   void OnGoaway(engine::CloseCode code, std::string_view text) override;
   void OnFailed(engine::CloseCode code, std::string_view text) override;
   void OnHello(const engine::Hello& hello);
-  void OnHelloDeadline(engine::Fired outcome);
+  void OnTimer(engine::Fired outcome);
+  void KeepLimits();
   void ReportDown();
 
   engine::LoopDriver& driver_;
@@ -92,7 +95,8 @@ class RelayLink final : private engine::SecureConnection::Events, private engine
   Events& events_;
   engine::SecureConnection connection_;
   std::unique_ptr<engine::Multiplexer> multiplexer_;
-  engine::TimerOp hello_op_;
+  std::optional<SessionLimits> limits_;  // Once there is a multiplexer.
+  engine::TimerOp timer_op_;             // The hello's, then that of limits.
   LinkEnd end_;
   std::string reason_;  // A better one than the connection's, when there is one.
   bool up_ = false;

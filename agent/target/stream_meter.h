@@ -47,6 +47,12 @@ class StreamMeter final : public engine::StreamEvents {
     from_node_bytes_ += size;
     owner_.OnStreamBytes();
   }
+  // Cut tells the target of an end that neither side of the stream has asked for.
+  void Cut(engine::CloseCode code, std::string_view text) {
+    if (over_) return;
+    Over(code);
+    if (target_ != nullptr) target_->OnClosed(code, text);
+  }
   void Over(engine::CloseCode code) {
     if (std::exchange(over_, true)) return;
     owner_.OnStreamOver(*this, code);

@@ -41,10 +41,11 @@ TargetTable::TargetTable(const TargetContext& context, std::shared_ptr<TargetQuo
 TargetTable::~TargetTable() { CHECK(targets_.empty()); }
 
 void TargetTable::Open(engine::Multiplexer& multiplexer, engine::StreamId id,
-                       engine::ByteView request) {
+                       engine::ByteView request, SessionLimits& limits) {
   engine::OpenRequest decoded;
   if (engine::DecodeOpen(engine::AsText(request), decoded)) {
-    return Start(StreamHandle(multiplexer, id), std::move(decoded));
+    std::unique_ptr<StreamMeter> meter = limits.Watch(id, decoded);
+    return Start(StreamHandle(multiplexer, id, std::move(meter)), std::move(decoded));
   }
   multiplexer.Reject(id, engine::CloseCode::kUnsupported,
                      "the agent on the node does not know this kind of request; update it");

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/process/spawn.h"
+#include "agent/target/session_limits.h"
 #include "agent/target/stream_handle.h"
 #include "agent/target/target.h"
 #include "agent/target/target_quota.h"
@@ -28,8 +29,10 @@ class TargetTable final : private Target::Owner {
   ~TargetTable();
 
   // Open checks what this machine permits, and starts the target, which answers. The request is in
-  // bytes, or decoded already; `meter`, if any, watches the stream until it is over.
-  void Open(engine::Multiplexer& multiplexer, engine::StreamId id, engine::ByteView request);
+  // bytes, or decoded already; `meter`, if any, watches the stream until it is over, and so does
+  // that of `limits`.
+  void Open(engine::Multiplexer& multiplexer, engine::StreamId id, engine::ByteView request,
+            SessionLimits& limits);
   void Open(engine::Multiplexer& multiplexer, engine::StreamId id, engine::OpenRequest request,
             std::unique_ptr<StreamMeter> meter);
 

@@ -67,6 +67,7 @@ bool Read(const Json& json, ShellRequest& out) {
       .Text("session_id", out.session_id)
       .Text("principal", out.principal, kAnyMax)
       .Text("run_as", out.run_as)
+      .Limits(out.limits)
       .Size(out.size)
       .Text("terminal", out.terminal, kTerminalMax)
       .Text("profile", out.profile, kAnyMax)
@@ -79,6 +80,7 @@ bool Read(const Json& json, ExecRequest& out) {
              .Text("session_id", out.session_id)
              .Text("principal", out.principal, kAnyMax)
              .Text("run_as", out.run_as)
+             .Limits(out.limits)
              .Texts("arguments", out.arguments, kCommandArgumentsMax, kAnyMax)
              .Flag("with_terminal", out.with_terminal)
              .Size(out.size)
@@ -92,6 +94,7 @@ bool Read(const Json& json, TcpRequest& out) {
   return Reader(json)
              .Text("session_id", out.session_id)
              .Text("principal", out.principal, kAnyMax)
+             .Limits(out.limits)
              .Text("host", out.host, kHostMax)
              .Required("port")
              .Number("port", out.port, 1, 65'535)
@@ -144,6 +147,7 @@ void Write(Json& json, const Notice& notice) { json["text"] = notice.text; }
 
 void Write(Json& json, const ShellRequest& request) {
   Put(json, "run_as", request.run_as);
+  Put(json, request.limits);
   Put(json, request.size);
   Put(json, "terminal", request.terminal);
   Put(json, "profile", request.profile);
@@ -152,6 +156,7 @@ void Write(Json& json, const ShellRequest& request) {
 
 void Write(Json& json, const ExecRequest& request) {
   Put(json, "run_as", request.run_as);
+  Put(json, request.limits);
   json["arguments"] = request.arguments;
   json["with_terminal"] = request.with_terminal;
   Put(json, request.size);
@@ -160,6 +165,7 @@ void Write(Json& json, const ExecRequest& request) {
 }
 
 void Write(Json& json, const TcpRequest& request) {
+  Put(json, request.limits);
   json["host"] = request.host;
   json["port"] = request.port;
   if (request.may_be_link_local) json["may_be_link_local"] = true;

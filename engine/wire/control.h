@@ -62,10 +62,17 @@ struct StreamKey {
   std::string error_prefix;
 };
 
-// Open requests. `session_id`, `principal` and `run_as` are set by the relay alone; a client's are
-// overwritten.
+// StreamLimits are the session's, from the open on; the node keeps them beside the relay. 0: none.
+struct StreamLimits {
+  uint32_t idle_seconds_max = 0;  // Without a byte on any stream of the session.
+  uint32_t seconds_max = 0;
+};
+
+// Open requests. `session_id`, `principal`, `run_as` and `limits` are set by the relay alone; a
+// client's are overwritten.
 struct ShellRequest {
   std::string session_id, principal, run_as;
+  StreamLimits limits;
   TerminalSize size;
   std::string terminal;  // TERM, such as "xterm-256color".
   std::string profile;   // Typed into the shell when it has started; set by the relay alone.
@@ -73,6 +80,7 @@ struct ShellRequest {
 };
 struct ExecRequest {
   std::string session_id, principal, run_as;
+  StreamLimits limits;
   std::vector<std::string> arguments;  // arguments[0] is the program; no shell in between.
   bool with_terminal = false;          // -t: a PTY as for a shell.
   TerminalSize size;
@@ -81,6 +89,7 @@ struct ExecRequest {
 };
 struct TcpRequest {
   std::string session_id, principal;
+  StreamLimits limits;
   std::string host;  // A name or an address, as the node resolves it.
   uint16_t port = 0;
   bool may_be_link_local = false;  // Also to addresses of clouds' metadata; set by the relay alone.

@@ -36,6 +36,11 @@ Json ParseObject(std::string_view json, size_t size_max) {
 void Put(Json& json, const char* name, const std::string& text) {
   if (!text.empty()) json[name] = text;
 }
+void Put(Json& json, const StreamLimits& limits) {
+  if (limits.idle_seconds_max != 0) json["idle_seconds_max"] = limits.idle_seconds_max;
+  if (limits.seconds_max != 0) json["seconds_max"] = limits.seconds_max;
+}
+
 void Put(Json& json, const TerminalSize& size) {
   json["columns"] = size.columns;
   json["rows"] = size.rows;

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -98,6 +99,11 @@ class Reader {
     return Number("rows", out.rows, 0, kTerminalCellsMax);
   }
 
+  Reader& Limits(StreamLimits& out) {
+    Number("idle_seconds_max", out.idle_seconds_max, 0, std::numeric_limits<uint32_t>::max());
+    return Number("seconds_max", out.seconds_max, 0, std::numeric_limits<uint32_t>::max());
+  }
+
  private:
   static bool IsLegalText(const std::string* text, size_t size_max) {
     return text != nullptr && text->size() <= size_max && text->find('\0') == std::string::npos;
@@ -122,6 +128,7 @@ Json ParseObject(std::string_view json, size_t size_max);
 void Put(Json& json, const char* name, const std::string& text);
 void Put(Json& json, const TerminalSize& size);
 void Put(Json& json, const char* name, const std::optional<StreamKey>& key);
+void Put(Json& json, const StreamLimits& limits);  // Those that there are.
 
 // Dump returns the text; what is not UTF-8 in a string becomes U+FFFD.
 std::string Dump(const Json& json);

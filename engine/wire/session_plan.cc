@@ -68,6 +68,7 @@ void Stamp(const SessionPlan& plan, const SessionNames& names, Request& request)
   request.session_id = names.session_id;
   request.principal = names.principal;
   if constexpr (requires { request.run_as; }) request.run_as = names.run_as;
+  if constexpr (requires { request.limits; }) request.limits = names.limits;
   if constexpr (requires { request.profile; }) request.profile = plan.profile;
   if constexpr (requires { request.may_be_link_local; }) {
     request.may_be_link_local = plan.may_be_link_local;

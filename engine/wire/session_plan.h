@@ -45,6 +45,7 @@ struct SessionNames {
   std::string session_id;
   std::string principal;
   std::string run_as;  // Empty: as the agent is configured.
+  StreamLimits limits = {};
 };
 
 // CheckedOpen is an open request held against a plan.

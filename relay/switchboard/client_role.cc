@@ -40,6 +40,7 @@ void ClientRole::OnHello(const engine::Hello& hello) {
   }
   if (outcome.code != CloseCode::kNormal) return port_.Goaway(outcome.code, outcome.text);
   grant_ = std::move(outcome.grant);
+  end_at_ = outcome.end_at;
   switchboard_.control().SessionJoined(grant_->session_id, source_address_);
   engine::Hello answer;
   answer.role = "relay";
@@ -61,7 +62,9 @@ void ClientRole::OnOpen(engine::StreamId id, engine::Priority priority, uint64_t
   if (switchboard_.control().IsBehind()) {
     return port_.Reject(id, CloseCode::kTooMany, "the relay's audit is busy; try again soon");
   }
-  CheckedOpen checked = CheckOpen(*grant_, request);
+  const auto seconds_left =
+      std::chrono::ceil<std::chrono::seconds>(end_at_ - switchboard_.loop().Now());
+  CheckedOpen checked = CheckOpen(*grant_, request, seconds_left);
   if (checked.code != CloseCode::kNormal) return port_.Reject(id, checked.code, checked.text);
   AgentRole* agent = switchboard_.FindAgent(grant_->node_id);
   if (agent == nullptr) {

@@ -42,6 +42,7 @@ class ClientRole final : public Role, private SwitchPort::Events {
   Switchboard& switchboard_;
   const std::string source_address_;
   std::optional<SessionGrant> grant_;  // Joined.
+  engine::Instant end_at_;             // Of the session, at the latest.
   std::string end_reason_;             // Known before the connection ended.
   engine::OpenRate open_rate_;
   // When streams that are open were opened, by their serial: as many as the port has circuits.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,8 @@ struct CheckedOpen {
 
 // CheckOpen allows what the grant says and nothing else: a shell in a shell session, exactly the
 // command, exactly the host and port. Foreign bytes; pure.
-CheckedOpen CheckOpen(const SessionGrant& grant, std::string_view request);
+// `seconds_left` is how long the session may still last.
+CheckedOpen CheckOpen(const SessionGrant& grant, std::string_view request,
+                      std::chrono::seconds seconds_left);
 
 }  // namespace relay

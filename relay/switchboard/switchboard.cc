@@ -229,7 +229,8 @@ void Switchboard::TellNode(const std::string& node_id, const engine::ControlMess
 // -------------------------------------------------------------------- sessions
 
 void Switchboard::Prepare(const SessionGrant& grant) {
-  sessions_.insert_or_assign(grant.session_id, Session{grant, nullptr});
+  sessions_.insert_or_assign(grant.session_id,
+                             Session{grant, driver_.loop().Now() + grant.duration_max});
 }
 
 void Switchboard::End(const std::string& session_id, std::string_view reason) {
@@ -244,21 +245,21 @@ void Switchboard::End(const std::string& session_id, std::string_view reason) {
 JoinOutcome Switchboard::Join(ClientRole& client, const std::string& session_id,
                               std::string_view token) {
   const JoinOutcome refused{
-      CloseCode::kBadToken, "the session is over, or was never here; start a new one", {}};
+      CloseCode::kBadToken, "the session is over, or was never here; start a new one", {}, {}};
   const auto found = sessions_.find(session_id);
   if (found == sessions_.end()) {
     const std::optional<uint32_t> elsewhere = options_.locate(session_id);
     if (!elsewhere.has_value() || *elsewhere == options_.index) return refused;
-    return {CloseCode::kElsewhere, std::to_string(*elsewhere), {}};
+    return {CloseCode::kElsewhere, std::to_string(*elsewhere), {}, {}};
   }
   Session& session = found->second;
   const engine::crypto::Sha256Digest digest = engine::crypto::Sha256(engine::AsBytes(token));
   if (!engine::crypto::ConstantTimeEqual(digest, session.grant.token_sha256)) return refused;
   if (session.client != nullptr) {
-    return {CloseCode::kBadToken, "the session was joined already", {}};
+    return {CloseCode::kBadToken, "the session was joined already", {}, {}};
   }
   session.client = &client;
-  return {CloseCode::kNormal, {}, session.grant};
+  return {CloseCode::kNormal, {}, session.grant, session.end_at};
 }
 
 void Switchboard::RenewToken(const std::string& session_id,

@@ -38,6 +38,7 @@ struct JoinOutcome {
   engine::CloseCode code = engine::CloseCode::kNormal;
   std::string text;
   SessionGrant grant;
+  engine::Instant end_at;  // When the session is over at the latest.
 };
 
 class Switchboard {
@@ -126,6 +127,7 @@ class Switchboard {
   class Strangers;
   struct Session {
     SessionGrant grant;
+    engine::Instant end_at;
     ClientRole* client = nullptr;  // Joined.
   };
 

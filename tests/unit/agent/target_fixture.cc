@@ -30,6 +30,7 @@ void TargetFixture::SetUp() {
   relay_ =
       std::make_unique<engine::Multiplexer>(engine::Side::kAccepted, engine::MultiplexerOptions{},
                                             relay_events_, pool(), driver_->loop().Now());
+  limits_ = std::make_unique<SessionLimits>(driver_->loop(), *node_);
   node_->Attach(node_carrier_);
   relay_->Attach(relay_carrier_);
   for (engine::Multiplexer* side : {relay_.get(), node_.get()}) {

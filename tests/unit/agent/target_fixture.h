@@ -62,6 +62,7 @@ class TargetFixture : public ::testing::TestWithParam<engine::LoopIo>, private e
   Carrier node_carrier_;
   Carrier relay_carrier_;
   std::unique_ptr<engine::Multiplexer> node_;
+  std::unique_ptr<SessionLimits> limits_;
   std::unique_ptr<engine::Multiplexer> relay_;
   std::vector<std::unique_ptr<PeerStream>> streams_;
   bool cut_ = false;
@@ -77,7 +78,7 @@ class TargetFixture : public ::testing::TestWithParam<engine::LoopIo>, private e
   };
 
   void OnOpen(engine::StreamId id, engine::Priority, engine::ByteView request) override {
-    targets_->Open(*node_, id, request);
+    targets_->Open(*node_, id, request, *limits_);
   }
   void OnControl(engine::ByteView) override {}
   void OnGoaway(engine::CloseCode, std::string_view) override {}

@@ -6,6 +6,9 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <utility>
+
 #include "engine/wire/command_line.h"
 #include "engine/wire/control.h"
 
@@ -24,6 +27,12 @@ SessionGrant Grant(SessionPlan plan) {
   grant.run_as = "deploy";
   grant.plan = std::move(plan);
   return grant;
+}
+
+constexpr std::chrono::seconds kLeft{77};
+
+CheckedOpen CheckOpen(const SessionGrant& grant, std::string_view request) {
+  return CheckOpen(grant, request, kLeft);
 }
 
 ExecRequest Exec(std::vector<std::string> arguments) {
@@ -53,6 +62,21 @@ TEST(OpenCheckTest, PutsTheRelaysNamesOverTheClients) {
   EXPECT_EQ(shell.session_id, "admin-1");
   EXPECT_EQ(shell.principal, "arn:aws:iam::000000000000:user/admin");
   EXPECT_EQ(shell.run_as, "deploy");
+}
+
+TEST(OpenCheckTest, TellsTheNodeTheSessionsLimitsWhateverTheClientSays) {
+  SessionGrant grant = Grant({.kind = engine::SessionKind::kTcp, .host = "db", .port = 5432});
+  grant.idle_max = std::chrono::minutes(20);
+  TcpRequest lie = Tcp("db", 5432);
+  lie.limits = {.idle_seconds_max = 4'000'000'000, .seconds_max = 4'000'000'000};
+  for (const auto& [left, told] : {std::pair{77, 77U}, {0, 1U}, {-5, 1U}}) {
+    const CheckedOpen checked =
+        CheckOpen(grant, engine::EncodeOpen(lie), std::chrono::seconds(left));
+    engine::OpenRequest sent;
+    ASSERT_TRUE(engine::DecodeOpen(checked.request, sent));
+    EXPECT_EQ(std::get<TcpRequest>(sent).limits.idle_seconds_max, 1200U);
+    EXPECT_EQ(std::get<TcpRequest>(sent).limits.seconds_max, told);
+  }
 }
 
 TEST(OpenCheckTest, AllowsExactlyTheCommand) {
