@@ -34,7 +34,7 @@ constexpr int kBinary = 0x82;
 
 class Owner final : public ChannelSocket::Owner {
  public:
-  void OnOpenDataChannel(const engine::datachannel::OpenDataChannel&) override { ++opened; }
+  bool OnOpening(std::string_view) override { return ++opened > 0; }
   void OnMessages(MessageBatch batch) override {
     count += batch.sizes.size();
     weight += batch.weight();

@@ -132,7 +132,7 @@ class OriginalWorld final : private OriginalNode::Runner {
   void Say(engine::datachannel::MessageType type, std::string_view payload, int64_t sequence = 0,
            engine::datachannel::PayloadType payload_type = {}) {
     const MessageBatch batch = Batch(type, payload, sequence, payload_type);
-    brought += batch.bytes.size();
+    brought += batch.weight();
     if (Session() != nullptr) Session()->Receive(batch, now);
     Run();
   }
