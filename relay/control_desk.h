@@ -26,7 +26,8 @@ class ControlDesk final : public ControlPort {
   // Runs what was posted, then writes what waits. Requires: no loop runs any more.
   ~ControlDesk() override;
 
-  // Open goes on with what an earlier process left open, or ends it. Call it once, before the first loop runs.
+  // Open goes on with what an earlier process left open, or ends it. Call it once, before the first
+  // loop runs.
   absl::Status Open(std::vector<LoopThread*> loops);
   const LoopDirectory& directory() const { return directory_; }
 

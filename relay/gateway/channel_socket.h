@@ -29,8 +29,8 @@ class ChannelSocket final : public engine::RecordProtocol, private engine::WebSo
     virtual ~Owner() = default;
     // The first message came, once: whose channel it is. False: it does not say so.
     virtual bool OnOpening(std::string_view json) = 0;
-    // Messages since the last call, some after OnOpening. Call Taken with their weight when they are
-    // done with: while more than kUntakenMax is not, HoldInput is asked for.
+    // Messages since the last call, some after OnOpening. Call Taken with their weight when they
+    // are done with: while more than kUntakenMax is not, HoldInput is asked for.
     virtual void OnMessages(MessageBatch batch) = 0;
     // So many bytes of what was delivered are handed to the connection.
     virtual void OnSent(size_t size) = 0;

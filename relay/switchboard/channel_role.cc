@@ -80,11 +80,13 @@ bool ChannelRole::OnOpening(std::string_view json) {
 
 void ChannelRole::OnMessages(MessageBatch batch) {
   if (!is_opened_) return;
-  switchboard_.Post(session_loop_,
-                    [id = session_id_, channel = ChannelId{switchboard_.index(), serial_},
-                     is_nodes = !node_id_.empty(),
-                     batch = std::make_shared<const MessageBatch>(std::move(batch))](
-                        Switchboard& there) { DeskAt(there, is_nodes).Receive(id, channel, *batch); });
+  switchboard_.Post(
+      session_loop_,
+      [id = session_id_, channel = ChannelId{switchboard_.index(), serial_},
+       is_nodes = !node_id_.empty(),
+       batch = std::make_shared<const MessageBatch>(std::move(batch))](Switchboard& there) {
+        DeskAt(there, is_nodes).Receive(id, channel, *batch);
+      });
 }
 
 void ChannelRole::OnSent(size_t size) {

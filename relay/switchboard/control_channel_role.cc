@@ -44,7 +44,7 @@ bool ControlChannelRole::OnOpening(std::string_view json) {
 
 void ControlChannelRole::OnMessages(MessageBatch batch) {
   if (host_ != nullptr) host_->ReceiveControl(batch);
-  socket_.Taken(batch.bytes.size());
+  socket_.Taken(batch.weight());
 }
 
 void ControlChannelRole::Send(std::string_view message) {

@@ -36,7 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   CheckText(api.ListNodes());
   CheckText(api.ListSessions(client::ApiClient::Which::kEnded));
   client::SessionWish wish;
-  wish.node_id = "mi-1";
+  wish.target = "mi-1";
   CheckText(api.StartSession(wish));
   wish.client_key = std::string(64, 'c');
   CheckText(api.StartSession(wish));
