@@ -200,14 +200,10 @@ def test_another_node_under_a_known_name(t):
         other = stack.node_id('other')
 
         def answer(name, asked, body):
-            if name != 'DescribeInstanceInformation':
+            if name != 'StartSession':
                 return body
-            body = stack.api().call(name, {}).json()  # Whatever was looked for.
-            for entry in body['InstanceInformationList']:
-                if entry.get('InstanceId') == other:
-                    entry['Name'] = entry['ComputerName'] = stack.NODE
-                else:
-                    entry['Name'] = entry['ComputerName'] = 'something else'
+            body = stack.api().call(name, {**asked, 'Target': other}).json()
+            body['Adit']['NodeName'] = stack.NODE
             return body
 
         _tell(liar, 'another node', Lies(answer=answer), 'belonged to another node')

@@ -65,6 +65,7 @@ class LaneLoopsTest : public testing::Test, private LaneListener {
 
   void OnLaneReady(Ready) override { ADD_FAILURE() << "nobody is there"; }
   void OnLaneAsks(uint32_t) override { ADD_FAILURE(); }
+  void OnLaneRejoins(Rejoin) override { ADD_FAILURE() << "it never was up"; }
   void OnLaneHurries(uint32_t) override {}
   void OnLaneBulk(uint32_t) override { ADD_FAILURE(); }
   void OnConnectionRefused(std::unique_ptr<Refusal>) override { ADD_FAILURE(); }
