@@ -56,7 +56,7 @@ TEST(OriginalTask, ALinkLocalAddressNeedsToBeNamed) {
 TEST(OriginalTask, WhatItsAgentCannotBeToldIsRefused) {
   EXPECT_EQ(TaskOf("{").code, CloseCode::kUnsupported);
   const OriginalTask task = TaskOf(engine::EncodeOpen(
-      engine::ExecRequest{.session_id = "s", .arguments = {"x", std::string(7'000, '"')}}));
+      engine::ExecRequest{.session_id = "s", .arguments = {"x", std::string(6'000, '\'')}}));
   EXPECT_EQ(task.code, CloseCode::kTooMany) << task.text;
 }
 
