@@ -12,7 +12,7 @@
 namespace agent {
 
 // WindowBudget divides what clients may have sent to this node, and no program has read yet, among
-// all sealed lanes. Each lane gets a twentieth of what is left: the first ones enough for a fast
+// all sealed lanes. Each lane gets a sixteenth of what is left: the first ones enough for a fast
 // and long way, the last ones enough to work. It is what bounds the number of lanes.
 //
 // What is still too little for a single stream over a long and fast way is lent: each lane's
@@ -21,9 +21,9 @@ namespace agent {
 // One thread takes; a share may be given back on any.
 class WindowBudget {
  public:
-  static constexpr uint64_t kSumMax = 192 * 1024 * 1024;
+  static constexpr uint64_t kSumMax = 256 * 1024 * 1024;
   static constexpr uint64_t kShareMin = 256 * 1024;
-  static constexpr uint64_t kShareParts = 20;
+  static constexpr uint64_t kShareParts = 16;
   static constexpr uint64_t kReserveMax = 128 * 1024 * 1024;
   static constexpr uint64_t kReserveParts = 3;
   // What is kept for a lane that may lose its connection: some shares of it, and of all lanes

@@ -17,7 +17,8 @@ _SENDERS = 64
 
 # What each program may grow by: the windows of one session's lanes and what is received and sent
 # around them (client/memory_plan.h, agent/session/window_budget.h); the relay holds pipes alone.
-_GROWTH_MAX = {'client': 96 << 20, 'agent': 96 << 20, 'relay': 8 << 20}
+# The node's windows may grow by what is lent, WindowBudget::kReserveMax, beside the lanes' shares.
+_GROWTH_MAX = {'client': 96 << 20, 'agent': 256 << 20, 'relay': 8 << 20}
 
 
 def _forward(stack, target, *options, env=None):
