@@ -54,14 +54,16 @@ absl::StatusOr<std::string> AskTerminal(const std::string& question, Typed typed
   const int terminal = ::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
   if (terminal < 0) return absl::NotFoundError("there is no terminal to ask on");
   std::string line;
-  if (::write(terminal, question.data(), question.size()) >= 0) {
+  {
+    // Silent before it asks: who answers at once is not shown, either.
     const SilentTerminal silent(typed == Typed::kHidden ? terminal : -1);
     char byte = 0;
-    while (line.size() < kLineSizeMax) {
+    bool is_over = ::write(terminal, question.data(), question.size()) < 0;
+    while (!is_over && line.size() < kLineSizeMax) {
       const ssize_t count = ::read(terminal, &byte, 1);
       if (count < 0 && errno == EINTR) continue;
-      if (count <= 0 || byte == '\n') break;
-      if (byte != '\r') line += byte;
+      is_over = count <= 0 || byte == '\n';
+      if (!is_over && byte != '\r') line += byte;
     }
   }
   ::close(terminal);
