@@ -1,5 +1,6 @@
-// The inside of Multiplexer: included by multiplexer.cc (the owner's calls) and
-// multiplexer_receive.cc (the peer's frames), and by nothing else.
+// The inside of Multiplexer: included by multiplexer.cc (the owner's calls), multiplexer_state.cc
+// (streams, windows and the link) and multiplexer_receive.cc (the peer's frames), and by nothing
+// else.
 
 #pragma once
 
@@ -20,6 +21,9 @@
 #include "engine/mux/stream.h"
 
 namespace engine {
+
+// Link frames that may wait: opens and answers are small.
+inline constexpr size_t kLinkBytesBase = 128 * 1024;
 
 // Why a link ends whose control frames pile up.
 inline constexpr std::string_view kUnreadText = "the peer does not read the answers to its frames";

@@ -211,6 +211,10 @@ class OutputQueue {
   void VerifyStream(const StreamOutput& stream) const;
 
  private:
+  // A payload smaller than this part of a block is packed with its neighbours when it has to wait,
+  // and copied when it has to stay.
+  static constexpr size_t kSmallFraction = 8;
+
   class Record;
   struct Plan {
     size_t payload_size = 0;

@@ -16,10 +16,6 @@ using engine::CloseCode;
 using engine::PacketKind;
 using engine::datachannel::PayloadType;
 
-EncryptedConduit::~EncryptedConduit() {
-  if (is_stream_open_) host_.multiplexer().Reset(stream_, CloseCode::kSessionEnded);
-}
-
 void EncryptedConduit::Start() {
   CHECK(state_ == State::kNew);
   state_ = State::kProving;
@@ -30,9 +26,7 @@ void EncryptedConduit::Start() {
   if (json.size() > engine::kOpenRequestMax) {
     return End("Unable to start command: its data key is too long", "Too long a data key.");
   }
-  stream_ = host_.multiplexer().Open(engine::Priority::kInteractive, engine::AsBytes(json), *this);
-  is_stream_open_ = stream_ != engine::kLinkStream;
-  if (!is_stream_open_) OnRejected(CloseCode::kTooMany, "the relay has no room for it");
+  stream_.Open(json, *this);
 }
 
 // --------------------------------------------------------------------- input
@@ -72,7 +66,7 @@ bool EncryptedConduit::TakeAnswer(ByteView payload) {
 }
 
 bool EncryptedConduit::SendPacket(PacketKind kind, ByteView payload) {
-  if (!is_stream_open_ || is_remote_over_) return true;
+  if (!stream_.takes_input()) return true;
   if (payload.size() > engine::kPacketPayloadMax) {
     End("The client sent too long a message.", "Too long a message.");
     return true;
@@ -80,14 +74,11 @@ bool EncryptedConduit::SendPacket(PacketKind kind, ByteView payload) {
   packet_.resize(engine::kPacketHeadSize);
   engine::WritePacketHead(kind, payload.size(), std::as_writable_bytes(std::span(packet_)));
   packet_.append(engine::AsText(payload));
-  return input_.Offer(host_.multiplexer(), host_.pool(), stream_, engine::AsBytes(packet_));
+  return input_.Offer(host_.multiplexer(), host_.pool(), stream_.id(), engine::AsBytes(packet_));
 }
 
 void EncryptedConduit::TakeSize(ByteView payload) {
-  engine::datachannel::WindowSize size;
-  if (!engine::datachannel::Decode(payload, size)) return;
-  size_.columns = std::min(size.columns, engine::kTerminalCellsMax);
-  size_.rows = std::min(size.rows, engine::kTerminalCellsMax);
+  if (!ProgramStream::ReadSize(payload, size_)) return;
   is_size_known_ = true;
   if (state_ == State::kWaitingForSize || state_ == State::kRunning) SendSize();
 }
@@ -96,10 +87,7 @@ void EncryptedConduit::TakeSize(ByteView payload) {
 void EncryptedConduit::SendSize() {
   state_ = State::kRunning;
   size_by_ = engine::Instant::max();
-  if (!is_stream_open_ || is_remote_over_) return;
-  // A queue that is full of sizes loses one; the next change sends the newest.
-  std::ignore =
-      host_.multiplexer().SendControl(stream_, engine::Encode(engine::Resize{.size = size_}));
+  stream_.SendSize(size_);
 }
 
 void EncryptedConduit::HandleDeadline(engine::Instant now) {
@@ -119,42 +107,28 @@ void EncryptedConduit::OnControl(ByteView message) {
   if (const auto* exit = std::get_if<engine::Exit>(&control)) host_.Exited(*exit);
 }
 
-void EncryptedConduit::OnFinished() {
-  host_.multiplexer().Finish(stream_);
-  is_remote_over_ = true;
-  end_reason_ = "The program ended.";
-  host_.OutputWaits();
-}
+void EncryptedConduit::OnFinished() { stream_.Finished(); }
 
 void EncryptedConduit::OnRejected(CloseCode code, std::string_view text) {
-  is_stream_open_ = false;
-  is_remote_over_ = true;
-  end_output_ = "Unable to start command: " + std::string(text);
-  end_reason_ = "The node did not start it: " + std::string(engine::CloseCodeName(code));
-  host_.OutputWaits();
+  stream_.Rejected(code, text);
 }
 
 void EncryptedConduit::OnClosed(CloseCode code, std::string_view text) {
-  is_stream_open_ = false;
-  if (!std::exchange(is_remote_over_, true)) {
-    end_output_ = text.empty() ? "The program was lost." : std::string(text);
-    end_reason_ = "The stream ended: " + std::string(engine::CloseCodeName(code));
-  }
-  host_.OutputWaits();
+  stream_.Closed(code, text);
 }
 
 void EncryptedConduit::PumpOutput() {
   while (!output_.empty() && state_ != State::kOver && host_.HasRoom()) {
     const size_t taken = reader_.Take(output_.front());
     output_.Take(taken);
-    if (is_stream_open_) host_.multiplexer().Consume(stream_, taken);
+    stream_.Consume(taken);
     if (reader_.failed()) return End("The node sent what cannot be read.", "No packet.");
     if (!reader_.whole()) continue;
     PassOn();
     reader_.Pop();
   }
-  if (output_.empty() && is_remote_over_ && state_ != State::kOver) {
-    End(std::move(end_output_), end_reason_);
+  if (output_.empty() && stream_.over() && state_ != State::kOver) {
+    End(stream_.end_output(), stream_.end_reason());
   }
 }
 

@@ -9,6 +9,7 @@
 #include "engine/wire/cipher_packet.h"
 #include "engine/wire/control.h"
 #include "relay/gateway/conduit.h"
+#include "relay/gateway/program_stream.h"
 #include "relay/gateway/stream_input.h"
 
 namespace relay {
@@ -23,8 +24,8 @@ class EncryptedConduit final : public Conduit, private engine::StreamEvents {
   // As of ProgramConduit.
   static constexpr engine::Duration kSizeMax = std::chrono::seconds(1);
 
-  EncryptedConduit(Host& host, engine::StreamKey key) : host_(host), key_(std::move(key)) {}
-  ~EncryptedConduit() override;
+  EncryptedConduit(Host& host, engine::StreamKey key)
+      : host_(host), key_(std::move(key)), stream_(host) {}
 
   void Start() override;
   bool TakeInput(engine::datachannel::PayloadType type, engine::ByteView payload) override;
@@ -53,9 +54,7 @@ class EncryptedConduit final : public Conduit, private engine::StreamEvents {
   Host& host_;
   const engine::StreamKey key_;
   State state_ = State::kNew;
-  engine::StreamId stream_ = engine::kLinkStream;
-  bool is_stream_open_ = false;
-  bool is_remote_over_ = false;
+  ProgramStream stream_;
   engine::TerminalSize size_;
   bool is_size_known_ = false;
   engine::Instant size_by_ = engine::Instant::max();
@@ -63,8 +62,6 @@ class EncryptedConduit final : public Conduit, private engine::StreamEvents {
   std::string packet_;                    // That is offered to the stream.
   engine::datachannel::ByteFifo output_;  // At most the stream's window.
   engine::PacketReader reader_;
-  std::string end_output_;
-  std::string end_reason_;
 };
 
 }  // namespace relay

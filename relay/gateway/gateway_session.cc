@@ -11,6 +11,7 @@
 #include "relay/broker/gateway_shares.h"
 #include "relay/gateway/channel_closed.h"
 #include "relay/gateway/conduit_choice.h"
+#include "relay/gateway/outgoing_batch.h"
 
 namespace relay {
 
@@ -236,14 +237,7 @@ void GatewaySession::InputMayGoOn() {
 
 void GatewaySession::SendMessages() {
   if (connection_ == nullptr) return;
-  MessageBatch batch;
-  std::array<std::byte, DataChannel::kOutgoingSizeMax> message;
-  while (unsent_ < kUnsentMax && channel_.HasNext()) {
-    const size_t size = channel_.NextMessage(now_, CreatedNow(), message);
-    if (size == 0) break;
-    unsent_ += size;
-    batch.Add(ByteView(message).first(size));
-  }
+  MessageBatch batch = TakeOutgoing(channel_, now_, kUnsentMax, unsent_);
   if (!batch.empty()) connection_->Deliver(std::move(batch));
 }
 

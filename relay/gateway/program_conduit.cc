@@ -26,10 +26,6 @@ constexpr int kEndedBySignal = -1;
 
 }  // namespace
 
-ProgramConduit::~ProgramConduit() {
-  if (is_stream_open_) host_.multiplexer().Reset(stream_, CloseCode::kSessionEnded);
-}
-
 void ProgramConduit::Start() {
   CHECK(state_ == State::kNew);
   if (!terms_.with_terminal || is_size_known_) return Open();
@@ -47,10 +43,7 @@ void ProgramConduit::Open() {
   engine::GrantedRequest request;
   request.size = size_;
   request.terminal = terms_.with_terminal ? "xterm-256color" : "";
-  const std::string json = engine::EncodeOpen(request);
-  stream_ = host_.multiplexer().Open(engine::Priority::kInteractive, engine::AsBytes(json), *this);
-  is_stream_open_ = stream_ != engine::kLinkStream;
-  if (!is_stream_open_) OnRejected(CloseCode::kTooMany, "the relay has no room for it");
+  stream_.Open(engine::EncodeOpen(request), *this);
 }
 
 // --------------------------------------------------------------------- input
@@ -77,7 +70,7 @@ bool ProgramConduit::TakeInput(PayloadType type, ByteView payload) {
 bool ProgramConduit::TakeBytes(ByteView bytes) {
   if (state_ == State::kNew) return false;
   if (state_ == State::kWaitingForSize) Open();
-  if (!is_stream_open_ || is_remote_over_) return true;
+  if (!stream_.takes_input()) return true;
   if (!terms_.with_terminal) {
     for (const std::byte byte : bytes) {
       if (byte == kInterrupt) SendSignal("INT");
@@ -85,26 +78,20 @@ bool ProgramConduit::TakeBytes(ByteView bytes) {
     }
     return true;
   }
-  return input_.Offer(host_.multiplexer(), host_.pool(), stream_, bytes);
+  return input_.Offer(host_.multiplexer(), host_.pool(), stream_.id(), bytes);
 }
 
 void ProgramConduit::TakeSize(ByteView payload) {
-  engine::datachannel::WindowSize size;
-  if (!engine::datachannel::Decode(payload, size)) return;
-  size_.columns = std::min(size.columns, engine::kTerminalCellsMax);
-  size_.rows = std::min(size.rows, engine::kTerminalCellsMax);
+  if (!ProgramStream::ReadSize(payload, size_)) return;
   is_size_known_ = true;
   if (!terms_.with_terminal) return;
   if (state_ == State::kWaitingForSize) return Open();
-  if (!is_stream_open_) return;
-  // A queue that is full of sizes loses one; the next change sends the newest.
-  std::ignore =
-      host_.multiplexer().SendControl(stream_, engine::Encode(engine::Resize{.size = size_}));
+  stream_.SendSize(size_);
 }
 
 void ProgramConduit::SendSignal(std::string_view name) {
   std::ignore = host_.multiplexer().SendControl(
-      stream_, engine::Encode(engine::Signal{.name = std::string(name)}));
+      stream_.id(), engine::Encode(engine::Signal{.name = std::string(name)}));
 }
 
 // -------------------------------------------------------------------- output
@@ -126,37 +113,20 @@ void ProgramConduit::OnControl(ByteView message) {
   host_.Exited(*exit);
 }
 
-void ProgramConduit::OnFinished() {
-  // The program has ended: our half ends, too, and with it the stream.
-  host_.multiplexer().Finish(stream_);
-  is_remote_over_ = true;
-  end_reason_ = "The program ended.";
-  host_.OutputWaits();
-}
+void ProgramConduit::OnFinished() { stream_.Finished(); }
 
 void ProgramConduit::OnRejected(CloseCode code, std::string_view text) {
-  is_stream_open_ = false;
-  is_remote_over_ = true;
-  end_output_ = "Unable to start command: " + std::string(text);
-  end_reason_ = "The node did not start it: " + std::string(engine::CloseCodeName(code));
-  host_.OutputWaits();
+  stream_.Rejected(code, text);
 }
 
-void ProgramConduit::OnClosed(CloseCode code, std::string_view text) {
-  is_stream_open_ = false;
-  if (!std::exchange(is_remote_over_, true)) {
-    end_output_ = text.empty() ? "The program was lost." : std::string(text);
-    end_reason_ = "The stream ended: " + std::string(engine::CloseCodeName(code));
-  }
-  host_.OutputWaits();
-}
+void ProgramConduit::OnClosed(CloseCode code, std::string_view text) { stream_.Closed(code, text); }
 
 void ProgramConduit::PumpOutput() {
   while (!runs_.empty() && host_.HasRoom()) {
     SendRun(runs_.front());
     if (runs_.front().size == 0) runs_.pop_front();
   }
-  if (runs_.empty() && is_remote_over_ && state_ != State::kOver && host_.HasRoom()) {
+  if (runs_.empty() && stream_.over() && state_ != State::kOver && host_.HasRoom()) {
     FinishSession();
   }
 }
@@ -176,7 +146,7 @@ void ProgramConduit::SendRun(Run& run) {
              ByteView(payload).first(size + count));
   output_.Take(count);
   run.size -= count;
-  if (is_stream_open_) host_.multiplexer().Consume(stream_, count);
+  stream_.Consume(count);
 }
 
 void ProgramConduit::FinishSession() {
@@ -185,7 +155,7 @@ void ProgramConduit::FinishSession() {
     const int code = exit_->signal.empty() ? exit_->status : kEndedBySignal;
     host_.Send(PayloadType::kExitCode, engine::AsBytes("EXIT_CODE: " + std::to_string(code)));
   }
-  host_.Finish(std::move(end_output_), end_reason_);
+  host_.Finish(stream_.end_output(), stream_.end_reason());
 }
 
 }  // namespace relay

@@ -9,6 +9,7 @@
 #include "engine/datachannel/byte_fifo.h"
 #include "engine/wire/control.h"
 #include "relay/gateway/conduit.h"
+#include "relay/gateway/program_stream.h"
 #include "relay/gateway/stream_input.h"
 
 namespace relay {
@@ -28,8 +29,8 @@ class ProgramConduit final : public Conduit, private engine::StreamEvents {
   // The client tells its terminal's size first; a client that does not gets a usual one.
   static constexpr engine::Duration kSizeMax = std::chrono::seconds(1);
 
-  ProgramConduit(Host& host, ProgramTerms terms) : host_(host), terms_(std::move(terms)) {}
-  ~ProgramConduit() override;
+  ProgramConduit(Host& host, ProgramTerms terms)
+      : host_(host), terms_(std::move(terms)), stream_(host) {}
 
   void Start() override;
   bool TakeInput(engine::datachannel::PayloadType type, engine::ByteView payload) override;
@@ -63,8 +64,7 @@ class ProgramConduit final : public Conduit, private engine::StreamEvents {
   Host& host_;
   const ProgramTerms terms_;
   State state_ = State::kNew;
-  engine::StreamId stream_ = engine::kLinkStream;
-  bool is_stream_open_ = false;
+  ProgramStream stream_;
   engine::TerminalSize size_;
   bool is_size_known_ = false;
   engine::Instant open_by_ = engine::Instant::max();
@@ -72,9 +72,6 @@ class ProgramConduit final : public Conduit, private engine::StreamEvents {
   engine::datachannel::ByteFifo output_;  // At most the stream's window.
   std::deque<Run> runs_;                  // What is in output_.
   std::optional<engine::Exit> exit_;
-  bool is_remote_over_ = false;
-  std::string end_output_;
-  std::string end_reason_;
 };
 
 }  // namespace relay

@@ -4,10 +4,12 @@
 #include <array>
 #include <utility>
 
+#include "engine/buffer/dry_pool.h"
 #include "engine/datachannel/agent_handshake.h"
 #include "engine/datachannel/agent_payloads.h"
 #include "engine/datachannel/agent_version.h"
 #include "relay/gateway/channel_closed.h"
+#include "relay/gateway/outgoing_batch.h"
 #include "relay/originals/outward_port.h"
 #include "relay/originals/outward_program.h"
 
@@ -21,9 +23,8 @@ using namespace engine::datachannel;  // The words of one protocol, all over thi
 namespace {
 
 // The version of a client for which agents multiplex ports, send no keep-alives and keep standard
-// error apart (section 4.3 of PROTOCOL.md's source: the gates).
+// error apart: agents decide that by the number.
 constexpr const char* kClientVersion = "1.2.707.0";
-constexpr engine::Duration kNoBuffersPause = std::chrono::milliseconds(2);
 
 HandshakeResponse AnswerTo(const HandshakeRequest& request) {
   HandshakeResponse response;
@@ -178,7 +179,7 @@ void OriginalSession::OutputMayGoOn() {
 }
 
 void OriginalSession::RetryOutput() {
-  retry_at_ = std::min(retry_at_, now_ + kNoBuffersPause);
+  retry_at_ = std::min(retry_at_, now_ + engine::kDryPoolPause);
   owner_.Wake();
 }
 
@@ -271,14 +272,7 @@ Instant OriginalSession::NextDeadline() const {
 
 void OriginalSession::SendMessages() {
   if (connection_ == nullptr) return;
-  MessageBatch batch;
-  std::array<std::byte, DataChannel::kOutgoingSizeMax> message;
-  while (unsent_ < kUnsentMax && channel_.HasNext()) {
-    const size_t size = channel_.NextMessage(now_, CreatedNow(), message);
-    if (size == 0) break;
-    unsent_ += size;
-    batch.Add(ByteView(message).first(size));
-  }
+  MessageBatch batch = TakeOutgoing(channel_, now_, kUnsentMax, unsent_);
   if (!batch.empty()) connection_->Deliver(std::move(batch));
 }
 

@@ -9,22 +9,23 @@
 #include "relay/gateway/local_link.h"
 #include "relay/switchboard/client_role.h"
 #include "relay/switchboard/gateway_desk.h"
+#include "relay/switchboard/local_run.h"
 
 namespace relay {
 
 // GatewayHost runs one session of an AWS client on its node's loop: the session, the link inside
 // the process, and the client's role at its other end.
-class GatewayHost final : private GatewaySession::Runner {
+class GatewayHost final : private GatewaySession::Runner, private LocalRun::Work {
  public:
   GatewayHost(Switchboard& switchboard, const SessionGrant& grant, std::string_view token,
               std::string source_address);
-  ~GatewayHost() override;  // Requires: GatewayDesk::Left was called for it, or nothing ran.
+  // It is destroyed by GatewayDesk::Left, or when nothing ever ran.
 
   const std::string& session_id() const { return session_id_; }
   ChannelId channel() const { return channel_; }
 
   // Begin lets the session join with its token, once: after it another token may take its place.
-  void Begin() { is_dry_ = !link_.Run(loop_.Now()); }
+  void Begin() { run_.RunLink(); }
 
   // Connect makes a connection the session's, or says why not.
   std::string Connect(ChannelId channel, std::string_view client_id);
@@ -32,14 +33,14 @@ class GatewayHost final : private GatewaySession::Runner {
   void Receive(const MessageBatch& batch) { session_.Receive(batch, loop_.Now()); }
   void Sent(size_t size) { session_.Sent(size); }
   void End(std::string_view text) { session_.End(std::string(text)); }
-  void Cut();
+  void Cut() { run_.End("The relay is stopping."); }
 
  private:
-  void Wake() override;
-  void OnOver(std::string_view reason) override;
-  void OnTimer(engine::Fired outcome);
-  void Run();
-  void Arm();
+  void Wake() override { run_.Wake(); }
+  void OnOver(std::string_view reason) override { run_.End(std::string(reason)); }
+  void RunOnce(engine::Instant now) override;
+  engine::Instant NextDeadline() const override { return session_.NextDeadline(); }
+  void OnRunOver(const std::string& reason) override;
 
   Switchboard& switchboard_;
   engine::Loop& loop_;
@@ -48,13 +49,7 @@ class GatewayHost final : private GatewaySession::Runner {
   LocalLink link_;
   ClientRole role_;
   GatewaySession session_;
-  bool is_woken_ = false;
-  bool is_running_ = false;
-  bool is_over_ = false;
-  bool is_dry_ = false;
-  std::string end_reason_;
-  engine::Instant armed_for_ = engine::Instant::max();
-  engine::TimerOp timer_op_;
+  LocalRun run_;
 };
 
 }  // namespace relay

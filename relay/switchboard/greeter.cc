@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/base/log.h"
+#include "engine/buffer/dry_pool.h"
 #include "engine/tls/client_hello.h"
 
 namespace relay {
@@ -19,9 +20,6 @@ namespace {
 constexpr std::string_view kPlacementPrefix = "adit-loop/";
 // Out of descriptors: others must close first, so trying again at once would only burn the CPU.
 constexpr engine::Duration kAcceptPause = std::chrono::milliseconds(100);
-// More may say hello in one iteration than a loop has blocks at hand; they are heard a little
-// later.
-constexpr engine::Duration kNoBuffersPause = std::chrono::milliseconds(1);
 // How soon to look again whether it is less crowded: a few handshakes later.
 constexpr engine::Duration kCrowdedPause = std::chrono::milliseconds(5);
 
@@ -75,7 +73,8 @@ class Greeter::Guest {
   void OnReceived(engine::Received outcome) {
     if (ending_) return Continue();
     if (outcome.error == IoError::kNoBuffers) {
-      greeter_.loop_.StartTimer(again_op_, greeter_.loop_.Now() + kNoBuffersPause);
+      // More may say hello in one iteration than a loop has blocks at hand.
+      greeter_.loop_.StartTimer(again_op_, greeter_.loop_.Now() + engine::kDryPoolPause);
       return;
     }
     if (outcome.error != IoError::kNone || !Gather(std::move(outcome.data))) return End();

@@ -7,6 +7,7 @@
 #include "relay/gateway/local_link.h"
 #include "relay/originals/original_node.h"
 #include "relay/switchboard/agent_role.h"
+#include "relay/switchboard/local_run.h"
 
 namespace relay {
 
@@ -15,14 +16,11 @@ class Switchboard;
 
 // OriginalHost runs one node with an original agent, as long as its control channel lasts: the
 // node, the link inside the process, and the agent's role at its other end.
-class OriginalHost final : private OriginalNode::Runner {
+class OriginalHost final : private OriginalNode::Runner, private LocalRun::Work {
  public:
-  // How long to wait for blocks when the pool has run dry.
-  static constexpr engine::Duration kNoBuffersPause = std::chrono::milliseconds(2);
-
   OriginalHost(Switchboard& switchboard, ControlChannelRole& channel, std::string node_id,
                std::string_view agent_version, std::string source_address);
-  ~OriginalHost();  // Requires: OriginalDesk::Left was called for it, or nothing ran.
+  // It is destroyed by OriginalDesk::Left, or when nothing ever ran.
 
   const std::string& node_id() const { return node_id_; }
   OriginalSession* FindSession(const std::string& session_id) { return node_.Find(session_id); }
@@ -34,13 +32,13 @@ class OriginalHost final : private OriginalNode::Runner {
   void Farewell() { role_.Farewell(); }
 
  private:
-  void Wake() override;
+  void Wake() override { run_.Wake(); }
   void SendControl(std::string message) override;
   void OnSessionBegan(const std::string& session_id) override;
   void OnSessionOver(const std::string& session_id) override;
-  void OnTimer(engine::Fired outcome);
-  void Run();
-  void Arm();
+  void RunOnce(engine::Instant now) override;
+  engine::Instant NextDeadline() const override { return node_.NextDeadline(); }
+  void OnRunOver(const std::string& reason) override;
 
   Switchboard& switchboard_;
   engine::Loop& loop_;
@@ -49,13 +47,7 @@ class OriginalHost final : private OriginalNode::Runner {
   LocalLink link_;
   AgentRole role_;
   OriginalNode node_;
-  bool is_woken_ = false;
-  bool is_running_ = false;
-  bool is_over_ = false;
-  bool is_dry_ = false;
-  std::string end_reason_;
-  engine::Instant armed_for_ = engine::Instant::max();
-  engine::TimerOp timer_op_;
+  LocalRun run_;
 };
 
 }  // namespace relay
