@@ -74,6 +74,12 @@ absl::StatusOr<std::vector<Line>> Parse(std::string_view file, const std::string
   return lines;
 }
 
+// IsCalled is true of the node that people mean by this name: its own, or its id, which nobody else
+// may take for a name.
+bool IsCalled(const KnownNodes::Entry& entry, std::string_view name) {
+  return !name.empty() && (entry.name == name || entry.node_id == name);
+}
+
 // Judge compares. `name` is empty where it does not matter.
 KnownNodes::Meeting Judge(const std::vector<Line>& lines, std::string_view id,
                           std::string_view name, std::string_view fingerprint) {
@@ -84,7 +90,7 @@ KnownNodes::Meeting Judge(const std::vector<Line>& lines, std::string_view id,
     if (!line.entry) continue;
     if (line.entry->node_id == id) {
       if (own == nullptr || line.entry->fingerprint == fingerprint) own = &*line.entry;
-    } else if (!name.empty() && line.entry->name == name) {
+    } else if (IsCalled(*line.entry, name)) {
       name_owner = &*line.entry;
     }
   }
@@ -192,9 +198,9 @@ absl::StatusOr<bool> KnownNodes::Knows(const Node& node) const {
   const absl::StatusOr<std::vector<Line>> lines = Parse(*file, path_);
   if (!lines.ok()) return lines.status();
   const std::string name(Trim(Printable(node.name)));
-  const bool by_name = !node.named_by_id && !name.empty();
   return std::ranges::any_of(*lines, [&](const Line& line) {
-    return line.entry && (line.entry->node_id == node.id || (by_name && line.entry->name == name));
+    return line.entry &&
+           (line.entry->node_id == node.id || (!node.named_by_id && IsCalled(*line.entry, name)));
   });
 }
 

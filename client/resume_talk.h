@@ -26,6 +26,8 @@ class ResumeTalk final : private engine::JoinExchange::Events {
    public:
     // The node has proved that it is the lane's other end, and has our bytes before `position`.
     virtual void OnLaneResumed(uint64_t position) = 0;
+    // It said nothing in time: this connection is of no use, another one may be.
+    virtual void OnResumeSilent() = 0;
     // It says no; or what came is none of the protocol's (kProtocolError).
     virtual void OnResumeRefused(engine::CloseCode code, std::string_view text) = 0;
 
@@ -51,6 +53,7 @@ class ResumeTalk final : private engine::JoinExchange::Events {
   void OnMessage(const engine::ControlMessage& message) override;
   void OnGoaway(engine::CloseCode code, std::string_view text) override;
   void OnBroken(std::string_view text) override;
+  void OnSilent(std::string_view) override { events_.OnResumeSilent(); }
   std::string ProofOf(engine::ResumeSide side, uint64_t position) const;
 
   const engine::TlsChannel& channel_;

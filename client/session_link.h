@@ -60,7 +60,8 @@ class SessionLink final : private engine::LinkEvents,
   // An interruption that is shorter is not worth a line.
   static constexpr engine::Duration kQuietMax = std::chrono::seconds(1);
 
-  // `lanes` is for a sealed session that must go wrapped. All outlive the link.
+  // `lanes` is asked for a wrapped lane, and for another connection of one that lost its own. All
+  // outlive the link.
   SessionLink(engine::LoopDriver& driver, LinkTarget target, LaneSource& lanes, Events& events);
   ~SessionLink() override;  // Requires: Dial was not called, or OnLinkEnded was.
   SessionLink(const SessionLink&) = delete;
@@ -94,6 +95,7 @@ class SessionLink final : private engine::LinkEvents,
   void OnCarried() override;
   void OnCarriageOver(const CarriageEnd& end) override;
   void OnLaneResumed(uint64_t position) override;
+  void OnResumeSilent() override { carriage_->Close(); }
   void OnResumeRefused(engine::CloseCode code, std::string_view text) override;
 
   bool sealed() const { return target_.node_context != nullptr; }
@@ -129,7 +131,7 @@ class SessionLink final : private engine::LinkEvents,
   engine::TimerOp again_op_;
   bool ready_ = false;
   bool leaving_ = false;
-  bool asking_ = false;        // For the ticket of a wrapped join ...
+  bool asking_ = false;        // For the ticket of a wrapped join or a rejoin ...
   bool tell_wrapped_ = false;  // ... and the user does not know yet that it is one.
   bool closing_ = false;       // By us.
   bool redial_ = false;

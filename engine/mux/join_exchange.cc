@@ -70,10 +70,14 @@ void JoinExchange::HandleFrame(const FrameParser::Frame& frame) {
 }
 
 void JoinExchange::Break(std::string_view text) {
+  End();
+  events_.OnBroken(text);
+}
+
+void JoinExchange::End() {
   over_ = true;
   deadline_ = Instant::max();
   parser_.Drop();
-  events_.OnBroken(text);
 }
 
 size_t JoinExchange::GatherRecord(std::span<ByteView> slices, Instant) {
@@ -91,7 +95,8 @@ Instant JoinExchange::NextDeadline() const { return deadline_; }
 
 void JoinExchange::HandleDeadline(Instant now) {
   if (now < deadline_ || over_) return;
-  Break("no message came in time");
+  End();
+  events_.OnSilent("no message came in time");
 }
 
 }  // namespace engine

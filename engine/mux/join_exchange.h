@@ -21,16 +21,18 @@ namespace engine {
 
 class JoinExchange final : public RecordProtocol {
  public:
-  // Events may call the exchange back, and not destroy it. After OnGoaway and OnBroken nothing more
-  // is called.
+  // Events may call the exchange back, and not destroy it. After OnGoaway, OnBroken and OnSilent
+  // nothing more is called.
   class Events {
    public:
     // The peer's one message. Whatever it sends behind it in the same record breaks the rules.
     virtual void OnMessage(const ControlMessage& message) = 0;
     virtual void OnGoaway(CloseCode code, std::string_view text) = 0;
-    // The peer broke the protocol or did not send its message in time: tell it, if at all, by
-    // Goaway, and close.
+    // The peer broke the protocol: tell it, if at all, by Goaway, and close.
     virtual void OnBroken(std::string_view text) = 0;
+    // The peer did not send its message in time, or the way to it is cut; which, nobody can tell.
+    // For most it is the same as OnBroken.
+    virtual void OnSilent(std::string_view text) { OnBroken(text); }
 
    protected:
     ~Events() = default;
@@ -56,6 +58,7 @@ class JoinExchange final : public RecordProtocol {
  private:
   void HandleFrame(const FrameParser::Frame& frame);
   void Break(std::string_view text);
+  void End();
   void Queue(FrameType type, ByteView payload);
 
   RecordCarrier& carrier_;

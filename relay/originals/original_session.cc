@@ -33,7 +33,7 @@ HandshakeResponse AnswerTo(const HandshakeRequest& request) {
   if (request.encryption.has_value()) {
     response.actions.push_back({.type = kActionEncryption,
                                 .status = ActionStatus::kUnsupported,
-                                .error = "the relay does not hold the session's data key"});
+                                .error = "this relay does not encrypt for an agent of AWS's"});
   }
   for (const std::string& unknown : request.unknown_actions) {
     response.actions.push_back({.type = unknown,

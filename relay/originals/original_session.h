@@ -72,7 +72,7 @@ class OriginalSession final : private engine::datachannel::StreamConsumer,
 
   // Complete is the agent's word that it is over.
   void Complete(const engine::datachannel::TaskComplete& task, engine::Instant now);
-  // End ends it: nobody is there for it any more. `why` is shown to nobody but the agent's log.
+  // End ends it: nobody is there for it any more.
   void End(engine::Instant now);
 
   void Run(engine::Instant now);

@@ -142,7 +142,8 @@ void OutwardProgram::SayExit(const engine::datachannel::TaskComplete& task) {
   engine::Exit exit;
   const bool is_success = task.status == "Success" || task.status.empty();
   const int code = exit_code_.value_or(is_success ? 0 : kFailedStatus);
-  exit.status = code < 0 ? kFailedStatus : static_cast<uint8_t>(code);
+  // Windows has larger ones: cut to a byte, a failure could become a success.
+  exit.status = code < 0 || code > UINT8_MAX ? kFailedStatus : static_cast<uint8_t>(code);
   std::ignore = host_.multiplexer().SendControl(stream_, engine::Encode(exit));
 }
 

@@ -116,6 +116,16 @@ TEST_F(KnownNodesTest, ANameDoesNotMoveToANodeThatWasNeverMet) {
   EXPECT_EQ(Met(kWeb, kKey).kind, Kind::kKnown);
 }
 
+TEST_F(KnownNodesTest, TheIdOfAKnownNodeIsNoNameForAnother) {
+  Met(kWeb, kKey);
+  KnownNodes::Node liar = kDb;
+  liar.name = kWeb.id;  // The user named the node by its id, and a relay answers with another one.
+  const KnownNodes::Meeting meeting = Met(liar, kOtherKey);
+  EXPECT_EQ(meeting.kind, Kind::kOtherNode);
+  EXPECT_EQ(meeting.known.node_id, kWeb.id);
+  EXPECT_TRUE(*Nodes().Knows(liar)) << "and what was reached sealed stays so";
+}
+
 TEST_F(KnownNodesTest, ANameDoesNotMoveToANodeThatIsKnownUnderAnother) {
   Met(kWeb, kKey);
   Met(kDb, kOtherKey);

@@ -43,6 +43,7 @@ class JoinExchangeTest : public ::testing::Test, public JoinExchange::Events {
   std::vector<ControlMessage> messages_;
   std::string goaway_;
   std::string broken_;
+  std::string silent_;
   CloseCode code_{};
 
  private:
@@ -52,6 +53,7 @@ class JoinExchangeTest : public ::testing::Test, public JoinExchange::Events {
     goaway_ = std::string(text);
   }
   void OnBroken(std::string_view text) override { broken_ = std::string(text); }
+  void OnSilent(std::string_view text) override { silent_ = std::string(text); }
 };
 
 TEST_F(JoinExchangeTest, TakesOneMessageWhereverItIsCut) {
@@ -119,12 +121,13 @@ TEST_F(JoinExchangeTest, AGoawayTellsCodeAndText) {
   EXPECT_EQ(pool_.free_count(), pool_.block_count());
 }
 
-TEST_F(JoinExchangeTest, SilenceBreaksItAtTheDeadline) {
+TEST_F(JoinExchangeTest, SilenceEndsItAtTheDeadlineAndIsNoBrokenRule) {
   EXPECT_EQ(exchange_.NextDeadline(), kDeadline);
   exchange_.HandleDeadline(kDeadline - std::chrono::seconds(1));
-  EXPECT_EQ(broken_, "");
+  EXPECT_EQ(silent_, "");
   exchange_.HandleDeadline(kDeadline);
-  EXPECT_NE(broken_, "");
+  EXPECT_NE(silent_, "");
+  EXPECT_EQ(broken_, "");
   EXPECT_EQ(exchange_.NextDeadline(), Instant::max());
 }
 
