@@ -146,12 +146,15 @@ class RemoteRun final : private SessionLink::Events,
     } else if (number == SIGCONT) {
       if (terminal_ != nullptr) terminal_->Reenter();
       SendSize();
-    } else if (process_ == nullptr || std::exchange(signaled_, true)) {
-      DieBySignal(number);  // Nothing runs yet, or it did not listen the first time.
+    } else if (process_ == nullptr || IsCut() || std::exchange(signaled_, true)) {
+      // Nothing runs yet, or it cannot be told, or it did not listen the first time.
+      DieBySignal(number);
     } else {
       process_->SendSignal(SignalName(number));
     }
   }
+
+  bool IsCut() const { return !link_over_ && link_->multiplexer().suspended(); }
 
   void SayStreams() const {
     std::string text =

@@ -208,3 +208,19 @@ def test_terminated_sessions_do_not_come_again(t):
 
 
 test_terminated_sessions_do_not_come_again.limit = 90
+
+
+def test_a_command_that_is_cut_can_be_ended(t):
+    """A sealed command survives its relay; while there is no connection, one signal ends it here"""
+    stack = t.own_stack()
+    command = stack.start('sealed-exec', [stack.program('adit'), 'exec', '--sealed', stack.NODE, '--',
+                                          'sh', '-c', 'echo begun; sleep 100'])
+    command.wait_for(lambda: 'begun' in command.out(), 20, 'the command runs')
+    stack.relay.kill()
+    command.wait_for(lambda: 'is lost' in command.err(), 30, 'the command says that it is cut')
+    check(command.running(), 'it waits for another connection')
+    command.signal(signal.SIGTERM)
+    check_equal(command.wait(10), 128 + signal.SIGTERM, f'status: {command.tail()}')
+
+
+test_a_command_that_is_cut_can_be_ended.limit = 90
