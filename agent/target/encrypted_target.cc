@@ -145,7 +145,7 @@ void EncryptedTarget::HandOverEarly() {
     const std::string json = engine::Encode(*std::exchange(early_size_, std::nullopt));
     events_->OnControl(engine::AsBytes(json));
   }
-  while (!early_input_.empty()) {
+  while (!early_input_.empty() && stream_.attached()) {
     engine::BufferRef block = context_.loop.buffers().Take();
     if (block.empty()) return RetryAfter(engine::kDryPoolPause);
     block.KeepFirst(std::min(block.size(), early_input_.size()));
