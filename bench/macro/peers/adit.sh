@@ -1,6 +1,12 @@
-# Adit: the node dials the relay, the client forwards a port (:uring or :epoll, and -inspected)
+# Adit: the node dials the relay, the client forwards a port (:uring or :epoll, -inspected, @BUILD)
 # shellcheck shell=bash disable=SC2034,SC2154
-peer_needs="$adit_bin/adit $adit_bin/adit-agent $adit_bin/adit-relay"
+programs=$adit_bin
+if [[ $variant == *@* ]]; then
+  [ "${variant#*@}" = "$other_name" ] || fail "no build is called ${variant#*@}: give it by -B"
+  programs=$other_build/bin
+  variant=${variant%@*}
+fi
+peer_needs="$programs/adit $programs/adit-agent $programs/adit-relay"
 
 # printed WORD: the line that the relay printed at its first start and that begins with WORD, with the
 # relay's address replaced by port $2.
@@ -23,26 +29,26 @@ peer_up() {
   if [ "$io" != "$variant" ]; then carriage=(--inspected); fi
   adit_env=(env "ADIT_IO=${io:-auto}" "ADIT_CONFIG_DIR=$run_folder/config")
   relay=$(free_port)
-  start relay "${adit_env[@]}" "$adit_bin/adit-relay" --state "$run_folder/relay" \
+  start relay "${adit_env[@]}" "$programs/adit-relay" --state "$run_folder/relay" \
     --listen "127.0.0.1:$relay" --advertise "127.0.0.1:$relay"
   wait_listening "$relay"
   slow_link "$relay"
   printed adit-enroll "$REPLY" |
-    "${adit_env[@]}" "$adit_bin/adit-agent" enroll --state "$run_folder/node" --name bench \
+    "${adit_env[@]}" "$programs/adit-agent" enroll --state "$run_folder/node" --name bench \
       > "$run_folder/log/enroll" 2>&1 || fail "adit-agent enroll: $(last_words)"
-  start node "${adit_env[@]}" "$adit_bin/adit-agent" run --state "$run_folder/node"
+  start node "${adit_env[@]}" "$programs/adit-agent" run --state "$run_folder/node"
   slow_link "$relay"
-  printed adit-login "$REPLY" | "${adit_env[@]}" "$adit_bin/adit" login > "$run_folder/log/login" 2>&1 ||
+  printed adit-login "$REPLY" | "${adit_env[@]}" "$programs/adit" login > "$run_folder/log/login" 2>&1 ||
     fail "adit login: $(last_words)"
   for ((i = 0; i < 100; i++)); do
-    if "${adit_env[@]}" "$adit_bin/adit" exec bench -- true > /dev/null 2>&1; then break; fi
+    if "${adit_env[@]}" "$programs/adit" exec bench -- true > /dev/null 2>&1; then break; fi
     sleep 0.1
   done
   local_port=$(free_port)
-  client_command=("${adit_env[@]}" "$adit_bin/adit" forward "${carriage[@]}" bench "127.0.0.1:$local_port:$1")
+  client_command=("${adit_env[@]}" "$programs/adit" forward "${carriage[@]}" bench "127.0.0.1:$local_port:$1")
 }
 
 peer_shell() {
-  exec_command=("${adit_env[@]}" "$adit_bin/adit" exec bench -- sh -c)
-  terminal_command=("${adit_env[@]}" "$adit_bin/adit" exec -t bench -- sh -c)
+  exec_command=("${adit_env[@]}" "$programs/adit" exec bench -- sh -c)
+  terminal_command=("${adit_env[@]}" "$programs/adit" exec -t bench -- sh -c)
 }
