@@ -8,6 +8,7 @@
 
 #include "agent/certificate_renewal.h"
 #include "agent/host_facts.h"
+#include "agent/session/node_clock.h"
 #include "engine/base/bytes.h"
 #include "engine/base/check.h"
 #include "engine/base/log.h"
@@ -36,6 +37,7 @@ engine::TlsClientOptions TlsOptions(const NodeState& state) {
   options.trust = engine::TlsTrust::Authority(state.authority_pem);
   options.identity = engine::TlsIdentity{state.certificate_pem, state.private_key_pem};
   options.protocols = {"adit/1"};
+  options.clock = NodeClock(state.certificate_pem);
   return options;
 }
 

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "agent/session/node_clock.h"
+
 namespace agent {
 
 void JoinContext::Renew(engine::TlsIdentity node) {
@@ -14,6 +16,7 @@ absl::StatusOr<std::shared_ptr<const engine::TlsContext>> JoinContext::ForLoop(u
   engine::TlsClientOptions options;
   options.trust = engine::TlsTrust::Authority(access_.authority_pem);
   options.identity = access_.node;
+  options.clock = NodeClock(access_.node.certificate_chain_pem);
   options.protocols = {"adit-join/1", "adit-loop/" + std::to_string(loop)};
   absl::StatusOr<std::unique_ptr<engine::TlsContext>> context = engine::TlsContext::Client(options);
   if (!context.ok()) return context.status();

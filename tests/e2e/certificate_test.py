@@ -128,11 +128,11 @@ def test_clocks_that_are_off(t):
         word = 'behind' if seconds < 0 else 'ahead of'
         check_equal(done.returncode, 255, f'status of a client {seconds} s off')
         check(re.search(rf'clock of this machine is (9|10) min {word}', done.stderr.decode()), done.stderr)
-    for seconds, words in ((-2 * _HOUR, 'not yet valid'), (91 * _DAY, 'expired')):
-        stack.agent.stop()
-        agent = stack.start('agent-far-off', [stack.program('adit-agent'), 'run', '--state',
-                                              stack.agent_state], travel(t, stack, seconds))
-        line = _log_says(agent, 'relay_not_reached', words)
-        check("this machine's clock" in line, f'the agent says {line!r}')
-        agent.stop()
+    # Behind, its own certificate says how late it is at least; ahead, nothing does.
+    stack.agent.stop()
+    agent = stack.start('agent-far-off', [stack.program('adit-agent'), 'run', '--state',
+                                          stack.agent_state], travel(t, stack, 91 * _DAY))
+    line = _log_says(agent, 'relay_not_reached', 'expired')
+    check("this machine's clock" in line, f'the agent says {line!r}')
+    agent.stop()
     stack.start_agent()
