@@ -136,6 +136,32 @@ TEST_F(ResolverTest, OneLookUpAnswersAllWhoAskForTheSameAndTheQueueIsBounded) {
   EXPECT_LE(Flags().size(), 2 * Resolver::kThreads);
 }
 
+TEST_F(ResolverTest, WhereLookUpsHangTheMachineStillFindsItself) {
+  NameServers& servers = Servers();
+  servers.is_dead = true;
+  Asker dead[Resolver::kThreads];
+  for (size_t i = 0; i < Resolver::kThreads; ++i) {
+    resolver_->Resolve(dead[i].op, "relay.test", 443);
+    std::unique_lock lock(servers.mutex);
+    servers.changed.wait(lock, [&] { return servers.flags.size() == i + 1; });
+  }
+  Asker asker;
+  resolver_->Resolve(asker.op, "localhost", 22);
+  resolver_->Deliver();
+  ASSERT_EQ(asker.answers.size(), 1u);
+  EXPECT_EQ(asker.answers[0].error, ResolveError::kNone);
+  ASSERT_EQ(asker.answers[0].addresses.size(), 2u);
+  EXPECT_EQ(asker.answers[0].addresses[0].ToText(), "127.0.0.1:22");
+  EXPECT_EQ(asker.answers[0].addresses[1].ToText(), "[::1]:22");
+  for (Asker& each : dead) resolver_->Cancel(each.op);
+  resolver_->Deliver();
+  {
+    const std::lock_guard lock(servers.mutex);
+    servers.is_dead = false;
+  }
+  servers.changed.notify_all();
+}
+
 TEST_F(ResolverTest, NobodyWaitsForALookUpThatHeHasGivenUp) {
   NameServers& servers = Servers();
   servers.is_dead = true;
