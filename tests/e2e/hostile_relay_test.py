@@ -7,21 +7,20 @@ must end with a reason and without a byte of the liar's.
 
 import base64
 import contextlib
-import hashlib
 import json
 import os
 import queue
 import re
 import socket
-import ssl
 import subprocess
 import threading
 
-from support import certificates, frames, proc_facts
+from support import frames, proc_facts
 from support.bio_tls import BioTls
 from support.frames import CONTROL, frame
 from support.lying_relay import Lies, LyingRelay, join_frame
 from support.processes import check, check_equal, free_port, wait_until
+from support.sealing_node import binding_text, own_identity
 from support.tcp_server import TcpServer
 from support.undisturbed import undisturbed
 
@@ -83,37 +82,6 @@ def _tell(liar, name, lies, wanted, reaches_target=False, options=('--sealed',))
 # ------------------------------------------------------------------- the API
 
 
-def _own_identity(folder):
-    """An identity and a session key of the liar's; returns (signing function, its public key,
-    session key's hash, TLS context)."""
-    os.makedirs(folder, exist_ok=True)
-    pem = os.path.join(folder, 'identity.pem')
-    subprocess.run(['openssl', 'genpkey', '-algorithm', 'ed25519', '-out', pem], check=True, timeout=20)
-    public = subprocess.run(['openssl', 'pkey', '-in', pem, '-pubout', '-outform', 'DER'], check=True,
-                            timeout=20, stdout=subprocess.PIPE).stdout[-32:]
-
-    def sign(data):
-        path = os.path.join(folder, 'binding')
-        with open(path, 'wb') as file:
-            file.write(data)
-        return subprocess.run(['openssl', 'pkeyutl', '-sign', '-inkey', pem, '-rawin', '-in', path],
-                              check=True, timeout=20, stdout=subprocess.PIPE).stdout
-
-    chain, key = certificates.foreign_client(os.path.join(folder, 'session'), 'session')
-    spki = subprocess.run(['openssl', 'pkey', '-in', key, '-pubout', '-outform', 'DER'], check=True,
-                          timeout=20, stdout=subprocess.PIPE).stdout
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(chain, key)
-    context.num_tickets = 0
-    context.set_alpn_protocols(['adit/1'])
-    return sign, public, hashlib.sha256(spki).hexdigest(), context
-
-
-def _binding(*texts):
-    return b'adit session binding v1\0' + b''.join(
-        len(text).to_bytes(2, 'big') + text.encode() for text in texts)
-
-
 def _changed(operation='StartSession', session=None, **members):
     """A lie that replaces members of the answer's `Adit`, and `session` as SessionId; None: none."""
     def answer(name, asked, body):
@@ -137,7 +105,7 @@ def test_answers_that_lie(t):
     """Another key, signature, session, token or node in an answer is refused by name, before a byte"""
     with _between(t) as liar:
         stack = liar.stack
-        sign, public, session_key, _ = _own_identity(os.path.join(stack.folder, 'liar'))
+        sign, public, session_key, _ = own_identity(os.path.join(stack.folder, 'liar'))
         old = _last_answer(liar)
         signature, node_key = old['Adit']['Signature'], old['Adit']['NodeKey']
         mine = base64.b64encode(public).decode()
@@ -147,7 +115,7 @@ def test_answers_that_lie(t):
         def self_made(name, asked, body):
             """Consistent in itself: signed by an identity of the liar's."""
             if name == 'StartSession':
-                binding = _binding(body['SessionId'], session_key, asked['Adit']['ClientKey'])
+                binding = binding_text(body['SessionId'], session_key, asked['Adit']['ClientKey'])
                 body['Adit'].update(SessionKey=session_key, NodeKey=mine,
                                     Signature=base64.b64encode(sign(binding)).decode())
             return body
@@ -284,7 +252,7 @@ def test_joins_that_lie(t):
         def closes(tls):
             tls.flush()
 
-        _, _, _, context = _own_identity(os.path.join(liar.stack.folder, 'liar-2'))
+        _, _, _, context = own_identity(os.path.join(liar.stack.folder, 'liar-2'))
         broke = 'broke the join'
         for name, lies, wanted in (
                 ('garbage', says(_FORGED), broke),

@@ -17,7 +17,8 @@ _NAMES_SHARED = {'main'}
 _REACHED_ROOTS = ('engine/', 'relay/', 'agent/', 'client/', 'tests/', 'bench/', 'tools/')
 
 
-_ATTACKS = 'tests/attacks.md'
+# Tables of which attack, and which broken rule, has which test.
+_TABLES = ('tests/attacks.md', 'tests/rules.md')
 
 
 def check_size(tree):
@@ -110,19 +111,18 @@ def check_readmes(tree):
 
 
 def check_attacks(tree):
-    """Every test that tests/attacks.md names is there."""
-    if not tree.has(_ATTACKS):
-        return
+    """Every test that tests/attacks.md and tests/rules.md name is there."""
     tests = {path: tree.text(path) for path in tree.files()
              if path.startswith('tests/') and path.endswith(('_test.py', '_test.cc'))}
-    for number, line in enumerate(tree.text(_ATTACKS).split('\n'), 1):
-        for suite, name in re.findall(r'`(\w+)\.(\w+)`', line):
-            if suite == 'tidy':
-                continue
-            wanted = rf'^def {name}\(' if suite.endswith('_test') else rf'\b{suite},\s+{name}\)'
-            among = {p: t for p, t in tests.items() if os.path.basename(p) == suite + '.py'} or tests
-            if not any(re.search(wanted, text, re.MULTILINE) for text in among.values()):
-                yield _ATTACKS, number, f'there is no test {suite}.{name}'
+    for table in filter(tree.has, _TABLES):
+        for number, line in enumerate(tree.text(table).split('\n'), 1):
+            for suite, name in re.findall(r'`(\w+)\.(\w+)`', line):
+                if suite == 'tidy':
+                    continue
+                wanted = rf'^def {name}\(' if suite.endswith('_test') else rf'\b{suite},\s+{name}\)'
+                among = {p: t for p, t in tests.items() if os.path.basename(p) == suite + '.py'} or tests
+                if not any(re.search(wanted, text, re.MULTILINE) for text in among.values()):
+                    yield table, number, f'there is no test {suite}.{name}'
 
 
 def compiled_files(root, database):

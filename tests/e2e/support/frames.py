@@ -11,8 +11,8 @@ import time
 from support.api import tls_connect
 from support.processes import Failure, check, check_equal
 
-OPEN, ACCEPT, REJECT, DATA, FINISH, RESET, CREDIT, PING, GOAWAY, CONTROL = range(1, 11)
-NAMES = ['?', 'OPEN', 'ACCEPT', 'REJECT', 'DATA', 'FINISH', 'RESET', 'CREDIT', 'PING', 'GOAWAY', 'CONTROL']
+OPEN, ACCEPT, REJECT, DATA, FINISH, RESET, CREDIT, PING, GOAWAY, CONTROL, ACK = range(1, 12)
+NAMES = ['?', 'OPEN', 'ACCEPT', 'REJECT', 'DATA', 'FINISH', 'RESET', 'CREDIT', 'PING', 'GOAWAY', 'CONTROL', 'ACK']
 
 # Close codes by name, as in PROTOCOL.md.
 PROTOCOL_ERROR, FLOW_CONTROL, DENIED, SILENT = 1, 2, 3, 4

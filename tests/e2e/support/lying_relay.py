@@ -36,6 +36,8 @@ class Lies:
         self.to_node = honest
         # In the place of a join with the real relay: called with the TLS towards the client.
         self.instead_of_join = None
+        # Of an inspected link, a client's or a node's: called with the TLS. Without one the link ends.
+        self.link = None
         for name, value in members.items():
             assert hasattr(self, name), name
             setattr(self, name, value)
@@ -64,7 +66,8 @@ class LyingRelay(TcpServer):
             self._serve_api(here, lies)
         elif here.protocol() == 'adit-join/1':
             self._serve_join(here, lies)
-        # An inspected link is not our subject: it ends.
+        elif lies.link:
+            lies.link(here)
 
     def dial(self, protocol, certificate=None):
         """A connection of our own to the real relay."""

@@ -80,9 +80,10 @@ def processes_running(text):
     return [pid for pid in processes_with(text) if command_line(pid).startswith(text)]
 
 
-def is_listening(port):
-    """True when some process listens on this TCP port; nothing is connected for the question."""
-    for table in ('/proc/net/tcp', '/proc/net/tcp6'):
+def is_listening(port, pid='self'):
+    """True when some process in the network of `pid` listens on this TCP port; nothing is connected for
+    the question."""
+    for table in (f'/proc/{pid}/net/tcp', f'/proc/{pid}/net/tcp6'):
         try:
             with open(table, encoding='ascii') as file:
                 next(file)

@@ -43,6 +43,10 @@ class Test:
         self._own.append(stack)
         return stack
 
+    def adopt(self, stack):
+        """The stack is stopped when the test ends."""
+        self._own.append(stack)
+
     def note(self, text):
         """Prints a figure below the test's line."""
         self.run.notes.append(text)
@@ -98,6 +102,8 @@ class Run:
             if not function_name.startswith('test_') or not self._wanted(name, function_name):
                 continue
             if getattr(function, 'full_only', False) and not self.full:
+                continue
+            if getattr(function, 'by_name', False) and not self.only:
                 continue
             if self._waits_again(function, io):
                 continue

@@ -20,6 +20,11 @@ class Stack:
     where something stands before it."""
 
     NODE = 'node-1'
+    LISTEN = ADDRESS = '127.0.0.1'  # Where the relay listens, and where the others find it.
+
+    def place(self, argv):
+        """The command that runs argv where its program belongs; a subclass has several places."""
+        return argv
 
     def __init__(self, bin_folder, folder, io, env=None, before_exec=None, relay_arguments=(),
                  advertise=None):
@@ -71,7 +76,7 @@ class Stack:
     def start(self, name, argv, env=None, stdin=b'', before_exec=None):
         """Starts one process of this stack, numbered if the name was used before."""
         count = self._names[name] = self._names.get(name, 0) + 1
-        process = Process(name if count == 1 else f'{name}-{count}', argv,
+        process = Process(name if count == 1 else f'{name}-{count}', self.place(argv),
                           env or self.environment(), self.folder, stdin, before_exec)
         self.processes.append(process)
         return process
@@ -82,10 +87,10 @@ class Stack:
         self.relay = self.start(
             'relay',
             [self.program('adit-relay'), '--state', self.relay_state,
-             '--listen', f'127.0.0.1:{self.port}', '--advertise', f'127.0.0.1:{self.advertised}',
+             '--listen', f'{self.LISTEN}:{self.port}', '--advertise', f'{self.ADDRESS}:{self.advertised}',
              *self.relay_arguments],
             self.environment() | self.extra_env, before_exec=self.before_exec)
-        self.relay.wait_for(lambda: proc_facts.is_listening(self.port), _START_SECONDS,
+        self.relay.wait_for(lambda: proc_facts.is_listening(self.port, self.relay.pid), _START_SECONDS,
                             'the relay listens')
 
     def _printed(self, first_word):
@@ -97,8 +102,8 @@ class Stack:
     def enroll(self, state=None, name=None, line=None):
         """Enrols a node and returns the finished process of `adit-agent enroll`."""
         done = subprocess.run(
-            [self.program('adit-agent'), 'enroll', '--state', state or self.agent_state,
-             '--name', name or self.NODE],
+            self.place([self.program('adit-agent'), 'enroll', '--state', state or self.agent_state,
+                        '--name', name or self.NODE]),
             input=(line or self.enroll_line).encode() + b'\n', env=self.environment(),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=_START_SECONDS, check=False)
         if line is None:
@@ -133,7 +138,7 @@ class Stack:
 
     def adit(self, *arguments, input=None, stdin=None, timeout=30, env=None):
         """Runs `adit ARGUMENTS` to its end; returns subprocess's CompletedProcess, in bytes."""
-        argv = [self.program('adit'), *arguments]
+        argv = self.place([self.program('adit'), *arguments])
         if input is None and stdin is None:
             stdin = subprocess.DEVNULL
         try:
@@ -151,14 +156,14 @@ class Stack:
         """Starts `adit ARGUMENTS` with pipes; the caller waits for it."""
         options = {'stdin': subprocess.PIPE, 'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE,
                    'env': self.environment(), 'start_new_session': True} | options
-        return subprocess.Popen([self.program('adit'), *arguments], **options)
+        return subprocess.Popen(self.place([self.program('adit'), *arguments]), **options)
 
     def forward(self, target, local_port=None, name='forward', env=None, options=(), node=None):
         """Starts `adit forward` to `target` (PORT or HOST:PORT); returns the process, with .port."""
         port = local_port or free_port()
         process = self.start(name, [self.program('adit'), 'forward', *options,
                                     node or self.NODE, f'{port}:{target}'], env)
-        process.wait_for(lambda: proc_facts.is_listening(port), _START_SECONDS,
+        process.wait_for(lambda: proc_facts.is_listening(port, process.pid), _START_SECONDS,
                          f'adit forward listens on port {port}')
         process.port = port
         return process

@@ -1,0 +1,149 @@
+"""A client of sealed sessions by hand: its own keys, joins, inner TLS and frames, and the proofs of resuming."""
+
+import hashlib
+import hmac
+import json
+import os
+import socket
+import struct
+import subprocess
+
+from support import certificates, frames
+from support.api import tls_context
+from support.bio_link import BioLink
+from support.bio_tls import BioTls, cut
+from support.frames import CONTROL, frame
+from support.lying_relay import join_frame
+from support.processes import check, check_equal
+
+CLIENT, NODE = 'client', 'node'
+
+
+def _expand_label(secret, label, context, size):
+    """HKDF-Expand-Label of RFC 8446, 7.1, for what one block holds."""
+    name = hashlib.sha256 if len(secret) == 32 else hashlib.sha384
+    full = b'tls13 ' + label.encode()
+    info = struct.pack('>H', size) + bytes([len(full)]) + full + bytes([len(context)]) + context
+    return hmac.new(secret, info + b'\1', name).digest()[:size]
+
+
+class _Inner(BioTls):
+    """TLS with a session's key, whose exporter can be asked (RFC 8446, 7.5)."""
+
+    def __init__(self, connection, certificate, first):
+        self._log = certificate[0] + '.keys'
+        context = tls_context(['adit/1'], certificate)
+        context.keylog_filename = self._log
+        super().__init__(connection, context, False, first)
+
+    def exported(self, label):
+        with open(self._log, encoding='ascii') as file:
+            secrets = [line.split()[2] for line in file if line.startswith('EXPORTER_SECRET')]
+        secret = bytes.fromhex(secrets[-1])
+        empty = (hashlib.sha256 if len(secret) == 32 else hashlib.sha384)(b'').digest()
+        return _expand_label(_expand_label(secret, label, empty, len(secret)), 'exporter', empty, 32)
+
+
+class SealedLink(BioLink):
+    """A link to the node itself. It outlives its connections; `sent` and `received` are its positions."""
+
+    def __init__(self, stack, document, parameters, features=('resume',), node=None):
+        self._stack = stack
+        self.epoch = 0
+        folder = os.path.join(stack.folder, 'by-hand')
+        if os.path.exists(folder):  # One key will do for all of them.
+            self.certificate = tuple(os.path.join(folder, name) for name in ('client.pem', 'client.key'))
+        else:
+            self.certificate = certificates.foreign_client(folder, 'session')
+        spki = subprocess.run(['openssl', 'pkey', '-in', self.certificate[1], '-pubout', '-outform', 'DER'],
+                              check=True, timeout=20, stdout=subprocess.PIPE).stdout
+        answer = stack.api().call('StartSession', {
+            'Target': node or stack.node_id(), 'DocumentName': document, 'Parameters': parameters,
+            'Adit': {'Version': 1, 'Carriage': 'sealed', 'Resume': True,
+                     'ClientKey': hashlib.sha256(spki).hexdigest()}})
+        check_equal(answer.status, 200, f'StartSession: {answer}')
+        made = answer.json()
+        self.session = made['SessionId']
+        self.rejoin_key = bytes.fromhex(made['Adit']['RejoinKey'])
+        super().__init__(self.join(made['Adit']['JoinToken'], made['Adit']['Loop']))
+        self.secret = self.tls.exported('EXPORTER-adit-resume-secret')
+        self.hello(role='client', session_id=self.session, features=list(features))
+        got = self.wait_for(CONTROL, frames.GOAWAY)
+        check(got and got.type == CONTROL, f'the hello was answered with {got}')
+        self.node_hello = json.loads(got.payload)
+        self.lane = self.node_hello.get('lane', 0)
+
+    def join(self, token, loop):
+        """Inner TLS of a lane that is joined."""
+        raw = socket.create_connection(('127.0.0.1', self._stack.port), 10)
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        outer = BioTls(raw, tls_context(['adit-join/1', f'adit-loop/{loop}']), False)
+        outer.send(join_frame(token))
+        got = outer.receive_frame()
+        check(b'"joined"' in got, f'the join was answered with {got!r}')
+        return _Inner(raw, self.certificate, outer.detach())
+
+    def open(self, stream, request, limit=1 << 20):
+        self.send(frame(frames.OPEN, stream, struct.pack('>Q', limit) + json.dumps(request).encode()))
+        got = self.wait_for(frames.ACCEPT, frames.REJECT, frames.GOAWAY, stream=stream)
+        check(got and got.type == frames.ACCEPT, f'the open was answered with {got}')
+
+    def cut(self):
+        """Ends the connection as a network does: with a reset, in the middle of anything."""
+        cut(self.tls.socket)
+
+    # ------------------------------------------------------------------ coming again
+
+    def rejoin(self, epoch, **lies):
+        """The answer to Adit.Rejoin; `side`, `session`, `lane`, `key` and `proof` may lie."""
+        session = lies.get('session', self.session)
+        lane = lies.get('lane', self.lane)
+        message = (b'adit rejoin v1\0' + lies.get('side', CLIENT).encode() + b'\0'
+                   + struct.pack('>H', len(session)) + session.encode()
+                   + struct.pack('>IQ', lies.get('proof_lane', lane), lies.get('proof_epoch', epoch)))
+        proof = lies.get('proof') or hmac.new(lies.get('key', self.rejoin_key), message, hashlib.sha256).hexdigest()
+        return self._stack.api().call('Adit.Rejoin', {
+            'SessionId': session, 'Lane': lane, 'Epoch': epoch, 'Proof': proof}, signed=False)
+
+    def joined_again(self):
+        """A new lane's inner TLS, by the next epoch."""
+        self.epoch += 1
+        answer = self.rejoin(self.epoch)
+        check_equal(answer.status, 200, f'Rejoin: {answer}')
+        return self.join(answer.json()['JoinToken'], answer.json()['Loop'])
+
+    def proof(self, tls, side, epoch, position, **lies):
+        message = (b'adit resume v1\0' + side.encode() + b'\0'
+                   + struct.pack('>IQQ', lies.get('lane', self.lane), epoch, position)
+                   + lies.get('exporter', tls.exported('EXPORTER-adit-resume')))
+        return hmac.new(lies.get('secret', self.secret), message, hashlib.sha256).hexdigest()
+
+    def resume_frame(self, tls, **lies):
+        """The message in the place of a hello; its members and what its proof is over may lie."""
+        epoch, position = lies.pop('epoch', self.epoch), lies.pop('position', self.received)
+        shown = {'type': 'resume', 'session_id': self.session, 'lane': self.lane, 'epoch': epoch,
+                 'position': position, **lies.pop('shown', {})}
+        shown.setdefault('proof', self.proof(tls, lies.pop('side', CLIENT), epoch, position, **lies))
+        return frame(CONTROL, 0, json.dumps(shown).encode())
+
+    def go_on(self, tls, data):
+        """Says what is to resume; returns the node's position. `data` are all bytes that were ever sent."""
+        tls.socket.settimeout(10)
+        tls.send(self.resume_frame(tls))
+        got = tls.receive_frame()
+        check(b'"resumed"' in got, f'the resume was answered with {got!r}')
+        answer = json.loads(got[8:])
+        check_equal(answer['proof'], self.proof(tls, NODE, self.epoch, answer['position']), "the node's proof")
+        self.carry(tls)
+        tls.send(data[answer['position']:])
+        return answer['position']
+
+
+def refusal(tls):
+    """The close code and text of the goaway that is the answer; None at an end without one."""
+    tls.socket.settimeout(10)
+    got = tls.receive_frame()
+    if not got:
+        return None
+    check_equal(got[0], frames.GOAWAY, f'type of {got!r}')
+    return struct.unpack('>H', got[8:10])[0], got[10:].decode(errors='replace')
