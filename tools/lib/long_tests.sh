@@ -1,7 +1,7 @@
 # The tests of tools/test --long: at full size, each result a line of bench/results/long.jsonl.
 # Sourced by tools/test, whose functions it uses.
 
-long_tests=(asan tsan fuzz e2e bench policy crash)
+long_tests=(asan tsan fuzz e2e bench policy crash path siege)
 declare -A about_long=(
   [asan]="unit, contract, sim and fuzz inputs with AddressSanitizer and UndefinedBehaviorSanitizer"
   [tsan]="unit, contract and sim with ThreadSanitizer"
@@ -9,6 +9,8 @@ declare -A about_long=(
   [e2e]="the real programs at full size, on both backends"
   [bench]="every micro benchmark at full length, in preset release"
   [crash]="the relay killed at 200 random moments under load, on both backends: no answered call is lost, the chain is whole"
+  [siege]="a session through 50 kills of the relay, cut links, new addresses, a stopped client, a half-open proxy: 1 GiB, each byte once"
+  [path]="one forward beside raw TCP at 20, 100 and 300 ms, with and without lost packets; figures to bench/results/path.jsonl"
   [policy]="policies against the npm package iam-simulate: makes the cases of tests/data anew and replays them"
 )
 
@@ -129,6 +131,23 @@ long_crash() {
   tests/e2e/run --full --only audit_test.test_killed_at_any_moment | tee build/crash.log
   awk '/ kills, / { kills += $1; calls += $3 } END { printf "{\"kills\": %d, \"answered_calls\": %d}\n", kills, calls }' \
     build/crash.log > "$long_details"
+}
+
+long_siege() {
+  tools/dependencies e2e
+  configure_and_build release adit adit-agent adit-relay
+  ADIT_BIN=$PWD/build/release/bin tests/e2e/run --full --only siege_test | tee build/siege.log
+  sed -n 's/^ *figures //p' build/siege.log | python3 -c 'import json, sys
+print(json.dumps({figures.pop("io"): figures for figures in map(json.loads, sys.stdin)}))' > "$long_details"
+}
+
+# Fails when a way could not be measured, never on a figure.
+long_path() {
+  configure_and_build release adit adit-agent adit-relay loadgen path_router
+  bench/macro/path/run > build/path.log
+  python3 -c 'import json, sys
+print(json.dumps({f"{way[\"round_trip_ms\"]:g} ms, {way[\"loss\"]:g}": way["of_raw"]
+                  for way in map(json.loads, sys.stdin)}))' < build/path.log > "$long_details"
 }
 
 run_long() {

@@ -1,5 +1,6 @@
 // The cheapest TCP relay we know how to write: two threads a connection, blocking calls, copying or
-// with splice(2) (--how). A lower bound for the work per byte, not a design for many connections.
+// with splice(2) (--how). It listens on --host and --port and dials --to-host and --to. A lower
+// bound for the work per byte, not a design for many connections.
 
 #include <fcntl.h>
 #include <poll.h>
@@ -54,8 +55,9 @@ int PlainRelay(const Arguments& arguments) {
   RaiseDescriptorLimit();
   const bool with_splice = arguments.Text("how", "splice") == "splice";
   const auto size = static_cast<size_t>(arguments.Integer("kb", 256)) * 1024;
-  const sockaddr_in address = AddressOf("127.0.0.1", arguments.Integer("to", 0));
-  const int listener = ListenOn("127.0.0.1", arguments.Integer("port", 0));
+  const sockaddr_in address =
+      AddressOf(arguments.Text("to-host", "127.0.0.1"), arguments.Integer("to", 0));
+  const int listener = ListenOn(arguments.Text("host", "127.0.0.1"), arguments.Integer("port", 0));
   const auto close_both = [](std::array<int, 2>* pair) {
     close((*pair)[0]);
     close((*pair)[1]);
