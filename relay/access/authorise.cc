@@ -6,6 +6,7 @@
 #include "engine/base/log.h"
 #include "engine/http/amz_date.h"
 #include "relay/access/resource_arn.h"
+#include "relay/policy/arn_parts.h"
 
 namespace relay {
 namespace {
@@ -23,6 +24,12 @@ void AddResourceTags(const AccessQuestion& question, const AccessResource& resou
     context.Add(service + ":resourceTag/" + tag.key, tag.value);
     context.Add("aws:ResourceTag/" + tag.key, tag.value);
   }
+}
+
+// AddResourceAccount is about what belongs to an account: AWS's own documents do not.
+void AddResourceAccount(const AccessResource& resource, policy::RequestContext& context) {
+  const auto parts = policy::SplitArn(resource.arn);
+  if (parts.has_value() && !(*parts)[4].empty()) context.Add("aws:ResourceAccount", (*parts)[4]);
 }
 
 void AddTags(const std::vector<IamTag>& tags, policy::RequestContext& context) {
@@ -73,6 +80,8 @@ void FillContext(const AccessCase& asked, const CompiledPrincipal& principal, in
   context.Add("aws:EpochTime", std::to_string(now_unix_ms / 1000));
   if (!asked.source_ip.empty()) context.Add("aws:SourceIp", asked.source_ip);
   context.Add("aws:SecureTransport", "true");  // There is no other way in.
+  context.Add("aws:ViaAWSService", "false");   // Nobody asks on behalf of somebody else.
+  context.Add("aws:PrincipalIsAWSService", "false");
   context.Add("aws:RequestedRegion", caller.region.empty() ? kRegion : caller.region);
   if (!asked.user_agent.empty()) context.Add("aws:UserAgent", asked.user_agent);
 }
@@ -124,6 +133,7 @@ void Authoriser::Fill(const AccessCase& asked, const AccessResource& resource,
                       const Principal& principal, int64_t now_unix_ms) {
   context_.Clear();
   AddResourceTags(asked.question, resource, context_);
+  AddResourceAccount(resource, context_);
   AddAll(asked.question.keys, context_);
   FillContext(asked, *principal.entity, now_unix_ms, context_);
 }

@@ -66,6 +66,8 @@ void NameTargetById(ApiContext& context, ApiCall& call) {
 
 }  // namespace
 
+ConditionKeys::value_type DocumentTypeKey() { return {"ssm:DocumentType", {"Session"}}; }
+
 ConditionKeys PlanKeys(const engine::SessionPlan& plan) {
   switch (plan.kind) {
     case engine::SessionKind::kShell:
@@ -103,6 +105,7 @@ void AskStartSession(ApiContext& context, ApiCall& call, AccessQuestion& questio
     }
   }
   question.keys.emplace_back("ssm:SessionDocumentAccessCheck", std::vector<std::string>{"true"});
+  question.keys.push_back(DocumentTypeKey());
 }
 
 void AskOfSession(ApiContext& context, ApiCall& call, AccessQuestion& question) {

@@ -35,6 +35,9 @@ void AskOpenLane(ApiContext& context, ApiCall& call, AccessQuestion& question);
 // What policies call the host of a forward.
 inline constexpr std::string_view kRemoteHostKey = "adit:RemoteHost";
 
+// DocumentTypeKey is the key ssm:DocumentType: there are session documents alone.
+ConditionKeys::value_type DocumentTypeKey();
+
 // PlanKeys are the keys adit:* of a session. Their values are AWS's session types, a host in lower
 // case and without a dot at its end, and a port.
 ConditionKeys PlanKeys(const engine::SessionPlan& plan);

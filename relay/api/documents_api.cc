@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "relay/access/resource_arn.h"
+#include "relay/api/access_questions.h"
 #include "relay/api/api_input.h"
 #include "relay/api/document_lookup.h"
 #include "relay/api/resource_tags.h"
@@ -147,6 +148,7 @@ void AskOfDocument(ApiContext&, ApiCall& call, AccessQuestion& question) {
   resource.arn = DocumentArn(text.empty() ? "*" : DocumentNameOf(text));
   resource.tag_owner = resource.arn;
   question.resources = {std::move(resource)};
+  question.keys.push_back(DocumentTypeKey());
   if (call.operation == "CreateDocument") AddTagKeys(call, question);
 }
 

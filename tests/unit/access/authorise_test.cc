@@ -202,6 +202,31 @@ TEST_F(AuthoriseTest, TagsOfPrincipalAndNodeAreKeys) {
   EXPECT_EQ(Check(Start()), "");
 }
 
+TEST_F(AuthoriseTest, GlobalKeysSayWhatHoldsForEveryRequest) {
+  for (const char* condition :
+       {R"({"DateEquals":{"aws:CurrentTime":"2023-11-14T22:13:20Z"}})",
+        R"({"NumericEquals":{"aws:EpochTime":"1700000000"}})",
+        R"({"IpAddress":{"aws:SourceIp":"192.0.2.0/24"}})",
+        R"({"Bool":{"aws:SecureTransport":"true"}})", R"({"Bool":{"aws:ViaAWSService":"false"}})",
+        R"({"Bool":{"aws:PrincipalIsAWSService":"false"}})",
+        R"({"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::000000000000:user/alice"}})",
+        R"({"StringEquals":{"aws:PrincipalAccount":"000000000000"}})",
+        R"({"StringEquals":{"aws:PrincipalType":"User"}})",
+        R"({"StringEquals":{"aws:ResourceAccount":"000000000000"}})",
+        R"({"StringEquals":{"aws:RequestedRegion":"eu-1"}})",
+        R"({"StringEquals":{"aws:userid":"id-alice"}})",
+        R"({"StringEquals":{"aws:username":"alice"}})",
+        R"({"StringLike":{"aws:UserAgent":"adit/*"}})"}) {
+    AccessCase asked = Start();
+    asked.user_agent = "adit/1";
+    Inline("alice", Policy("Allow", "ssm:StartSession", "*", condition));
+    EXPECT_EQ(Check(asked), "") << condition;
+  }
+  Inline("alice", Policy("Allow", "ssm:StartSession", "*",
+                         R"({"StringEquals":{"aws:ResourceAccount":"000000000000"}})"));
+  EXPECT_NE(Check(Start("AWS-StartSSHSession")), "") << "AWS's documents are of no account here";
+}
+
 TEST_F(AuthoriseTest, ABoundaryAndSessionPoliciesLimitWhatIsAllowed) {
   Inline("alice", kAllowStart);
   const IamPolicy narrow = {.id = "ANPA1", .name = "narrow"};
@@ -305,6 +330,33 @@ TEST_F(SessionWatchTest, ASessionEndsWithTheKeyBehindItsTemporaryCredentials) {
   EXPECT_EQ(Tick(kNow), "");
   ASSERT_TRUE(iam().SetAccessKeyActive("AKIAalice", false).ok());
   EXPECT_THAT(Tick(kNow + 1000), HasSubstr("The access key was deactivated."));
+}
+
+TEST_F(SessionWatchTest, ASessionEndsWhenTheSessionsOfItsRoleAreRevoked) {
+  Inline("deploy", kAllowStart);
+  watch.Watch("s", ByRole());
+  EXPECT_EQ(Tick(kNow), "");
+  // As AWS's console revokes them.
+  const auto revoke = [this](const std::string& before) {
+    ASSERT_TRUE(iam()
+                    .PutInlinePolicy(
+                        "id-deploy",
+                        {"AWSRevokeOlderSessions",
+                         Policy("Deny", "*", "*",
+                                R"({"DateLessThan":{"aws:TokenIssueTime":")" + before + R"("}})")})
+                    .ok());
+  };
+  revoke("2023-11-14T22:12:19Z");
+  EXPECT_EQ(Tick(kNow + 1000), "") << "it is younger";
+  revoke("2023-11-14T22:13:20Z");
+  EXPECT_THAT(Tick(kNow + 2000), HasSubstr("with an explicit deny"));
+}
+
+TEST_F(SessionWatchTest, TheEndOfTemporaryCredentialsEndsNoSession) {
+  Inline("deploy", Policy("Allow", "ssm:StartSession", "*",
+                          R"({"DateGreaterThan":{"aws:CurrentTime":"2020-01-01T00:00:00Z"}})"));
+  watch.Watch("s", ByRole());
+  for (int hours = 0; hours < 48; ++hours) EXPECT_EQ(Tick(kNow + hours * 3'600'000LL), "");
 }
 
 TEST_F(SessionWatchTest, ASessionEndsWhenItsHourIsOver) {
