@@ -100,8 +100,8 @@ void TcpTarget::OnResolved(engine::Resolved result) {
       std::any_of(addresses_.begin(), addresses_.end(), engine::IsLinkLocal)) {
     stream_.Reject(engine::CloseCode::kDenied,
                    request_.host +
-                       ": forwarding to link-local addresses, where clouds keep their "
-                       "machines' secrets, is forbidden unless a policy names them");
+                       ": forwarding to link-local addresses, and to others where clouds keep "
+                       "their machines' secrets, is forbidden unless a policy names them");
     return TearDown(engine::CloseMode::kOrderly);
   }
   ConnectNext();
