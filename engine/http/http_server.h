@@ -49,6 +49,9 @@ class HttpServerSession final : public RecordProtocol {
   // hand. So an orderly end without an answer tells a client that its request was not taken.
   void Finish();
 
+  // True while a request is in hand, or its answer has not left.
+  bool has_request() const { return state_ == State::kHandling || state_ == State::kAnswering; }
+
   // Yield lays the session down with the request in hand, which the caller answers in another
   // protocol, and returns the bytes that came behind it. What is left to do is to destroy it, after
   // OnRequest has returned. Requires: as for Respond.

@@ -41,6 +41,7 @@ class AgentRole final : public Role, private SwitchPort::Events {
   void Disconnected(std::string_view text) override;
   void Farewell() override;
   bool is_known() const override { return true; }  // By its certificate.
+  bool is_busy() const override { return port_.circuit_count() > 0; }
 
  private:
   void OnHello(const engine::Hello& hello) override;

@@ -23,6 +23,9 @@ class ApiRole final : public Role, private engine::HttpServerSession::Handler {
   void Disconnected(std::string_view text) override;
   void Farewell() override;
   bool is_known() const override;  // Each request proves itself, and a channel for good.
+  bool is_busy() const override {
+    return channel_ != nullptr ? channel_->is_busy() : session_.has_request();
+  }
 
  private:
   void OnRequest(engine::HttpServerSession& session, engine::HttpRequest request) override;

@@ -34,6 +34,7 @@ class ChannelRole final : public UpgradedRole, private ChannelSocket::Owner {
   void Disconnected(std::string_view text) override;
   void Farewell() override;
   bool is_known() const override { return is_accepted_; }
+  bool is_busy() const override { return is_opened_; }  // Its session says the last word.
 
   // What the session says, by letter.
   void Accepted() { is_accepted_ = true; }

@@ -29,6 +29,7 @@ class ClientRole final : public Role, private SwitchPort::Events {
   void Disconnected(std::string_view text) override;
   void Farewell() override;
   bool is_known() const override { return grant_.has_value(); }
+  bool is_busy() const override { return port_.circuit_count() > 0; }
 
  private:
   void OnHello(const engine::Hello& hello) override;

@@ -33,6 +33,7 @@ class ControlChannelRole final : public UpgradedRole, private ChannelSocket::Own
   void Disconnected(std::string_view text) override { socket_.HandleEnd(text); }
   void Farewell() override;
   bool is_known() const override { return host_ != nullptr; }
+  bool is_busy() const override { return host_ != nullptr; }
 
   // For the host.
   void Send(std::string_view message);

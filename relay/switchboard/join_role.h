@@ -30,6 +30,7 @@ class JoinRole final : public Role,
   // As a role.
   engine::RecordProtocol& protocol() override { return *this; }
   bool is_known() const override { return lane_ != nullptr || leg_ != nullptr; }
+  bool is_busy() const override { return false; }  // Its lane is what would be waited for.
   void Detached(engine::DetachedSocket detached) override;
   void Disconnected(std::string_view text) override;
   void Farewell() override;

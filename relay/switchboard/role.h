@@ -21,6 +21,9 @@ class Role {
   // when there is no room for all.
   virtual bool is_known() const = 0;
 
+  // True while something is under way that may yet end by itself: a relay that stops waits for it.
+  virtual bool is_busy() const = 0;
+
   // Detached is the last call to a role that has called SecureConnection::Detach.
   virtual void Detached(engine::DetachedSocket) { CHECK(false); }
 

@@ -1,5 +1,6 @@
 #include "relay/switchboard/switchboard.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -46,6 +47,7 @@ class Switchboard::Visitor final : private SecureConnection::Events {
   }
   void Close() { connection_.Close(); }
   bool is_known() const { return role_ != nullptr && role_->is_known(); }
+  bool is_busy() const { return role_ != nullptr && role_->is_busy(); }
 
   engine::ListLinks<Visitor> links;
 
@@ -167,7 +169,9 @@ void Switchboard::Stop(engine::Duration grace) {
   if (stopping_) return;
   stopping_ = true;
   if (greeter_ != nullptr) greeter_->Stop();
-  driver_.loop().StartTimer(grace_op_, driver_.loop().Now() + grace);
+  const engine::Instant now = driver_.loop().Now();
+  grace_end_ = now + grace;
+  driver_.loop().StartTimer(grace_op_, std::min(grace_end_, now + kIdleGrace));
   lanes_.Stop();
   gateway_->Stop();
   std::vector<Visitor*> all;
@@ -178,9 +182,13 @@ void Switchboard::Stop(engine::Duration grace) {
 
 void Switchboard::OnGraceOver(engine::Fired outcome) {
   if (outcome.error == engine::IoError::kCanceled) return;
+  const bool is_last = driver_.loop().Now() >= grace_end_;
   lanes_.CutAll("the relay is stopping");
-  gateway_->CutAll();
-  for (const auto& [visitor, owned] : visitors_) visitor->Close();
+  if (is_last) gateway_->CutAll();
+  for (const auto& [visitor, owned] : visitors_) {
+    if (is_last || !visitor->is_busy()) visitor->Close();
+  }
+  if (!is_last) driver_.loop().StartTimer(grace_op_, grace_end_);
 }
 
 bool Switchboard::stopped() const {

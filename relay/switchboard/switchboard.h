@@ -93,7 +93,9 @@ class Switchboard {
   void DismissLink(uint64_t link_serial, engine::CloseCode code, std::string_view why);
 
   // Stop lets every link say goodbye; the loop may end when stopped() is true, at the latest
-  // `grace` later.
+  // `grace` later. What carries nothing that could end by itself is closed after kIdleGrace, since
+  // its peer may never read the goodbye; and so are lanes, whose sessions outlive the relay.
+  static constexpr engine::Duration kIdleGrace = std::chrono::milliseconds(700);
   void Stop(engine::Duration grace);
   bool stopped() const;
 
@@ -155,6 +157,7 @@ class Switchboard {
   bool stopping_ = false;
   std::unique_ptr<Greeter> greeter_;
   engine::TimerOp grace_op_;
+  engine::Instant grace_end_;
 };
 
 }  // namespace relay

@@ -33,6 +33,8 @@ class JoinPeer final : private engine::SecureConnection::Events, private engine:
     std::string token;
     bool is_wrapped = false;  // It stays inside TLS.
     bool says_join = true;
+    bool is_deaf = false;     // Once TLS is set up it reads nothing, not even an end.
+    bool is_raw = false;      // What it hears is no frames.
     std::string first_words;  // Said the moment it has read `joined`.
   };
 
@@ -77,6 +79,7 @@ class JoinPeer final : private engine::SecureConnection::Events, private engine:
   void OnSecured(engine::SecureConnection& connection) override {
     secured = true;
     connection.SetProtocol(*this);
+    if (manners_.is_deaf) connection.HoldInput(true);
     connection.OutputReady();
   }
   void OnDetached(engine::SecureConnection&, engine::DetachedSocket detached) override {
@@ -90,7 +93,7 @@ class JoinPeer final : private engine::SecureConnection::Events, private engine:
 
   void Receive(engine::BufferRef plaintext, engine::Instant) override {
     heard_ += engine::AsText(plaintext.bytes());
-    if (!joined && !goaway.has_value()) HandleFrame();
+    if (!manners_.is_raw && !joined && !goaway.has_value()) HandleFrame();
   }
   void HandleFrame() {
     engine::FrameHeader header{};

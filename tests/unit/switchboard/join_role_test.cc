@@ -39,7 +39,7 @@ constexpr engine::sim::Faults kCalm = {
 // Contexts are made once: keys cost more than a test.
 struct Contexts {
   engine::test::TestAuthority authority;
-  std::unique_ptr<engine::TlsContext> server, client, node, other_node;
+  std::unique_ptr<engine::TlsContext> server, client, node, other_node, api;
 
   Contexts() {
     server = Must(engine::TlsContext::Server({.identity = authority.ServerIdentity(),
@@ -55,6 +55,9 @@ struct Contexts {
     node = Must(engine::TlsContext::Client(options));
     options.identity = authority.ClientIdentity("mi-00000000000000000");
     other_node = Must(engine::TlsContext::Client(options));
+    options.identity.reset();
+    options.protocols = {"http/1.1"};
+    api = Must(engine::TlsContext::Client(options));
   }
 };
 const Contexts& Shared() {
@@ -325,6 +328,33 @@ TEST_F(JoinRoleTest, OfALegInsideTlsNoMoreIsTakenThanTheOtherSideReads) {
   ASSERT_TRUE(Run([&] { return client.heard() == "meanwhile"; }));
   node.bare->ReadOn();
   ASSERT_TRUE(Run([&] { return node.heard().size() == much.size(); }));
+}
+
+TEST_F(JoinRoleTest, ARelayThatStopsDoesNotWaitForWhatCarriesNothingOrOutlivesIt) {
+  const TestLane lane(kLoop);
+  switchboard_->AddLane(lane.grant);
+  const JoinPeer& client = DialClient(lane);
+  const JoinPeer& node = DialNode(lane);
+  const JoinPeer& idle = Dial(*Shared().api, {.says_join = false, .is_deaf = true});
+  ASSERT_TRUE(Run([&] { return client.joined && node.joined && idle.secured; }));
+  const engine::Instant start = loop_->Now();
+  switchboard_->Stop(minutes(1));
+  ASSERT_TRUE(Run([&] { return switchboard_->stopped(); }));
+  EXPECT_LT(loop_->Now() - start, seconds(2));
+}
+
+TEST_F(JoinRoleTest, ARelayThatStopsWaitsForAnAnswerThatIsUnderWay) {
+  JoinPeer& asking = Dial(*Shared().api, {.says_join = false, .is_raw = true});
+  asking.Say("POST / HTTP/1.1\r\nHost: relay\r\nContent-Length: 0\r\n\r\n");
+  ASSERT_TRUE(Run([&] { return !control_.replies.empty(); }));
+  switchboard_->Stop(minutes(1));
+  RunFor(seconds(10));
+  EXPECT_FALSE(switchboard_->stopped());
+  engine::HttpResponse answer;
+  answer.body = "done";
+  control_.replies.front()(answer);
+  ASSERT_TRUE(Run([&] { return switchboard_->stopped(); }));
+  EXPECT_THAT(asking.heard(), HasSubstr("done"));
 }
 
 TEST_F(JoinRoleTest, AnEndedSessionIsCutWithinASecondBareAndInsideTls) {

@@ -15,7 +15,9 @@ namespace relay {
 class RecordingControl final : public ControlPort {
  public:
   void HandleRequest(uint32_t, engine::HttpRequest, std::string,
-                     std::function<void(engine::HttpResponse)>) override {}
+                     std::function<void(engine::HttpResponse)> reply) override {
+    replies.push_back(std::move(reply));
+  }
   void NodeConnected(NodeArrival arrival, std::function<void(absl::Status)> admitted) override {
     arrivals.push_back(std::move(arrival));
     tasks_.push_back([admitted = std::move(admitted)] { admitted(absl::OkStatus()); });
@@ -45,6 +47,7 @@ class RecordingControl final : public ControlPort {
     for (const auto& task : std::exchange(tasks_, {})) task();
   }
 
+  std::vector<std::function<void(engine::HttpResponse)>> replies;  // Of requests, unanswered.
   std::vector<NodeArrival> arrivals;
   std::vector<std::pair<std::string, engine::ControlMessage>> said;
   uint64_t news_missed = 0;
