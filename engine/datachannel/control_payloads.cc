@@ -19,7 +19,7 @@ Json InputsOf(const StartTask& task) {
           {"kmsKeyId", ""},
           {"runAsEnabled", !task.run_as.empty()},
           {"runAsDefaultUser", task.run_as},
-          {"shellProfile", {{"windows", ""}, {"linux", task.profile}}}};
+          {"shellProfile", {{"windows", task.profile}, {"linux", task.profile}}}};
 }
 
 Json PropertiesOf(const StartTask& task) {

@@ -41,7 +41,7 @@ struct StartTask {
   std::string owner;                   // Who started the session, as an ARN.
   std::string run_as;                  // Empty: as the agent does it.
   std::string type;                    // One of the session types of agent_handshake.h.
-  std::string profile;                 // kSessionShell: typed into the shell.
+  std::string profile;                 // kSessionShell: typed into the shell, on each platform.
   std::string command;                 // Of the two kinds of commands.
   bool separates_output = false;       // kSessionNonInteractive.
   std::optional<PortProperties> port;  // kSessionPort.

@@ -92,6 +92,7 @@ WishOutcome Broker::Resolve(const StartRequest& request, Carriage carriage) {
   auto* session = std::get_if<ResolvedSession>(&resolved);
   if (session == nullptr) return resolved;
   session->plan.may_be_link_local = request.may_be_link_local;
+  ChooseProfile(store_, request.node_id, *session);
   const absl::StatusOr<Carriage> chosen = ChooseCarriage(session->carriages, request.carriage);
   if (!chosen.ok()) return StartFailure{Kind::kCarriage, std::string(chosen.status().message())};
   CHECK(*chosen == carriage);

@@ -61,4 +61,14 @@ WishOutcome ResolveWish(Store& store, ParsedDocuments& parsed, const StartReques
   return *std::move(session);
 }
 
+void ChooseProfile(Store& store, std::string_view node_id, ResolvedSession& session) {
+  const SessionInputs& preferences = session.preferences;
+  const bool is_shell = session.type == SessionType::kStandardStream;
+  if (!is_shell || preferences.windows_profile == preferences.linux_profile) return;
+  const absl::StatusOr<Node> node = store.FindNode(node_id);
+  if (node.ok() && node->platform.starts_with("Windows")) {
+    session.plan.profile = preferences.windows_profile;
+  }
+}
+
 }  // namespace relay

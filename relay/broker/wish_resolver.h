@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <string_view>
+
 #include "relay/broker/session_wish.h"
 #include "relay/documents/resolve_document.h"
 
@@ -12,5 +14,8 @@ class Store;
 
 // ResolveWish looks at document, parameters and tags, not at the carriage or the node.
 WishOutcome ResolveWish(Store& store, ParsedDocuments& parsed, const StartRequest& request);
+
+// ChooseProfile gives a shell the profile of its node's platform.
+void ChooseProfile(Store& store, std::string_view node_id, ResolvedSession& session);
 
 }  // namespace relay

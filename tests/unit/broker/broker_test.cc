@@ -77,6 +77,27 @@ TEST_F(BrokerTest, LimitsOfThePreferencesReachDataPlaneStoreAndNode) {
   EXPECT_EQ(plane.Told<engine::SessionOffer>().seconds_max, 3600u);
 }
 
+TEST_F(BrokerTest, AShellHasTheProfileOfItsNodesPlatform) {
+  const std::string preferences =
+      R"({"schemaVersion": "1.0", "sessionType": "Standard_Stream",)"
+      R"( "inputs": {"shellProfile": {"linux": "cd /srv", "windows": "cd C:\\srv"}}})";
+  ASSERT_TRUE(
+      store->Documents()
+          .AddDocument(
+              {.name = "SSM-SessionManagerRunShell"},
+              {.name = "SSM-SessionManagerRunShell", .format = "JSON", .content = preferences})
+          .ok());
+  Start();
+  EXPECT_EQ(plane.grants.back().plan.profile, "cd /srv");
+  ASSERT_TRUE(
+      store->AddNode({.id = "mi-2", .name = "win", .platform = "Windows Server 2022"}).ok());
+  plane.nodes["mi-2"] = 1;
+  StartRequest wish = Wish();
+  wish.node_id = "mi-2";
+  ASSERT_TRUE(std::holds_alternative<StartedSession>(broker.StartSession(wish, kNow)));
+  EXPECT_EQ(plane.grants.back().plan.profile, "cd C:\\srv");
+}
+
 TEST_F(BrokerTest, ADeregisteredNodesSessionsAndOffersEndAndItsLinkIsCut) {
   const StartedSession session = Start();
   broker.SessionJoined(session.session_id, "", kNow);

@@ -37,7 +37,9 @@ TEST(StartTask, AShellHasEveryInputWithTheTypeThatAgentsInsistOn) {
   EXPECT_TRUE(document["inputs"]["cloudWatchStreamingEnabled"].is_boolean()) << "P9";
   EXPECT_EQ(document["inputs"]["runAsEnabled"], true);
   EXPECT_EQ(document["inputs"]["kmsKeyId"], "");
-  EXPECT_EQ(document["inputs"]["shellProfile"]["linux"], "exec bash");
+  for (const char* platform : {"linux", "windows"}) {
+    EXPECT_EQ(document["inputs"]["shellProfile"][platform], "exec bash");
+  }
 }
 
 TEST(StartTask, ACommandIsOneTextForEveryPlatform) {
