@@ -219,6 +219,10 @@ void ControlDesk::SessionJoined(std::string session_id, std::string source_addre
   });
 }
 
+void ControlDesk::SessionLost(std::string session_id) {
+  thread_->Tell([this, id = std::move(session_id)] { broker_.SessionLost(id, UnixNowMs()); });
+}
+
 void ControlDesk::SessionResumed(std::string session_id, std::string source_address) {
   thread_->Tell([this, id = std::move(session_id), source = std::move(source_address)] {
     broker_.SessionResumed(id, source, UnixNowMs());

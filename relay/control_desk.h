@@ -42,6 +42,7 @@ class ControlDesk final : public ControlPort {
   void LaneJoined(LaneId lane, std::string source_address) override;
   void LaneEnded(LaneId lane, LaneEnd end) override;
   void SessionJoined(std::string session_id, std::string source_address) override;
+  void SessionLost(std::string session_id) override;
   void SessionResumed(std::string session_id, std::string source_address) override;
   void JoinRefused(RefusedJoin refused) override;
   void SessionEnded(std::string session_id, std::string reason, uint64_t to_node_bytes,

@@ -44,6 +44,8 @@ bool IsDocumentName(std::string_view name) {
   return true;
 }
 
+constexpr std::string_view kDisconnected = "Disconnected";
+
 std::string_view StatusText(SessionStatus status) {
   switch (status) {
     case SessionStatus::kConnecting:
@@ -58,10 +60,17 @@ std::string_view StatusText(SessionStatus status) {
   return "Failed";
 }
 
-Json ToJson(const Session& session, bool native) {
+// StatusOf is also what no store knows: whether the client is there.
+std::string_view StatusOf(ApiContext& context, const Session& session) {
+  const bool is_away =
+      session.status == SessionStatus::kConnected && context.broker.IsAway(session.id);
+  return is_away ? kDisconnected : StatusText(session.status);
+}
+
+Json ToJson(const Session& session, std::string_view status, bool native) {
   Json json = {{"SessionId", session.id},
                {"Target", session.node_id},
-               {"Status", StatusText(session.status)},
+               {"Status", status},
                {"StartDate", ToTimestamp(session.started_unix_ms)},
                {"DocumentName", session.document},
                {"Owner", session.principal},
@@ -78,9 +87,16 @@ Json ToJson(const Session& session, bool native) {
   return json;
 }
 
-// Applies returns false when no session can match, such as for a status that sessions never have.
-std::optional<ApiError> ApplyFilter(const ApiInput::Filter& filter, SessionQuery& query,
-                                    bool& none) {
+// Wanted is a query, and what the store cannot look for.
+struct Wanted {
+  SessionQuery query;
+  std::optional<std::string> status;
+  bool none = false;  // No session can match.
+};
+
+std::optional<ApiError> ApplyFilter(const ApiInput::Filter& filter, Wanted& wanted) {
+  SessionQuery& query = wanted.query;
+  bool& none = wanted.none;
   const std::string& value = filter.values.front();
   const auto set_text = [&none](std::optional<std::string>& member, const std::string& text) {
     if (member.has_value() && *member != text) none = true;
@@ -95,11 +111,11 @@ std::optional<ApiError> ApplyFilter(const ApiInput::Filter& filter, SessionQuery
   } else if (filter.key == "AccessType") {
     if (value != "Standard") none = true;
   } else if (filter.key == "Status") {
+    set_text(wanted.status, value);
     bool found = false;
     for (const SessionStatus status : {SessionStatus::kConnecting, SessionStatus::kConnected,
                                        SessionStatus::kTerminated, SessionStatus::kFailed}) {
-      if (value != StatusText(status)) continue;
-      if (query.status.has_value() && *query.status != status) none = true;
+      if ((value == kDisconnected ? "Connected" : value) != StatusText(status)) continue;
       query.status = status;
       found = true;
     }
@@ -214,7 +230,8 @@ ApiOutcome TerminateSession(ApiContext& context, ApiCall& call) {
 
 ApiOutcome DescribeSessions(ApiContext& context, ApiCall& call) {
   ApiInput input(call.input);
-  SessionQuery query;
+  Wanted wanted;
+  SessionQuery& query = wanted.query;
   query.over = input.Choice("State", Presence::kRequired, {"History", "Active"}) == "History";
   const auto page =
       static_cast<size_t>(input.Integer("MaxResults", 1, 200).value_or(kSessionsPageDefault));
@@ -222,9 +239,8 @@ ApiOutcome DescribeSessions(ApiContext& context, ApiCall& call) {
   const std::vector<ApiInput::Filter> filters = input.Filters("Filters", "key", "value", 6);
   if (input.error().has_value()) return input.error();
 
-  bool none = false;
   for (const ApiInput::Filter& filter : filters) {
-    if (std::optional<ApiError> error = ApplyFilter(filter, query, none)) return error;
+    if (std::optional<ApiError> error = ApplyFilter(filter, wanted)) return error;
   }
   // AWS shows a month. What is older is here, too, for who asks for it.
   if (query.over && !query.started_from.has_value()) {
@@ -236,18 +252,24 @@ ApiOutcome DescribeSessions(ApiContext& context, ApiCall& call) {
     query.after = SessionQuery::Position{position->number, position->name};
   }
   query.count_max = page + 1;  // One more tells whether there is a next page.
-  call.output["Sessions"] = Json::array();
-  if (none) return std::nullopt;
-  const absl::StatusOr<std::vector<Session>> sessions = context.store.ListSessions(query);
-  if (!sessions.ok()) return LogStoreFailure(sessions.status());
-  for (size_t i = 0; i < std::min(page, sessions->size()); ++i) {
-    call.output["Sessions"].push_back(ToJson((*sessions)[i], IsNative(call.input)));
+  Json& list = call.output["Sessions"] = Json::array();
+  if (wanted.none) return std::nullopt;
+  for (;;) {
+    const absl::StatusOr<std::vector<Session>> sessions = context.store.ListSessions(query);
+    if (!sessions.ok()) return LogStoreFailure(sessions.status());
+    for (const Session& session : *sessions) {
+      const std::string_view status = StatusOf(context, session);
+      const bool is_listed = status == wanted.status.value_or(std::string(status));
+      if (is_listed && list.size() == page) {
+        call.output["NextToken"] =
+            WritePageToken("sessions", {query.after->started_unix_ms, query.after->id});
+        return std::nullopt;
+      }
+      query.after = SessionQuery::Position{session.started_unix_ms, session.id};
+      if (is_listed) list.push_back(ToJson(session, status, IsNative(call.input)));
+    }
+    if (sessions->size() <= page) return std::nullopt;
   }
-  if (sessions->size() > page) {
-    const Session& last = (*sessions)[page - 1];
-    call.output["NextToken"] = WritePageToken("sessions", {last.started_unix_ms, last.id});
-  }
-  return std::nullopt;
 }
 
 }  // namespace relay

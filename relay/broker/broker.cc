@@ -233,6 +233,13 @@ bool Broker::IsLive(std::string_view session_id) {
   return live != nullptr && live->state != Live::State::kEnding;
 }
 
+bool Broker::IsAway(std::string_view session_id) {
+  const Live* live = Find(session_id);
+  if (live == nullptr || live->state != Live::State::kConnected) return false;
+  if (live->sealed == nullptr) return live->is_lost;
+  return live->sealed->lanes_open == 0 && live->sealed->has_begun;
+}
+
 void Broker::End(Live& live, SessionStatus status, std::string_view reason, int64_t now_unix_ms) {
   const bool was_joined = live.state == Live::State::kConnected;
   live.state = Live::State::kEnding;
@@ -330,10 +337,18 @@ void Broker::SessionJoined(std::string_view session_id, std::string_view source_
   records_.Connected(live->subject, source_ip, now_unix_ms).IgnoreError();
 }
 
+void Broker::SessionLost(std::string_view session_id, int64_t now_unix_ms) {
+  Live* live = Find(session_id);
+  if (live == nullptr || std::exchange(live->is_lost, true)) return;
+  records_.AddOfStream(
+      SessionRecords::NewRecord("SessionDisconnected", live->subject, now_unix_ms));
+}
+
 void Broker::SessionResumed(std::string_view session_id, std::string_view source_ip,
                             int64_t now_unix_ms) {
-  const Live* live = Find(session_id);
+  Live* live = Find(session_id);
   if (live == nullptr) return;
+  live->is_lost = false;
   AuditRecord record = SessionRecords::NewRecord("SessionResumed", live->subject, now_unix_ms);
   record.source_ip = source_ip;
   records_.AddOfStream(std::move(record));  // A client that comes back without end costs no more.

@@ -90,6 +90,9 @@ class Broker {
   // IsLive is true from the commit of a session's start until its end begins.
   bool IsLive(std::string_view session_id);
 
+  // IsAway is true of a session that lives and whose client is gone for now: it may come back.
+  bool IsAway(std::string_view session_id);
+
   // The documents that sessions are started by, as they were read.
   ParsedDocuments& documents() { return documents_; }
 
@@ -108,7 +111,9 @@ class Broker {
   absl::Status DeregisterNode(std::string_view node_id, int64_t now_unix_ms);
 
   void SessionJoined(std::string_view session_id, std::string_view source_ip, int64_t now_unix_ms);
-  // SessionResumed is for the audit: from where its client came back.
+  // SessionLost: an inspected session's client lost its connection; SessionResumed: from where it
+  // came back. Both are for the audit and for IsAway.
+  void SessionLost(std::string_view session_id, int64_t now_unix_ms);
   void SessionResumed(std::string_view session_id, std::string_view source_ip, int64_t now_unix_ms);
   // SessionEnded: bytes_in went to the node, bytes_out came from it.
   void SessionEnded(std::string_view session_id, std::string_view reason, uint64_t bytes_in,
@@ -177,6 +182,7 @@ class Broker {
     std::string end_reason;
     std::string key_id;                   // Of an encrypted one.
     uint64_t gateway_bytes = 0;           // Of an AWS client's: its share.
+    bool is_lost = false;                 // Of an AWS client's: it has no connection.
     std::string_view reported_by;         // Static.
     std::unique_ptr<SealedState> sealed;  // Null: inspected.
   };

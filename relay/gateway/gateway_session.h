@@ -73,6 +73,8 @@ class GatewaySession final : private engine::LinkEvents,
                engine::Instant now);
   // Disconnect says that the connection is lost.
   void Disconnect(engine::Instant now);
+  // IsEnding: what is left is the client's last word.
+  bool is_ending() const { return state_ >= State::kEnding; }
   // Receive takes messages of the connection; Sent says how many bytes it has passed on.
   void Receive(const MessageBatch& batch, engine::Instant now);
   void Sent(size_t size);

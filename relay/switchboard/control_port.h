@@ -67,6 +67,8 @@ class ControlPort {
   virtual void LaneEnded(LaneId lane, LaneEnd end) = 0;
 
   virtual void SessionJoined(std::string session_id, std::string source_address) = 0;
+  // SessionLost: the session's client lost its connection, and may come back.
+  virtual void SessionLost(std::string session_id) = 0;
   // SessionResumed: the session's client came back on another connection.
   virtual void SessionResumed(std::string session_id, std::string source_address) = 0;
   // JoinRefused is somebody who came for a session and showed no token that opens it.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/crypto/random_bytes.h"
+#include "relay/switchboard/control_port.h"
 #include "relay/switchboard/posted_connection.h"
 #include "relay/switchboard/switchboard.h"
 
@@ -35,6 +36,7 @@ std::string GatewayHost::Connect(ChannelId channel, std::string_view client_id) 
 void GatewayHost::Disconnect() {
   channel_ = {};
   session_.Disconnect(loop_.Now());
+  if (!session_.is_ending()) switchboard_.control().SessionLost(session_id_);
 }
 
 void GatewayHost::RunOnce(engine::Instant now) {

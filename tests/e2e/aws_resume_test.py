@@ -51,12 +51,16 @@ def test_resume(t):
 
 
 def test_ended_meanwhile(t):
-    """A session that was ended while its client was away is resumed without a token (P13)"""
+    """A session whose client is away is Disconnected; one that was ended meanwhile is resumed without a token (P13)"""
     client = PluginClient(t.stack).open_session()
     client.send(b'echo here-$((40+2))\n')
     client.wait_for(b'here-42')
     client.socket.cut()
     session_id = client.session['SessionId']
+    wait_until(lambda: session_status(client.api, session_id)['Status'] == 'Disconnected', 10, 'it is Disconnected')
+    found = client.api.call('DescribeSessions', {'State': 'Active', 'Filters': [
+        {'key': 'Status', 'value': 'Disconnected'}, {'key': 'SessionId', 'value': session_id}]}).json()['Sessions']
+    check_equal([session['SessionId'] for session in found], [session_id], 'found by its status')
     check_equal(client.api.call('TerminateSession', {'SessionId': session_id}).status, 200, 'terminated')
     wait_ended(client.api, session_id)
     answer = client.api.call('ResumeSession', {'SessionId': session_id})

@@ -65,6 +65,7 @@ class Control final : public relay::ControlPort {
   void LaneJoined(relay::LaneId, std::string) override {}
   void LaneEnded(relay::LaneId, relay::LaneEnd) override {}
   void SessionJoined(std::string, std::string) override { ++joined; }
+  void SessionLost(std::string) override {}
   void SessionResumed(std::string, std::string) override {}
   void JoinRefused(relay::RefusedJoin) override {}
   void SessionEnded(std::string, std::string, uint64_t to_node, uint64_t to_client) override {

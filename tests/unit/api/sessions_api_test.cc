@@ -79,6 +79,22 @@ TEST_F(SessionsApiTest, EachFilterNarrowsTheList) {
   EXPECT_THAT(Found("Active"), ElementsAre(first));
 }
 
+TEST_F(SessionsApiTest, ASessionWhoseClientIsGoneForNowIsDisconnected) {
+  const std::string first = Start();
+  const std::string second = Start();
+  broker_.SessionLost(first, now_);
+  EXPECT_THAT(Found("Active", Filter("Status", "Disconnected")), IsEmpty()) << "it never came";
+  for (const std::string& id : {first, second}) broker_.SessionJoined(id, "", now_);
+  EXPECT_THAT(Found("Active", Filter("Status", "Disconnected")), ElementsAre(first));
+  EXPECT_THAT(Found("Active", Filter("Status", "Connected")), ElementsAre(second));
+  EXPECT_THAT(Found("Active"), SizeIs(2));
+  broker_.SessionResumed(first, "", now_);
+  EXPECT_THAT(Found("Active", Filter("Status", "Connected")), SizeIs(2));
+  broker_.SessionLost(first, now_);
+  EXPECT_EQ(ErrorOf("TerminateSession", {{"SessionId", first}}), "");
+  EXPECT_THAT(Found("Active", Filter("Status", "Disconnected")), IsEmpty());
+}
+
 TEST_F(SessionsApiTest, WhatIsOlderThanAMonthIsShownToWhoAsksForIt) {
   const std::string old = Start();
   EXPECT_EQ(ErrorOf("TerminateSession", {{"SessionId", old}}), "");

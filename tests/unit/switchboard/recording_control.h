@@ -36,6 +36,7 @@ class RecordingControl final : public ControlPort {
     ended.emplace_back(std::move(lane), std::move(end));
   }
   void SessionJoined(std::string, std::string) override {}
+  void SessionLost(std::string) override {}
   void SessionResumed(std::string, std::string) override {}
   void JoinRefused(RefusedJoin join) override { refused.push_back(std::move(join)); }
   void SessionEnded(std::string, std::string, uint64_t, uint64_t) override {}
