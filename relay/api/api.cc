@@ -392,7 +392,8 @@ void Api::Deny(Pending& pending, const ApiError& error) {
       audit.additional.emplace_back("refusedWithoutRecord", std::to_string(count));
     }
   }
-  audit.error_code = error.code;
+  const bool is_query = pending.service.protocol == ApiService::Protocol::kQuery;
+  audit.error_code = is_query ? QueryErrorCode(error.code) : std::string_view(error.code);
   audit.error_message = error.message;
   if (absl::Status status = AppendAudit(context_.store, audit); !status.ok()) {
     return pending.reply(Failure(pending.service, LogStoreFailure(status), audit.request_id));

@@ -1,5 +1,7 @@
 #include "relay/api/query_response.h"
 
+#include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 namespace relay {
@@ -92,7 +94,17 @@ constexpr QueryCode kQueryCodes[] = {
     {"InternalServerError", "ServiceFailure", 500},
 };
 
+const QueryCode* FindQueryCode(std::string_view json_code) {
+  const auto found = std::ranges::find(kQueryCodes, json_code, &QueryCode::json_code);
+  return found == std::end(kQueryCodes) ? nullptr : found;
+}
+
 }  // namespace
+
+std::string_view QueryErrorCode(std::string_view json_code) {
+  const QueryCode* known = FindQueryCode(json_code);
+  return known == nullptr ? json_code : known->code;
+}
 
 engine::HttpResponse QueryResponse(std::string_view operation, std::string_view xml_namespace,
                                    const Json& output, std::string_view request_id) {
@@ -106,17 +118,12 @@ engine::HttpResponse QueryResponse(std::string_view operation, std::string_view 
 
 engine::HttpResponse QueryErrorResponse(const ApiError& error, std::string_view xml_namespace,
                                         std::string_view request_id) {
-  std::string_view code = error.code;
-  int status = error.status;
-  for (const QueryCode& known : kQueryCodes) {
-    if (known.json_code != error.code) continue;
-    code = known.code;
-    status = known.status;
-  }
+  const QueryCode* known = FindQueryCode(error.code);
+  const int status = known == nullptr ? error.status : known->status;
   std::string body = "<ErrorResponse xmlns=\"" + std::string(xml_namespace) + "\">";
   AppendElement(body, "Error",
                 {{"Type", status >= 500 ? "Receiver" : "Sender"},
-                 {"Code", code},
+                 {"Code", QueryErrorCode(error.code)},
                  {"Message", error.message}});
   AppendElement(body, "RequestId", request_id);
   body += "</ErrorResponse>";

@@ -17,8 +17,10 @@ namespace relay {
 engine::HttpResponse QueryResponse(std::string_view operation, std::string_view xml_namespace,
                                    const nlohmann::json& output, std::string_view request_id);
 
-// QueryErrorResponse writes an error. Codes of errors that both protocols have are turned into
-// those of this one.
+// QueryErrorCode is what this protocol calls an error that both have; another code stays as it is.
+std::string_view QueryErrorCode(std::string_view json_code);
+
+// QueryErrorResponse writes an error, with QueryErrorCode's code.
 engine::HttpResponse QueryErrorResponse(const ApiError& error, std::string_view xml_namespace,
                                         std::string_view request_id);
 
