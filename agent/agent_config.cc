@@ -33,9 +33,16 @@ struct Flag {
   size_t used = 0;  // Arguments.
 };
 
-absl::StatusOr<Flag> ReadFlag(std::span<const std::string> rest) {
+bool IsFlag(std::string_view name, Command command) {
+  return name == "--state" || name == "--io" || (name == "--name" && command == Command::kEnroll);
+}
+
+absl::StatusOr<Flag> ReadFlag(std::span<const std::string> rest, Command command) {
   const std::string& first = rest.front();
   const size_t equals = first.find('=');
+  if (const std::string name = first.substr(0, equals); !IsFlag(name, command)) {
+    return Wrong("unknown flag " + name);
+  }
   if (equals != std::string::npos) {
     return Flag{first.substr(0, equals), first.substr(equals + 1), 1};
   }
@@ -49,14 +56,12 @@ absl::Status Apply(const Flag& flag, AgentConfig& config, std::string& io) {
     config.state_folder = flag.value;
   } else if (flag.name == "--io") {
     io = flag.value;
-  } else if (flag.name == "--name" && config.command == Command::kEnroll) {
+  } else {
     if (!IsGoodName(flag.value)) {
       return Wrong(absl::StrCat("--name needs 1 to ", kNameSizeMax,
                                 " letters, digits, dots, dashes and underscores"));
     }
     config.name = flag.value;
-  } else {
-    return Wrong("unknown flag " + flag.name);
   }
   return absl::OkStatus();
 }
@@ -115,7 +120,7 @@ absl::StatusOr<AgentConfig> ParseArguments(std::span<const std::string> argument
           "where every user of this machine could see it");
     }
     if (!rest.front().starts_with("--")) return Wrong("unexpected argument " + rest.front());
-    const absl::StatusOr<Flag> flag = ReadFlag(rest);
+    const absl::StatusOr<Flag> flag = ReadFlag(rest, config.command);
     if (!flag.ok()) return flag.status();
     const absl::Status applied = Apply(*flag, config, io);
     if (!applied.ok()) return applied;

@@ -57,7 +57,7 @@ void HostedLane::End(CloseCode code, std::string_view text) {
 
 void HostedLane::OnStreamBytes() { plan_->grant->Heard(driver_.loop().Now()); }
 
-void HostedLane::OnStreamOver(const StreamMeter& meter, CloseCode code) {
+void HostedLane::OnStreamOver(const StreamMeter& meter, CloseCode code, std::string_view) {
   plan_->grant->StreamOver(meter.serial(), code,
                            {.to_node_bytes = meter.to_node_bytes(),
                             .from_node_bytes = meter.from_node_bytes(),

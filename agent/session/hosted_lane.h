@@ -70,7 +70,8 @@ class HostedLane final : private Lane::Owner, private StreamMeter::Owner {
   void OnLaneOpen(Lane& lane, engine::StreamId id, engine::ByteView request) override;
   void OnLaneDown(Lane& lane, const LaneEnd& end) override;
   void OnStreamBytes() override;
-  void OnStreamOver(const StreamMeter& meter, engine::CloseCode code) override;
+  void OnStreamOver(const StreamMeter& meter, engine::CloseCode code,
+                    std::string_view text) override;
   void Tell(bool is_over);
 
   engine::LoopDriver& driver_;

@@ -61,8 +61,7 @@ class SessionLimits::Session final : public StreamMeter::Owner {
   }
 
   void End(const std::string& why) {
-    engine::log::Write(engine::log::Level::kInfo, "session_ended",
-                       {{"session", id_}, {"reason", why}});
+    SayEnded(why);
     while (!meters_.empty()) {
       StreamMeter* meter = meters_.back();
       limits_.link_.Reset(engine::StreamId{meter->serial()}, CloseCode::kSessionEnded, why);
@@ -74,9 +73,16 @@ class SessionLimits::Session final : public StreamMeter::Owner {
 
  private:
   void OnStreamBytes() override { heard_at_ = limits_.loop_.Now(); }
-  void OnStreamOver(const StreamMeter& meter, CloseCode) override {
+  void OnStreamOver(const StreamMeter& meter, CloseCode code, std::string_view text) override {
+    if (code == CloseCode::kSessionEnded) SayEnded(text);
     std::erase(meters_, &meter);
     if (meters_.empty()) limits_.emptied_.push_back(id_);
+  }
+  // SayEnded tells whoever looks after the node why, once for all streams.
+  void SayEnded(std::string_view why) {
+    if (why.empty() || std::exchange(is_ended_, true)) return;
+    engine::log::Write(engine::log::Level::kInfo, "session_ended",
+                       {{"session", id_}, {"reason", why}});
   }
 
   SessionLimits& limits_;
@@ -85,6 +91,7 @@ class SessionLimits::Session final : public StreamMeter::Owner {
   Instant end_at_ = Instant::max();
   Instant heard_at_;
   std::vector<StreamMeter*> meters_;
+  bool is_ended_ = false;
 };
 
 SessionLimits::SessionLimits(engine::Loop& loop, engine::Multiplexer& link)

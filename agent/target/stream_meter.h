@@ -20,8 +20,10 @@ class StreamMeter final : public engine::StreamEvents {
    public:
     // Bytes passed, in either direction. Called with every piece: cheap, please.
     virtual void OnStreamBytes() = 0;
-    // The last call. `code` is the answer's or the end's, whoever gave it.
-    virtual void OnStreamOver(const StreamMeter& meter, engine::CloseCode code) = 0;
+    // The last call. `code` is the answer's or the end's, whoever gave it, and `text` what the
+    // other side said with it.
+    virtual void OnStreamOver(const StreamMeter& meter, engine::CloseCode code,
+                              std::string_view text) = 0;
 
    protected:
     ~Owner() = default;
@@ -50,12 +52,12 @@ class StreamMeter final : public engine::StreamEvents {
   // Cut tells the target of an end that neither side of the stream has asked for.
   void Cut(engine::CloseCode code, std::string_view text) {
     if (over_) return;
-    Over(code);
+    Over(code, text);
     if (target_ != nullptr) target_->OnClosed(code, text);
   }
-  void Over(engine::CloseCode code) {
+  void Over(engine::CloseCode code, std::string_view text = {}) {
     if (std::exchange(over_, true)) return;
-    owner_.OnStreamOver(*this, code);
+    owner_.OnStreamOver(*this, code, text);
   }
 
  private:
@@ -68,7 +70,7 @@ class StreamMeter final : public engine::StreamEvents {
   void OnWritable() override { target_->OnWritable(); }
   void OnFinished() override { target_->OnFinished(); }
   void OnClosed(engine::CloseCode code, std::string_view text) override {
-    Over(code);
+    Over(code, text);
     target_->OnClosed(code, text);
   }
 

@@ -58,6 +58,8 @@ TEST(AgentConfigTest, WrongArgumentsAreNamed) {
   EXPECT_THAT(ErrorOf({}), HasSubstr("enroll, run or fingerprint"));
   EXPECT_THAT(ErrorOf({"walk"}), HasSubstr("unknown command walk"));
   EXPECT_THAT(ErrorOf({"run", "--color", "x"}), HasSubstr("unknown flag --color"));
+  EXPECT_THAT(ErrorOf({"run", "--bogus"}), HasSubstr("unknown flag --bogus"));
+  EXPECT_THAT(ErrorOf({"run", "--bogus=x"}), HasSubstr("unknown flag --bogus."));
   EXPECT_THAT(ErrorOf({"run", "--name", "x"}), HasSubstr("unknown flag --name"));
   EXPECT_THAT(ErrorOf({"run", "--state"}), HasSubstr("--state needs a value"));
   EXPECT_THAT(ErrorOf({"run", "extra"}), HasSubstr("unexpected argument extra"));
