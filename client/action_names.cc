@@ -205,7 +205,9 @@ void AddDoubts(const Json& actions, std::vector<std::string>& doubts) {
     for (const Json& action : actions) AddDoubts(action, doubts);
   } else if (actions.is_string()) {
     std::string doubt = DoubtOfAction(actions.get_ref<const std::string&>());
-    if (!doubt.empty()) doubts.push_back(std::move(doubt));
+    // What stands in several statements is said once.
+    const bool is_new = std::ranges::find(doubts, doubt) == doubts.end();
+    if (!doubt.empty() && is_new) doubts.push_back(std::move(doubt));
   }
 }
 

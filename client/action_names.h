@@ -18,7 +18,8 @@ std::span<const std::string_view> ActionNames();
 // what comes near it; empty: it matches something, or is of another service.
 std::string DoubtOfAction(std::string_view action);
 
-// DoubtsOfPolicy are those of all actions in a policy, in JSON; none of what is no policy.
+// DoubtsOfPolicy are those of all actions in a policy, in JSON, each once; none of what is no
+// policy.
 std::vector<std::string> DoubtsOfPolicy(std::string_view policy);
 
 }  // namespace client

@@ -62,6 +62,16 @@ absl::Status StatusOf(const ApiError& error, const std::string& text) {
   return status;
 }
 
+// OutcomeOf reads how the call or connection ended that a CloudTrail record tells of.
+std::string OutcomeOf(const std::string& record) {
+  const Json json = Json::parse(record, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return {};
+  std::string outcome = JsonText(json, "errorCode");
+  const auto additional = json.find("additionalEventData");
+  if (outcome.empty() && additional != json.end()) outcome = JsonText(*additional, "outcome");
+  return outcome.empty() ? "ok" : outcome;
+}
+
 }  // namespace
 
 std::string ApiCodeOf(const absl::Status& status) {
@@ -198,7 +208,9 @@ absl::StatusOr<std::vector<EventInfo>> ApiClient::LookupEvents(const EventWish& 
                       .name = JsonText(entry, "EventName"),
                       .user = JsonText(entry, "Username"),
                       .resources = {},
+                      .outcome = {},
                       .record = JsonText(entry, "CloudTrailEvent")};
+      event.outcome = OutcomeOf(event.record);
       for (const Json& resource : JsonList(entry, "Resources")) {
         event.resources +=
             (event.resources.empty() ? "" : ",") + JsonText(resource, "ResourceName");

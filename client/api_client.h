@@ -59,6 +59,7 @@ struct EventInfo {
   std::string name;
   std::string user;
   std::string resources;  // Names, with commas.
+  std::string outcome;    // "ok", the code of an error, or how a connection ended.
   std::string record;     // The whole event, as JSON.
 };
 

@@ -23,13 +23,13 @@ constexpr int64_t kFollowOverlapSeconds = 5;
 
 std::string TextOfEvents(const std::vector<EventInfo>& events, OutputFormat format) {
   std::string lines;
-  Table table({"TIME", "EVENT", "WHO", "WHAT", "ID"});
+  Table table({"TIME", "EVENT", "WHO", "OUTCOME", "WHAT", "ID"});
   for (const EventInfo& event : events) {
     if (format == OutputFormat::kJson) {
       lines += event.record + "\n";
     } else {
-      table.AddRow(
-          {engine::IsoDate(event.time), event.name, event.user, event.resources, event.id});
+      table.AddRow({engine::IsoDate(event.time), event.name, event.user, event.outcome,
+                    event.resources, event.id});
     }
   }
   return format == OutputFormat::kJson ? lines : table.ToText();

@@ -1,5 +1,6 @@
 #include "client/document_commands.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -123,7 +124,21 @@ std::string_view FormatOf(const std::string& file, const std::string& content) {
   return first != std::string::npos && content[first] == '{' ? "JSON" : "YAML";
 }
 
+// IsDocumentName is the relay's own rule, which it tells by a pattern.
+bool IsDocumentName(std::string_view name) {
+  return name.size() >= 3 && name.size() <= 128 && std::ranges::all_of(name, [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '_' || c == '-' || c == '.';
+         });
+}
+
 int Put(ApiClient& api, const DocumentOptions& options) {
+  if (!IsDocumentName(options.name)) {
+    return Fail(absl::InvalidArgumentError(
+        "'" + Printable(options.name) +
+        "' is no name for a document: it has 3 to 128 letters, digits, dots, dashes and "
+        "underscores"));
+  }
   const auto content =
       ReadSmallFile(options.file == "-" ? "/dev/stdin" : options.file, kDocumentSizeMax);
   if (!content.ok()) return Fail(content.status());

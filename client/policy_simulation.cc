@@ -32,8 +32,8 @@ struct Asked {
   bool tags_known = false;
 };
 
-// SsmArn is the ARN of something of ours, in the account of `owner_arn`.
-std::string SsmArn(std::string_view owner_arn, const std::string& resource) {
+// ArnOf is the ARN of something of ours, in the account of `owner_arn`.
+std::string ArnOf(const char* service, std::string_view owner_arn, const std::string& resource) {
   std::vector<std::string_view> fields;
   for (size_t at = 0; at != std::string_view::npos && fields.size() <= kAccountField;) {
     const size_t colon = owner_arn.find(':', at);
@@ -43,7 +43,12 @@ std::string SsmArn(std::string_view owner_arn, const std::string& resource) {
   const bool has_account = fields.size() > kAccountField && !fields[kAccountField].empty();
   const std::string account =
       has_account ? std::string(fields[kAccountField]) : std::string("000000000000");
-  return "arn:aws:ssm:" + std::string(ApiClient::kRegion) + ":" + account + ":" + resource;
+  return "arn:aws:" + std::string(service) + ":" + ApiClient::kRegion + ":" + account + ":" +
+         resource;
+}
+
+std::string SsmArn(std::string_view owner_arn, const std::string& resource) {
+  return ArnOf("ssm", owner_arn, resource);
 }
 
 // TagsOf are a node's tags, as conditions see them. Who may not list them does without.
@@ -118,6 +123,43 @@ std::string WhyOf(std::string_view result) {
   return policy.empty() ? "because no statement allows it" : "by policy " + policy;
 }
 
+absl::StatusOr<std::string> Simulate(ApiClient& api, bool is_custom, const ApiClient::Form& form) {
+  return api.CallIam(is_custom ? "SimulateCustomPolicy" : "SimulatePrincipalPolicy", form);
+}
+
+// KeyOf is the kmsKeyId with which AWS's clients encrypt sessions under a document; empty: none, or
+// whoever asks may not read documents.
+std::string KeyOf(ApiClient& api, const std::string& document) {
+  const auto answer = api.CallSsm("GetDocument", JsonBody({{"Name", document}}));
+  if (!answer.ok()) return {};
+  const absl::StatusOr<Json> json = ReadJson(*answer, "GetDocument");
+  if (!json.ok()) return {};
+  const Json content = Json::parse(JsonText(*json, "Content"), nullptr, false);
+  if (!content.is_object() || JsonText(content, "sessionType") == "Port") return {};
+  const auto inputs = content.find("inputs");
+  if (inputs != content.end()) return JsonText(*inputs, "kmsKeyId");
+  return document == kShellDocument ? std::string() : KeyOf(api, kShellDocument);
+}
+
+// SayOfKey tells what a session of AWS's clients needs beside: `form` says whose policies they are.
+void SayOfKey(ApiClient& api, bool is_custom, ApiClient::Form form, std::string_view owner_arn,
+              const std::string& key) {
+  constexpr char kAction[] = "kms:GenerateDataKey";
+  const bool is_id = !key.starts_with("arn:") && !key.starts_with("alias/");
+  const std::string arn =
+      key.starts_with("arn:") ? key : ArnOf("kms", owner_arn, (is_id ? "key/" : "") + key);
+  form.emplace_back("ActionNames.member.1", kAction);
+  form.emplace_back("ResourceArns.member.1", arn);
+  const absl::StatusOr<std::string> answer = Simulate(api, is_custom, form);
+  if (!answer.ok()) return;
+  for (const std::string_view result : XmlMembers(*answer, "EvaluationResults")) {
+    const bool allowed = XmlText(result, "EvalDecision") == "allowed";
+    Say("sessions of AWS's clients there are encrypted with the key " + Printable(key) +
+        ", so that they need " + kAction + " on " + Printable(arn) +
+        ", too: " + (allowed ? "" : "denied ") + Printable(WhyOf(result)));
+  }
+}
+
 }  // namespace
 
 int SimulatePolicy(RelayAccess& relay, const PolicyOptions& options) {
@@ -133,13 +175,16 @@ int SimulatePolicy(RelayAccess& relay, const PolicyOptions& options) {
     return Fail(absl::InvalidArgumentError(
         "simulate wants an action, such as ssm:StartSession, or --node NODE for a session there"));
   }
-  if (const std::string doubt = DoubtOfAction(action); !doubt.empty()) Say("warning: " + doubt);
-  ApiClient::Form common = {{"AditExplain", "true"}, {"ActionNames.member.1", action}};
+  const std::string doubt_of_action = DoubtOfAction(action);
+  if (!doubt_of_action.empty()) Say("warning: " + doubt_of_action);
+  ApiClient::Form common = {{"AditExplain", "true"}};
   std::string owner_arn;
   if (is_custom) {
     const auto document = ReadSmallFile(options.file == "-" ? "/dev/stdin" : options.file);
     if (!document.ok()) return Fail(document.status());
-    for (const std::string& doubt : DoubtsOfPolicy(*document)) Say("warning: " + doubt);
+    for (const std::string& doubt : DoubtsOfPolicy(*document)) {
+      if (doubt != doubt_of_action) Say("warning: " + doubt);
+    }
     common.emplace_back("PolicyInputList.member.1", *document);
   } else {
     const absl::StatusOr<std::string> arn = FindSubjectArn(api, options.subject);
@@ -157,12 +202,12 @@ int SimulatePolicy(RelayAccess& relay, const PolicyOptions& options) {
   std::set<std::string> missing;
   for (const Asked& asked : *resources) {
     ApiClient::Form form = common;
+    form.emplace_back("ActionNames.member.1", action);
     form.emplace_back("ResourceArns.member.1", asked.arn);
     size_t number = 0;
     AddContext(*given, number, form);
     AddContext(asked.context, number, form);
-    const auto answer =
-        api.CallIam(is_custom ? "SimulateCustomPolicy" : "SimulatePrincipalPolicy", form);
+    const auto answer = Simulate(api, is_custom, form);
     if (!answer.ok()) return Fail(answer.status());
     const auto results = XmlMembers(*answer, "EvaluationResults");
     if (results.empty()) return Fail(NotOurs("SimulatePrincipalPolicy"));
@@ -182,6 +227,11 @@ int SimulatePolicy(RelayAccess& relay, const PolicyOptions& options) {
     for (const std::string& key : missing) keys += (keys.empty() ? "" : ", ") + key;
     Say("the policies look at keys that were not given: " + keys +
         "\ngive them with --context KEY=VALUE");
+  }
+  if (!options.node.empty() && action == "ssm:StartSession") {
+    const std::string key =
+        KeyOf(api, options.document.empty() ? kShellDocument : options.document);
+    if (!key.empty()) SayOfKey(api, is_custom, common, owner_arn, key);
   }
   const int code = Print(text);
   if (code != 0) return code;

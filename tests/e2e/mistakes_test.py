@@ -61,6 +61,10 @@ def test_what_does_not_fit(t):
                           stderr=subprocess.PIPE, timeout=20, check=False)
     check_equal(done.returncode, 2, 'status of adit-relay')
     check(done.stderr.startswith(b'adit-relay: ') and b'adit-relay --help' in done.stderr, f'{done}')
+    done = subprocess.run([stack.program('adit-agent'), 'run', '--bogus'], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=20, check=False)
+    check(done.returncode == 2 and b'unknown flag --bogus' in done.stderr, f'adit-agent: {done}')
+    _fails(stack.adit('doc', 'put', 'R', '-', input=b'{}'), "'R' is no name for a document: it has 3 to 128 letters")
 
 
 def test_an_action_that_nobody_has_heard_of(t):
@@ -74,6 +78,26 @@ def test_an_action_that_nobody_has_heard_of(t):
     check_equal((done.returncode, warning in done.stderr.decode()), (0, True), f'simulate: {done}')
     done = adit('policy', 'simulate', '--file', '-', 'ssm:StartSession', input=_policy('ssm:StartSesion'))
     check_equal((done.returncode, warning in done.stderr.decode()), (1, True), f'simulate of a file: {done}')
+    twice = _policy(['ssm:StartSesion'] * 2)
+    for command in (('put', 'typo', '-'), ('simulate', '--file', '-', 'ssm:StartSesion')):
+        done = adit('policy', *command, input=twice)
+        check_equal(done.stderr.decode().count(warning), 1, f'how often it is said: {done}')
+    _works(adit('policy', 'delete', 'typo'))
+
+
+def test_what_an_encrypted_session_needs(t):
+    """`policy simulate` says that AWS's clients need a data key where a document has a key, and whether they get it"""
+    stack = t.stack
+    document = json.dumps({'schemaVersion': '1.0', 'sessionType': 'Standard_Stream', 'inputs': {'kmsKeyId': 'alias/night'}})
+    _works(stack.adit('doc', 'put', 'Encrypted', '-', input=document.encode()))
+    arn = 'kms:GenerateDataKey on arn:aws:kms:adit:000000000000:alias/night, too: '
+    for who, word in ((('--user', 'admin'), 'allowed by '), (('--file', '-'), 'denied because no ')):
+        done = stack.adit('policy', 'simulate', *who, '--node', stack.NODE, '--document', 'Encrypted',
+                          input=_policy('ssm:StartSession'))
+        check_equal(done.returncode, 0, f'status of simulate: {done}')
+        check(arn + word in done.stderr.decode(), f'{who}: {done}')
+    done = stack.adit('policy', 'simulate', '--user', 'admin', '--node', stack.NODE)
+    check(b'kms' not in done.stderr, f'without a key: {done}')
 
 
 def test_a_policy_that_is_asked_for_again(t):

@@ -44,6 +44,11 @@ TEST(ActionNamesTest, EveryActionOfAPolicyIsLookedAt) {
   EXPECT_NE(doubts[1].find("iam:GetUser"), std::string::npos) << doubts[1];
   EXPECT_EQ(DoubtsOfPolicy(R"({"Statement": {"Effect": "Allow", "Action": "ssm:Bogus"}})").size(),
             1U);
+  EXPECT_EQ(DoubtsOfPolicy(R"({"Statement": [{"Action": ["ssm:Bogus", "ssm:Bogus"]},
+                                             {"NotAction": "ssm:Bogus"}]})")
+                .size(),
+            1U)
+      << "the same typo is told once";
   for (const char* text : {"", "[]", "{", R"({"Statement": [1, {"Action": 7}]})"}) {
     EXPECT_TRUE(DoubtsOfPolicy(text).empty()) << text;
   }

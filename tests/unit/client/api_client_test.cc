@@ -221,6 +221,21 @@ TEST_F(ApiClientTest, NonsenseIsAnErrorAndNoCrash) {
   EXPECT_EQ(api_.ListSessions(ApiClient::Which::kEnded)->at(0).ended, 0);
 }
 
+TEST_F(ApiClientTest, AnEventSaysHowItsCallOrConnectionEnded) {
+  const std::pair<const char*, const char*> kRecords[] = {
+      {R"({\"eventName\":\"GetUser\"})", "ok"},
+      {R"({\"errorCode\":\"AccessDenied\"})", "AccessDenied"},
+      {R"({\"additionalEventData\":{\"outcome\":\"connection reset\"}})", "connection reset"},
+      {R"({\"additionalEventData\":7})", "ok"},
+      {"no JSON", ""}};
+  for (const auto& [record, outcome] : kRecords) {
+    Answer(R"({"Events":[{"EventId":"1","CloudTrailEvent":")" + std::string(record) + R"("}]})");
+    const auto events = api_.LookupEvents({.count_max = 1});
+    ASSERT_TRUE(events.ok()) << record;
+    EXPECT_EQ(events->at(0).outcome, outcome) << record;
+  }
+}
+
 TEST_F(ApiClientTest, ErrorsKeepTheirKind) {
   Answer(R"({"__type":"AccessDeniedException","message":"no"})", 400);
   EXPECT_TRUE(absl::IsPermissionDenied(api_.ListNodes().status()));
