@@ -26,6 +26,21 @@ def _operations():
     return names
 
 
+def _wait(aws, wishes):
+    """Waits by each waiter of the CLI's for what is there, and returns their names: those whose call the
+    relay knows."""
+    known = set()
+    for service in ('iam', 'ssm', 'sts', 'cloudtrail'):
+        client = aws.client(service)
+        for method in client.waiter_names:
+            waiter = client.get_waiter(method)
+            if waiter.config.operation not in _operations():
+                continue
+            known.add(waiter.name)
+            aws.wait(service, waiter.name, **wishes[waiter.name])
+    return known
+
+
 def test_every_call_once(t):
     """`aws` makes each call that the relay knows, with JSON and YAML documents, pages and queries"""
     stack = t.own_stack()
@@ -76,6 +91,8 @@ def test_every_call_once(t):
             'Effect': 'Allow', 'Action': 'sts:AssumeRole', 'Principal': {'AWS': 'arn:aws:iam::000000000000:user/admin'}}}
         role = aws.call('iam', 'CreateRole', RoleName='cli', AssumeRolePolicyDocument=json.dumps(trust))['Role']['Arn']
         aws.call('sts', 'AssumeRole', RoleArn=role, RoleSessionName='by-cli')
+        waited = _wait(aws, {'UserExists': {'UserName': 'admin'}, 'RoleExists': {'RoleName': 'cli'},
+                             'PolicyExists': {'PolicyArn': 'arn:aws:iam::aws:policy/AditAdmin'}})
         events = aws.call('cloudtrail', 'LookupEvents', MaxItems=3, LookupAttributes=[
             {'AttributeKey': 'EventName', 'AttributeValue': 'AssumeRole'}])['Events']
         check_equal(len(events), 1, 'events of AssumeRole')
@@ -88,7 +105,7 @@ def test_every_call_once(t):
         of_agents = {'RegisterManagedInstance', 'RequestManagedInstanceRoleToken', 'UpdateInstanceInformation',
                      'UpdateManagedInstancePublicKey'}
         check_equal(_operations() - aws.seen - refused - of_agents, set(), 'calls that the CLI has not made')
-        t.note(f'{len(aws.seen)} calls by the CLI')
+        t.note(f'{len(aws.seen)} calls by the CLI, {len(waited)} waiters')
 
 
 test_every_call_once.waits = True

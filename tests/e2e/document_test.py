@@ -123,7 +123,7 @@ def test_documents_for_aws_clients(t):
     check_equal([d['Name'] for d in tagged['DocumentIdentifiers']], ['Prefs.1'], 'by tag')
     builtin = ssm.list_documents(Filters=[{'Key': 'Owner', 'Values': ['Amazon']}])
     check_equal(len(builtin['DocumentIdentifiers']), 6, 'built-in documents')
-    _fails('InvalidFilterKey', ssm.list_documents, Filters=[{'Key': 'Colour', 'Values': ['red']}])
+    _filters(ssm)
     _fails('InvalidNextToken', ssm.list_documents, NextToken='nonsense')
     parameters = ssm.describe_document(Name='AWS-StartSSHSession')['Document']['Parameters']
     check_equal([(p['Name'], p['DefaultValue']) for p in parameters], [('portNumber', '22')],
@@ -132,6 +132,34 @@ def test_documents_for_aws_clients(t):
         ssm.delete_document(Name=name)
     _fails('InvalidDocument', ssm.delete_document, Name='Prefs.1')
     _fails('InvalidDocumentOperation', ssm.delete_document, Name='AWS-StartSSHSession')
+
+
+def _filters(ssm):
+    """Each filter of ListDocuments, of both forms, among the built-in documents, Prefs.1 and Prefs.2."""
+    ssm.update_document(Content=json.dumps(_SHELL | {'description': 'of the night shift'}), Name='Prefs.2',
+                        TargetType='/AWS::EC2::Instance')
+    ssm.update_document_default_version(Name='Prefs.2', DocumentVersion='2')
+    own = ['Prefs.1', 'Prefs.2']
+
+    def names(*filters):
+        found = ssm.list_documents(Filters=[{'Key': key, 'Values': values} for key, values in filters])
+        return [document['Name'] for document in found['DocumentIdentifiers']]
+
+    everything = names()
+    for filters, expected in (
+            ([('Name', ['Prefs.', 'x'])], own), ([('Name', ['refs'])], []), ([('Owner', ['Self'])], own),
+            ([('Owner', ['Private'])], own), ([('Owner', ['ThirdParty'])], []), ([('Owner', ['Public'])], everything[:6]),
+            ([('PlatformTypes', ['Linux'])], everything), ([('DocumentType', ['Session'])], everything),
+            ([('DocumentType', ['Command'])], []), ([('TargetType', ['/AWS::EC2::Instance'])], ['Prefs.2']),
+            ([('SearchKeyword', ['night shift'])], ['Prefs.2']), ([('SearchKeyword', ['PortForwardingSession'])], everything[2:5]),
+            ([('tag:env', ['test'])], ['Prefs.1']), ([('tag:env', ['prod'])], []),
+            ([('Owner', ['Self']), ('tag:env', ['test'])], ['Prefs.1'])):
+        check_equal(names(*filters), expected, f'documents of {filters}')
+    for key, value, expected in (('Name', 'Prefs', own), ('Owner', 'Self', own), ('PlatformTypes', 'Linux', everything),
+                                 ('DocumentType', 'Session', everything)):
+        old = ssm.list_documents(DocumentFilterList=[{'key': key, 'value': value}])['DocumentIdentifiers']
+        check_equal([document['Name'] for document in old], expected, f'the older filter {key}')
+    _fails('InvalidFilterKey', ssm.list_documents, Filters=[{'Key': 'Colour', 'Values': ['red']}])
 
 
 def test_awscli_pages(t):
@@ -205,10 +233,14 @@ def test_preferences(t):
                 Name='SSM-SessionManagerRunShell',
                 DocumentVersion=version['DocumentDescription']['DocumentVersion'])
 
-    prefer(shellProfile={'linux': 'exec sh\ncd /usr; GREETING="hello there"'})
+    # Another shell, a folder, the environment of what is run, and a command at the start.
+    prefer(shellProfile={'windows': 'cd C:\\', 'linux': 'exec bash --norc\ncd /usr; export GREETING="hello there"\n'
+                                                        'echo "at the start: $((6 * 7))"'})
     for carriage in ('--inspected', '--sealed'):
-        shell = stack.adit('shell', carriage, stack.NODE, input=b'echo "<$GREETING in $PWD>"\nexit\n')
-        check(b'<hello there in /usr>' in shell.stdout, f'the profile {carriage}: {shell.stdout}')
+        shell = stack.adit('shell', carriage, stack.NODE,
+                           input=b'echo "<${BASH_VERSION:+bash}: $(printenv GREETING) in $PWD>"\nexit\n')
+        check(b'<bash: hello there in /usr>' in shell.stdout and b'at the start: 42' in shell.stdout,
+              f'the profile {carriage}: {shell.stdout}')
     check_equal(stack.exec('pwd').stdout != b'/usr\n', True, 'no profile in a command')
 
     prefer(runAsEnabled=True, runAsDefaultUser='nobody')

@@ -5,18 +5,22 @@ with policies then try what they may and may not do with the real programs.
 """
 
 import base64
+import contextlib
 import datetime
 import hashlib
 import hmac
 import json
 import os
+import re
 import struct
 import time
 
 from support.aws import Aws
 from support.processes import check, check_equal, wait_until
+from support.terminal import Terminal
 
 ACCOUNT = '000000000000'
+_ENDED = 'The permission for this session has ended'
 ALLOW_START = {'Version': '2012-10-17',
                'Statement': {'Effect': 'Allow', 'Action': 'ssm:StartSession', 'Resource': '*'}}
 TRUST = {'Version': '2012-10-17',
@@ -278,16 +282,22 @@ def test_who_is_not_allowed_is_refused(t):
         'Version': '2012-10-17',
         'Statement': [
             {'Effect': 'Allow', 'Action': 'ssm:StartSession',
-             'Resource': ['arn:aws:ssm:*:*:managed-instance/*', 'arn:aws:ssm:*:*:document/AWS-StartPort*']},
+             'Resource': ['arn:aws:ssm:*:*:managed-instance/*', 'arn:aws:ssm:*:*:document/AWS-StartPort*'],
+             'Condition': {'Bool': {'ssm:SessionDocumentAccessCheck': 'true'},
+                           'StringEquals': {'ssm:DocumentType': 'Session'}}},
+            {'Effect': 'Deny', 'Action': 'ssm:GetDocument', 'Resource': '*',
+             'Condition': {'StringEquals': {'ssm:DocumentType': 'Session'}}},
             {'Sid': 'OnlyDb', 'Effect': 'Deny', 'Action': 'ssm:StartSession', 'Resource': '*',
              'Condition': {'StringNotEquals': {'adit:RemoteHost': 'localhost'}}}]})
     text = stack.exec('true', env=env).stderr.decode()
-    check('with an explicit deny in an identity-based policy (p, statement 2, Sid "OnlyDb")' in text, text)
+    check('with an explicit deny in an identity-based policy (p, statement 3, Sid "OnlyDb")' in text, text)
     text = stack.adit('proxy', stack.NODE, 'elsewhere:1', env=env).stderr.decode()
     check('explicit deny' in text, text)
     text = stack.adit('proxy', stack.NODE, '1', env=env).stderr.decode()
     check('not authorized' not in text, f'the allowed host was refused: {text}')
 
+    code, text = _aws(stack, *_key_of(env)).error('ssm', 'GetDocument', Name='AWS-StartSSHSession')
+    check(code == 'AccessDeniedException' and 'explicit deny' in text, f'documents are of a type: {code} {text}')
     # What was refused is on record, with the reason.
     code, text = _aws(stack, *_key_of(env)).error('iam', 'CreateUser', UserName='x')
     check_equal(code, 'AccessDenied', text)
@@ -377,9 +387,9 @@ def test_tags_of_a_node_decide(t):
     admin.call('ssm', 'AddTagsToResource', Tags=[{'Key': 'env', 'Value': 'dev'}], **node)
     check_equal(admin.call('ssm', 'ListTagsForResource', **node)['TagList'],
                 [{'Key': 'env', 'Value': 'dev'}], 'tags')
-    commands, forward = _started(stack, 'tagged', env)
-    admin.call('ssm', 'AddTagsToResource', Tags=[{'Key': 'env', 'Value': 'prod'}], **node)
-    _all_end(commands, forward, 5)
+    with _started(stack, 'tagged', env) as all_end:
+        admin.call('ssm', 'AddTagsToResource', Tags=[{'Key': 'env', 'Value': 'prod'}], **node)
+        all_end(5)
     admin.call('ssm', 'RemoveTagsFromResource', TagKeys=['env'], **node)
     check_equal(admin.error('ssm', 'ListTagsForResource', ResourceType='ManagedInstance',
                             ResourceId='mi-00000000000000000')[0], 'InvalidResourceId', 'no such node')
@@ -393,9 +403,20 @@ def _until(seconds):
                               'aws:CurrentTime': end.strftime('%Y-%m-%dT%H:%M:%SZ')}}}}
 
 
+@contextlib.contextmanager
 def _started(stack, name, env):
-    """Running commands of a user, sealed and inspected, and a forward, each with its session."""
+    """What a user has running, each with its session: a shell on a terminal, commands of both carriages,
+    and a forward. Gives the function that fails unless all of it ends, with the reason on both sides."""
     commands = []
+    with Terminal([stack.program('adit'), 'shell', stack.NODE], env) as shell:
+        shell.read_until(rb'[$#%>] $', 20)
+        yield _start_others(stack, name, env, shell, commands)
+        for process in commands:
+            process.kill()
+            process.communicate()
+
+
+def _start_others(stack, name, env, shell, commands):
     for carriage in ('--inspected', '--sealed'):
         process = stack.popen('exec', carriage, stack.NODE, '--', 'cat', env=env)
         process.stdin.write(b'hello\n')
@@ -407,32 +428,39 @@ def _started(stack, name, env):
 
     def has_sessions():
         active = aws.call('ssm', 'DescribeSessions', State='Active')['Sessions']
-        return sum(s['Owner'].endswith('user/' + name) for s in active) == 3
+        return sum(s['Owner'].endswith('user/' + name) for s in active) == 4
     wait_until(has_sessions, 5, 'the forward has its session')
-    return commands, forward
+    active = aws.call('ssm', 'DescribeSessions', State='Active')['Sessions']
+    ids = [session['SessionId'] for session in active if session['Owner'].endswith('user/' + name)]
 
-
-def _all_end(commands, forward, seconds):
-    for process in commands:
-        wait_until(lambda p=process: p.poll() is not None, seconds, 'the command ends')
-        text = process.stderr.read().decode()
-        check_equal(process.returncode, 255, f'status of the command: {text}')
-        check('The permission for this session has ended' in text, f'stderr: {text}')
-    forward.wait_for(lambda: 'The permission for this session has ended' in forward.err(), seconds,
-                     'the forward says why it ended')
+    def all_end(seconds):
+        for process in commands:
+            wait_until(lambda p=process: p.poll() is not None, seconds, 'the command ends')
+            text = process.stderr.read().decode()
+            check_equal(process.returncode, 255, f'status of the command: {text}')
+            check(_ENDED in text, f'stderr: {text}')
+        forward.wait_for(lambda: _ENDED in forward.err(), seconds, 'the forward says why it ended')
+        shell.read_until(_ENDED.encode(), seconds)
+        check_equal(shell.wait_ended(), 255, 'status of the shell')
+        for session in ids:
+            # The forward has no connection, and so nothing that the node could have known it by but its offer.
+            told = re.compile(rf'session_ended session={session} .*{_ENDED}')
+            stack.agent.wait_for(lambda t=told: t.search(stack.agent.err()), seconds, f'the node is told of {session}')
+    return all_end
 
 
 def test_a_session_ends_with_the_shift(t):
-    """A shift that is over ends running commands and forwards, and says so to both sides"""
+    """A shift that ends in 3 seconds ends a running shell, commands and a forward, and says so to both sides"""
     stack = t.stack
-    env, _ = _member(stack, 'shift', _until(6))
-    commands, forward = _started(stack, 'shift', env)
-    _all_end(commands, forward, 12)
+    env, _ = _member(stack, 'shift', ALLOW_START)
+    with _started(stack, 'shift', env) as all_end:
+        _aws(stack).call('iam', 'PutUserPolicy', UserName='shift', PolicyName='p', PolicyDocument=json.dumps(_until(3)))
+        all_end(3 + 5)
     check_equal(stack.exec('true', env=env).returncode, 255, 'a session after the shift')
     ended = _aws(stack).call('ssm', 'DescribeSessions', State='History')['Sessions']
     reasons = [s['Details'] for s in ended if 'user/shift' in s['Owner']]
-    check_equal(len(reasons), 3, f'ended sessions: {reasons}')
-    check(all('The permission for this session has ended' in r for r in reasons), f'{reasons}')
+    check_equal(len(reasons), 4, f'ended sessions: {reasons}')
+    check(all(_ENDED in r for r in reasons), f'{reasons}')
 
 
 def test_a_session_ends_with_its_key(t):
@@ -440,10 +468,10 @@ def test_a_session_ends_with_its_key(t):
     stack = t.stack
     other = stack.popen('exec', stack.NODE, '--', 'cat')
     env, key = _member(stack, 'keyed', ALLOW_START)
-    commands, forward = _started(stack, 'keyed', env)
-    _aws(stack).call('iam', 'UpdateAccessKey', UserName='keyed', AccessKeyId=key['AccessKeyId'],
-                     Status='Inactive')
-    _all_end(commands, forward, 5)
+    with _started(stack, 'keyed', env) as all_end:
+        _aws(stack).call('iam', 'UpdateAccessKey', UserName='keyed', AccessKeyId=key['AccessKeyId'],
+                         Status='Inactive')
+        all_end(5)
     check_equal(other.communicate(b'still here\n', 10)[0], b'still here\n', "another's session")
 
 
@@ -451,6 +479,6 @@ def test_a_session_ends_with_its_policy(t):
     """A policy that is taken away ends what it allowed within 5 seconds"""
     stack = t.stack
     env, _ = _member(stack, 'policed', ALLOW_START)
-    commands, forward = _started(stack, 'policed', env)
-    _aws(stack).call('iam', 'DeleteUserPolicy', UserName='policed', PolicyName='p')
-    _all_end(commands, forward, 5)
+    with _started(stack, 'policed', env) as all_end:
+        _aws(stack).call('iam', 'DeleteUserPolicy', UserName='policed', PolicyName='p')
+        all_end(5)

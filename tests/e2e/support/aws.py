@@ -11,12 +11,15 @@ import xml.etree.ElementTree as ElementTree
 import botocore.config
 import botocore.session
 
-from support.processes import Failure, check
+from support.processes import Failure, check, check_equal
 
 # Members that AWS added after the oldest model that these tests run with: shape and member.
 _NEWER = {('Session', 'AccessType')}
 # Shapes whose values AWS added, or wrote in another way, after that.
 _NEWER_VALUES = {'summaryKeyType', 'ConnectionStatus'}
+
+# Lists that the asking changes: a call is an event, and a node was seen just now.
+_CHANGING_LISTS = {'LookupEvents', 'DescribeInstanceInformation'}
 
 _ISO_TIME = re.compile(r'^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$')
 
@@ -51,11 +54,22 @@ class Aws:
         return self._clients[service]
 
     def call(self, service, operation, **parameters):
-        """Calls and returns the answer; an error is botocore's ClientError."""
+        """Calls and returns the answer; an error is botocore's ClientError. A list is asked for in pages
+        of one, too, and has to be the same."""
         client = self.client(service)
-        method = next(name for name, target in client.meta.method_to_api_mapping.items()
-                      if target == operation)
-        return getattr(client, method)(**parameters)
+        method = method_of(client, operation)
+        answer = getattr(client, method)(**parameters)
+        if operation not in _CHANGING_LISTS and page_size(client, operation, parameters) == 1:
+            self._check_pages(client.get_paginator(method), answer, operation, parameters)
+        return answer
+
+    def _check_pages(self, paginator, answer, operation, parameters):
+        if answer.get('IsTruncated') or answer.get('NextToken'):
+            return  # It is none of the small ones.
+        paged = paginator.paginate(**parameters, PaginationConfig={'PageSize': 1}).build_full_result()
+        for key in paginator.result_keys:
+            name = key.expression
+            check_equal(paged.get(name, []), answer.get(name, []), f'{operation} {parameters} in pages of one')
 
     def error(self, service, operation, **parameters):
         """The code and the text of the error that a call has to end with."""
@@ -72,6 +86,23 @@ class Aws:
         model = self.client(service).meta.service_model
         check_answer(model, model.operation_model(operation), response_dict['body'])
         self.seen.add(operation)
+
+
+def method_of(client, operation):
+    """What an operation is called in Python: GetMFADevice is get_mfa_device."""
+    return next(name for name, target in client.meta.method_to_api_mapping.items() if target == operation)
+
+
+def page_size(client, operation, parameters):
+    """The smallest page that a list may be asked for in; None: it has no pages, or its page was chosen."""
+    method = method_of(client, operation)
+    if not client.can_paginate(method):
+        return None
+    paging = client._cache['page_config'][operation]
+    if {paging['limit_key'], paging['input_token'], 'PageSize', 'MaxItems'} & set(parameters):
+        return None
+    limit = client.meta.service_model.operation_model(operation).input_shape.members[paging['limit_key']]
+    return max(1, limit.metadata.get('min', 1))
 
 
 def ca_file(stack):

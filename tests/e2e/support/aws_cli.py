@@ -32,7 +32,8 @@ _ERROR = re.compile(r'An error occurred \((\w+)\) when calling the \w+ operation
 
 
 class AwsCli:
-    """As Aws; where the CLI has other words: a list comes whole, `PageSize` says in which pages."""
+    """As Aws; where the CLI has other words: a list comes whole, `PageSize` says in which pages. Where
+    it is not given, the CLI asks for the smallest there are."""
 
     is_cli = True
 
@@ -70,6 +71,9 @@ class AwsCli:
         self.close()
 
     def call(self, service, operation, **parameters):
+        size = aws.page_size(self.library.client(service), operation, parameters)
+        if size is not None:
+            parameters['PageSize'] = size
         code, out, err = self._run(service, operation, parameters)
         check(code == 0, f'aws {service} {operation} {parameters} ended with {code}: {err}')
         self.seen.add(operation)
@@ -86,12 +90,16 @@ class AwsCli:
             raise Failure(f'aws {service} {operation} {parameters} ended with {code}: {out}{err}')
         return found[1], found[2].strip()
 
+    def wait(self, service, waiter, **parameters):
+        code, out, err = self._run(service, 'wait', parameters, xform_name(waiter, '-'))
+        check(code == 0, f'aws {service} wait {waiter} {parameters} ended with {code}: {out}{err}')
+
     def _outfile(self):
         return os.path.join(self._folder, 'cli-outfile')
 
-    def _run(self, service, operation, parameters):
+    def _run(self, service, operation, parameters, *words):
         arguments = ['--endpoint-url', f'https://127.0.0.1:{self._port}', '--output', 'json', service,
-                     xform_name(operation, '-')]
+                     xform_name(operation, '-'), *words]
         for name, value in parameters.items():
             option = '--' + xform_name(name, '-')
             if isinstance(value, bool):
