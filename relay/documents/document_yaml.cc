@@ -144,10 +144,21 @@ void Emit(YAML::Emitter& out, const DocumentJson& value) {
   }
 }
 
+// The parser takes what YAML cannot have, and the emitter does not give it back as it was.
+bool HoldsControl(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    return (static_cast<uint8_t>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f;
+  });
+}
+
 }  // namespace
 
 absl::StatusOr<DocumentJson> ReadYaml(std::string_view text) {
   if (!engine::IsUtf8(engine::AsBytes(text))) return absl::InvalidArgumentError("It is not UTF-8.");
+  if (HoldsControl(text)) {
+    return absl::InvalidArgumentError(
+        "It holds a control character, which YAML has only as an escape such as \"\\x01\".");
+  }
   std::istringstream stream{std::string(text)};
   try {
     YAML::Parser parser(stream);
