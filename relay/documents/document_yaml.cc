@@ -147,7 +147,7 @@ void Emit(YAML::Emitter& out, const DocumentJson& value) {
 // The parser takes what YAML cannot have, and the emitter does not give it back as it was.
 bool HoldsControl(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) {
-    return (static_cast<uint8_t>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f;
+    return static_cast<uint8_t>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';
   });
 }
 
