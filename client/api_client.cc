@@ -72,6 +72,41 @@ std::string OutcomeOf(const std::string& record) {
   return outcome.empty() ? "ok" : outcome;
 }
 
+// ReadStarted reads the answer of an operation that starts a session. Who did not ask for a sealed
+// one has no key for it.
+absl::StatusOr<StartedSession> ReadStarted(const char* operation, const std::string& answer,
+                                           bool may_be_sealed) {
+  const Json json = Json::parse(answer, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return NotOurs(operation);
+  StartedSession session{.id = JsonText(json, "SessionId"),
+                         .ticket = {},
+                         .node_id = {},
+                         .node_name = {},
+                         .sealed = std::nullopt};
+  if (session.id.empty()) return NotOurs(operation);
+  const auto adit = json.find("Adit");
+  if (adit == json.end() || !adit->is_object()) {
+    return absl::FailedPreconditionError(
+        "the relay started a session of another kind: it is not an Adit relay; is the address "
+        "right (--relay, ADIT_RELAY)?");
+  }
+  session.ticket.loop = Loop(*adit);
+  session.node_id = JsonText(*adit, "NodeId");
+  session.node_name = JsonText(*adit, "NodeName");
+  if (JsonText(*adit, "Carriage") == "sealed") {
+    if (!may_be_sealed) return NotOurs(operation);
+    session.ticket.token = JsonText(*adit, "JoinToken");
+    session.sealed = SealedAnswer{.session_key = JsonText(*adit, "SessionKey"),
+                                  .node_key = JsonText(*adit, "NodeKey"),
+                                  .signature = JsonText(*adit, "Signature")};
+    session.rejoin_key = RejoinKey(*adit);
+  } else {
+    session.ticket.token = JsonText(json, "TokenValue");
+  }
+  if (session.ticket.token.empty()) return NotOurs(operation);
+  return session;
+}
+
 }  // namespace
 
 std::string ApiCodeOf(const absl::Status& status) {
@@ -237,37 +272,26 @@ absl::StatusOr<StartedSession> ApiClient::StartSession(const SessionWish& wish) 
   for (const auto& [name, value] : wish.parameters) {
     request["Parameters"][name] = Json::array({value});
   }
-  absl::StatusOr<std::string> answer = CallSsm(kOperation, JsonBody(request));
+  const absl::StatusOr<std::string> answer = CallSsm(kOperation, JsonBody(request));
   if (!answer.ok()) return answer.status();
-  const Json json = Json::parse(*answer, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) return NotOurs(kOperation);
-  StartedSession session{.id = JsonText(json, "SessionId"),
-                         .ticket = {},
-                         .node_id = {},
-                         .node_name = {},
-                         .sealed = std::nullopt};
-  if (session.id.empty()) return NotOurs(kOperation);
-  const auto adit = json.find("Adit");
-  if (adit == json.end() || !adit->is_object()) {
-    return absl::FailedPreconditionError(
-        "the relay started a session of another kind: it is not an Adit relay; is the address "
-        "right (--relay, ADIT_RELAY)?");
-  }
-  session.ticket.loop = Loop(*adit);
-  session.node_id = JsonText(*adit, "NodeId");
-  session.node_name = JsonText(*adit, "NodeName");
-  if (JsonText(*adit, "Carriage") == "sealed") {
-    // Who did not ask has no key for it.
-    if (wish.client_key.empty()) return NotOurs(kOperation);
-    session.ticket.token = JsonText(*adit, "JoinToken");
-    session.sealed = SealedAnswer{.session_key = JsonText(*adit, "SessionKey"),
-                                  .node_key = JsonText(*adit, "NodeKey"),
-                                  .signature = JsonText(*adit, "Signature")};
-    session.rejoin_key = RejoinKey(*adit);
-  } else {
-    session.ticket.token = JsonText(json, "TokenValue");
-  }
-  if (session.ticket.token.empty()) return NotOurs(kOperation);
+  return ReadStarted(kOperation, *answer, !wish.client_key.empty());
+}
+
+engine::HttpRequest ApiClient::SealRequest(const std::string& session_id, const std::string& token,
+                                           const std::string& client_key, bool may_rejoin) const {
+  Json request = {{"SessionId", session_id},
+                  {"TokenValue", token},
+                  {"Adit", {{"Version", 1}, {"Carriage", "sealed"}, {"ClientKey", client_key}}}};
+  if (may_rejoin) request["Adit"]["Resume"] = true;
+  return Unsigned("Adit.SealSession", JsonBody(request));
+}
+
+absl::StatusOr<StartedSession> ApiClient::ReadSealed(const engine::HttpResponse& response) const {
+  constexpr char kOperation[] = "SealSession";
+  const absl::StatusOr<std::string> answer = BodyOf(response);
+  if (!answer.ok()) return answer.status();
+  absl::StatusOr<StartedSession> session = ReadStarted(kOperation, *answer, true);
+  if (session.ok() && !session->sealed.has_value()) return NotOurs(kOperation);
   return session;
 }
 

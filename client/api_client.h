@@ -95,6 +95,12 @@ class ApiClient {
   absl::StatusOr<StartedSession> StartSession(const SessionWish& wish);
   absl::Status TerminateSession(const std::string& id);
 
+  // SealRequest asks that a session goes on sealed which was started for an AWS client and not
+  // joined yet; its token proves that it is ours. Errors of ReadSealed as of StartSession.
+  engine::HttpRequest SealRequest(const std::string& session_id, const std::string& token,
+                                  const std::string& client_key, bool may_rejoin) const;
+  absl::StatusOr<StartedSession> ReadSealed(const engine::HttpResponse& response) const;
+
   // CallSsm and CallIam make a call that no function here is for, and return the answer's body:
   // JSON or XML. `body` is JSON.
   using Form = std::vector<std::pair<std::string, std::string>>;

@@ -83,6 +83,7 @@ constexpr ApiRoute kSsmRoutes[] = {
     {"AmazonSSM.ListDocumentVersions", ListDocumentVersions, AskOfDocument, kDocumentAudited},
     {"Adit.EnrollNode", EnrollNode, nullptr, kEnrollNodeAudited, HoldsActivation},
     {"Adit.OpenLane", OpenLane, AskOpenLane, kSessionAudited},
+    {"Adit.SealSession", SealSession, nullptr, kSessionAudited, HoldsSessionToken},
     {"AmazonSSM.RegisterManagedInstance", RegisterManagedInstance, nullptr, kRegisterAudited,
      HoldsActivation},
     {"AmazonSSM.RequestManagedInstanceRoleToken",

@@ -5,6 +5,9 @@
 #include <utility>
 #include <variant>
 
+#include "engine/base/bytes.h"
+#include "engine/crypto/constant_time.h"
+#include "engine/crypto/digest.h"
 #include "relay/access/access_case_text.h"
 #include "relay/access/session_watch.h"
 #include "relay/api/api_input.h"
@@ -33,18 +36,8 @@ bool WantsToRejoin(const Json& input) {
   return adit != input.end() && adit->is_object() && adit->value("Resume", Json()) == true;
 }
 
-// AnswerSealed runs when the node has answered: it starts the session and tells the client all that
-// it needs to find the node and to know it.
-ApiOutcome AnswerSealed(ApiContext& context, ApiCall& call,
-                        const std::variant<SealedOffer, StartFailure>& outcome) {
-  if (const auto* failure = std::get_if<StartFailure>(&outcome)) return ToError(*failure);
-  SealedOffer offer = std::get<SealedOffer>(outcome);
-  const bool may_rejoin = WantsToRejoin(call.input);
-  if (may_rejoin) offer.session.access = WriteAccessCase(call.access);
-  const absl::Status started = context.broker.StartSealed(offer, call.now_unix_ms);
-  if (!started.ok()) return LogStoreFailure(started);
-  context.watch.Watch(offer.session.id, call.access);
-  if (std::optional<ApiError> error = NoteStarted(context, call, offer.session.id)) return error;
+// AnswerSealed tells the client all that it needs to find the node and to know it.
+void AnswerSealed(ApiContext& context, ApiCall& call, const SealedOffer& offer, bool may_rejoin) {
   Json adit = NativeAnswer(context, offer.session.node_id, offer.loop);
   adit.update({{"Carriage", "sealed"},
                {"JoinToken", offer.join_token},
@@ -59,7 +52,49 @@ ApiOutcome AnswerSealed(ApiContext& context, ApiCall& call,
                                        {"sessionKey", offer.session_key},
                                        {"nodeKey", offer.node_key}})
                                      .dump();
+}
+
+// OnStarted runs when the node has answered to StartSession, OnSealed when it has to SealSession.
+ApiOutcome OnStarted(ApiContext& context, ApiCall& call,
+                     const std::variant<SealedOffer, StartFailure>& outcome) {
+  if (const auto* failure = std::get_if<StartFailure>(&outcome)) return ToError(*failure);
+  SealedOffer offer = std::get<SealedOffer>(outcome);
+  const bool may_rejoin = WantsToRejoin(call.input);
+  if (may_rejoin) offer.session.access = WriteAccessCase(call.access);
+  const absl::Status started = context.broker.StartSealed(offer, call.now_unix_ms);
+  if (!started.ok()) return LogStoreFailure(started);
+  context.watch.Watch(offer.session.id, call.access);
+  if (std::optional<ApiError> error = NoteStarted(context, call, offer.session.id)) return error;
+  AnswerSealed(context, call, offer, may_rejoin);
   return std::nullopt;
+}
+
+ApiOutcome OnSealed(ApiContext& context, ApiCall& call,
+                    const std::variant<SealedOffer, StartFailure>& outcome) {
+  if (const auto* failure = std::get_if<StartFailure>(&outcome)) return ToError(*failure);
+  SealedOffer offer = std::get<SealedOffer>(outcome);
+  // What StartSession was allowed by: it may come again as long as that holds.
+  const AccessCase* allowed = context.watch.Find(offer.session.id);
+  const bool may_rejoin = allowed != nullptr && WantsToRejoin(call.input);
+  if (may_rejoin) offer.session.access = WriteAccessCase(*allowed);
+  const absl::Status started = context.broker.StartSealed(offer, call.now_unix_ms);
+  if (!started.ok()) return LogStoreFailure(started);
+  AnswerSealed(context, call, offer, may_rejoin);
+  return std::nullopt;
+}
+
+struct SealInput {
+  std::string session_id;
+  engine::crypto::Sha256Digest token_sha256{};
+};
+
+std::optional<ApiError> ReadSealInput(const Json& object, SealInput& out) {
+  constexpr size_t kTokenSizeMax = 300;
+  ApiInput input(object);
+  out.session_id = input.Line("SessionId", Presence::kRequired, 1, 96);
+  const std::string token = input.Line("TokenValue", Presence::kRequired, 1, kTokenSizeMax);
+  out.token_sha256 = engine::crypto::Sha256(engine::AsBytes(token));
+  return input.error();
 }
 
 }  // namespace
@@ -142,10 +177,46 @@ ApiOutcome StartSealed(ApiContext& context, const StartRequest& request) {
         request, now_unix_ms,
         [resume](const std::variant<SealedOffer, StartFailure>& outcome, int64_t now) {
           resume(now, [outcome](ApiContext& then_context, ApiCall& call) {
-            return AnswerSealed(then_context, call, outcome);
+            return OnStarted(then_context, call, outcome);
           });
         });
   });
+}
+
+bool HoldsSessionToken(Store& store, const Json& object, int64_t) {
+  SealInput input;
+  if (ReadSealInput(object, input).has_value()) return false;
+  const absl::StatusOr<Session> session = store.FindSession(input.session_id);
+  return session.ok() &&
+         engine::crypto::ConstantTimeEqual(session->token_sha256, input.token_sha256);
+}
+
+ApiOutcome SealSession(ApiContext& context, ApiCall& call) {
+  SealInput input;
+  if (std::optional<ApiError> error = ReadSealInput(call.input, input)) return error;
+  if (!HoldsSessionToken(context.store, call.input, call.now_unix_ms)) {
+    return ApiError{"AccessDeniedException", "The token is not that of this session."};
+  }
+  StartRequest asked;
+  if (std::optional<ApiError> error = ReadCarriage(call.input.value("Adit", Json()), asked)) {
+    return error;
+  }
+  if (asked.carriage != Carriage::kSealed) {
+    return ApiError{"ValidationException", "Adit.Carriage can only become sealed."};
+  }
+  const absl::StatusOr<Session> session = context.store.FindSession(input.session_id);
+  if (!session.ok()) return LogStoreFailure(session.status());
+  call.audit.principal = session->principal;
+  return ApiOutcome::Wait(
+      [&context, input, key = asked.client_key](int64_t now_unix_ms, const ApiResume& resume) {
+        context.broker.SealSession(
+            input.session_id, input.token_sha256, key, now_unix_ms,
+            [resume](const std::variant<SealedOffer, StartFailure>& outcome, int64_t now) {
+              resume(now, [outcome](ApiContext& then_context, ApiCall& then_call) {
+                return OnSealed(then_context, then_call, outcome);
+              });
+            });
+      });
 }
 
 ApiOutcome OpenLane(ApiContext& context, ApiCall& call) {

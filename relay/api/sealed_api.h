@@ -1,4 +1,4 @@
-// The sealed half of StartSession, and Adit.OpenLane.
+// The sealed half of StartSession, Adit.SealSession and Adit.OpenLane.
 
 #pragma once
 
@@ -28,6 +28,11 @@ nlohmann::json NativeAnswer(ApiContext& context, const std::string& node_id, uin
 // StartSealed asks the node, and answers when it has consented. Requires: the client asked for a
 // sealed session.
 ApiOutcome StartSealed(ApiContext& context, const StartRequest& request);
+
+// Adit.SealSession: what was started for an AWS client goes on sealed, before anybody has joined
+// it. The session's token proves who asks.
+bool HoldsSessionToken(Store& store, const nlohmann::json& input, int64_t now_unix_ms);
+ApiOutcome SealSession(ApiContext& context, ApiCall& call);
 
 ApiOutcome OpenLane(ApiContext& context, ApiCall& call);
 

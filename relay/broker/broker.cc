@@ -102,12 +102,26 @@ WishOutcome Broker::Resolve(const StartRequest& request, Carriage carriage) {
   }
   const bool is_encrypted = carriage == Carriage::kInspected && !session->plan.key_id.empty();
   if (is_encrypted && !place->is_encrypting) {
-    return StartFailure{Kind::kCarriage,
-                        "The document or the preferences have a kmsKeyId, and the agent of " +
-                            request.node_id + " cannot encrypt with it: update it."};
+    return StartFailure{Kind::kCarriage, "The document or the preferences have a kmsKeyId, and " +
+                                             AgentText(request.node_id) +
+                                             " cannot encrypt with it here" +
+                                             UpdateText(request.node_id) + "."};
   }
   if (live_.size() >= kLiveSessionsMax) return StartFailure{Kind::kTooMany, "Rate exceeded"};
   return resolved;
+}
+
+bool Broker::IsOriginal(std::string_view node_id) const {
+  const absl::StatusOr<Node> node = store_.FindNode(node_id);
+  return node.ok() && !node->public_key.empty();
+}
+
+std::string Broker::AgentText(const std::string& node_id) const {
+  return (IsOriginal(node_id) ? "amazon-ssm-agent on " : "the agent of ") + node_id;
+}
+
+std::string Broker::UpdateText(const std::string& node_id) const {
+  return IsOriginal(node_id) ? ", as Adit's own agent can" : ": update it";
 }
 
 std::chrono::seconds Broker::DurationOf(const ResolvedSession& session) {
@@ -166,7 +180,9 @@ std::variant<StartedSession, StartFailure> Broker::StartSession(const StartReque
     return StartFailure{StartFailure::Kind::kStore, {}};
   }
   StartedSession started{grant.session_id, token, data_plane_.FindNode(request.node_id)->loop};
-  store_.AfterCommit([this, grant = std::move(grant), gateway_bytes, now_unix_ms] {
+  const bool may_be_sealed =
+      !request.carriage.has_value() && ChooseCarriage(wanted.carriages, Carriage::kSealed).ok();
+  store_.AfterCommit([this, grant = std::move(grant), gateway_bytes, may_be_sealed, now_unix_ms] {
     gateway_shares_.Add(grant.principal, gateway_bytes);
     Live& live = live_[grant.session_id];
     live.subject = {grant.session_id, grant.node_id, grant.principal};
@@ -175,6 +191,7 @@ std::variant<StartedSession, StartFailure> Broker::StartSession(const StartReque
         now_unix_ms + std::chrono::duration_cast<milliseconds>(grant.duration_max).count();
     live.key_id = grant.plan.key_id;
     live.gateway_bytes = gateway_bytes;
+    if (may_be_sealed) live.unsealed = std::make_unique<SessionGrant>(grant);
     data_plane_.PrepareSession(grant);
   });
   return started;
@@ -188,6 +205,8 @@ std::optional<StartedSession> Broker::RenewToken(std::string_view session_id) {
   StartedSession renewed{live->subject.id, NewToken(), 0};
   store_.AfterCommit([this, id = live->subject.id,
                       digest = engine::crypto::Sha256(engine::AsBytes(renewed.token))] {
+    Live* found = Find(id);
+    if (found != nullptr && found->unsealed != nullptr) found->unsealed->token_sha256 = digest;
     data_plane_.RenewToken(id, digest);
   });
   return renewed;
@@ -204,8 +223,7 @@ std::optional<std::string> Broker::KeyOf(std::string_view session_id, std::strin
 absl::Status Broker::TerminateSession(std::string_view session_id, std::string_view reason,
                                       int64_t now_unix_ms) {
   const Live* found = Find(session_id);
-  if (found == nullptr || found->state == Live::State::kOffered ||
-      found->state == Live::State::kEnding) {
+  if (found == nullptr || !HasStarted(*found) || found->state == Live::State::kEnding) {
     return absl::OkStatus();
   }
   if (absl::Status status =
@@ -222,8 +240,9 @@ absl::Status Broker::TerminateSession(std::string_view session_id, std::string_v
 
 absl::Status Broker::Supersede(std::string_view session_id, int64_t now_unix_ms) {
   const Live* live = Find(session_id);
-  const bool is_waiting = live != nullptr && (live->state == Live::State::kConnecting ||
-                                              live->state == Live::State::kStarting);
+  const bool is_waiting =
+      live != nullptr && (live->state == Live::State::kConnecting ||
+                          live->state == Live::State::kStarting || live->unsealed != nullptr);
   if (!is_waiting) return absl::OkStatus();
   return TerminateSession(session_id, "Its client asked again.", now_unix_ms);
 }
@@ -240,7 +259,14 @@ bool Broker::IsAway(std::string_view session_id) {
   return live->sealed->lanes_open == 0 && live->sealed->has_begun;
 }
 
+bool Broker::HasStarted(const Live& live) {
+  return live.state != Live::State::kOffered || live.unsealed != nullptr;
+}
+
 void Broker::End(Live& live, SessionStatus status, std::string_view reason, int64_t now_unix_ms) {
+  if (live.state == Live::State::kOffered) {  // Then it is inspected again, and stays.
+    Settle(live, StartFailure{StartFailure::Kind::kNotConnected, std::string(reason)}, now_unix_ms);
+  }
   const bool was_joined = live.state == Live::State::kConnected;
   live.state = Live::State::kEnding;
   live.end_reason = reason;
@@ -316,7 +342,7 @@ void Broker::EndNode(const std::string& node_id, int64_t now_unix_ms) {
   constexpr std::string_view kReason = "The node was deregistered.";
   std::vector<std::string> open;
   for (const auto& [id, live] : live_) {
-    const bool is_open = live.state != Live::State::kOffered && live.state != Live::State::kEnding;
+    const bool is_open = HasStarted(live) && live.state != Live::State::kEnding;
     if (is_open && live.subject.node_id == node_id) open.push_back(id);
   }
   for (const std::string& id : open) {
@@ -334,6 +360,7 @@ void Broker::SessionJoined(std::string_view session_id, std::string_view source_
   Live* live = Find(session_id);
   if (live == nullptr || live->state != Live::State::kConnecting) return;
   live->state = Live::State::kConnected;
+  live->unsealed.reset();
   records_.Connected(live->subject, source_ip, now_unix_ms).IgnoreError();
 }
 
@@ -357,7 +384,8 @@ void Broker::SessionResumed(std::string_view session_id, std::string_view source
 void Broker::SessionEnded(std::string_view session_id, std::string_view reason, uint64_t bytes_in,
                           uint64_t bytes_out, int64_t now_unix_ms) {
   const Live* live = Find(session_id);
-  if (live == nullptr) return;
+  // One that is sealed now may have been joined when nobody could any more.
+  if (live == nullptr || live->sealed != nullptr) return;
   Finish(*live, {.reason = reason, .bytes_in = bytes_in, .bytes_out = bytes_out}, now_unix_ms);
 }
 

@@ -132,6 +132,13 @@ class Broker {
   // the callee has not started when it returns is withdrawn.
   void OfferSession(const StartRequest& request, int64_t now_unix_ms, OfferDone done);
 
+  // SealSession asks the node for its consent to go on sealed with a session that was started for
+  // an AWS client and that nobody has joined yet, under the same id; `token_sha256` is of its
+  // token, and `done` as of OfferSession. While the node is asked nobody can join it; if it does
+  // not consent, or the callee does not start it, it is inspected again.
+  void SealSession(std::string_view session_id, const engine::crypto::Sha256Digest& token_sha256,
+                   const std::string& client_key, int64_t now_unix_ms, OfferDone done);
+
   // StartSealed makes an offer a session. The caller may hold a transaction open. An error: the
   // store does not work.
   absl::Status StartSealed(const SealedOffer& offer, int64_t now_unix_ms);
@@ -180,7 +187,9 @@ class Broker {
     int64_t end_by_unix_ms = 0;
     int64_t report_by_unix_ms = 0;  // kEnding: when the end is written with what is known by then.
     std::string end_reason;
-    std::string key_id;                   // Of an encrypted one.
+    std::string key_id;  // Of an encrypted one.
+    // With which it was started, while it may still be sealed. Null: it may not.
+    std::unique_ptr<SessionGrant> unsealed;
     uint64_t gateway_bytes = 0;           // Of an AWS client's: its share.
     bool is_lost = false;                 // Of an AWS client's: it has no connection.
     std::string_view reported_by;         // Static.
@@ -198,30 +207,55 @@ class Broker {
   Live* FindSealed(std::string_view session_id, std::string_view node_id);
 
   WishOutcome Resolve(const StartRequest& request, Carriage carriage);
+  // An original agent is named as such to people, since no update helps there.
+  bool IsOriginal(std::string_view node_id) const;
+  std::string AgentText(const std::string& node_id) const;
+  std::string UpdateText(const std::string& node_id) const;
   static std::chrono::seconds DurationOf(const ResolvedSession& session);
   static Session ToSession(const StartRequest& request, const ResolvedSession& resolved,
                            std::string_view session_id);
   SessionSubject SubjectOf(std::string_view session_id);
   static int64_t DueAt(const Live& live);
+  // False of one that is offered to its node, and in no table but ours.
+  static bool HasStarted(const Live& live);
   void DoWhatIsDue(Live& live, int64_t now_unix_ms);
+  void EndNode(const std::string& node_id, int64_t now_unix_ms);
   // End begins a session's end: `live` may be gone.
   void End(Live& live, SessionStatus status, std::string_view reason, int64_t now_unix_ms);
   // Finish writes the end of a session, with what `ending` knows better than the session, and
   // forgets it: `live` is gone.
   void Finish(const Live& live, SessionRecords::Ending ending, int64_t now_unix_ms);
 
-  // In broker_sealed.cc:
+  // In broker_offers.cc:
   std::optional<StartFailure> TryOffer(const StartRequest& request, int64_t now_unix_ms,
                                        OfferDone& done);
+  std::optional<StartFailure> TrySeal(std::string_view session_id,
+                                      const engine::crypto::Sha256Digest& token_sha256,
+                                      const std::string& client_key, int64_t now_unix_ms,
+                                      OfferDone& done);
+  // CheckOffer returns why nothing can be offered to a node that is connected.
+  std::optional<StartFailure> CheckOffer(const std::string& node_id);
+  // What is offered of a session, beside its subject.
+  struct OfferTerms {
+    const SessionPlan& plan;
+    const std::string& run_as;
+    const std::string& client_key;
+    std::chrono::seconds idle_max{};
+    std::chrono::seconds duration_max{};
+  };
+  // MakeOffer offers `live`, which is in the table, and takes `done`. A failure leaves both.
+  std::optional<StartFailure> MakeOffer(Live& live, const OfferTerms& terms, Session session,
+                                        int64_t now_unix_ms, OfferDone& done);
   // Settle tells the outcome of an offer, and withdraws it unless it was started: `live` may be
   // gone.
   void Settle(Live& live, const std::variant<SealedOffer, StartFailure>& outcome,
               int64_t now_unix_ms);
-  // Withdraw forgets a session that did not start, and tells its node so.
+  // Withdraw forgets a session that did not start, or that it should be sealed, and tells its node
+  // so.
   static constexpr std::string_view kNotStarted = "The relay could not start it.";
   void Withdraw(std::string id, std::string_view reason);
-  void EndNode(const std::string& node_id, int64_t now_unix_ms);
   void FailOffersOf(uint64_t link_serial, int64_t now_unix_ms);
+  // In broker_sealed.cc:
   NewLane MakeLane(const Live& live) const;
   std::variant<LaneTicket, LaneFailure> OfferLane(const Live& live, std::optional<uint32_t> lane);
   // GoOn makes a session of the process before this one live. False: it is over.

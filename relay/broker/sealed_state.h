@@ -71,6 +71,8 @@ struct SealedState {
   static constexpr size_t kLanesWaitingMax = 4096;
   // How long the end of a session waits for the node's last words, once its lanes are gone.
   static constexpr std::chrono::seconds kOverMax{2};
+  // What a node says for people goes into records and answers only so far.
+  static constexpr size_t kNodeTextSizeMax = 256;
   // What a lane must have brought from the node to count as a beginning: an inner handshake's first
   // flight is larger, an alert of a proxy that ends TLS is smaller. After that the client may open
   // another lane and try again inside TLS.

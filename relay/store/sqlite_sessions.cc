@@ -109,6 +109,14 @@ absl::StatusOr<std::string> SqliteStore::FindSessionAccess(std::string_view id) 
   return row.TextAt(0);
 }
 
+absl::Status SqliteStore::SetSessionAccess(std::string_view id, std::string_view access) {
+  return database_->Prepare("UPDATE sessions SET access = ? WHERE id = ?")
+      .Text(access)
+      .Text(id)
+      .Run()
+      .status();
+}
+
 absl::Status SqliteStore::RaiseSessionEpoch(std::string_view id, uint64_t epoch) {
   const absl::StatusOr<int64_t> changed =
       database_

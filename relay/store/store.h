@@ -86,7 +86,7 @@ struct Session {
   std::string owner_id;              // The aws:userid of who started it.
   int64_t duration_seconds_max = 0;  // The longest that it may last.
   // What it was allowed by, of a session that may come again (WriteAccessCase); empty: it may not.
-  // Written once, and read by FindSessionAccess alone.
+  // Read by FindSessionAccess alone.
   std::string access;
 };
 
@@ -240,6 +240,7 @@ class Store {
   virtual absl::StatusOr<std::vector<Session>> ListSessions(const SessionQuery& query) = 0;
   virtual absl::Status SetSessionConnected(std::string_view id) = 0;
   virtual absl::StatusOr<std::string> FindSessionAccess(std::string_view id) = 0;  // NotFound.
+  virtual absl::Status SetSessionAccess(std::string_view id, std::string_view access) = 0;
   // RaiseSessionEpoch keeps how often a session came again. FailedPrecondition: it knows one that
   // is as great, or the session is over.
   virtual absl::Status RaiseSessionEpoch(std::string_view id, uint64_t epoch) = 0;

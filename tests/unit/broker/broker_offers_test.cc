@@ -71,7 +71,14 @@ TEST_F(BrokerOffersTest, WhatCannotBeAskedForIsNamedAndAsksNobody) {
   plane.is_sealing = false;
   Offer();
   EXPECT_EQ(failure_->kind, Kind::kCarriage);
-  EXPECT_THAT(failure_->text, HasSubstr("update it, or ask for an inspected one"));
+  EXPECT_THAT(failure_->text, HasSubstr("the agent of mi-1 does not know sealed ones: update it"));
+  Node original{.id = "mi-9", .name = "old", .public_key = "MII"};
+  EXPECT_TRUE(store->AddNode(original).ok());
+  plane.nodes["mi-9"] = 1;
+  StartRequest of_original = Wish();
+  of_original.node_id = "mi-9";
+  Offer(of_original);
+  EXPECT_THAT(failure_->text, HasSubstr("amazon-ssm-agent on mi-9 does not know sealed ones, as "));
   plane.is_sealing = true;
   StartRequest wish = Wish();
   wish.node_id = "mi-2";
