@@ -54,6 +54,7 @@ void Forward::Start(LaneSet& lanes, std::string node) {
 }
 
 void Forward::OnLocalConnection(engine::Socket socket) {
+  if (on_connection_ != nullptr) on_connection_();
   ++connection_count_;
   if (!stopped_ && connection_count_ >= connections_max_) listener_.Pause();
   Place(socket, 0);

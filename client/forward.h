@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -31,6 +32,14 @@ class Forward final : private ForwardListener::Events {
       override;  // Requires: Listen failed or was not called, or Stop was called and joined().
 
   absl::Status Listen() { return listener_.Listen(spec_); }
+
+  // Where local programs connect, for people. Requires: Listen succeeded.
+  const std::string& LocalText() const { return listener_.LocalText(); }
+
+  // OnConnection, if set, is called of each local connection.
+  void set_on_connection(std::function<void()> on_connection) {
+    on_connection_ = std::move(on_connection);
+  }
 
   // RequestFor is what every stream of a forward opens with.
   static std::string RequestFor(const ForwardSpec& spec);
@@ -63,6 +72,7 @@ class Forward final : private ForwardListener::Events {
   const ForwardSpec spec_;
   const size_t connections_max_;
   const Tell tell_;
+  std::function<void()> on_connection_;
   ForwardListener listener_;
   LaneSet* lanes_ = nullptr;
   std::string node_;

@@ -48,9 +48,9 @@ class LinkedForward final : private SessionLanes::Events {
                            : SessionLanes::Count{.at_start = options.lanes, .max = options.lanes};
     target->options =
         ForwardLinkOptions(forwards, target->node_context == nullptr ? 1 : count.max, &reserve);
-    lanes_ =
-        std::make_unique<SessionLanes>(loops_, *std::move(target), Forward::RequestFor(spec),
-                                       relay_, count, static_cast<SessionLanes::Events&>(*this));
+    lanes_ = std::make_unique<SessionLanes>(loops_, *std::move(target), Forward::RequestFor(spec),
+                                            relay_.lanes(), count,
+                                            static_cast<SessionLanes::Events&>(*this));
     lanes_->Dial();
     return absl::OkStatus();
   }

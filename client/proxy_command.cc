@@ -69,7 +69,7 @@ class ProxyRun final : private SessionLink::Events,
     node_ = target->node_label;
     target->options = ProcessLinkOptions();
     session_ = target->session_id;
-    link_ = std::make_unique<SessionLink>(relay_.driver(), *std::move(target), relay_,
+    link_ = std::make_unique<SessionLink>(relay_.driver(), *std::move(target), relay_.lanes(),
                                           static_cast<SessionLink::Events&>(*this));
     link_->Dial();
     relay_.LetGo();

@@ -13,7 +13,6 @@
 #include "client/sealed_text.h"
 #include "client/session_start.h"
 #include "engine/crypto/certificate.h"
-#include "engine/net/resume_proof.h"
 #include "engine/platform/create_loop.h"
 
 namespace client {
@@ -106,6 +105,8 @@ RelayAccess::RelayAccess(std::unique_ptr<engine::Loop> loop,
       calls_(driver_, *context_, relay_),
       api_([this](engine::HttpRequest request) { return Send(std::move(request)); },
            engine::FormatHostPort(relay_), std::move(credentials), UnixNow),
+      lanes_(calls_, api_,
+             [this](engine::CallResult result) { return ToResponse(std::move(result)); }),
       known_nodes_(std::move(config_folder)) {}
 
 RelayAccess::~RelayAccess() {
@@ -177,7 +178,7 @@ absl::StatusOr<LinkTarget> RelayAccess::StartSession(std::string_view named, Ses
   if (!session.ok()) return session.status();
   const KnownNodes::Node& node = session->node;
   const bool can_rejoin = !session->rejoin_key.empty();
-  if (can_rejoin) rejoining_[session->id].key = session->rejoin_key;
+  if (can_rejoin) lanes_.KeepKey(session->id, session->rejoin_key);
   return LinkTarget{.relay = relay_,
                     .ca_pem = ca_pem_,
                     .node_label = node.name.empty() ? node.id : node.name,
@@ -217,42 +218,6 @@ std::string RelayAccess::AskWhyEnded(const std::string& session_id, engine::Dura
     if (!session.ok()) return {};
     if (session->has_value()) return (*session)->details;
     if (RunFor(kAgain, [&] { return driver_.loop().Now() >= give_up; })) return {};
-  }
-}
-
-void RelayAccess::AskForLane(const std::string& session_id, Done done) {
-  CallForLane(session_id, api_.OpenLaneRequest(session_id), 0, std::move(done));
-}
-
-// AskToRejoin: credentials may have expired since, so the session's own key is the proof.
-void RelayAccess::AskToRejoin(const std::string& session_id, uint32_t lane, Done done) {
-  Rejoining& rejoining = rejoining_.at(session_id);
-  const uint64_t epoch = ++rejoining.epoch;
-  const std::string proof =
-      engine::RejoinProof(engine::AsBytes(rejoining.key), session_id, lane, epoch);
-  CallForLane(session_id, api_.RejoinRequest(session_id, lane, epoch, proof), epoch,
-              std::move(done));
-}
-
-void RelayAccess::CallForLane(const std::string& session_id, engine::HttpRequest request,
-                              uint64_t epoch, Done done) {
-  const uint64_t number = ++lane_call_count_;
-  const uint64_t call = calls_.Call(
-      std::move(request), [this, number, epoch, done = std::move(done)](engine::CallResult result) {
-        std::erase_if(lane_calls_, [&](const LaneCall& lane) { return lane.number == number; });
-        const auto response = ToResponse(std::move(result));
-        absl::StatusOr<LaneTicket> ticket =
-            response.ok() ? api_.ReadOpenLane(*response) : response.status();
-        if (ticket.ok()) ticket->epoch = epoch;
-        done(std::move(ticket));
-        if (lane_calls_.empty()) LetGo();
-      });
-  lane_calls_.push_back({.number = number, .session_id = session_id, .call = call});
-}
-
-void RelayAccess::HurryLanes(const std::string& session_id) {
-  for (const LaneCall& lane : lane_calls_) {
-    if (lane.session_id == session_id) calls_.Cancel(lane.call);
   }
 }
 

@@ -7,8 +7,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "client/api_client.h"
@@ -18,6 +16,7 @@
 #include "client/credentials.h"
 #include "client/environment.h"
 #include "client/known_nodes.h"
+#include "client/lane_calls.h"
 #include "client/lane_source.h"
 #include "client/node_choice.h"
 #include "client/session_link.h"
@@ -30,7 +29,7 @@
 
 namespace client {
 
-class RelayAccess final : public LaneSource {
+class RelayAccess final {
  public:
   // How long the relay may take to say why a session was cut; the user waits for it.
   static constexpr engine::Duration kExplainMax = std::chrono::milliseconds(1500);
@@ -78,10 +77,8 @@ class RelayAccess final : public LaneSource {
   std::string EndText(const std::string& session_id, std::string_view node_label,
                       const LinkEnd& end);
 
-  // As LaneSource has it; they do not wait.
-  void AskForLane(const std::string& session_id, Done done) override;
-  void AskToRejoin(const std::string& session_id, uint32_t lane, Done done) override;
-  void HurryLanes(const std::string& session_id) override;
+  // Lanes of sessions that were started here.
+  LaneSource& lanes() { return lanes_; }
 
   // RunUntil runs the loop until `done` returns true. When that takes more than half a second and
   // stderr is a terminal, the user reads `what` once (unless it is empty).
@@ -102,15 +99,6 @@ class RelayAccess final : public LaneSource {
   // AskWhyEnded returns the relay's reason for the end of a session, or nothing within `limit`.
   std::string AskWhyEnded(const std::string& session_id, engine::Duration limit);
 
-  void CallForLane(const std::string& session_id, engine::HttpRequest request, uint64_t epoch,
-                   Done done);
-
-  struct LaneCall {
-    uint64_t number = 0;
-    std::string session_id;
-    uint64_t call = 0;  // As HttpsClient counts.
-  };
-
   const engine::LoopOptions worker_options_;
   engine::LoopDriver driver_;
   std::unique_ptr<engine::TlsContext> context_;
@@ -120,14 +108,8 @@ class RelayAccess final : public LaneSource {
   std::string anchor_pem_;
   engine::HttpsClient calls_;
   ApiClient api_;
+  LaneCalls lanes_;
   KnownNodes known_nodes_;
-  uint64_t lane_call_count_ = 0;
-  std::vector<LaneCall> lane_calls_;  // At most a session's lanes, for each session.
-  struct Rejoining {
-    std::string key;
-    uint64_t epoch = 0;  // Of the last time.
-  };
-  std::unordered_map<std::string, Rejoining> rejoining_;  // By session: those that can.
 };
 
 }  // namespace client

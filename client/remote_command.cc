@@ -63,7 +63,7 @@ class RemoteRun final : private SessionLink::Events,
     target->options = ProcessLinkOptions();
     session_ = target->session_id;
     sealed_ = target->node_context != nullptr;
-    link_ = std::make_unique<SessionLink>(relay_.driver(), *std::move(target), relay_,
+    link_ = std::make_unique<SessionLink>(relay_.driver(), *std::move(target), relay_.lanes(),
                                           static_cast<SessionLink::Events&>(*this));
     link_->Dial();
     relay_.LetGo();

@@ -182,7 +182,7 @@ void SessionLink::OnCarriageOver(const CarriageEnd& end) {
   if (!end_text_.empty()) {
     return End(end_code_, {.text = end_text_, .unexplained = false});
   }
-  End(CloseCode::kConnectionReset,
+  End(end.kind == Kind::kNotJoined ? end.code : CloseCode::kConnectionReset,
       {.text = EndText(end),
        .unexplained = sealed() && (end.kind == Kind::kClosed || end.kind == Kind::kCut)});
 }
@@ -330,7 +330,8 @@ std::string SessionLink::EndText(const CarriageEnd& end) const {
   return text + "\nthe session on " + Printable(target_.node_label) + " is over; start it again";
 }
 
-void SessionLink::End(CloseCode code, const LinkEnd& end) {
+void SessionLink::End(CloseCode code, LinkEnd end) {
+  end.told = leaving_ || code == CloseCode::kSessionEnded;
   if (multiplexer_ != nullptr) multiplexer_->Disconnected(code, end.text);
   multiplexer_.reset();
   talk_.reset();

@@ -39,6 +39,7 @@ namespace client {
 struct LinkEnd {
   std::string text;          // For people; empty when Close was called.
   bool unexplained = false;  // Sealed: it was cut without a word. The relay may know why.
+  bool told = false;         // The session is over, as the other side or the relay said.
 };
 
 class SessionLink final : private engine::LinkEvents,
@@ -113,7 +114,7 @@ class SessionLink final : private engine::LinkEvents,
   void EndSuspended();
   std::string EndText(const CarriageEnd& end) const;
   void Give(engine::CloseCode code, std::string text);
-  void End(engine::CloseCode code, const LinkEnd& end);
+  void End(engine::CloseCode code, LinkEnd end);
 
   engine::LoopDriver& driver_;
   LinkTarget target_;

@@ -6,7 +6,6 @@
 #include "client/say.h"
 #include "client/sealed_proof.h"
 #include "client/sealed_text.h"
-#include "client/session_key.h"
 #include "engine/crypto/identity_key.h"
 
 namespace client {
@@ -22,7 +21,38 @@ SecuredSession Inspected(const KnownNodes::Node& node, const StartedSession& ses
 
 }  // namespace
 
-SessionStart::SessionStart(ApiClient& api, KnownNodes& known_nodes, Tell tell, int64_t now)
+absl::StatusOr<SecuredSession> SecureSession(KnownNodes& known_nodes, const TellUser& tell,
+                                             const KnownNodes::Node& node,
+                                             const StartedSession& session, const SessionKey& key) {
+  using Kind = KnownNodes::Meeting::Kind;
+  const SealedProof proof = ProveSealed(*session.sealed, session.id, key.hash);
+  if (proof.error != ProofError::kNone) {
+    return absl::FailedPreconditionError(
+        ProofErrorText(proof.error, node.name.empty() ? node.id : node.name));
+  }
+  const std::string fingerprint = engine::crypto::IdentityFingerprint(proof.node_key);
+  const absl::StatusOr<KnownNodes::Meeting> meeting = known_nodes.Meet(node, fingerprint);
+  if (!meeting.ok()) return meeting.status();
+  const std::string text = MeetingText(*meeting, node, fingerprint, known_nodes.path());
+  if (meeting->kind == Kind::kFirst) {
+    tell(text);
+  } else if (meeting->kind != Kind::kKnown) {
+    return absl::FailedPreconditionError(text);
+  }
+  auto context =
+      engine::TlsContext::Client({.trust = engine::TlsTrust::PublicKey(proof.session_key),
+                                  .identity = key.identity,
+                                  .protocols = {"adit/1"},
+                                  .clock = {}});
+  if (!context.ok()) return context.status();
+  return SecuredSession{.id = session.id,
+                        .node = node,
+                        .ticket = session.ticket,
+                        .node_context = std::shared_ptr<engine::TlsContext>(*std::move(context)),
+                        .rejoin_key = session.rejoin_key};
+}
+
+SessionStart::SessionStart(ApiClient& api, KnownNodes& known_nodes, TellUser tell, int64_t now)
     : api_(api), known_nodes_(known_nodes), tell_(std::move(tell)), now_(now) {}
 
 absl::StatusOr<SecuredSession> SessionStart::Run(const KnownNodes::Node& node, SessionWish wish,
@@ -56,7 +86,7 @@ absl::StatusOr<SecuredSession> SessionStart::RunNamed(std::string_view named, Se
                                          " was asked for; nothing was dialled");
   }
   if (!key.has_value()) return Inspected(node, *session);
-  if (session->sealed) return Secure(node, *session, key->hash, key->identity);
+  if (session->sealed) return SecureSession(known_nodes_, tell_, node, *session, *key);
   return GoUnsealed(node, std::move(wish), choice, kOlderRelay, &*session);
 }
 
@@ -71,7 +101,9 @@ absl::StatusOr<SecuredSession> SessionStart::RunSealed(const KnownNodes::Node& n
   if (!key.ok()) return key.status();
   wish.client_key = key->hash;
   const absl::StatusOr<StartedSession> session = api_.StartSession(wish);
-  if (session.ok() && session->sealed) return Secure(node, *session, key->hash, key->identity);
+  if (session.ok() && session->sealed) {
+    return SecureSession(known_nodes_, tell_, node, *session, *key);
+  }
   if (session.ok()) return GoUnsealed(node, std::move(wish), choice, kOlderRelay, &*session);
   if (!absl::IsUnimplemented(session.status())) return session.status();
   return GoUnsealed(node, std::move(wish), choice, TextOf(session.status()), nullptr);
@@ -95,38 +127,6 @@ absl::StatusOr<SecuredSession> SessionStart::GoUnsealed(const KnownNodes::Node& 
   tell_(UnsealedText(label, why));
   if (session == nullptr) return Run(node, std::move(wish), CarriageChoice::kInspected);
   return Inspected(node, *session);
-}
-
-absl::StatusOr<SecuredSession> SessionStart::Secure(const KnownNodes::Node& node,
-                                                    const StartedSession& session,
-                                                    const std::string& client_key,
-                                                    const engine::TlsIdentity& identity) {
-  using Kind = KnownNodes::Meeting::Kind;
-  const SealedProof proof = ProveSealed(*session.sealed, session.id, client_key);
-  if (proof.error != ProofError::kNone) {
-    return absl::FailedPreconditionError(
-        ProofErrorText(proof.error, node.name.empty() ? node.id : node.name));
-  }
-  const std::string fingerprint = engine::crypto::IdentityFingerprint(proof.node_key);
-  const absl::StatusOr<KnownNodes::Meeting> meeting = known_nodes_.Meet(node, fingerprint);
-  if (!meeting.ok()) return meeting.status();
-  const std::string text = MeetingText(*meeting, node, fingerprint, known_nodes_.path());
-  if (meeting->kind == Kind::kFirst) {
-    tell_(text);
-  } else if (meeting->kind != Kind::kKnown) {
-    return absl::FailedPreconditionError(text);
-  }
-  auto context =
-      engine::TlsContext::Client({.trust = engine::TlsTrust::PublicKey(proof.session_key),
-                                  .identity = identity,
-                                  .protocols = {"adit/1"},
-                                  .clock = {}});
-  if (!context.ok()) return context.status();
-  return SecuredSession{.id = session.id,
-                        .node = node,
-                        .ticket = session.ticket,
-                        .node_context = std::shared_ptr<engine::TlsContext>(*std::move(context)),
-                        .rejoin_key = session.rejoin_key};
 }
 
 }  // namespace client

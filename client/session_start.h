@@ -20,6 +20,7 @@
 #include "client/api_client.h"
 #include "client/client_options.h"
 #include "client/known_nodes.h"
+#include "client/session_key.h"
 #include "client/started_session.h"
 #include "engine/tls/tls_context.h"
 
@@ -34,13 +35,19 @@ struct SecuredSession {
   std::string rejoin_key = {};                       // As of StartedSession.
 };
 
+// TellUser is how a notice reaches the user.
+using TellUser = std::function<void(const std::string& text)>;
+
+// SecureSession proves that the node consented to a sealed session, and meets the node. `key` is
+// ours in this session. Errors are ready for the user.
+absl::StatusOr<SecuredSession> SecureSession(KnownNodes& known_nodes, const TellUser& tell,
+                                             const KnownNodes::Node& node,
+                                             const StartedSession& session, const SessionKey& key);
+
 class SessionStart {
  public:
-  // Tell is how a notice reaches the user.
-  using Tell = std::function<void(const std::string& text)>;
-
   // Both references outlive it. `now` is in unix seconds.
-  SessionStart(ApiClient& api, KnownNodes& known_nodes, Tell tell, int64_t now);
+  SessionStart(ApiClient& api, KnownNodes& known_nodes, TellUser tell, int64_t now);
 
   // Run starts one on `node`. `wish` comes without target and client key. Errors are ready for the
   // user, with the code of ApiClient::StartSession where they are its.
@@ -63,14 +70,10 @@ class SessionStart {
   absl::StatusOr<SecuredSession> GoUnsealed(const KnownNodes::Node& node, SessionWish wish,
                                             CarriageChoice choice, const std::string& why,
                                             const StartedSession* session);
-  // Secure proves the answer and meets the node. `identity` is ours in this session.
-  absl::StatusOr<SecuredSession> Secure(const KnownNodes::Node& node, const StartedSession& session,
-                                        const std::string& client_key,
-                                        const engine::TlsIdentity& identity);
 
   ApiClient& api_;
   KnownNodes& known_nodes_;
-  const Tell tell_;
+  const TellUser tell_;
   const int64_t now_;
 };
 

@@ -1,10 +1,7 @@
 #include "client/plugin/native_port.h"
 
-#include <unistd.h>
-
 #include <utility>
 
-#include "client/forward.h"
 #include "client/memory_plan.h"
 #include "client/plugin/plugin_text.h"
 #include "client/say.h"
@@ -12,96 +9,78 @@
 #include "engine/wire/host_port.h"
 
 namespace client {
+namespace {
 
-NativePort::NativePort(engine::LoopDriver& driver, LinkTarget target, ForwardSpec spec,
-                       Events& events)
-    : driver_(driver),
-      session_id_(target.session_id),
-      spec_(std::move(spec)),
-      events_(events),
-      listener_(driver.loop(), static_cast<ForwardListener::Events&>(*this)) {
-  target.options = ForwardLinkOptions(/*forwards=*/1, /*lanes=*/1);
-  link_ = std::make_unique<SessionLink>(driver_, std::move(target), static_cast<LaneSource&>(*this),
-                                        static_cast<SessionLink::Events&>(*this));
+// One lane, and one more for what should not wait behind bulk; an inspected session has one.
+constexpr SessionLanes::Count kLanes = {.at_start = 1, .max = 2};
+
+LinkTarget WithOptions(LinkTarget target, engine::WindowReserve& reserve) {
+  const size_t lanes = target.node_context == nullptr ? 1 : kLanes.max;
+  target.options = ForwardLinkOptions(/*forwards=*/1, lanes, &reserve);
+  return target;
+}
+
+}  // namespace
+
+NativePort::NativePort(const Surroundings& surroundings, LinkTarget target, const ForwardSpec& spec)
+    : is_sealed_(target.node_context != nullptr),
+      events_(surroundings.events),
+      lanes_(surroundings.loops, WithOptions(std::move(target), surroundings.reserve),
+             Forward::RequestFor(spec), surroundings.lanes, kLanes,
+             static_cast<SessionLanes::Events&>(*this)),
+      forward_(surroundings.loops.home().loop(), spec, ConnectionsMax(1),
+               [](const std::string&) {}) {
+  forward_.set_on_connection([this] { OnLocalConnection(); });
 }
 
 NativePort::~NativePort() { CHECK(joined()); }
 
-void NativePort::Start() { link_->Dial(); }
+void NativePort::Start() { lanes_.Dial(); }
 
 void NativePort::Stop() {
   is_stopped_ = true;
-  listener_.Stop();
-  if (connections_ != nullptr) connections_->Shut();
-  if (link_ != nullptr) link_->Close();
+  forward_.Stop();
+  lanes_.Close();
 }
 
-void NativePort::Abort() {
-  if (link_ != nullptr) link_->Abort();
-}
+void NativePort::Abort() { lanes_.Abort(); }
 
-bool NativePort::joined() const {
-  return link_ == nullptr && listener_.joined() &&
-         (connections_ == nullptr || connections_->empty());
-}
-
-void NativePort::OnLinkReady(SessionLink& link) {
+void NativePort::OnLanesReady() {
   if (is_stopped_) return;
-  if (absl::Status status = listener_.Listen(spec_); !status.ok()) {
+  if (absl::Status status = forward_.Listen(); !status.ok()) {
     is_stopped_ = true;
     return events_.OnNativeOver(Events::End::kCannotListen, TextOf(status));
   }
-  connections_ = std::make_unique<LaneConnections>(driver_.loop(), link.multiplexer(),
-                                                   Forward::RequestFor(spec_),
-                                                   static_cast<LaneConnections::Events&>(*this));
-  const std::string& local = listener_.LocalText();
-  if (spec_.socket_path.empty()) {
+  is_open_ = true;
+  const std::string& local = forward_.LocalText();
+  if (forward_.spec().socket_path.empty()) {
     local_port_ = engine::ParsePort(local.substr(local.rfind(':') + 1)).value_or(0);
   }
-  events_.OnNativeText(OpenedText(spec_, local, session_id_) + std::string(kWaitingText));
-  listener_.Start();
+  events_.OnNativeText(OpenedText(forward_.spec(), local, lanes_.session_id()) +
+                       std::string(kWaitingText));
+  forward_.Start(lanes_.lanes(), {});
 }
 
-void NativePort::OnLinkEnded(SessionLink& link, const LinkEnd& end) {
-  const bool was_told = link.leaving();
-  link_.reset();
-  if (connections_ != nullptr) connections_->Close();
+void NativePort::OnLanesEnded(const LinkEnd& end) {
+  forward_.Stop();
   if (std::exchange(is_stopped_, true)) return;
-  listener_.Stop();
-  if (connections_ == nullptr) return events_.OnNativeUnavailable();
-  events_.OnNativeOver(was_told ? Events::End::kEnded : Events::End::kCut, end.text);
+  if (!is_open_ && !is_sealed_) return events_.OnNativeUnavailable();
+  events_.OnNativeOver(end.told ? Events::End::kEnded : Events::End::kCut, end.text);
 }
 
-void NativePort::OnLocalConnection(engine::Socket socket) {
-  driver_.loop().Release(socket);
-  const LocalConnection connection{.descriptor = static_cast<int>(socket.handle)};
-  ++connection_count_;
-  if (is_stopped_) return OnConnectionNotTaken(connection);
-  if (connection_count_ >= ConnectionsMax(1)) listener_.Pause();
-  if (!std::exchange(was_accepted_, true)) events_.OnNativeText(MuxAcceptedText(session_id_));
-  connections_->Take(connection);
+void NativePort::OnLocalConnection() {
+  if (is_stopped_ || std::exchange(was_accepted_, true)) return;
+  events_.OnNativeText(MuxAcceptedText(lanes_.session_id()));
 }
 
 void NativePort::OnConnectionRefused(engine::CloseCode, std::string_view) {
   if (!is_stopped_) events_.OnNativeText(std::string(kPortErrorText));
 }
 
-void NativePort::OnConnectionNotTaken(LocalConnection connection) {
-  ::close(connection.descriptor);  // No loop has it.
-  OnConnectionOver();
+void NativePort::OnConnectionNotTaken(size_t lane, LocalConnection connection) {
+  forward_.OnConnectionNotTaken(lane, connection);
 }
 
-void NativePort::OnConnectionOver() {
-  --connection_count_;
-  if (!is_stopped_ && connection_count_ < ConnectionsMax(1)) listener_.Start();
-}
-
-void NativePort::AskForLane(const std::string&, Done) {
-  CHECK(false);  // An inspected session has one link ...
-}
-
-void NativePort::AskToRejoin(const std::string&, uint32_t, Done) {
-  CHECK(false);  // ... which ends with its connection.
-}
+void NativePort::OnConnectionOver(size_t lane) { forward_.OnConnectionOver(lane); }
 
 }  // namespace client

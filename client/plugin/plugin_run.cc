@@ -38,8 +38,11 @@ int RunHonestly(const PluginStart& start, const Environment& environment) {
   if (!context.ok()) return Fail(context.status());
   const auto io = engine::LoopIoFrom("");
   if (!io.ok()) return Fail(io.status());
-  auto loop = engine::CreateLoop(
-      {.io = *io, .block_count = kPoolBlocks, .block_size = kPoolBlockSize, .is_logged = false});
+  const auto patience = PatienceFrom(environment);
+  if (!patience.ok()) return Fail(patience.status());
+  const engine::LoopOptions loop_options{
+      .io = *io, .block_count = kPoolBlocks, .block_size = kPoolBlockSize, .is_logged = false};
+  auto loop = engine::CreateLoop(loop_options);
   if (!loop.ok()) return Fail(loop.status());
   engine::LoopDriver driver(*std::move(loop));
   absl::StatusOr<Credentials> credentials = FindCredentials(environment, start.profile, config);
@@ -47,12 +50,21 @@ int RunHonestly(const PluginStart& start, const Environment& environment) {
     credentials =
         EnterRole(driver, **context, start.endpoint, environment, *std::move(credentials));
   }
+  std::optional<NativePlan> native;
+  if (std::optional<ForwardSpec> spec = NativeWishOf(start, environment)) {
+    native = NativePlan{.spec = *std::move(spec),
+                        .trust = trust,
+                        .target = start.request.target,
+                        .credentials = credentials.ok() ? *credentials : Credentials{},
+                        .config_folder = ConfigFolder(environment),
+                        .patience = *patience,
+                        .worker_options = loop_options};
+  }
   SessionRun run(driver, **context, signals, start,
                  {.bind = environment("ADIT_PLUGIN_BIND").value_or(""),
                   .credentials = std::move(credentials),
                   .key_service = KeyServiceOf(environment, start.endpoint, start.region),
-                  .native = NativeWishOf(start, environment),
-                  .trust = trust});
+                  .native = std::move(native)});
   return run.Run();
 }
 

@@ -48,7 +48,7 @@ SessionRun::SessionRun(engine::LoopDriver& driver, const engine::TlsContext& con
       restart_(driver.loop(), api_, start.request_json, engine::crypto::RandomNumber(),
                static_cast<SessionRestart::Events&>(*this)) {
   if (!options.native.has_value()) return;
-  natives_.emplace(driver, *std::move(options.native), std::move(options.trust), node_label_,
+  natives_.emplace(driver, context, ticket_.stream.server, *std::move(options.native),
                    static_cast<NativePort::Events&>(*this));
 }
 
@@ -133,6 +133,7 @@ void SessionRun::OnKeeperFailed(const std::string& why) { Conclude(CannotText(wh
 void SessionRun::OnNativeOver(End end, const std::string& why) {
   switch (end) {
     case End::kCannotListen:
+    case End::kRefused:
       return Conclude(CannotText(why), kOwnFailure);
     case End::kEnded:
       is_ended_there_ = true;
@@ -207,9 +208,10 @@ void SessionRun::Finish() {
   signals_.Stop();
   api_.Close();
   keys_.Close();
+  if (natives_.has_value()) natives_->Close();
   wait_.Until([this] {
     return session_.joined() && api_.joined() && keys_.joined() && signals_.joined() &&
-           (user_ == nullptr || user_->joined());
+           (user_ == nullptr || user_->joined()) && (!natives_.has_value() || natives_->gone());
   });
 }
 

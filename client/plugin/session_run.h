@@ -9,13 +9,11 @@
 #include "absl/status/statusor.h"
 #include "client/credentials.h"
 #include "client/exit_code.h"
-#include "client/forward_spec.h"
 #include "client/plugin/channel_keeper.h"
 #include "client/plugin/channel_session.h"
 #include "client/plugin/key_service.h"
 #include "client/plugin/loop_wait.h"
 #include "client/plugin/native_attempts.h"
-#include "client/plugin/plugin_access.h"
 #include "client/plugin/plugin_arguments.h"
 #include "client/plugin/session_api.h"
 #include "client/plugin/session_restart.h"
@@ -31,9 +29,8 @@ struct SessionRunOptions {
   std::string bind;  // Where ports are opened, instead of the loopback addresses.
   absl::StatusOr<Credentials> credentials;
   absl::StatusOr<engine::SecureUrl> key_service;
-  // Where it goes over Adit's own protocol if the other side speaks that, and whom it believes.
-  std::optional<ForwardSpec> native;
-  PluginTrust trust;
+  // How it goes over Adit's own protocol if the other side speaks that.
+  std::optional<NativePlan> native;
 };
 
 class SessionRun final : private ChannelSession::Events,

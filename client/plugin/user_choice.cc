@@ -24,7 +24,7 @@ bool IsFreePort(const std::string& text) { return text.empty() || text == "0"; }
 
 template <class User>
 absl::StatusOr<std::unique_ptr<SessionUser>> Listening(engine::Loop& loop, ChannelSession& session,
-                                                       const UserOptions& options,
+                                                       const UserContext& options,
                                                        const ForwardSpec& spec,
                                                        SessionUser::Events& events) {
   auto user = std::make_unique<User>(loop, session, options.session_id, events);
@@ -58,7 +58,7 @@ absl::StatusOr<ForwardSpec> LocalEndOf(const PortProperties& properties, const s
 
 absl::StatusOr<std::unique_ptr<SessionUser>> MakeUser(const SessionKind& kind, engine::Loop& loop,
                                                       ChannelSession& session,
-                                                      const UserOptions& options,
+                                                      const UserContext& options,
                                                       SessionUser::Events& events) {
   if (kind.type != engine::datachannel::kSessionPort) {
     const bool is_pipe = kind.type == engine::datachannel::kSessionNonInteractive;

@@ -15,7 +15,7 @@
 
 namespace client {
 
-struct UserOptions {
+struct UserContext {
   std::string session_id;
   std::string bind;         // Where ports are opened, instead of the loopback addresses.
   uint16_t local_port = 0;  // Where the document leaves the port open; 0: any free one.
@@ -32,7 +32,7 @@ absl::StatusOr<ForwardSpec> LocalEndOf(const engine::datachannel::PortProperties
 // cannot be had.
 absl::StatusOr<std::unique_ptr<SessionUser>> MakeUser(const SessionKind& kind, engine::Loop& loop,
                                                       ChannelSession& session,
-                                                      const UserOptions& options,
+                                                      const UserContext& options,
                                                       SessionUser::Events& events);
 
 }  // namespace client

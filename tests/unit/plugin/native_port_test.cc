@@ -9,7 +9,9 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "client/memory_plan.h"
 #include "client/plugin/native_wish.h"
 #include "client/plugin/session_response.h"
 #include "engine/sim/sim_loop.h"
@@ -21,6 +23,16 @@ namespace {
 
 using engine::sim::SimLoop;
 
+// NoLanes has no lane but the first.
+class NoLanes final : public LaneSource {
+ public:
+  void AskForLane(const std::string&, Done) override { ADD_FAILURE() << "a lane was asked for"; }
+  void AskToRejoin(const std::string&, uint32_t, Done done) override { rejoins.push_back(done); }
+  void HurryLanes(const std::string&) override {}
+
+  std::vector<Done> rejoins;
+};
+
 class NativePortTest : public testing::Test, private NativePort::Events {
  protected:
   NativePortTest() {
@@ -31,9 +43,13 @@ class NativePortTest : public testing::Test, private NativePort::Events {
   }
   void Start() { Start(relay_->Inspected()); }
   void Start(LinkTarget target) {
-    port_ = std::make_unique<NativePort>(*driver_, std::move(target),
-                                         ForwardSpec{.local_port = 8080, .port = 80},
-                                         static_cast<NativePort::Events&>(*this));
+    loops_ = std::make_unique<LaneLoops>(*driver_);
+    port_ = std::make_unique<NativePort>(
+        NativePort::Surroundings{.loops = *loops_,
+                                 .lanes = lanes_,
+                                 .reserve = reserve_,
+                                 .events = static_cast<NativePort::Events&>(*this)},
+        std::move(target), ForwardSpec{.local_port = 8080, .port = 80});
     port_->Start();
   }
   void TearDown() override {
@@ -41,6 +57,7 @@ class NativePortTest : public testing::Test, private NativePort::Events {
     if (port_ != nullptr) port_->Stop();
     EXPECT_TRUE(Run([this] { return port_ == nullptr || port_->joined(); }));
     port_.reset();
+    loops_.reset();
     EXPECT_TRUE(Run([this] { return relay_->Stop(); }));
     EXPECT_TRUE(Run([this] { return loop_->in_flight_count() == 0; }));
     relay_.reset();
@@ -77,6 +94,9 @@ class NativePortTest : public testing::Test, private NativePort::Events {
   SimLoop* loop_;
   std::unique_ptr<engine::LoopDriver> driver_;
   std::unique_ptr<FakeRelay> relay_;
+  NoLanes lanes_;
+  engine::WindowReserve reserve_{kWindowsReserve, kWindowsReserveParts};
+  std::unique_ptr<LaneLoops> loops_;
   std::unique_ptr<NativePort> port_;
   engine::Socket socket_;
   engine::ConnectOp connect_op_{
@@ -110,7 +130,7 @@ TEST_F(NativePortTest, ARelayThatIsNotOursLeavesEverythingAsItWas) {
   EXPECT_TRUE(Run([this] { return unavailable_; }));
   EXPECT_EQ(text_, "");
   EXPECT_FALSE(over_.has_value());
-  EXPECT_TRUE(port_->joined());
+  EXPECT_TRUE(Run([this] { return port_->joined(); }));
 }
 
 TEST_F(NativePortTest, ALinkThatIsCutIsToldFromASessionThatEnded) {
@@ -120,6 +140,27 @@ TEST_F(NativePortTest, ALinkThatIsCutIsToldFromASessionThatEnded) {
   relay_->Cut(0);
   EXPECT_TRUE(Run([this] { return over_.has_value() && port_->joined(); }));
   EXPECT_EQ(*over_, NativePort::Events::End::kCut);
+}
+
+TEST_F(NativePortTest, ASealedOneGoesToTheNodeItselfInTheSameWords) {
+  Start(relay_->Sealed());
+  ASSERT_TRUE(Run([this] { return !text_.empty(); }));
+  EXPECT_TRUE(port_->sealed());
+  EXPECT_TRUE(port_->opened());
+  Connect();
+  peer_->Type("hello");
+  EXPECT_TRUE(Run([this] { return peer_->read == "hello"; }));
+  EXPECT_EQ(relay_->seen(0).protocol, "adit-join/1");
+}
+
+TEST_F(NativePortTest, ASealedOneThatDoesNotGetThroughIsOverAndNotInspectedInstead) {
+  relay_->manners = {FakeRelay::Manner::kOtherKey};
+  Start(relay_->Sealed());
+  ASSERT_TRUE(Run([this] { return over_.has_value(); }));
+  EXPECT_EQ(*over_, NativePort::Events::End::kCut) << why_;
+  EXPECT_FALSE(unavailable_);
+  EXPECT_FALSE(port_->opened());
+  EXPECT_EQ(text_, "");
 }
 
 PluginStart StartOf(const std::string& document, std::map<std::string, std::string> parameters,
