@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <csignal>
@@ -40,13 +41,15 @@ engine::ByteView OneByte(const char& byte) { return engine::AsBytes(std::string_
 ShellUser::ShellUser(engine::Loop& loop, ChannelSession& session, engine::Socket in,
                      engine::Socket out, int terminal, FarSide far_side,
                      SessionUser::Events& events)
-    : session_(session),
+    : loop_(loop),
+      session_(session),
       events_(events),
       descriptor_(terminal),
       far_side_(far_side),
       terminal_(TakeTerminal(terminal, far_side)),
       in_(loop, in, *this, EscapesOf(terminal_)),
-      out_(loop, out, *this) {
+      out_(loop, out, *this),
+      end_again_op_(engine::Handler<engine::Fired>::To<&ShellUser::OnQuiet>(this)) {
   SendSize();
   in_.Start();
 }
@@ -66,6 +69,7 @@ bool ShellUser::TakeData(PayloadType type, engine::ByteView bytes) {
     }
   }
   out_.Append(bytes);
+  if (is_input_over_) SendEndLater();
   if (out_.HasEnough() && !std::exchange(is_holding_, true)) session_.Hold();
   return true;
 }
@@ -102,6 +106,7 @@ void ShellUser::Stop() {
   terminal_.reset();
   in_.Stop();
   out_.Stop();
+  loop_.Cancel(end_again_op_);
 }
 
 size_t ShellUser::TakeInput(engine::BufferRef slice) {
@@ -120,11 +125,25 @@ void ShellUser::OnInputEnded(engine::IoError error) {
   // Whoever reads there must learn that no more comes; on a line that was begun the first one only
   // ends that line.
   ends_due_ = is_at_line_start_ ? 1 : 2;
+  is_input_over_ = true;
   SendEnd();
+  SendEndLater();
 }
 
 void ShellUser::SendEnd() {
   while (ends_due_ > 0 && session_.SendBytes(OneByte(kEndOfFile)) == 1) --ends_due_;
+}
+
+void ShellUser::SendEndLater() {
+  end_again_at_ = loop_.Now() + kEndAgainAfter;
+  if (!end_again_op_.in_flight()) loop_.StartTimer(end_again_op_, end_again_at_);
+}
+
+void ShellUser::OnQuiet(engine::Fired outcome) {
+  if (ended_ || outcome.error != engine::IoError::kNone) return;
+  if (loop_.Now() < end_again_at_) return loop_.StartTimer(end_again_op_, end_again_at_);
+  ends_due_ = std::max<size_t>(ends_due_, 1);
+  SendEnd();
 }
 
 void ShellUser::OnEscape(Escape escape) {

@@ -110,6 +110,7 @@ TEST(ShellUserTest, EveryByteArrivesAsItWasOnEverySeed) {
   }
 }
 
+// Trap P5: the original changes it in every kind of session.
 TEST(ShellUserTest, ALineFeedAloneStaysALineFeed) {
   PluginWorld world(5, Shell());
   world.keeper.Start();
@@ -220,7 +221,25 @@ TEST(ShellUserTest, TheEndOfTheInputIsTypedWhereATerminalIs) {
   ASSERT_TRUE(world.Run([&] { return world.in->sent(); }));
   world.in->Finish();
   EXPECT_TRUE(world.Run([&] { return world.machine.bytes.size() >= 13; }));
-  EXPECT_EQ(world.machine.bytes, "half a line\x04\x04") << "the first one ends the line alone";
+  EXPECT_TRUE(world.machine.bytes.starts_with("half a line\x04\x04"))
+      << "the first one ends the line alone";
+}
+
+// Trap P31: a shell that is not reading yet when its input ends must hear of it all the same.
+TEST(ShellUserTest, TheEndOfTheInputIsTypedAgainWhenWhatCameIsQuietAndOnlyThen) {
+  PluginWorld world(11, Shell());
+  world.keeper.Start();
+  world.out->Read();
+  world.machine.Shake(Request("Standard_Stream"));
+  ASSERT_TRUE(world.Run([&] { return world.user != nullptr; }));
+  world.in->Finish();
+  ASSERT_TRUE(world.Run([&] { return world.machine.bytes == "\x04\x04"; })) << "then it is quiet";
+  world.RunFor(std::chrono::minutes(5));
+  EXPECT_EQ(world.machine.bytes, "\x04\x04") << "nobody who is idle is kept busy";
+  world.machine.Say(PayloadType::kOutput, "$ ");
+  ASSERT_TRUE(world.Run([&] { return world.machine.bytes == "\x04\x04\x04"; }));
+  world.RunFor(std::chrono::minutes(5));
+  EXPECT_EQ(world.machine.bytes, "\x04\x04\x04");
 }
 
 TEST(ShellUserTest, ACommandWithoutATerminalOutlivesItsInputAndTellsItsExitCode) {
