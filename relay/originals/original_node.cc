@@ -61,6 +61,10 @@ void OriginalNode::OnOpen(engine::StreamId id, engine::Priority, engine::ByteVie
   if (sessions_.size() >= kSessionsMax) {
     return link_.Reject(id, CloseCode::kTooMany, "the node has too many sessions");
   }
+  if (!runner_.TakesNew()) {
+    return link_.Reject(id, CloseCode::kTooMany,
+                        "the node's agent does not keep up with what it is told: try again soon");
+  }
   Begin(id, std::move(task));
 }
 

@@ -26,8 +26,10 @@ class OriginalNode final : private engine::LinkEvents, private OriginalSession::
   class Runner {
    public:
     virtual void Wake() = 0;
-    // SendControl sends one message on the node's control channel.
+    // SendControl sends one message on the node's control channel. TakesNew is false while the
+    // agent does not read what is on it: no session may begin then.
     virtual void SendControl(std::string message) = 0;
+    virtual bool TakesNew() const = 0;
     // A session of the agent's is known by its id from now on, or not any more.
     virtual void OnSessionBegan(const std::string& session_id) = 0;
     virtual void OnSessionOver(const std::string& session_id) = 0;

@@ -18,7 +18,20 @@ namespace relay {
 using engine::ByteView;
 using engine::CloseCode;
 using engine::Instant;
-using namespace engine::datachannel;  // The words of one protocol, all over this file.
+using engine::datachannel::ActionStatus;
+using engine::datachannel::AgentMessage;
+using engine::datachannel::AgentMessageError;
+using engine::datachannel::DataChannel;
+using engine::datachannel::HandshakeRequest;
+using engine::datachannel::HandshakeResponse;
+using engine::datachannel::kActionEncryption;
+using engine::datachannel::kActionSessionType;
+using engine::datachannel::kStreamPayloadMax;
+using engine::datachannel::MessageType;
+using engine::datachannel::MultiplexesPorts;
+using engine::datachannel::PayloadType;
+using engine::datachannel::SessionState;
+using engine::datachannel::TaskComplete;
 
 namespace {
 

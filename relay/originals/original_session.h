@@ -1,12 +1,14 @@
 // One session of an original agent: the client's side of its data channel.
 //
-//     kStarting --data channel, handshake or first output--> kRunning --+
-//         | 30 s                                                 |      | agent_task_complete,
-//         v                                                      v      | or the channel is lost
-//       kOver <--agent_task_complete, 10 s-- kLeaving <--Leave, End     v
-//         ^                                                          kDraining
-//         +------------------- all of its output was taken ------------+
+//     kStarting --handshake, output or quiet--> kRunning --agent_task_complete--> kDraining
+//         |                                        |                                  |
+//         | 30 s, End             away for 15 s,   |              all of its output   |
+//         v                       Leave, End       v              came, or 60 s       v
+//     kLeaving <-----------------------------------+                                kOver
+//         |                                                                           ^
+//         +-- agent_task_complete, 10 s ----------------------------------------------+
 //
+// One that completes while it is starting is over when all of its output came.
 // Its data channel may be lost at any time, and another one take its place.
 
 #pragma once

@@ -9,7 +9,12 @@
 namespace relay {
 
 using engine::CloseCode;
-using namespace engine::datachannel;  // The words of one protocol, all over this file.
+using engine::datachannel::kLocalPortForwarding;
+using engine::datachannel::kSessionInteractive;
+using engine::datachannel::kSessionNonInteractive;
+using engine::datachannel::kSessionPort;
+using engine::datachannel::kSessionShell;
+using engine::datachannel::PortProperties;
 
 namespace {
 

@@ -19,8 +19,10 @@ std::optional<std::string> ControlChannelNode(std::string_view target);
 // ControlChannelRole is an original agent's control channel. Its node is here as long as it lasts.
 class ControlChannelRole final : public UpgradedRole, private ChannelSocket::Owner {
  public:
-  // What the agent may leave unread.
-  static constexpr size_t kUnsentMax = 1024 * 1024;
+  // What the agent may leave unread. From half of that on it gets no new sessions, so that the ends
+  // of those that it has still fit; beyond it, it is taken for one that has stopped.
+  static constexpr size_t kUnsentMax = 2 * 1024 * 1024;
+  static constexpr size_t kUnsentForNewMax = kUnsentMax / 2;
 
   // `node_id` has proven itself.
   ControlChannelRole(Switchboard& switchboard, engine::SecureConnection& connection,
@@ -37,6 +39,7 @@ class ControlChannelRole final : public UpgradedRole, private ChannelSocket::Own
 
   // For the host.
   void Send(std::string_view message);
+  bool TakesNew() const { return unsent_ <= kUnsentForNewMax; }
   void HostLeft();
 
  private:

@@ -38,6 +38,8 @@ void OriginalHost::SendControl(std::string message) {
   if (channel_ != nullptr) channel_->Send(message);
 }
 
+bool OriginalHost::TakesNew() const { return channel_ != nullptr && channel_->TakesNew(); }
+
 void OriginalHost::OnSessionBegan(const std::string& session_id) {
   switchboard_.originals().SessionBegan(session_id, *this);
 }

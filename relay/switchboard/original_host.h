@@ -34,6 +34,7 @@ class OriginalHost final : private OriginalNode::Runner, private LocalRun::Work 
  private:
   void Wake() override { run_.Wake(); }
   void SendControl(std::string message) override;
+  bool TakesNew() const override;
   void OnSessionBegan(const std::string& session_id) override;
   void OnSessionOver(const std::string& session_id) override;
   void RunOnce(engine::Instant now) override;

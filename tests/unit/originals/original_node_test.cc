@@ -84,6 +84,23 @@ TEST(OriginalNode, AShellThatIsSilentIsAcceptedAfterAWhile) {
   EXPECT_EQ(world.TakeInput(PayloadType::kOutput), "ls\r");
 }
 
+TEST(OriginalNode, AnAgentThatDoesNotReadGetsNoNewSessionAndKeepsThoseThatItHas) {
+  OriginalWorld world;
+  const auto& first = world.relay_end.Open(engine::ShellRequest{.session_id = "s"});
+  world.Run();
+  world.Connect();
+  world.Output(PayloadType::kOutput, "$ ");
+  world.takes_new = false;
+  const size_t told = world.told.size();
+  const auto& second = world.relay_end.Open(engine::ShellRequest{.session_id = "other"});
+  world.Run();
+  EXPECT_EQ(second.code, engine::CloseCode::kTooMany) << second.text;
+  EXPECT_EQ(world.told.size(), told);
+  EXPECT_FALSE(first.is_finished);
+  world.Output(PayloadType::kOutput, "on");
+  EXPECT_EQ(first.output, "$ on");
+}
+
 TEST(OriginalNode, AShellsFirstOutputSaysThatItListens) {
   OriginalWorld world;
   const auto& stream = world.relay_end.Open(engine::ShellRequest{.session_id = "s"});

@@ -184,6 +184,7 @@ class OriginalWorld final : private OriginalNode::Runner {
   RelayEnd relay_end;
   std::string session_id;
   std::vector<Said> told;  // On the control channel.
+  bool takes_new = true;
   std::vector<Said> said;  // On the data channel.
   size_t unsent = 0;
   size_t brought = 0;  // By the data channel ...
@@ -237,6 +238,7 @@ class OriginalWorld final : private OriginalNode::Runner {
 
   void Wake() override {}
   void SendControl(std::string message) override { told.push_back(Read(engine::AsBytes(message))); }
+  bool TakesNew() const override { return takes_new; }
   void OnSessionBegan(const std::string& id) override {
     session_id = id;
     sequence = 0;
