@@ -8,6 +8,7 @@
 #include "engine/crypto/base64.h"
 #include "engine/http/sigv4.h"
 #include "engine/platform/wall_clock.h"
+#include "engine/wire/data_key_context.h"
 
 namespace agent {
 namespace {
@@ -33,14 +34,11 @@ std::string TextOf(const Json& object, const char* name) {
 }  // namespace
 
 absl::StatusOr<std::optional<KeyServiceOptions>> KeyServiceFrom(const Environment& environment) {
-  const std::optional<std::string> url = environment("AWS_ENDPOINT_URL_KMS");
-  if (!url.has_value() || url->empty()) return std::nullopt;
-  absl::StatusOr<engine::SecureUrl> parsed = engine::ParseSecureUrl("https", *url);
-  if (!parsed.ok()) {
-    return absl::InvalidArgumentError("AWS_ENDPOINT_URL_KMS: " +
-                                      std::string(parsed.status().message()));
-  }
-  KeyServiceOptions service{.url = *std::move(parsed),
+  absl::StatusOr<std::optional<engine::SecureUrl>> url =
+      engine::UrlOfVariable(engine::kKeyServiceVariable, environment(engine::kKeyServiceVariable));
+  if (!url.ok()) return url.status();
+  if (!url->has_value()) return std::nullopt;
+  KeyServiceOptions service{.url = **std::move(url),
                             .region = environment("AWS_REGION").value_or(""),
                             .access_key_id = environment("AWS_ACCESS_KEY_ID").value_or(""),
                             .secret = environment("AWS_SECRET_ACCESS_KEY").value_or(""),
@@ -60,8 +58,6 @@ absl::StatusOr<std::optional<KeyServiceOptions>> KeyServiceFrom(const Environmen
 
 engine::HttpRequest DecryptRequest(const KeyServiceOptions& service, const DataKeyWish& wish,
                                    const std::string& node_id, int64_t now_unix) {
-  Json context = {{"aws:ssm:SessionId", wish.session_id}, {"aws:ssm:TargetId", node_id}};
-  if (!wish.challenge.empty()) context["aws:ssm:RandomChallenge"] = wish.challenge;
   engine::HttpRequest request;
   request.method = "POST";
   request.target = service.url.target;
@@ -70,7 +66,8 @@ engine::HttpRequest DecryptRequest(const KeyServiceOptions& service, const DataK
   request.headers.Add("X-Amz-Target", "TrentService.Decrypt");
   request.body = Json({{"CiphertextBlob", wish.data_key},
                        {"KeyId", wish.key_id},
-                       {"EncryptionContext", std::move(context)}})
+                       {"EncryptionContext",
+                        engine::DataKeyContext(wish.session_id, node_id, wish.challenge)}})
                      .dump(-1, ' ', false, Json::error_handler_t::replace);
   std::string region = service.region;
   if (const std::string keys = RegionOf(wish.key_id); !keys.empty()) region = keys;

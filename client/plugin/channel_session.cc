@@ -9,7 +9,16 @@
 
 namespace client {
 
-using namespace engine::datachannel;  // The words of one protocol, all over this file.
+using engine::datachannel::AgentMessage;
+using engine::datachannel::AgentMessageError;
+using engine::datachannel::ChannelClosed;
+using engine::datachannel::DataChannel;
+using engine::datachannel::HandshakeComplete;
+using engine::datachannel::HandshakeRequest;
+using engine::datachannel::kSessionShell;
+using engine::datachannel::kStreamPayloadMax;
+using engine::datachannel::MessageType;
+using engine::datachannel::PayloadType;
 
 namespace {
 

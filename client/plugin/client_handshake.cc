@@ -5,7 +5,17 @@
 
 namespace client {
 
-using namespace engine::datachannel;  // The words of one protocol, all over this file.
+using engine::datachannel::ActionStatus;
+using engine::datachannel::EncryptionChallenge;
+using engine::datachannel::HandshakeRequest;
+using engine::datachannel::HandshakeResponse;
+using engine::datachannel::kActionEncryption;
+using engine::datachannel::kActionSessionType;
+using engine::datachannel::kSessionInteractive;
+using engine::datachannel::kSessionNonInteractive;
+using engine::datachannel::kSessionPort;
+using engine::datachannel::kSessionShell;
+using engine::datachannel::ProcessedAction;
 
 namespace {
 

@@ -6,8 +6,10 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "client/json_member.h"
 #include "engine/crypto/base64.h"
 #include "engine/crypto/payload_cipher.h"
+#include "engine/wire/data_key_context.h"
 
 namespace client {
 namespace {
@@ -16,12 +18,6 @@ using Json = nlohmann::json;
 
 // A ciphertext has to fit into the handshake's one message.
 constexpr size_t kCiphertextMax = 640;
-
-std::string Member(const Json& object, const char* name) {
-  if (!object.is_object()) return {};
-  const auto member = object.find(name);
-  return member != object.end() && member->is_string() ? member->get<std::string>() : "";
-}
 
 // PartitionOf returns what AWS's hosts end with that are beside this one, or nothing.
 std::string_view PartitionOf(std::string_view host) {
@@ -36,13 +32,10 @@ std::string_view PartitionOf(std::string_view host) {
 absl::StatusOr<engine::SecureUrl> KeyServiceOf(const Environment& environment,
                                                const engine::SecureUrl& api,
                                                const std::string& region) {
-  const std::optional<std::string> named = environment("AWS_ENDPOINT_URL_KMS");
-  if (named.has_value() && !named->empty()) {
-    absl::StatusOr<engine::SecureUrl> url = engine::ParseSecureUrl("https", *named);
-    if (url.ok()) return url;
-    return absl::InvalidArgumentError("AWS_ENDPOINT_URL_KMS: " +
-                                      std::string(url.status().message()));
-  }
+  const absl::StatusOr<std::optional<engine::SecureUrl>> named =
+      engine::UrlOfVariable(engine::kKeyServiceVariable, environment(engine::kKeyServiceVariable));
+  if (!named.ok()) return named.status();
+  if (named->has_value()) return **named;
   const std::string_view partition = PartitionOf(api.server.host);
   if (partition.empty()) return api;
   return engine::ParseSecureUrl("https", "https://kms." + region + std::string(partition));
@@ -61,12 +54,11 @@ KeyService::KeyService(engine::LoopDriver& driver, const engine::TlsContext& con
 
 void KeyService::Generate(const Wish& wish, Done done) {
   if (!is_found_.ok()) return done(is_found_);
-  Json context = {{"aws:ssm:SessionId", wish.session_id}, {"aws:ssm:TargetId", wish.target}};
-  if (!wish.challenge.empty()) context["aws:ssm:RandomChallenge"] = wish.challenge;
-  const Json body = {{"KeyId", wish.key_id},
-                     {"NumberOfBytes", engine::crypto::kDataKeySize},
-                     {"EncryptionContext", std::move(context)}};
-  calls_.Call("GenerateDataKey", body.dump(-1, ' ', false, Json::error_handler_t::replace),
+  const Json body = {
+      {"KeyId", wish.key_id},
+      {"NumberOfBytes", engine::crypto::kDataKeySize},
+      {"EncryptionContext", engine::DataKeyContext(wish.session_id, wish.target, wish.challenge)}};
+  calls_.Call("GenerateDataKey", JsonBody(body),
               [done = std::move(done)](absl::StatusOr<std::string> answer) {
                 if (answer.ok()) return done(ReadDataKey(*answer));
                 done(absl::Status(answer.status().code(),
@@ -76,9 +68,9 @@ void KeyService::Generate(const Wish& wish, Done done) {
 
 absl::StatusOr<DataKey> ReadDataKey(const std::string& body) {
   const Json json = Json::parse(body, nullptr, false);
-  DataKey key{.plaintext = {}, .ciphertext = Member(json, "CiphertextBlob")};
+  DataKey key{.plaintext = {}, .ciphertext = JsonText(json, "CiphertextBlob")};
   const std::optional<std::string> plaintext =
-      engine::crypto::DecodeBase64(Member(json, "Plaintext"));
+      engine::crypto::DecodeBase64(JsonText(json, "Plaintext"));
   if (!plaintext.has_value() || plaintext->size() != engine::crypto::kDataKeySize) {
     return absl::InvalidArgumentError("the key service's answer has no key of 64 bytes");
   }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "engine/datachannel/agent_payloads.h"
 
 namespace client {
 namespace {
@@ -49,7 +50,8 @@ absl::StatusOr<std::string> Needed(const Json& object, const char* name, size_t 
 absl::StatusOr<SessionTicket> ParseSessionResponse(std::string_view json) {
   const absl::StatusOr<Json> object = Object(json, "the answer of StartSession");
   if (!object.ok()) return object.status();
-  absl::StatusOr<std::string> id = Needed(*object, "SessionId", kSessionIdSizeMax);
+  absl::StatusOr<std::string> id =
+      Needed(*object, "SessionId", engine::datachannel::kSessionIdSizeMax);
   if (!id.ok()) return id.status();
   absl::StatusOr<std::string> token = Needed(*object, "TokenValue", kSessionTokenSizeMax);
   if (!token.ok()) return token.status();

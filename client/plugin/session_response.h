@@ -13,7 +13,6 @@
 namespace client {
 
 inline constexpr size_t kSessionJsonSizeMax = 256 * 1024;  // Older CLIs hand over whole answers.
-inline constexpr size_t kSessionIdSizeMax = 96;
 inline constexpr size_t kSessionTokenSizeMax = 4096;
 
 // SessionTicket opens one data channel. ResumeSession answers the same.

@@ -22,6 +22,7 @@ inline constexpr size_t kOpenDataChannelSizeMax = 4 * 1024;
 
 // Where a service takes data channels; the session's id follows.
 inline constexpr std::string_view kDataChannelPath = "/v1/data-channel/";
+inline constexpr size_t kSessionIdSizeMax = 96;
 inline constexpr size_t kChannelClosedSizeMax = 32 * 1024;
 inline constexpr size_t kAcknowledgeSizeMax = 1024;
 inline constexpr size_t kChannelOutputMax = 8 * 1024;  // Of the text for people in channel_closed.

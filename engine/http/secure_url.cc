@@ -39,4 +39,12 @@ absl::StatusOr<SecureUrl> ParseSecureUrl(std::string_view scheme, std::string_vi
   return out;
 }
 
+absl::StatusOr<std::optional<SecureUrl>> UrlOfVariable(std::string_view name,
+                                                       const std::optional<std::string>& value) {
+  if (!value.has_value() || value->empty()) return std::nullopt;
+  absl::StatusOr<SecureUrl> url = ParseSecureUrl("https", *value);
+  if (url.ok()) return *std::move(url);
+  return absl::InvalidArgumentError(std::string(name) + ": " + std::string(url.status().message()));
+}
+
 }  // namespace engine

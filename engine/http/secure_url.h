@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,5 +26,11 @@ struct SecureUrl {
 // user, no fragment, no byte that would have to be escaped. The error is for people and does not
 // repeat the address, which may hold a secret.
 absl::StatusOr<SecureUrl> ParseSecureUrl(std::string_view scheme, std::string_view url);
+
+// UrlOfVariable reads a variable that names an API, or is not set, or empty: then there is none.
+// The error names it.
+inline constexpr const char* kKeyServiceVariable = "AWS_ENDPOINT_URL_KMS";
+absl::StatusOr<std::optional<SecureUrl>> UrlOfVariable(std::string_view name,
+                                                       const std::optional<std::string>& value);
 
 }  // namespace engine

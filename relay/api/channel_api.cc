@@ -129,13 +129,13 @@ void Api::OpenChannel(const engine::HttpRequest& request, std::string_view sourc
 void Api::RecordRefusedJoin(std::string_view event, std::string_view session_id,
                             std::string_view source_ip, std::string_view text,
                             int64_t now_unix_ms) {
-  constexpr size_t kSessionIdMax = 96;
   if (!gate_.Open(now_unix_ms)) return;
   gate_.Failed(now_unix_ms);
   AuditRecord audit = NewServiceEvent(event, now_unix_ms);
   audit.event_source = std::string(kChannelService) + ".amazonaws.com";
   audit.source_ip = source_ip;
-  if (!session_id.empty()) audit.resources.emplace_back(session_id.substr(0, kSessionIdMax));
+  if (!session_id.empty())
+    audit.resources.emplace_back(session_id.substr(0, engine::datachannel::kSessionIdSizeMax));
   audit.error_code = "AccessDeniedException";
   audit.error_message = text;
   if (const uint64_t count = gate_.TakeRefused(); count > 0) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/crypto/base64.h"
+#include "engine/wire/data_key_context.h"
 #include "relay/access/resource_arn.h"
 #include "relay/api/api.h"
 #include "relay/broker/broker.h"
@@ -29,10 +30,8 @@ absl::StatusOr<std::string> OpenFor(Store& store, std::string_view key_id, std::
         "the client's data key is not one of the relay's key provider under the document's "
         "kmsKeyId; client and node have to use the same key service");
   }
-  keys::EncryptionContext context;
-  context.emplace(keys::kSessionIdName, request.session_id);
-  context.emplace(keys::kTargetIdName, node_id);
-  if (!request.challenge.empty()) context.emplace(keys::kRandomChallengeName, request.challenge);
+  const keys::EncryptionContext context =
+      engine::DataKeyContext(request.session_id, node_id, request.challenge);
   absl::StatusOr<std::string> key = keys::KeyProvider(store).Open(engine::AsBytes(*blob), context);
   if (key.ok()) return key;
   return absl::InvalidArgumentError(

@@ -12,7 +12,15 @@
 
 namespace relay {
 
-using namespace engine::datachannel;  // The words of one protocol, all over this file.
+using engine::datachannel::HandshakeComplete;
+using engine::datachannel::HandshakeFailure;
+using engine::datachannel::HandshakeRequest;
+using engine::datachannel::HandshakeResponse;
+using engine::datachannel::kActionEncryption;
+using engine::datachannel::KnowsSeparateOutput;
+using engine::datachannel::kOurAgentVersion;
+using engine::datachannel::kStreamPayloadMax;
+using engine::datachannel::ProcessedAction;
 
 namespace {
 

@@ -14,11 +14,6 @@ using EncryptionContext = std::map<std::string, std::string, std::less<>>;
 
 inline constexpr size_t kContextSizeMax = 8 * 1024;  // Names and values together.
 
-// What the key of a session is bound to, as AWS's programs say it.
-inline constexpr std::string_view kSessionIdName = "aws:ssm:SessionId";
-inline constexpr std::string_view kTargetIdName = "aws:ssm:TargetId";
-inline constexpr std::string_view kRandomChallengeName = "aws:ssm:RandomChallenge";
-
 // ReadContext reads a request's EncryptionContext; an absent one is empty. Nothing: it is none, or
 // has more than kContextSizeMax bytes.
 std::optional<EncryptionContext> ReadContext(const nlohmann::json& input);

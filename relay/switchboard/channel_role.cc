@@ -12,17 +12,12 @@
 
 namespace relay {
 
-namespace {
-
-constexpr size_t kSessionIdMax = 96;
-
-}  // namespace
-
 std::optional<std::string> ChannelSessionId(std::string_view target) {
   if (!target.starts_with(engine::datachannel::kDataChannelPath)) return std::nullopt;
   target.remove_prefix(engine::datachannel::kDataChannelPath.size());
   const std::string_view id = target.substr(0, target.find('?'));
-  if (id.empty() || id.size() > kSessionIdMax || id.find('/') != std::string_view::npos) {
+  if (id.empty() || id.size() > engine::datachannel::kSessionIdSizeMax ||
+      id.find('/') != std::string_view::npos) {
     return std::nullopt;
   }
   return std::string(id);
