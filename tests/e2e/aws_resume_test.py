@@ -50,6 +50,20 @@ def test_resume(t):
     wait_until(lambda: resumed() == ['127.0.0.1'] * 2, 10, 'both returns are on record')
 
 
+def test_renewed_before_it_was_joined(t):
+    """A token that was renewed before the first connection opens the session, and the one before does not"""
+    client = PluginClient(t.stack).start()
+    answer = client.api.call('ResumeSession', {'SessionId': client.session['SessionId']})
+    old = PluginClient(t.stack)
+    old.session, old.client_id = client.session, client.client_id
+    check('token' in old.connect().wait_closed()['Output'], f'the first token: {old.closed}')
+    client.connect(answer.json()['TokenValue']).handshake()
+    client.resize(120, 40)
+    client.send(b'echo here-$((40+2))\n')
+    client.wait_for(b'here-42')
+    client.close()
+
+
 def test_ended_meanwhile(t):
     """A session whose client is away is Disconnected; one that was ended meanwhile is resumed without a token (P13)"""
     client = PluginClient(t.stack).open_session()

@@ -1,22 +1,7 @@
 """Is each trap that AWS's clients are known to hold for a server avoided here?
 
 Method: each test walks into one, named P and its number as in the protocol's description, with a client by
-hand. Where the others are:
-
-    P1, P2, P3    aws_resume_test, and unit tests of engine/datachannel (message_sender, message_receiver)
-    P4, P32, P33  here, and gateway_session_test, conduit_test
-    P5, P27, P31  the client's own: plugin_test
-    P10, P19      agent_message_test; support/plugin_client.py looks at each message
-    P11, P12, P13 aws_channel_test, aws_resume_test
-    P14, P26, P29, P34  here
-    P15           aws_channel_test, agent_version_test
-    P16, P17      aws_resume_test, gateway_session_test
-    P22, P25      aws_channel_test, aws_resume_test
-    P23, P30      tests of the API and of signatures
-    P24           support/plugin_client.py: a second handshake fails every test
-    P20           is for the user to know: README.md
-    P6 to P9, P21, P28  those of AWS's agents, which are not let in
-    P18           of encryption by KMS, which is not done
+hand. tests/traps.md says where the others are.
 """
 
 import datetime
@@ -58,7 +43,7 @@ def _works(client, text='works'):
 
 
 def test_nothing_by_itself(t):
-    """P4, P32: a handshake comes first, and after it nothing until the client speaks"""
+    """P4, P24, P32: one handshake comes first, and after it nothing until the client speaks"""
     for document, parameters in ((None, None), ('AWS-StartPortForwardingSession', {'portNumber': '1'})):
         client = PluginClient(t.stack).start(document, parameters).connect().handshake()
         check_equal(client.expected, 2, 'handshake and its end')

@@ -32,7 +32,7 @@ def _shell(stack):
 
 
 def test_shell(t):
-    """A client that holds the data key has a shell, and nothing of it passes in clear"""
+    """A client that holds the data key has a shell, and nothing of it passes in clear but its sizes (P18)"""
     client = PluginClient(t.stack).open_session(_shell(t.stack))
     check_equal(client.action('KMSEncryption')['KMSKeyId'], _KEY, 'the key that is asked for')
     check_equal(len(base64.b64decode(client.action('KMSEncryption')['Challenge'])), 16, 'the challenge')

@@ -7,6 +7,7 @@ manners too, against a real relay, our client and a client of AWS's protocol.
 import hashlib
 import json
 import os
+import re
 import socket
 
 from support import smux, targets
@@ -14,6 +15,17 @@ from support.original_agent import VERSION, Identity, OriginalAgent
 from support.plugin_client import CONNECT_ERROR, PluginClient, wait_ended
 from support.processes import check, check_equal, free_port, wait_until
 from support.tcp_server import TcpServer
+
+
+def test_readme(t):
+    """What README tells owners of such agents to write has endpoints with https://, or they go elsewhere (P21)"""
+    with open(os.path.join(os.path.dirname(__file__), '../../README.md'), encoding='utf-8') as file:
+        config = re.search(r'^\{"Ssm".*?\n```', file.read(), re.MULTILINE | re.DOTALL)
+    check(config, 'the configuration is there')
+    endpoints = {name: part['Endpoint'] for name, part in json.loads(config[0].removesuffix('```')).items()
+                 if 'Endpoint' in part}
+    check_equal(set(endpoints), {'Ssm', 'Mds', 'Mgs'}, 'the services')
+    check(all(url.startswith('https://') for url in endpoints.values()), f'{endpoints}')
 
 
 def test_registration(t):
@@ -31,7 +43,7 @@ def test_registration(t):
 
 
 def test_credentials(t):
-    """It proves itself with its key, and then only as a node, whose credentials end with it"""
+    """It proves itself with its key (P7), and then only as a node, whose credentials end with it"""
     identity = Identity(t.stack, 'proven')
     check_equal(identity.ask_credentials(Fingerprint='another').error(),
                 'MachineFingerprintDoesNotMatch', 'another machine')

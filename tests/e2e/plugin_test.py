@@ -16,6 +16,7 @@ import threading
 
 from support import aws, plugin, proc_facts
 from support.plugin import PortSession
+from support.plugin_client import wait_ended
 from support.processes import check, check_equal, free_port, wait_until
 from support.targets import echo, receive_exactly
 from support.tcp_server import TcpServer, both_ways
@@ -145,7 +146,7 @@ def test_exit_codes(t):
 
 
 def test_escapes(t):
-    """`~?` and `~.` are the plugin's at the start of a line; the session ends for the relay, too"""
+    """`~?` and `~.` are the plugin's at the start of a line (P27); the session ends for the relay, too"""
     stack = t.stack
     with plugin.terminal(stack) as terminal:
         session = terminal.read_until(rb'Starting session with SessionId: (\S+)\n', 30)[1].decode()
@@ -163,6 +164,15 @@ def test_escapes(t):
         check_equal(terminal.modes(), terminal.modes_before, 'terminal modes')
     wait_until(lambda: session not in stack.adit('sessions').stdout.decode(), 5,
                'the session is over for the relay')
+
+
+def test_input_at_its_end(t):
+    """A shell whose input is at its end hears of it and ends (P31), also behind what was typed before"""
+    done = plugin.run(t.stack)
+    check_equal(done.returncode, 0, f'status: {done.stderr!r}')
+    check(b'Exiting session with sessionId' in done.stdout, f'{done.stdout!r}')
+    done = plugin.run(t.stack, stdin=b'echo typed-$((6*7))\n')
+    check(b'typed-42' in done.stdout and b'Exiting session' in done.stdout, f'{done.stdout!r}')
 
 
 def test_forwarded_port(t):
@@ -238,11 +248,42 @@ def test_ports_of_all_kinds(t):
     forward.end(signal.SIGTERM)
 
 
-def test_relay_that_dies(t):
-    """A forwarded port whose relay died leads to the same target again, in another session"""
+def _sealed(stack):
+    """The sessions that went on sealed, as the relay recorded it."""
+    done = stack.adit('audit', 'lookup', '--by', 'EventName=SealSession', '--json')
+    return [event['responseElements']['sessionId'] for event in map(json.loads, done.stdout.splitlines())
+            if event['responseElements']]
+
+
+def test_sealed_port(t):
+    """A port goes on sealed under the same id; its connections outlive the relay, and it can be ended"""
     stack = t.own_stack()
     with TcpServer(echo) as target:
         forward = PortSession(stack, _FORWARD, f'portNumber={target.port}')
+        wait_until(lambda: forward.session in _sealed(stack), 10, 'that is on record')
+        with socket.create_connection(('127.0.0.1', forward.port), 20) as connection:
+            connection.settimeout(60)
+            connection.sendall(b'before')
+            check_equal(receive_exactly(connection, 6), b'before', 'a connection')
+            stack.relay.kill()
+            connection.sendall(b'meanwhile')
+            stack.start_relay()
+            check_equal(receive_exactly(connection, 9), b'meanwhile', 'the same connection')
+        check_equal(forward.process.out().count('Starting session'), 1, 'sessions')
+        check_equal(stack.adit('terminate', forward.session).returncode, 0, 'adit terminate')
+        check_equal(forward.process.wait(20), 0, 'status')
+        check(f'SessionId: {forward.session} : ' in forward.process.out(), forward.process.out()[-200:])
+
+
+test_sealed_port.limit = 150
+
+
+def test_relay_that_dies(t):
+    """A forwarded port that does not outlive its relay leads to the same target again, in another session"""
+    stack = t.own_stack()
+    with TcpServer(echo) as target:
+        forward = PortSession(stack, _FORWARD, f'portNumber={target.port}',
+                              env=plugin.environment(stack, ADIT_PATIENCE='0'))
         with socket.create_connection(('127.0.0.1', forward.port), 20) as connection:
             connection.sendall(b'before')
             check_equal(receive_exactly(connection, 6), b'before', 'a connection')
@@ -380,3 +421,29 @@ def test_twenty_cuts(t):
 
 
 test_twenty_cuts.limit = 120
+
+
+def test_who_may_not_resume(t):
+    """A client that is cut and may not resume says so, and its session is ended for the relay, too"""
+    def behind_cutter(port):
+        return _Cutter(port, 1, 100_000).port
+
+    stack = t.own_stack(advertise=behind_cutter)
+    made = stack.adit('user', 'add', 'once', '--policy', 'AditOperator')
+    check_equal(made.returncode, 0, made.stderr.decode())
+    path = os.path.join(stack.folder, 'never-again.json')
+    with open(path, 'w', encoding='ascii') as file:
+        json.dump({'Version': '2012-10-17', 'Statement': [
+            {'Effect': 'Deny', 'Action': 'ssm:ResumeSession', 'Resource': '*'}]}, file)
+    for words in (('policy', 'put', 'never-again', path), ('policy', 'attach', 'never-again', '--user', 'once')):
+        done = stack.adit(*words)
+        check_equal(done.returncode, 0, done.stderr.decode())
+    words = dict(word.partition('=')[::2] for word in made.stdout.decode().split())
+    env = plugin.environment(stack, AWS_ACCESS_KEY_ID=words['key'], AWS_SECRET_ACCESS_KEY=words['secret'])
+    done = plugin.run(stack, 'AWS-StartInteractiveCommand',
+                      'command=head -c 400000 /dev/zero | tr "\\0" x; sleep 100', env=env)
+    text = done.stdout.decode()
+    check('Cannot perform start session: the connection was lost, and ResumeSession failed: AccessDenied'
+          in text, text[-300:])
+    over = wait_ended(stack.api(), plugin.session_id(text))
+    check('Terminated by' in over['Details'], f'{over}')

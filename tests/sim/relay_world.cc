@@ -231,8 +231,7 @@ class Question final : public engine::StreamEvents {
   std::string problem;
   std::string end_text;
   uint64_t received() const { return received_; }
-  // Nobody tells when there are blocks again; of everything else a stream hears.
-  bool is_dry() const { return !over && is_dry_; }
+  bool stuck() const { return !over && sent_ < size_; }
 
  private:
   void End(std::string_view text) {
@@ -248,7 +247,6 @@ class Question final : public engine::StreamEvents {
   uint64_t sent_ = 0;
   uint64_t received_ = 0;
   bool finished_ = false;
-  bool is_dry_ = false;
 };
 
 class Client final : public Party {
@@ -307,8 +305,7 @@ void Question::Fill() {
   if (over || id_ == engine::kLinkStream) return;
   while (sent_ < size_) {
     const BufferRef block = client_.loop().buffers().Take();
-    is_dry_ = block.empty();
-    if (is_dry_) return;  // The world calls Fill again.
+    if (block.empty()) return;  // The world calls Fill again.
     const size_t size = std::min<uint64_t>(block.size(), size_ - sent_);
     for (size_t i = 0; i < size; ++i) block.bytes()[i] = ByteAt(salt_, sent_ + i);
     const size_t taken = client_.mux().Write(id_, engine::Channel::kMain, block.Share(0, size));
@@ -401,7 +398,7 @@ WorldResult RunWorld(uint64_t seed) {
       if (std::exchange(agent.wants_dial, false)) agent.Dial();
       if (client.connected()) {
         for (const auto& question : client.questions) {
-          if (question->is_dry()) question->Fill();
+          if (question->stuck()) question->Fill();
         }
       }
     }

@@ -28,6 +28,7 @@ CHECKS = {
     'dead': tree_checks.check_dead_files,
     'readme': tree_checks.check_readmes,
     'attacks': tree_checks.check_attacks,
+    'traps': tree_checks.check_traps,
     'banned': text_checks.check_banned,
     'conditionals': text_checks.check_conditionals,
     'leftovers': text_checks.check_leftovers,

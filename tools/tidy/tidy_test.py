@@ -71,6 +71,16 @@ class TidyTest(unittest.TestCase):
         self.write('tests/attacks.md', '| a | `x_test.test_a`, `Suite.Name`, `tidy.py --only attacks` |\n')
         self.assert_found('attacks', 'tests/attacks.md', 1, 'Suite.Name')
 
+    def test_a_trap_without_a_test_that_names_it_is_found(self):
+        self.write('tests/e2e/x_test.py', 'def test_a(t):\n    """P2 to P34: ' +
+                   ' '.join(f'P{n}' for n in range(3, 34)) + '"""\n')
+        self.write('tests/e2e/README.md', 'x\n')
+        rows = [f'| P{n} | what | `x_test.test_a` |' for n in range(1, 35)]
+        self.write('tests/traps.md', '\n'.join(rows) + '\n')
+        self.assert_found('traps', 'tests/traps.md', 1, 'does not name P1')
+        self.write('tests/traps.md', '\n'.join(rows[1:]) + '\n')
+        self.assert_found('traps', 'tests/traps.md', 1, 'P1 has no test')
+
     def test_an_include_upwards_is_found(self):
         self.append('engine/base/clock.cc', '#include "engine/wire/frame.h"\n')
         self.assert_found('layers', 'engine/base/clock.cc', 4, 'engine/base may not include engine/wire/frame.h')

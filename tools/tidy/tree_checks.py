@@ -19,6 +19,9 @@ _REACHED_ROOTS = ('engine/', 'relay/', 'agent/', 'client/', 'tests/', 'bench/', 
 
 # Tables of which attack, and which broken rule, has which test.
 _TABLES = ('tests/attacks.md', 'tests/rules.md')
+# Traps of AWS's protocol, which are numbered, in the same form.
+_TRAPS = 'tests/traps.md'
+_TRAPS_COUNT = 34
 
 
 def check_size(tree):
@@ -110,19 +113,45 @@ def check_readmes(tree):
             yield readme, _README_LINES_MAX + 1, f'is longer than {_README_LINES_MAX} lines'
 
 
-def check_attacks(tree):
-    """Every test that tests/attacks.md and tests/rules.md name is there."""
+def _named_tests(tree, document):
+    """For each test that a document names: (line's number, line, its name, the text of its file or None)."""
     tests = {path: tree.text(path) for path in tree.files()
              if path.startswith('tests/') and path.endswith(('_test.py', '_test.cc'))}
+    for number, line in enumerate(tree.text(document).split('\n'), 1):
+        for suite, name in re.findall(r'`(\w+)\.(\w+)`', line):
+            if suite == 'tidy':
+                continue
+            wanted = rf'^def {name}\(' if suite.endswith('_test') else rf'\b{suite},\s+{name}\)'
+            among = {p: t for p, t in tests.items() if os.path.basename(p) == suite + '.py'} or tests
+            found = [text for text in among.values() if re.search(wanted, text, re.MULTILINE)]
+            yield number, line, f'{suite}.{name}', found[0] if found else None
+
+
+def check_attacks(tree):
+    """Every test that tests/attacks.md and tests/rules.md name is there."""
     for table in filter(tree.has, _TABLES):
-        for number, line in enumerate(tree.text(table).split('\n'), 1):
-            for suite, name in re.findall(r'`(\w+)\.(\w+)`', line):
-                if suite == 'tidy':
-                    continue
-                wanted = rf'^def {name}\(' if suite.endswith('_test') else rf'\b{suite},\s+{name}\)'
-                among = {p: t for p, t in tests.items() if os.path.basename(p) == suite + '.py'} or tests
-                if not any(re.search(wanted, text, re.MULTILINE) for text in among.values()):
-                    yield table, number, f'there is no test {suite}.{name}'
+        for number, _, name, text in _named_tests(tree, table):
+            if text is None:
+                yield table, number, f'there is no test {name}'
+
+
+def check_traps(tree):
+    """Every trap has tests in tests/traps.md, which are there and name it."""
+    if not tree.has(_TRAPS):
+        return
+    seen = set()
+    for number, line, name, text in _named_tests(tree, _TRAPS):
+        trap = re.match(r'\| (P\d+) \|', line)
+        if trap is None:
+            continue
+        if text is None:
+            yield _TRAPS, number, f'there is no test {name}'
+        elif not re.search(rf'\b{trap[1]}\b', text):
+            yield _TRAPS, number, f'the file of {name} does not name {trap[1]}'
+        seen.add(trap[1])
+    for missing in (f'P{n}' for n in range(1, _TRAPS_COUNT + 1)):
+        if missing not in seen:
+            yield _TRAPS, 1, f'{missing} has no test'
 
 
 def compiled_files(root, database):

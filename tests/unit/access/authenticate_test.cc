@@ -214,6 +214,7 @@ TEST_F(AuthenticateTest, BodiesThatAreSignedInOtherPiecesAreRefusedWithTheReason
   }
 }
 
+// Trap P30: what is signed is the Host header as it came, with its port.
 TEST_F(AuthenticateTest, HeadersThatMatterMustBeSigned) {
   const auto without = [&](const char* name) { return Result(Replace(Signed(), name, "")); };
   EXPECT_STARTS(without("host;"), "IncompleteSignatureException: 'Host' must be");

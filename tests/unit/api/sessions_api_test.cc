@@ -95,6 +95,24 @@ TEST_F(SessionsApiTest, ASessionWhoseClientIsGoneForNowIsDisconnected) {
   EXPECT_THAT(Found("Active", Filter("Status", "Disconnected")), IsEmpty());
 }
 
+// Trap P23: the AWS CLI sends whatever fits the types and the minima.
+TEST_F(SessionsApiTest, WhatTheCliDoesNotCheckIsChecked) {
+  const auto type = [&](const char* operation, const Json& input) {
+    return Call(operation, input).value("__type", "");
+  };
+  EXPECT_EQ(type("DescribeSessions", {{"State", "Sleeping"}}), "ValidationException");
+  EXPECT_EQ(type("DescribeSessions", {{"State", "Active"}, {"MaxResults", 201}}),
+            "ValidationException");
+  EXPECT_EQ(type("DescribeSessions", {{"State", "Active"}, {"NextToken", std::string(9'000, 'x')}}),
+            "ValidationException");
+  EXPECT_EQ(type("StartSession", {{"Target", std::string(401, 'm')}}), "ValidationException");
+  EXPECT_EQ(type("StartSession", {{"Target", kNodeId}, {"DocumentName", "a b"}}),
+            "ValidationException");
+  EXPECT_EQ(type("StartSession", {{"Target", kNodeId}, {"Reason", "two\nlines"}}),
+            "ValidationException");
+  EXPECT_EQ(type("ResumeSession", {{"SessionId", std::string(97, 's')}}), "ValidationException");
+}
+
 TEST_F(SessionsApiTest, WhatIsOlderThanAMonthIsShownToWhoAsksForIt) {
   const std::string old = Start();
   EXPECT_EQ(ErrorOf("TerminateSession", {{"SessionId", old}}), "");

@@ -99,6 +99,7 @@ TEST(TaskComplete, IsReadAndAcknowledgedByItsMessagesId) {
       Decode(AsBytes(R"({"Output":")" + std::string(kTaskOutputMax + 1, 'x') + "\"}"), task));
 }
 
+// Trap P6: agents take XML here, and 201 alone (support/original_agent.py checks that).
 TEST(ChannelCreated, IsXmlWithTheToken) {
   const std::string text = ChannelCreatedText("abc");
   EXPECT_NE(text.find("<TokenValue>abc</TokenValue>"), std::string::npos);

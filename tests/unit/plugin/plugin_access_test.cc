@@ -39,6 +39,7 @@ TEST(PluginAccessTest, WhatLoginKeptCountsForItsOwnRelayAlone) {
   EXPECT_EQ(ConfigOf(environment, {"ssm.eu-west-1.amazonaws.com", 443}).access_key_id, "");
 }
 
+// Trap P20: the original knows SSL_CERT_FILE alone for its WebSocket.
 TEST(PluginAccessTest, TheRelaysOwnAuthorityComesFirstAndThenTheNamedLists) {
   const Environment environment =
       Table({{"AWS_CA_BUNDLE", "/bundle.pem"}, {"SSL_CERT_FILE", "/list.pem"}});
