@@ -91,12 +91,13 @@ class _Transfer:
         return self.received
 
 
-class _Probe(threading.Thread):
+class Probe(threading.Thread):
     """Asks an echo every 10 ms; `answers` are the times of the answers, which come once and in order."""
 
     def __init__(self, connection):
         super().__init__(daemon=True)
         self.answers = []
+        self.asked = 0
         self.error = None
         self._connection = connection
         self._over = threading.Event()
@@ -110,6 +111,7 @@ class _Probe(threading.Thread):
                 if self._over.wait(0.01):
                     return
                 self._connection.sendall(struct.pack('>I', i))
+                self.asked = i + 1
         except OSError as error:
             self.error = error
 
@@ -129,7 +131,7 @@ class _Probe(threading.Thread):
 
     def answered_after(self, when):
         """How long after `when` the first answer came to what was asked after it."""
-        asked = len(self.answers)  # All that is answered up to here was asked before.
+        asked = self.asked
         wait_until(lambda: self.error or len(self.answers) > asked, 60, 'the probe is answered again')
         check(self.error is None, f'the probe broke: {self.error}')
         return self.answers[asked] - when
@@ -140,7 +142,7 @@ class _Probe(threading.Thread):
         return len(self.answers)
 
 
-def _forward(stack, target, *options):
+def forward_on(stack, target, *options):
     port = free_port()
     process = stack.start('forward', [stack.program('adit'), 'forward', '--sealed', *options, stack.NODE,
                                       f'{port}:{target}'])
@@ -251,13 +253,13 @@ def test_siege(t):
     seed = int(os.environ.get('SIEGE_SEED', '0')) or random.randrange(1 << 30)
     random.seed(seed)
     random.shuffle(plan)
-    piece = t.size(8 << 20, (1 << 30) // len(plan))
+    piece = t.size(8 << 20, ((1 << 30) // len(plan) // len(_BLOCK) + 1) * len(_BLOCK))
     stack = ThreeHosts(t.bin, t.run.new_folder(), t.io)
     t.adopt(stack)
     target = stack.hosts['node'].call(lambda: TcpServer(echo))
     with target:
-        forward = _forward(stack, target.port)
-        transfer, probe = _Transfer(forward.connect()), _Probe(forward.connect())
+        forward = forward_on(stack, target.port)
+        transfer, probe = _Transfer(forward.connect()), Probe(forward.connect())
         with _top_shell(stack) as top, _counter_shell(stack) as counter:
             away = {name: [] for name in counts}
             disturb = _Disturbances(stack, forward)
@@ -333,7 +335,7 @@ def test_half_open_proxy(t):
         forward = stack.start('forward', [stack.program('adit'), 'forward', '--sealed', stack.NODE,
                                           f'{port}:{target.port}'])
         forward.wait_for(lambda: f':{port} -> ' in forward.err(), 20, 'the forward is ready')
-        probe = _Probe(socket.create_connection(('127.0.0.1', port), 600))
+        probe = Probe(socket.create_connection(('127.0.0.1', port), 600))
         wait_until(lambda: len(probe.answers) > 10, 10, 'the probe is answered')
         proxy.swallow()
         start = time.monotonic()

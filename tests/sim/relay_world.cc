@@ -231,7 +231,8 @@ class Question final : public engine::StreamEvents {
   std::string problem;
   std::string end_text;
   uint64_t received() const { return received_; }
-  bool stuck() const { return !over && sent_ < size_; }
+  // Nobody tells when there are blocks again; of everything else a stream hears.
+  bool is_dry() const { return !over && is_dry_; }
 
  private:
   void End(std::string_view text) {
@@ -247,6 +248,7 @@ class Question final : public engine::StreamEvents {
   uint64_t sent_ = 0;
   uint64_t received_ = 0;
   bool finished_ = false;
+  bool is_dry_ = false;
 };
 
 class Client final : public Party {
@@ -305,7 +307,8 @@ void Question::Fill() {
   if (over || id_ == engine::kLinkStream) return;
   while (sent_ < size_) {
     const BufferRef block = client_.loop().buffers().Take();
-    if (block.empty()) return;  // The world calls Fill again.
+    is_dry_ = block.empty();
+    if (is_dry_) return;  // The world calls Fill again.
     const size_t size = std::min<uint64_t>(block.size(), size_ - sent_);
     for (size_t i = 0; i < size; ++i) block.bytes()[i] = ByteAt(salt_, sent_ + i);
     const size_t taken = client_.mux().Write(id_, engine::Channel::kMain, block.Share(0, size));
@@ -398,7 +401,7 @@ WorldResult RunWorld(uint64_t seed) {
       if (std::exchange(agent.wants_dial, false)) agent.Dial();
       if (client.connected()) {
         for (const auto& question : client.questions) {
-          if (question->stuck()) question->Fill();
+          if (question->is_dry()) question->Fill();
         }
       }
     }

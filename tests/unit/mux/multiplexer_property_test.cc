@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <iostream>
 #include <map>
 #include <memory>
 
@@ -229,6 +230,7 @@ class MultiplexerProperty : public testing::TestWithParam<uint64_t> {};
 TEST_P(MultiplexerProperty, BytesArriveOnceAndInOrderAndNothingIsLeft) {
   for (uint64_t seed = GetParam() * 25; seed < (GetParam() + 1) * 25; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
+    std::cerr << "\rseed " << seed;  // A CHECK that fails shows no trace.
     World(seed + 1).Run(600);
     if (HasFailure()) return;
   }

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <iostream>
 #include <string>
 
 #include "engine/base/random.h"
@@ -358,6 +359,7 @@ class CutWorld {
 TEST(MultiplexerResume, BytesArriveOnceAndInOrderWhereverConnectionsAreCut) {
   for (uint64_t seed = 1; seed <= 150; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
+    std::cerr << "\rseed " << seed;  // A CHECK that fails shows no trace.
     CutWorld(seed).Run();
     if (testing::Test::HasFailure()) return;
   }
