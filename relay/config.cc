@@ -38,6 +38,16 @@ std::string FromEnvironment(const char* name) {
   return value == nullptr ? std::string() : value;
 }
 
+// InheritedFromEnvironment returns the first socket that was handed over to this very process.
+std::optional<InheritedSocket> InheritedFromEnvironment() {
+  constexpr int kFirst = 3;  // As sd_listen_fds(3) has it.
+  if (FromEnvironment("LISTEN_PID") != std::to_string(::getpid())) return std::nullopt;
+  const std::string count = FromEnvironment("LISTEN_FDS");
+  if (count.empty() || count == "0") return std::nullopt;
+  const std::string names = FromEnvironment("LISTEN_FDNAMES");
+  return InheritedSocket{kFirst, names.substr(0, names.find(':'))};
+}
+
 }  // namespace
 
 absl::StatusOr<engine::Address> ParseListen(const std::string& text) {
@@ -108,6 +118,7 @@ ParseOutcome ParseCommandLine(int argc, char** argv, Config& config) {
   config.loop.io = *backend;
   config.credentials_directory = FromEnvironment("CREDENTIALS_DIRECTORY");
   config.notify_socket = FromEnvironment("NOTIFY_SOCKET");
+  config.inherited = InheritedFromEnvironment();
   char host_name[256] = {};
   if (::gethostname(host_name, sizeof host_name - 1) == 0) config.host_name = host_name;
   return {true, 0};

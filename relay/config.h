@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -8,6 +9,12 @@
 #include "engine/platform/create_loop.h"
 
 namespace relay {
+
+// InheritedSocket is one that whoever started the process had open (sd_listen_fds(3)).
+struct InheritedSocket {
+  int descriptor = -1;
+  std::string name;  // The manager's; empty: it said none.
+};
 
 // Config is what the command line and the environment say; `adit-relay --help` is its
 // documentation.
@@ -24,8 +31,9 @@ struct Config {
   enum class Task : uint8_t { kServe, kRotateMasterKey, kRecoverAdmin } task = Task::kServe;
 
   // From the environment and the machine.
-  std::string credentials_directory;  // $CREDENTIALS_DIRECTORY of systemd.
-  std::string notify_socket;          // $NOTIFY_SOCKET of systemd.
+  std::string credentials_directory;         // $CREDENTIALS_DIRECTORY of systemd.
+  std::string notify_socket;                 // $NOTIFY_SOCKET of systemd.
+  std::optional<InheritedSocket> inherited;  // $LISTEN_FDS of systemd: what to listen on.
   std::string host_name;
 };
 

@@ -21,6 +21,7 @@ int Serve(const relay::Config& config) {
   for (int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // A file that may not grow is an error of the store's.
 
   auto relay = relay::Relay::Start(config);
   if (!relay.ok()) return Fail(relay.status());

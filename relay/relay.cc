@@ -16,6 +16,7 @@
 #include "engine/wire/host_port.h"
 #include "relay/control_desk.h"
 #include "relay/first_start.h"
+#include "relay/listener.h"
 #include "relay/loop_thread.h"
 #include "relay/switchboard/switchboard.h"
 
@@ -28,11 +29,7 @@ namespace {
 // Pools are address space until used: every client's link may hold LinkBudget::kHeldMax, and this
 // is where the sum ends.
 constexpr uint16_t kBlocksPerLoop = 32 * 1024;
-constexpr int kBacklog = 4096;
 constexpr uint16_t kDefaultPort = 443;
-// A relay that was killed may leave its port taken for a moment, until the kernel has let go.
-constexpr int kListenTries = 10;
-constexpr engine::Duration kListenPause = std::chrono::milliseconds(300);
 constexpr engine::Duration kStopGrace = std::chrono::seconds(5);
 constexpr int64_t kIdentityCheckSeconds = 24 * 3600;
 
@@ -53,43 +50,6 @@ absl::StatusOr<engine::TlsIdentity> OperatorIdentity(const Config& config) {
   absl::StatusOr<std::string> key = ReadFile(config.tls_key);
   if (!key.ok()) return key.status();
   return engine::TlsIdentity{*std::move(chain), *std::move(key)};
-}
-
-// Listener is an open socket and the port it got.
-struct Listener {
-  int descriptor = -1;
-  uint16_t port = 0;
-};
-
-absl::StatusOr<Listener> Listen(const Config& config) {
-  const absl::StatusOr<engine::Address> address = ParseListen(config.listen);
-  if (!address.ok()) return address.status();
-  engine::LoopOptions options = config.loop;  // Only to make the socket; the first loop adopts it.
-  options.block_count = 1;
-  options.is_logged = false;
-  const absl::StatusOr<std::unique_ptr<engine::Loop>> loop = engine::CreateLoop(options);
-  if (!loop.ok()) return loop.status();
-  engine::Opened opened = (*loop)->Listen(*address, kBacklog);
-  for (int i = 1; i < kListenTries && opened.error == engine::IoError::kInUse; ++i) {
-    (*loop)->RunOnce(kListenPause);  // Nothing is in flight: it only waits.
-    opened = (*loop)->Listen(*address, kBacklog);
-  }
-  if (opened.error == engine::IoError::kInUse) {
-    return absl::AlreadyExistsError("another process listens on " + config.listen +
-                                    "; stop it or choose another --listen");
-  }
-  if (opened.error == engine::IoError::kDenied) {
-    return absl::PermissionDeniedError("not permitted to listen on " + config.listen +
-                                       "; a port below 1024 needs root or CAP_NET_BIND_SERVICE");
-  }
-  if (opened.error != engine::IoError::kNone) {
-    return absl::UnavailableError("cannot listen on " + config.listen +
-                                  "; is that an address of this machine?");
-  }
-  const Listener listener{static_cast<int>(opened.socket.handle),
-                          (*loop)->LocalAddress(opened.socket).port()};
-  (*loop)->Release(opened.socket);
-  return listener;
 }
 
 absl::StatusOr<engine::HostPort> AdvertiseOf(const Config& config, uint16_t default_port) {
@@ -212,7 +172,7 @@ Relay::Relay(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Relay::~Relay() { Stop(); }
 
 absl::StatusOr<std::unique_ptr<Relay>> Relay::Start(const Config& config) {
-  const absl::StatusOr<Listener> listener = Listen(config);
+  const absl::StatusOr<Listener> listener = OpenListener(config);
   if (!listener.ok()) return listener.status();
   auto owned = std::make_unique<State>();
   State& state = *owned;

@@ -16,10 +16,18 @@ class ServiceManager {
   void Status(std::string_view status) const;    // One line for `systemctl status`.
   void Stopping(std::string_view status) const;  // STOPPING=1
 
+  // Keep gives it a copy of a descriptor, under a name, to hand it to the process after this one
+  // (FDSTORE=1); Forget takes that back and closes the descriptor. The manager may not keep any.
+  void Keep(std::string_view name, int descriptor) const;
+  void Forget(std::string_view name, int descriptor) const;
+
  private:
-  void Send(const std::string& message) const;
+  void Send(const std::string& message, int descriptor = -1) const;
 
   std::string notify_socket_;
 };
+
+// IsListening is true of a descriptor that is a listening socket of TCP.
+bool IsListening(int descriptor);
 
 }  // namespace engine
