@@ -195,7 +195,8 @@ void Agent::Dial() {
   engine::Hello hello;
   hello.software = Software(options_);
   hello.role = "agent";
-  hello.features = {std::string(engine::kFeatureSealed), std::string(engine::kFeatureEncrypted)};
+  hello.features = {std::string(engine::kFeatureSealed), std::string(engine::kFeatureEncrypted),
+                    std::string(engine::kFeatureInspectedLanes)};
   hello.node_name = state_.name;
   hello.platform = Platform();
   link_ = std::make_unique<RelayLink>(driver_, *context_, state_.relay, std::move(hello), targets_,

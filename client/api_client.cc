@@ -100,6 +100,10 @@ absl::StatusOr<StartedSession> ReadStarted(const char* operation, const std::str
                                   .node_key = JsonText(*adit, "NodeKey"),
                                   .signature = JsonText(*adit, "Signature")};
     session.rejoin_key = RejoinKey(*adit);
+  } else if (adit->contains("JoinToken")) {
+    session.ticket.token = JsonText(*adit, "JoinToken");
+    session.resume_secret = JsonText(*adit, "ResumeSecret");
+    session.rejoin_key = RejoinKey(*adit);
   } else {
     session.ticket.token = JsonText(json, "TokenValue");
   }
@@ -265,8 +269,10 @@ absl::StatusOr<StartedSession> ApiClient::StartSession(const SessionWish& wish) 
   if (!wish.client_key.empty()) {
     request["Adit"]["Carriage"] = "sealed";
     request["Adit"]["ClientKey"] = wish.client_key;
-    if (wish.may_rejoin) request["Adit"]["Resume"] = true;
+  } else if (wish.may_rejoin) {
+    request["Adit"]["Carriage"] = "inspected";
   }
+  if (wish.may_rejoin) request["Adit"]["Resume"] = true;
   if (!wish.document.empty()) request["DocumentName"] = wish.document;
   if (!wish.reason.empty()) request["Reason"] = wish.reason;
   for (const auto& [name, value] : wish.parameters) {

@@ -41,7 +41,7 @@ struct SessionWish {
   std::map<std::string, std::string> parameters;
   std::string reason;
   std::string client_key;   // SessionKey::hash: ask for a sealed session. Empty: an inspected one.
-  bool may_rejoin = false;  // Sealed: ask for the key with which lost lanes come again.
+  bool may_rejoin = false;  // Ask for the key with which lost lanes come again.
 };
 
 // EventWish is which audit events are looked up.

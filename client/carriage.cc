@@ -45,10 +45,10 @@ Kind OpenKind(const ConnectionEnd& end) {
   return end.kind == ConnectionEnd::Kind::kClosedByPeer ? Kind::kClosed : Kind::kCut;
 }
 
-class InspectedCarriage final : public Carriage, private engine::SecureConnection::Events {
+class LinkCarriage final : public Carriage, private engine::SecureConnection::Events {
  public:
-  InspectedCarriage(engine::LoopDriver& driver, const engine::TlsContext& context,
-                    const engine::HostPort& relay, Carriage::Events& events)
+  LinkCarriage(engine::LoopDriver& driver, const engine::TlsContext& context,
+               const engine::HostPort& relay, Carriage::Events& events)
       : events_(events),
         connection_(driver.loop(), static_cast<engine::SecureConnection::Events&>(*this)) {
     connection_.Dial(
@@ -81,10 +81,10 @@ class InspectedCarriage final : public Carriage, private engine::SecureConnectio
   bool secured_ = false;
 };
 
-class SealedCarriage final : public Carriage, private engine::JoinedConnection::Events {
+class LaneCarriage final : public Carriage, private engine::JoinedConnection::Events {
  public:
-  SealedCarriage(engine::LoopDriver& driver, const engine::TlsContext& context,
-                 const LinkTarget& target, Carriage::Events& events)
+  LaneCarriage(engine::LoopDriver& driver, const engine::TlsContext& context,
+               const LinkTarget& target, Carriage::Events& events)
       : events_(events),
         connection_(
             driver, context, target.node_context,
@@ -128,11 +128,10 @@ class SealedCarriage final : public Carriage, private engine::JoinedConnection::
 
 absl::StatusOr<std::unique_ptr<Carriage>> Carriage::Dial(engine::LoopDriver& driver,
                                                          const LinkTarget& target, Events& events) {
-  const bool sealed = target.node_context != nullptr;
-  const auto context = RelayContext(target, sealed ? "adit-join/1" : "adit/1");
+  const auto context = RelayContext(target, target.is_lane() ? "adit-join/1" : "adit/1");
   if (!context.ok()) return context.status();
-  if (sealed) return std::make_unique<SealedCarriage>(driver, **context, target, events);
-  return std::make_unique<InspectedCarriage>(driver, **context, target.relay, events);
+  if (target.is_lane()) return std::make_unique<LaneCarriage>(driver, **context, target, events);
+  return std::make_unique<LinkCarriage>(driver, **context, target.relay, events);
 }
 
 }  // namespace client

@@ -1,14 +1,16 @@
-// What carries the frames of one link. Its far end is the relay (inspected), or the node itself
-// (sealed), through a connection that the relay only joins; the link above sees no difference.
+// What carries the frames of one link. Its far end is the node, over a lane that the relay joins,
+// or the relay; the link above sees no difference.
 //
-//     inspected   TLS to the relay                               InspectedCarriage
-//     sealed      TLS to the relay, join, then TLS to the node   SealedCarriage
+//     sealed      TLS to the relay, join, then TLS to the node   LaneCarriage
+//     inspected   TLS to the relay, join                         LaneCarriage
+//                 TLS to the relay                               LinkCarriage
 
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,7 @@
 #include "engine/buffer/record_protocol.h"
 #include "engine/mux/multiplexer.h"
 #include "engine/net/loop_driver.h"
+#include "engine/net/resume_proof.h"
 #include "engine/tls/tls_context.h"
 #include "engine/wire/frame.h"
 #include "engine/wire/host_port.h"
@@ -37,12 +40,19 @@ struct LinkTarget {
   LaneTicket ticket;
   // Sealed: for TLS with the node, whose session key it accepts and nothing else. Null: inspected.
   std::shared_ptr<engine::TlsContext> node_context;
+  // Inspected, over a lane that the relay joins: by what its ends know one another again. Nothing,
+  // and no context: over a link with the relay, which ends with its connection.
+  std::optional<engine::ResumeSecret> lane_secret = {};
   bool wrapped = false;  // Sealed: stay inside the relay's TLS.
-  // Sealed: how long the link outlives its connection, if the node does its part; zero: it does
-  // not.
+  // Over a lane: how long the link outlives its connection, if the node does its part; zero: it
+  // does not.
   std::chrono::seconds patience{};
   engine::UnixClock clock;  // By which the relay's certificate is judged; empty: the system's.
   engine::MultiplexerOptions options;
+
+  bool is_sealed() const { return node_context != nullptr; }
+  // Its far end is the node; otherwise it is the relay.
+  bool is_lane() const { return is_sealed() || lane_secret.has_value(); }
 };
 
 // CarriageEnd says how far a carriage had come and why it is over.
@@ -51,7 +61,7 @@ struct CarriageEnd {
     kUnreachable,  // No TCP connection with the relay.
     kRelayTls,     // No TLS with the relay.
     kEndedEarly,   // TLS with the relay, and then an end without a reason, before frames flowed.
-    kNotJoined,    // Sealed: the relay said why it does not join; `code`, `text`.
+    kNotJoined,    // A lane: the relay said why it does not join; `code`, `text`.
     kNotStarted,   // Sealed: joined, but not a byte of the node's came; something between here and
                    // the relay may end TLS.
     kNodeTls,      // Sealed: no TLS with the node, such as for another key than the promised one.
@@ -88,7 +98,7 @@ class Carriage {
   // As of SecureConnection.
   virtual void SetProtocol(engine::RecordProtocol& protocol) = 0;
   virtual void ReplaceProtocol(engine::RecordProtocol& protocol) = 0;
-  // Of TLS with the far end. Requires: between OnCarried and OnCarriageOver.
+  // Of TLS with the far end. Requires: between OnCarried and OnCarriageOver, and a sealed session.
   virtual const engine::TlsChannel& channel() = 0;
   virtual engine::RecordCarrier& carrier() = 0;
   // Close drops what is not sent. OnCarriageOver follows.

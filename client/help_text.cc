@@ -54,7 +54,7 @@ const std::string_view kShellHelp =
     "\n"
     "Escapes at the start of a line: ~. ends the session, ~^Z suspends adit, ~# shows the "
     "session,\n"
-    "~? helps, ~~ is one ~.\n";
+    "~R changes its connection, ~? helps, ~~ is one ~.\n";
 
 const std::string_view kExecHelp =
     "adit exec: run one command on a node\n"

@@ -185,6 +185,7 @@ absl::StatusOr<LinkTarget> RelayAccess::StartSession(std::string_view named, Ses
                     .session_id = std::move(session->id),
                     .ticket = std::move(session->ticket),
                     .node_context = std::move(session->node_context),
+                    .lane_secret = session->lane_secret,
                     .wrapped = false,
                     .patience = can_rejoin ? patience_ : std::chrono::seconds::zero(),
                     .clock = {},

@@ -51,6 +51,7 @@ class RemoteRun final : private SessionLink::Events,
     }
     if (!failure_.empty()) Say(failure_);
     Shut();
+    if (leave_by_ != 0) DieBySignal(leave_by_);
     return exit_code_;
   }
 
@@ -135,6 +136,11 @@ class RemoteRun final : private SessionLink::Events,
       case Escape::kStreams:
         SayStreams();
         return;
+      case Escape::kRejoin:
+        if (link_over_ || !link_->Rejoin()) {
+          Say("this session cannot go on over another connection; it keeps the one that it has");
+        }
+        return;
       case Escape::kNone:
         return;
     }
@@ -146,9 +152,14 @@ class RemoteRun final : private SessionLink::Events,
     } else if (number == SIGCONT) {
       if (terminal_ != nullptr) terminal_->Reenter();
       SendSize();
-    } else if (process_ == nullptr || IsCut() || std::exchange(signaled_, true)) {
-      // Nothing runs yet, or it cannot be told, or it did not listen the first time.
-      DieBySignal(number);
+    } else if (process_ == nullptr || IsCut()) {
+      terminal_.reset();
+      DieBySignal(number);  // Nothing runs yet, or it cannot be told.
+    } else if (terminal_ != nullptr || std::exchange(signaled_, true)) {
+      // Its user is gone, or it did not listen the first time. The node is told, so that it does
+      // not wait for us to come again.
+      leave_by_ = number;
+      Fail("");
     } else {
       process_->SendSignal(SignalName(number));
     }
@@ -217,6 +228,7 @@ class RemoteRun final : private SessionLink::Events,
   bool link_over_ = false;
   bool sealed_ = false;
   bool signaled_ = false;
+  int leave_by_ = 0;  // The signal of which we die, in good order.
   int exit_code_ = kOwnFailure;
   std::string failure_;
   LinkEnd link_end_;
@@ -225,11 +237,12 @@ class RemoteRun final : private SessionLink::Events,
 }  // namespace
 
 int RunRemote(const CommonFlags& flags, const Environment& environment, RemoteCommand command) {
-  // A raw terminal sends ^C as a byte, and RawTerminal answers the signals that end us. Without one
-  // they go to the program there.
+  // A raw terminal sends ^C as a byte, and what ends us ends the session. Without one signals go to
+  // the program there.
   const std::unique_ptr<SignalSource> signals =
       TakesTerminal(command)
-          ? std::make_unique<SignalSource>(std::initializer_list<int>{SIGWINCH, SIGCONT})
+          ? std::make_unique<SignalSource>(
+                std::initializer_list<int>{SIGWINCH, SIGCONT, SIGHUP, SIGTERM})
           : std::make_unique<SignalSource>(std::initializer_list<int>{SIGINT, SIGTERM, SIGQUIT});
   const absl::StatusOr<std::unique_ptr<RelayAccess>> relay = RelayAccess::Open(flags, environment);
   if (!relay.ok()) {

@@ -7,7 +7,7 @@ namespace client {
 using engine::CloseCode;
 using engine::ResumeSide;
 
-ResumeTalk::ResumeTalk(engine::RecordCarrier& carrier, const engine::TlsChannel& channel, Lane lane,
+ResumeTalk::ResumeTalk(engine::RecordCarrier& carrier, const engine::TlsChannel* channel, Lane lane,
                        engine::Instant now, Events& events)
     : channel_(channel),
       lane_(std::move(lane)),
@@ -21,9 +21,10 @@ ResumeTalk::ResumeTalk(engine::RecordCarrier& carrier, const engine::TlsChannel&
 }
 
 std::string ResumeTalk::ProofOf(ResumeSide side, uint64_t position) const {
-  return engine::ResumeProof(
-      lane_.secret,
-      {.side = side, .lane = lane_.number, .epoch = lane_.epoch, .position = position}, channel_);
+  const engine::ResumeClaim claim{
+      .side = side, .lane = lane_.number, .epoch = lane_.epoch, .position = position};
+  return channel_ != nullptr ? engine::ResumeProof(lane_.secret, claim, *channel_)
+                             : engine::ResumeProofThroughRelay(lane_.secret, claim);
 }
 
 void ResumeTalk::OnMessage(const engine::ControlMessage& message) {

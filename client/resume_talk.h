@@ -43,8 +43,9 @@ class ResumeTalk final : private engine::JoinExchange::Events {
     uint64_t position = 0;  // Of the node's bytes that we have.
   };
 
-  // `carrier` is the connection that `channel` secures. All outlive it.
-  ResumeTalk(engine::RecordCarrier& carrier, const engine::TlsChannel& channel, Lane lane,
+  // `carrier` is the connection that `channel` secures, TLS with the node; null: the session is
+  // inspected. All outlive it.
+  ResumeTalk(engine::RecordCarrier& carrier, const engine::TlsChannel* channel, Lane lane,
              engine::Instant now, Events& events);
 
   engine::RecordProtocol& protocol() { return exchange_; }
@@ -56,7 +57,7 @@ class ResumeTalk final : private engine::JoinExchange::Events {
   void OnSilent(std::string_view) override { events_.OnResumeSilent(); }
   std::string ProofOf(engine::ResumeSide side, uint64_t position) const;
 
-  const engine::TlsChannel& channel_;
+  const engine::TlsChannel* const channel_;
   const Lane lane_;
   Events& events_;
   engine::JoinExchange exchange_;

@@ -53,6 +53,7 @@ void SessionLink::Close() {
   if (again_op_.in_flight()) driver_.loop().Cancel(again_op_);
   if (carriage_ == nullptr) return;
   if (multiplexer_ != nullptr && !multiplexer_->suspended()) {
+    if (target_.lane_secret.has_value()) multiplexer_->Goaway(CloseCode::kNormal, {});
     carriage_->carrier().CloseAfterOutput();
   } else {
     carriage_->Close();
@@ -69,7 +70,7 @@ void SessionLink::Abort() {
 void SessionLink::OnCarried() {
   if (multiplexer_ != nullptr) {
     talk_ = std::make_unique<ResumeTalk>(
-        carriage_->carrier(), carriage_->channel(),
+        carriage_->carrier(), target_.is_sealed() ? &carriage_->channel() : nullptr,
         ResumeTalk::Lane{.session_id = target_.session_id,
                          .secret = secret_,
                          .number = lane_,
@@ -84,15 +85,16 @@ void SessionLink::OnCarried() {
       driver_.loop().buffers(), driver_.loop().Now());
   multiplexer_->Attach(carriage_->carrier());
   carriage_->SetProtocol(*multiplexer_);
-  if (sealed()) secret_ = engine::ResumeSecretOf(carriage_->channel());
+  if (target_.is_sealed()) secret_ = engine::ResumeSecretOf(carriage_->channel());
+  if (target_.lane_secret.has_value()) secret_ = *target_.lane_secret;
   std::vector<std::string> features;
   if (target_.options.resume_bytes_max > 0) features.emplace_back(engine::kFeatureResume);
-  // In a sealed session the keys of both ends are the proof, and the ticket has let us in already.
+  // On a lane the ticket has let us in already.
   const engine::Hello hello{.features = std::move(features),
                             .software = std::string("adit/") + engine::kVersion,
                             .role = "client",
                             .session_id = target_.session_id,
-                            .session_token = sealed() ? std::string() : target_.ticket.token};
+                            .session_token = is_lane() ? std::string() : target_.ticket.token};
   CHECK(multiplexer_->SendControl(engine::kLinkStream, engine::Encode(hello)));
   carriage_->carrier().OutputReady();
 }
@@ -111,18 +113,18 @@ void SessionLink::OnControl(engine::ByteView message) {
 void SessionLink::HandleHello(const engine::Hello& hello) {
   if (ready_) return;
   const std::string other =
-      sealed() ? "the agent on " + Printable(target_.node_label) : std::string("the relay");
+      is_lane() ? "the agent on " + Printable(target_.node_label) : std::string("the relay");
   if (engine::AgreedVersion(engine::Hello{}, hello) == 0) {
     Give(CloseCode::kUnsupported, other + " (" + Printable(hello.software) +
                                       ") speaks no protocol version that this adit " +
                                       engine::kVersion + " knows; update the older of the two");
-  } else if (sealed() && hello.role != "node") {
+  } else if (is_lane() && hello.role != "node") {
     Give(CloseCode::kProtocolError, other + " answered as '" + Printable(hello.role) +
                                         "' and not as a node; adit and agent may be of versions "
                                         "that do not fit");
   } else {
     ready_ = true;
-    multiplexer_->PeerResumes(sealed() &&
+    multiplexer_->PeerResumes(is_lane() &&
                               std::ranges::count(hello.features, engine::kFeatureResume) > 0);
     lane_ = hello.lane;
     events_.OnLinkReady(*this);
@@ -184,7 +186,7 @@ void SessionLink::OnCarriageOver(const CarriageEnd& end) {
   }
   End(end.kind == Kind::kNotJoined ? end.code : CloseCode::kConnectionReset,
       {.text = EndText(end),
-       .unexplained = sealed() && (end.kind == Kind::kClosed || end.kind == Kind::kCut)});
+       .unexplained = is_lane() && (end.kind == Kind::kClosed || end.kind == Kind::kCut)});
 }
 
 // ------------------------------------------------------------------ coming again
@@ -192,8 +194,24 @@ void SessionLink::OnCarriageOver(const CarriageEnd& end) {
 bool SessionLink::CanGoOn(const CarriageEnd& end) const {
   using Kind = CarriageEnd::Kind;
   if (multiplexer_ == nullptr || !ready_ || over() || !multiplexer_->can_resume()) return false;
-  if (!multiplexer_->suspended()) return end.kind != Kind::kClosed && end.kind != Kind::kBroken;
+  if (!multiplexer_->suspended()) return !EndsInOrder(end) && end.kind != Kind::kBroken;
   return end.kind != Kind::kNotJoined || end.code != CloseCode::kSessionEnded;
+}
+
+bool SessionLink::Rejoin() {
+  if (multiplexer_ == nullptr || !ready_ || over() || !multiplexer_->can_resume()) return false;
+  if (multiplexer_->suspended()) {
+    if (again_op_.in_flight()) driver_.loop().Cancel(again_op_);
+    return true;
+  }
+  told_lost_ = lane_ == 0;  // Who asked hears when it is done.
+  carriage_->Close();
+  return true;
+}
+
+// Inside the relay's TLS the node says goodbye by a goaway, and a close is the relay's alone.
+bool SessionLink::EndsInOrder(const CarriageEnd& end) const {
+  return target_.is_sealed() ? end.kind == CarriageEnd::Kind::kClosed : leaving_;
 }
 
 void SessionLink::GoOn(const CarriageEnd& end) {
@@ -317,12 +335,12 @@ std::string SessionLink::EndText(const CarriageEnd& end) const {
     case CarriageEnd::Kind::kCut:
       break;
   }
-  if (!ready_ && !sealed()) return DialErrorText(DialFailure::kEnded, end.text, target_.relay);
-  std::string text = sealed() ? "the connection to " + Printable(target_.node_label) +
-                                    " through the relay " + relay
-                              : "the connection to the relay " + relay;
+  if (!ready_ && !is_lane()) return DialErrorText(DialFailure::kEnded, end.text, target_.relay);
+  std::string text = is_lane() ? "the connection to " + Printable(target_.node_label) +
+                                     " through the relay " + relay
+                               : "the connection to the relay " + relay;
   if (end.kind == CarriageEnd::Kind::kClosed) {
-    text = sealed() ? text + " was closed" : "the relay " + relay + " closed the connection";
+    text = is_lane() ? text + " was closed" : "the relay " + relay + " closed the connection";
   } else {
     text += " broke";
   }

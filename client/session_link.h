@@ -5,13 +5,13 @@
 //       +---------+-- kElsewhere: another loop of the relay has the session
 //       +---------+-- kNotStarted: something ends TLS on the way; a new ticket, and wrapped
 //
-// A sealed link that can rejoin outlives its connection, and what runs on it notices nothing:
+// A lane that can rejoin outlives its connection, and what runs on it notices nothing:
 //
 //     carriage over --> AskToRejoin --> Dial --> carried --> resumed --> ... --> OnLinkEnded
 //           ^               |                       |
 //           +-- back-off ---+-----------------------+
 //
-// The other one is the relay (inspected) or the node (sealed).
+// The other one is the node, over a lane, or the relay.
 
 #pragma once
 
@@ -38,7 +38,7 @@ namespace client {
 // LinkEnd says why a link is over.
 struct LinkEnd {
   std::string text;          // For people; empty when Close was called.
-  bool unexplained = false;  // Sealed: it was cut without a word. The relay may know why.
+  bool unexplained = false;  // A lane: it was cut without a word. The relay may know why.
   bool told = false;         // The session is over, as the other side or the relay said.
 };
 
@@ -71,6 +71,11 @@ class SessionLink final : private engine::LinkEvents,
   // Dial may call OnLinkEnded before it returns, when the relay's CA cannot be read.
   void Dial();
 
+  // Rejoin leaves the connection, which may be dead without anybody knowing yet, and comes again
+  // over another one; a link that waits for its next try does not wait. False: it cannot, so that
+  // it keeps the connection that it has.
+  [[nodiscard]] bool Rejoin();
+
   // Close sends what is queued and ends the link; OnLinkEnded follows. More calls do nothing.
   void Close();
 
@@ -99,7 +104,9 @@ class SessionLink final : private engine::LinkEvents,
   void OnResumeSilent() override { carriage_->Close(); }
   void OnResumeRefused(engine::CloseCode code, std::string_view text) override;
 
-  bool sealed() const { return target_.node_context != nullptr; }
+  bool is_lane() const { return target_.is_lane(); }
+  // EndsInOrder is true of an end that the node, and not what is in between, has wanted.
+  bool EndsInOrder(const CarriageEnd& end) const;
   void HandleHello(const engine::Hello& hello);
   // GoElsewhere returns false when `text` is no loop, or this was tried often enough.
   bool GoElsewhere(std::string_view text);

@@ -15,8 +15,20 @@ namespace {
 // A relay that does not know the wish has started an inspected session.
 constexpr char kOlderRelay[] = "the relay is older than this adit";
 
-SecuredSession Inspected(const KnownNodes::Node& node, const StartedSession& session) {
-  return {.id = session.id, .node = node, .ticket = session.ticket, .node_context = nullptr};
+absl::StatusOr<SecuredSession> Inspected(const KnownNodes::Node& node,
+                                         const StartedSession& session) {
+  SecuredSession secured{
+      .id = session.id, .node = node, .ticket = session.ticket, .node_context = nullptr};
+  if (session.resume_secret.empty()) return secured;
+  engine::ResumeSecret secret;
+  if (!engine::FromHex(session.resume_secret, secret)) {
+    return absl::FailedPreconditionError(
+        "the relay's answer cannot be used: it is of no version of the protocol that this adit "
+        "knows; update the older of the two");
+  }
+  secured.lane_secret = secret;
+  secured.rejoin_key = session.rejoin_key;
+  return secured;
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -22,6 +23,7 @@
 #include "client/known_nodes.h"
 #include "client/session_key.h"
 #include "client/started_session.h"
+#include "engine/net/resume_proof.h"
 #include "engine/tls/tls_context.h"
 
 namespace client {
@@ -31,8 +33,9 @@ struct SecuredSession {
   std::string id;
   KnownNodes::Node node;
   LaneTicket ticket;
-  std::shared_ptr<engine::TlsContext> node_context;  // Null: it is inspected.
-  std::string rejoin_key = {};                       // As of StartedSession.
+  std::shared_ptr<engine::TlsContext> node_context;      // Null: it is inspected.
+  std::string rejoin_key = {};                           // As of StartedSession.
+  std::optional<engine::ResumeSecret> lane_secret = {};  // As of LinkTarget.
 };
 
 // TellUser is how a notice reaches the user.

@@ -18,11 +18,13 @@ struct LaneTicket {
 // StartedSession is what StartSession answers.
 struct StartedSession {
   std::string id;
-  LaneTicket ticket;      // Inspected: for the hello. Sealed: for the join of the first lane.
+  LaneTicket ticket;      // Over a link: for the hello. Else for the join of the first lane.
   std::string node_id;    // Which node it is on; empty from an older relay, as the name.
   std::string node_name;  // Empty: it has none.
   std::optional<SealedAnswer> sealed;  // Nothing: the session is inspected.
-  std::string rejoin_key;  // Sealed: what lets its lanes come again; empty: they cannot.
+  std::string rejoin_key;              // What lets its lanes come again; empty: they cannot.
+  // Of an inspected session over a lane: 64 hexadecimal digits; empty: over a link.
+  std::string resume_secret;
 };
 
 }  // namespace client

@@ -130,8 +130,8 @@ void ControlDesk::NodeConnected(NodeArrival arrival, std::function<void(absl::St
           [admitted, status = absl::UnavailableError(outbox_->Why())] { admitted(status); }, {});
     }
     const bool replaces = directory_.NodeArrived(
-        arrival.node_id,
-        {arrival.loop_index, arrival.link_serial, arrival.is_sealing, arrival.is_encrypting});
+        arrival.node_id, {arrival.loop_index, arrival.link_serial, arrival.is_sealing,
+                          arrival.is_encrypting, arrival.is_laning});
     const absl::Status status = broker_.NodeConnected({.node_id = arrival.node_id,
                                                        .name = arrival.name,
                                                        .platform = arrival.platform,
@@ -146,7 +146,12 @@ void ControlDesk::NodeConnected(NodeArrival arrival, std::function<void(absl::St
                         {"replaces_a_link", replaces ? "yes" : "no"},
                         {"admitted", status.ok() ? "yes" : "no"}});
     Answer(
-        arrival.loop_index, [admitted, status] { admitted(status); },
+        arrival.loop_index,
+        [this, admitted, status, node = arrival.node_id] {
+          admitted(status);
+          // Behind the hello that admits it.
+          if (status.ok()) thread_->Tell([this, node] { broker_.AskAbout(node); });
+        },
         [admitted] { admitted(absl::UnavailableError(kStoreFailed)); });
   });
 }

@@ -55,7 +55,9 @@ void HostedLane::End(CloseCode code, std::string_view text) {
   if (lane_->has_streams()) targets_.EndLink(lane_->multiplexer(), code, text);
 }
 
-void HostedLane::OnStreamBytes() { plan_->grant->Heard(driver_.loop().Now()); }
+void HostedLane::OnStreamBytes(size_t to_node, size_t from_node) {
+  plan_->grant->Passed(to_node, from_node, driver_.loop().Now());
+}
 
 void HostedLane::OnStreamOver(const StreamMeter& meter, CloseCode code, std::string_view) {
   plan_->grant->StreamOver(meter.serial(), code,

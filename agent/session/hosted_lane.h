@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -69,7 +70,7 @@ class HostedLane final : private Lane::Owner, private StreamMeter::Owner {
   void OnLaneSecured(Lane& lane) override;
   void OnLaneOpen(Lane& lane, engine::StreamId id, engine::ByteView request) override;
   void OnLaneDown(Lane& lane, const LaneEnd& end) override;
-  void OnStreamBytes() override;
+  void OnStreamBytes(size_t to_node, size_t from_node) override;
   void OnStreamOver(const StreamMeter& meter, engine::CloseCode code,
                     std::string_view text) override;
   void Tell(bool is_over);

@@ -27,7 +27,7 @@ void LaneCarrier::OnMessage(const engine::ControlMessage& message) {
   owner_.OnCarrierResume(*this, *resume);
 }
 
-void LaneCarrier::OnGoaway(engine::CloseCode, std::string_view) { connection_.Close(); }
+void LaneCarrier::OnGoaway(engine::CloseCode, std::string_view) { Close(); }
 
 void LaneCarrier::OnBroken(std::string_view text) {
   Refuse(engine::CloseCode::kProtocolError, text);
@@ -35,6 +35,11 @@ void LaneCarrier::OnBroken(std::string_view text) {
 
 void LaneCarrier::Refuse(engine::CloseCode code, std::string_view text) {
   exchange_->Goaway(code, text);
+}
+
+void LaneCarrier::Close() {
+  is_closing_ = true;
+  connection_.Close();
 }
 
 void LaneCarrier::OnClosed(engine::JoinedConnection&, const engine::JoinEnd& end) {

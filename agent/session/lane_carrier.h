@@ -46,6 +46,10 @@ class LaneCarrier final : private engine::JoinedConnection::Events,
   void GoOn(engine::RecordProtocol& protocol) { connection_.ReplaceProtocol(protocol); }
   // Refuse says why not, and closes.
   void Refuse(engine::CloseCode code, std::string_view text);
+  // Close closes at once: OnCarrierClosed follows.
+  void Close();
+  // is_closing is true once it was closed by us: it is gone soon.
+  bool is_closing() const { return is_closing_; }
 
  private:
   void OnSecured(engine::JoinedConnection& connection) override;
@@ -59,6 +63,7 @@ class LaneCarrier final : private engine::JoinedConnection::Events,
   Owner& owner_;
   std::unique_ptr<engine::JoinExchange> exchange_;  // kReturning, once it is secured.
   engine::JoinedConnection connection_;
+  bool is_closing_ = false;
 };
 
 }  // namespace agent

@@ -17,6 +17,12 @@ using engine::log::Level;
 constexpr std::string_view kClientLeft = "the client ended the session";
 constexpr std::string_view kNoLane = "the connection to the client was lost, and no other one came";
 
+engine::ResumeSecret SecretOf(const engine::SessionOffer& offer) {
+  engine::ResumeSecret secret{};
+  if (offer.client_key.empty()) CHECK(engine::FromHex(offer.resume_secret, secret));
+  return secret;
+}
+
 }  // namespace
 
 SealedSession::SealedSession(const SessionContext& context, const engine::SessionOffer& offer,
@@ -24,6 +30,7 @@ SealedSession::SealedSession(const SessionContext& context, const engine::Sessio
     : context_(context),
       grant_(std::make_shared<SessionGrant>(offer, context.outbox, loop().Now())),
       inner_(std::move(inner)),
+      secret_(SecretOf(offer)),
       ordinal_(ordinal),
       laneless_deadline_(loop().Now() + kLanelessMax),
       end_deadline_(offer.seconds_max == 0
@@ -52,6 +59,7 @@ absl::Status SealedSession::AddLane(const std::string& join_token, uint32_t loop
       context_.joins.ForLoop(loop_index);
   if (!outer.ok()) return outer.status();
   LaneHost& host = NextHost();
+  const auto wait = std::make_shared<LaneWait>();
   auto plan =
       std::make_unique<LanePlan>(LanePlan{.listener = static_cast<LaneListener*>(this),
                                           .home = &context_.driver.mailbox(),
@@ -62,13 +70,16 @@ absl::Status SealedSession::AddLane(const std::string& join_token, uint32_t loop
                                           .options = {.session_id = id(),
                                                       .software = context_.software,
                                                       .number = lanes_dialled_ - 1,
+                                                      .secret = secret_,
                                                       .join = {.relay = context_.joins.address(),
                                                                .token = join_token,
-                                                               .wrapped = RawIsBlocked()}},
-                                          .share = context_.windows.Take()});
+                                                               .wrapped = RawIsBlocked()},
+                                                      .wait = wait},
+                                          .share = context_.windows.Take(ShareKind())});
   lanes_.push_back({.number = plan->number,
                     .host = &host,
                     .since = loop().Now(),
+                    .wait = wait,
                     .wrapped = plan->options.join.wrapped,
                     .secured = false});
   host.Dial(std::move(plan));
@@ -89,6 +100,18 @@ absl::Status SealedSession::ReturnLane(uint32_t number, const std::string& join_
       .outer = *std::move(outer),
       .join = {.relay = context_.joins.address(), .token = join_token, .wrapped = lane->wrapped}}));
   return absl::OkStatus();
+}
+
+WindowBudget::Kind SealedSession::ShareKind() const {
+  return grant_->plan().kind == engine::SessionKind::kTcp ? WindowBudget::Kind::kForward
+                                                          : WindowBudget::Kind::kProgram;
+}
+
+engine::Instant SealedSession::AwaySince() const {
+  if (ending_ || lanes_.empty()) return engine::Instant::max();
+  engine::Instant since{};
+  for (const LaneState& lane : lanes_) since = std::max(since, lane.wait->since());
+  return since;
 }
 
 // NextHost keeps the lanes of a forward apart: bulk on the first one should not delay what goes
@@ -179,7 +202,8 @@ void SealedSession::End(CloseCode code, std::string_view reason) {
   for (const LaneState& lane : lanes_) {
     lane.host->End(static_cast<LaneListener*>(this), lane.number, code, reason);
   }
-  context_.outbox.Push(engine::SessionOver{id(), std::string(reason)});
+  context_.outbox.Push(engine::SessionOver{id(), std::string(reason), grant_->to_node_bytes(),
+                                           grant_->from_node_bytes()});
 }
 
 void SealedSession::Close() {

@@ -46,8 +46,8 @@ class SealedSession final : private LaneListener {
   // something that ends TLS.
   static constexpr engine::Duration kStuckAfter = std::chrono::seconds(2);
 
-  // `inner` meets the client (session_consent.h). `ordinal` spreads sessions over hosts. Nothing is
-  // dialled yet.
+  // `inner` meets the client (session_consent.h); null: inside the relay's TLS, which is inspected.
+  // `ordinal` spreads sessions over hosts. Nothing is dialled yet.
   SealedSession(const SessionContext& context, const engine::SessionOffer& offer,
                 std::shared_ptr<engine::TlsContext> inner, size_t ordinal);
   ~SealedSession();  // Requires: over().
@@ -67,6 +67,10 @@ class SealedSession final : private LaneListener {
   // Close ends it without waiting for anybody. Requires: End was called.
   void Close();
 
+  // AwaySince is when the session's client was lost, if all of its lanes wait for it to come again;
+  // Instant::max(): it is here, or was not here yet, or the session is ending.
+  engine::Instant AwaySince() const;
+
   const std::string& id() const { return grant_->session_id(); }
   size_t lane_count() const { return lanes_.size(); }
   bool ending() const { return ending_; }
@@ -78,6 +82,7 @@ class SealedSession final : private LaneListener {
     uint32_t number = 0;
     LaneHost* host = nullptr;
     engine::Instant since{};  // When it was dialled.
+    std::shared_ptr<const LaneWait> wait;
     bool wrapped = false;
     bool secured = false;
   };
@@ -88,6 +93,7 @@ class SealedSession final : private LaneListener {
   void OnTimer(engine::Fired outcome);
 
   LaneHost& NextHost() const;
+  WindowBudget::Kind ShareKind() const;
   bool RawIsBlocked() const;
   engine::Instant Deadline() const;
   void ArmTimer();
@@ -96,6 +102,7 @@ class SealedSession final : private LaneListener {
   const SessionContext& context_;
   const std::shared_ptr<SessionGrant> grant_;
   const std::shared_ptr<engine::TlsContext> inner_;
+  const engine::ResumeSecret secret_;  // Where there is no inner TLS that gives one.
   const size_t ordinal_;
   std::vector<LaneState> lanes_;  // Those that are not over.
   uint32_t lanes_dialled_ = 0;

@@ -21,6 +21,9 @@ constexpr engine::crypto::Validity kAnyTime = {946'684'800, 4'102'444'800};
 
 absl::StatusOr<SessionConsent> ConsentTo(const engine::SessionOffer& offer,
                                          const engine::crypto::IdentityKey& identity) {
+  if (offer.client_key.empty()) {
+    return SessionConsent{.answer = {.session_id = offer.session_id}, .inner = nullptr};
+  }
   const engine::crypto::PrivateKey key = engine::crypto::PrivateKey::Generate();
   const absl::StatusOr<engine::crypto::Certificate> certificate =
       engine::crypto::CreateSessionCertificate(key, kAnyTime);

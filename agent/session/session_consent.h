@@ -16,7 +16,8 @@ namespace agent {
 // with what the client is met inside.
 struct SessionConsent {
   engine::SessionAnswer answer;
-  std::shared_ptr<engine::TlsContext> inner;  // A server's; it lets this one client in.
+  // A server's; it lets this one client in. Null: the session is inspected, and has no keys.
+  std::shared_ptr<engine::TlsContext> inner;
 };
 
 // ConsentTo makes a fresh key for the session and signs it, towards this client, with the node's

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <string>
@@ -16,7 +18,7 @@ namespace agent {
 
 // SessionGrant is what one sealed session may do at this node, and what is told of it: shared by
 // the session and its lanes, which may run on several threads. Opens and ends are rare, hence the
-// mutex; that bytes passed is an atomic of the idle clock.
+// mutex; what passed is in atomics.
 class SessionGrant {
  public:
   // `outbox` outlives the grant.
@@ -32,8 +34,14 @@ class SessionGrant {
   // the stream that may be. StreamOver must follow, with that serial, if its code is kNormal.
   Admitted Admit(std::string_view request, engine::Instant now);
 
-  // Heard says that bytes of a stream passed.
-  void Heard(engine::Instant now) { idle_.Heard(now); }
+  // Passed says that bytes of a stream passed.
+  void Passed(size_t to_node, size_t from_node, engine::Instant now) {
+    idle_.Heard(now);
+    to_node_bytes_.fetch_add(to_node, std::memory_order_relaxed);
+    from_node_bytes_.fetch_add(from_node, std::memory_order_relaxed);
+  }
+  uint64_t to_node_bytes() const { return to_node_bytes_.load(std::memory_order_relaxed); }
+  uint64_t from_node_bytes() const { return from_node_bytes_.load(std::memory_order_relaxed); }
 
   // StreamOver reports the end of a stream, and what it was.
   struct Account {
@@ -55,6 +63,8 @@ class SessionGrant {
   const uint32_t idle_seconds_max_;
   RelayOutbox& outbox_;
   IdleClock idle_;
+  std::atomic<uint64_t> to_node_bytes_{0};
+  std::atomic<uint64_t> from_node_bytes_{0};
   std::mutex mutex_;
   engine::OpenRate open_rate_;  // From here on under mutex_: of all lanes together.
   uint32_t next_serial_ = 1;

@@ -15,20 +15,6 @@ using engine::CloseCode;
 using engine::ResumeSide;
 using engine::log::Level;
 
-namespace {
-
-// FrameOf is a message as it goes over a connection before the link goes on there.
-std::string FrameOf(const engine::ControlMessage& message) {
-  const std::string json = engine::Encode(message);
-  std::string frame(engine::kFrameHeaderSize, '\0');
-  engine::BuildFrameHeader(
-      {engine::FrameType::kControl, 0, static_cast<uint16_t>(json.size()), engine::kLinkStream},
-      reinterpret_cast<std::byte*>(frame.data()));
-  return frame + json;
-}
-
-}  // namespace
-
 Lane::Lane(engine::LoopDriver& driver, const engine::TlsContext& outer,
            std::shared_ptr<engine::TlsContext> inner, Options options, WindowBudget::Share share,
            Owner& owner)
@@ -51,7 +37,7 @@ Lane::~Lane() { CHECK(over()); }
 void Lane::OnCarrierSecured(LaneCarrier& carrier) {
   engine::Loop& loop = driver_.loop();
   engine::JoinedConnection& connection = carrier.connection();
-  secret_ = engine::ResumeSecretOf(connection.channel());
+  secret_ = is_inspected() ? options_.secret : engine::ResumeSecretOf(connection.channel());
   multiplexer_ = std::make_unique<engine::Multiplexer>(
       engine::Side::kAccepted, share_.Options(kStreamsMax, kStreamOutputMax),
       static_cast<engine::LinkEvents&>(*this), loop.buffers(), loop.Now());
@@ -109,27 +95,34 @@ void Lane::OnOpen(engine::StreamId id, engine::Priority, engine::ByteView reques
 // ----------------------------------------------------------------- coming again
 
 void Lane::OnStalled() {
-  if (current_ != nullptr) current_->connection().Close();
+  if (current_ != nullptr) current_->Close();
 }
 
 bool Lane::Suspend(const engine::JoinEnd& end) {
   using Kind = engine::ConnectionEnd::Kind;
-  const bool is_lost = end.end.kind != Kind::kClosedByPeer && end.end.kind != Kind::kPeerError;
+  const bool is_lost = !ClientLeft(end) && end.end.kind != Kind::kPeerError;
   if (!up_ || ending_ || !is_lost || !reason_.empty() || !multiplexer_->can_resume()) return false;
   engine::log::Write(
       Level::kInfo, "lane_waits",
       {{"session", options_.session_id}, {"lane", options_.number}, {"reason", end.end.text}});
   multiplexer_->Suspend();
+  options_.wait->Begin(driver_.loop().Now());
   return true;
+}
+
+// Inside the relay's TLS, its close says nothing of the other end.
+bool Lane::ClientLeft(const engine::JoinEnd& end) const {
+  if (is_inspected()) return client_says_goodbye_;
+  return end.end.kind == engine::ConnectionEnd::Kind::kClosedByPeer;
 }
 
 void Lane::Return(const engine::TlsContext& outer, engine::JoinedConnection::Options join) {
   if (down_ || ending_) return;
-  const size_t others = current_ == nullptr ? 0 : 1;
-  if (carriers_.size() - others >= kReturnsMax) {
-    const auto oldest =
-        std::ranges::find_if(carriers_, [&](const auto& each) { return each.get() != current_; });
-    (*oldest)->connection().Close();
+  const auto returns = [this](const auto& each) {
+    return each.get() != current_ && !each->is_closing();
+  };
+  if (std::ranges::count_if(carriers_, returns) >= kReturnsMax) {
+    (*std::ranges::find_if(carriers_, returns))->Close();
   }
   carriers_.push_back(std::make_unique<LaneCarrier>(LaneCarrier::Kind::kReturning, driver_, outer,
                                                     inner_, std::move(join),
@@ -137,12 +130,11 @@ void Lane::Return(const engine::TlsContext& outer, engine::JoinedConnection::Opt
 }
 
 void Lane::OnCarrierResume(LaneCarrier& carrier, const engine::Resume& resume) {
-  engine::TlsChannel& channel = carrier.connection().channel();
   const auto proof = [&](ResumeSide side, uint64_t position) {
-    return engine::ResumeProof(
-        secret_,
-        {.side = side, .lane = options_.number, .epoch = resume.epoch, .position = position},
-        channel);
+    const engine::ResumeClaim claim{
+        .side = side, .lane = options_.number, .epoch = resume.epoch, .position = position};
+    return is_inspected() ? engine::ResumeProofThroughRelay(secret_, claim)
+                          : engine::ResumeProof(secret_, claim, carrier.connection().channel());
   };
   const bool is_right = resume.session_id == options_.session_id &&
                         resume.lane == options_.number &&
@@ -156,19 +148,21 @@ void Lane::OnCarrierResume(LaneCarrier& carrier, const engine::Resume& resume) {
   }
   epoch_ = resume.epoch;
   if (current_ != nullptr) {  // It is dead, and we have not noticed yet.
-    current_->connection().Close();
+    current_->Close();
     current_ = nullptr;
     multiplexer_->Suspend();
   }
   const uint64_t position = multiplexer_->received_position();
-  const std::string preface =
-      FrameOf(engine::Resumed{.position = position, .proof = proof(ResumeSide::kNode, position)});
+  const std::string said = engine::Encode(
+      engine::Resumed{.position = position, .proof = proof(ResumeSide::kNode, position)});
+  const std::string preface = engine::LinkFrame(engine::FrameType::kControl, engine::AsBytes(said));
   if (!multiplexer_->Resume(resume.position, engine::AsBytes(preface), carrier.connection(),
                             driver_.loop().Now())) {
     return carrier.Refuse(CloseCode::kProtocolError,
                           "the client is at a byte that it cannot be at");
   }
   current_ = &carrier;
+  options_.wait->End();
   carrier.GoOn(*multiplexer_);
   carrier.connection().OutputReady();
   engine::log::Write(
@@ -195,12 +189,13 @@ void Lane::End(CloseCode code, std::string_view text) {
 
 void Lane::Close() {
   ending_ = true;
-  for (const auto& carrier : carriers_) carrier->connection().Close();
+  for (const auto& carrier : carriers_) carrier->Close();
   if (down_ || current_ != nullptr || timer_op_.in_flight()) return;
   driver_.loop().StartTimer(timer_op_, driver_.loop().Now());
 }
 
-void Lane::OnGoaway(CloseCode, std::string_view) {}  // Its streams run on; then it closes.
+// Its streams run on; then it closes.
+void Lane::OnGoaway(CloseCode, std::string_view) { client_says_goodbye_ = true; }
 
 void Lane::OnFailed(CloseCode code, std::string_view text) {
   reason_ = code == CloseCode::kSilent ? "nothing was heard from the client" : std::string(text);
@@ -216,8 +211,7 @@ void Lane::OnCarrierClosed(LaneCarrier& carrier, const engine::JoinEnd& closed) 
   if (multiplexer_ != nullptr && Suspend(end)) return;
   LaneEnd lane_end;
   lane_end.was_secured = multiplexer_ != nullptr;
-  lane_end.in_order =
-      up_ && reason_.empty() && end.end.kind == engine::ConnectionEnd::Kind::kClosedByPeer;
+  lane_end.in_order = up_ && reason_.empty() && ClientLeft(end);
   lane_end.was_unheard = end.stage == engine::JoinEnd::Stage::kInner && !end.heard_other_end;
   lane_end.text = reason_.empty() ? end.end.text : reason_;
   GoDown(std::move(lane_end));
@@ -226,7 +220,7 @@ void Lane::OnCarrierClosed(LaneCarrier& carrier, const engine::JoinEnd& closed) 
 void Lane::GoDown(LaneEnd end) {
   down_ = true;
   driver_.loop().Cancel(timer_op_);
-  for (const auto& carrier : carriers_) carrier->connection().Close();
+  for (const auto& carrier : carriers_) carrier->Close();
   if (multiplexer_ != nullptr) {
     multiplexer_->Disconnected(CloseCode::kSessionEnded, "the client's connection ended");
   }

@@ -9,12 +9,14 @@
 
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "agent/session/lane_carrier.h"
+#include "agent/session/lane_wait.h"
 #include "agent/session/window_budget.h"
 #include "engine/loop/op.h"
 #include "engine/mux/multiplexer.h"
@@ -36,7 +38,7 @@ class Lane final : private LaneCarrier::Owner, private engine::LinkEvents {
  public:
   static constexpr uint32_t kStreamsMax = 1024;
   // Connections that come back for the lane at a time; one more ends the oldest.
-  static constexpr size_t kReturnsMax = 4;
+  static constexpr ptrdiff_t kReturnsMax = 4;
 
   class Owner {
    public:
@@ -53,13 +55,16 @@ class Lane final : private LaneCarrier::Owner, private engine::LinkEvents {
   };
 
   struct Options {
-    std::string session_id;  // What the client's hello must name.
-    std::string software;    // For our hello.
-    uint32_t number = 0;     // What the client calls the lane when it comes again.
+    std::string session_id;         // What the client's hello must name.
+    std::string software;           // For our hello.
+    uint32_t number = 0;            // What the client calls the lane when it comes again.
+    engine::ResumeSecret secret{};  // Of an inspected session.
     engine::JoinedConnection::Options join;
+    std::shared_ptr<LaneWait> wait = std::make_shared<LaneWait>();
   };
 
-  // Dials at once. `outer` need not outlive the lane; `driver`, `owner` and the share's budget do.
+  // Dials at once; no `inner`: the session is inspected. `outer` need not outlive the lane;
+  // `driver`, `owner` and the share's budget do.
   Lane(engine::LoopDriver& driver, const engine::TlsContext& outer,
        std::shared_ptr<engine::TlsContext> inner, Options options, WindowBudget::Share share,
        Owner& owner);
@@ -95,6 +100,9 @@ class Lane final : private LaneCarrier::Owner, private engine::LinkEvents {
   void Refuse(engine::CloseCode code, std::string_view text);
   // Suspend waits for the client to come again, if that is how it may go on. False: it may not.
   bool Suspend(const engine::JoinEnd& end);
+  bool is_inspected() const { return inner_ == nullptr; }
+  // ClientLeft is true of an end that the client has announced.
+  bool ClientLeft(const engine::JoinEnd& end) const;
   void GoDown(LaneEnd end);
 
   engine::LoopDriver& driver_;
@@ -110,6 +118,7 @@ class Lane final : private LaneCarrier::Owner, private engine::LinkEvents {
   uint64_t epoch_ = 0;  // Of the newest connection.
   std::string reason_;  // A better one than the connection's, when there is one.
   bool up_ = false;
+  bool client_says_goodbye_ = false;
   bool ending_ = false;  // By us.
   bool down_ = false;
 };

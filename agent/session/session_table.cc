@@ -14,6 +14,8 @@ using engine::log::Level;
 constexpr size_t kReasonSizeMax = 500;
 constexpr std::string_view kNotHere =
     "the agent on the node has no such session any more; was it restarted?";
+constexpr std::string_view kNoRoom =
+    "its client had been away for the longest time, and the node needed the room";
 
 // Reason is a foreign text that people will read, and that goes on into other messages.
 std::string Reason(std::string_view text) {
@@ -69,11 +71,14 @@ void SessionTable::Handle(const engine::ControlMessage& message) {
     OnLaneOffer(*lane);
   } else if (const auto* stop = std::get_if<engine::SessionStop>(&message)) {
     OnStop(*stop);
+  } else if (const auto* check = std::get_if<engine::SessionCheck>(&message)) {
+    OnCheck(*check);
   }
 }
 
 void SessionTable::OnOffer(const engine::SessionOffer& offer) {
   absl::StatusOr<engine::SessionAnswer> answer = Consent(offer);
+  MakeRoom();
   if (!answer.ok()) {
     LogFailure("session_refused", offer.session_id, answer.status());
     engine::SessionAnswer refusal;
@@ -89,7 +94,7 @@ absl::StatusOr<engine::SessionAnswer> SessionTable::Consent(const engine::Sessio
   if (Find(offer.session_id) != nullptr) {
     return absl::AlreadyExistsError("the node has this session already");
   }
-  if (sessions_.size() >= sessions_max_ || !windows_.HasShare()) {
+  if (!HasRoom()) {
     return absl::ResourceExhaustedError(
         "the node has as many sealed sessions as it may; end one and try again");
   }
@@ -116,12 +121,31 @@ void SessionTable::OnLaneOffer(const engine::LaneOffer& offer) {
     // It ended while this was on its way, or another process had it. A client that comes again
     // would wait for a lane that never comes.
     if (!offer.lane.has_value()) return;
-    return outbox_.Push(engine::SessionOver{offer.session_id, std::string(kNotHere)});
+    return outbox_.Push(engine::SessionOver{offer.session_id, std::string(kNotHere), 0, 0});
   }
   const absl::Status dialled = offer.lane.has_value()
                                    ? session->ReturnLane(*offer.lane, offer.join_token, offer.loop)
                                    : session->AddLane(offer.join_token, offer.loop);
   if (!dialled.ok()) LogFailure("lane_refused", offer.session_id, dialled);
+  MakeRoom();
+}
+
+void SessionTable::MakeRoom() {
+  if (HasRoom()) return;
+  const engine::Instant away_by = context_.driver.loop().Now() - kAwayMin;
+  SealedSession* longest = nullptr;
+  for (const std::unique_ptr<SealedSession>& session : sessions_) {
+    if (session->ending()) return;  // It makes room already.
+    const engine::Instant since = session->AwaySince();
+    if (since > away_by) continue;
+    if (longest == nullptr || since < longest->AwaySince()) longest = session.get();
+  }
+  if (longest != nullptr) longest->End(engine::CloseCode::kTooMany, kNoRoom);
+}
+
+void SessionTable::OnCheck(const engine::SessionCheck& check) {
+  if (Find(check.session_id) != nullptr) return;
+  outbox_.Push(engine::SessionOver{check.session_id, std::string(kNotHere), 0, 0});
 }
 
 void SessionTable::OnStop(const engine::SessionStop& stop) {

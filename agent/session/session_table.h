@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -21,8 +22,12 @@ namespace agent {
 class SessionTable {
  public:
   // Sessions at once; more offers are answered with an error. Those that end count until they are
-  // over. The lanes of all of them together are bounded by WindowBudget.
+  // over. The lanes of all of them together are bounded by WindowBudget. Of either maximum, one is
+  // kept free as long as there is a session that does without its client (MakeRoom).
   static constexpr size_t kSessionsMax = 256;
+  // A client that has been away for less is not given up for the sake of another one: all of them
+  // are for a moment when a relay restarts.
+  static constexpr engine::Duration kAwayMin = std::chrono::minutes(1);
 
   struct Options {
     std::string software;  // For hellos: "adit-agent/0.1.0".
@@ -61,9 +66,14 @@ class SessionTable {
   void OnOffer(const engine::SessionOffer& offer);
   void OnLaneOffer(const engine::LaneOffer& offer);
   void OnStop(const engine::SessionStop& stop);
+  void OnCheck(const engine::SessionCheck& check);
   // Consents makes the session, or says why not.
   absl::StatusOr<engine::SessionAnswer> Consent(const engine::SessionOffer& offer);
   SealedSession* Find(std::string_view session_id);
+  bool HasRoom() const { return sessions_.size() < sessions_max_ && windows_.HasShare(); }
+  // MakeRoom ends the session whose client has been away longest, if there is no room for the next
+  // one. It takes a moment until the room is there.
+  void MakeRoom();
 
   LaneHost host_;
   RelayOutbox outbox_;

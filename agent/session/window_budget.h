@@ -30,7 +30,10 @@ class WindowBudget {
   // together no more than kKeptSumMax, since shares get smaller until none is left.
   static constexpr uint64_t kKeptShares = 2;
   static constexpr uint64_t kKeptMax = kKeptShares * kSumMax / kShareParts;
-  static constexpr uint64_t kKeptSumMax = kKeptShares * kSumMax + 64 * engine::kResumeBytesMin;
+  static constexpr uint64_t kKeptSumMax = kKeptShares * kSumMax + 256 * engine::kResumeBytesMin;
+
+  // A program has one stream, which begins with the smallest share, and may grow as any other.
+  enum class Kind : uint8_t { kForward, kProgram };
 
   // Share is one lane's part, which goes back with the object.
   class Share {
@@ -74,9 +77,9 @@ class WindowBudget {
   bool HasShare() const { return NextBytes() >= kShareMin; }
 
   // Take returns the next lane's share. Requires: HasShare(); the budget outlives it.
-  Share Take() {
+  Share Take(Kind kind = Kind::kForward) {
     CHECK(HasShare());
-    const uint64_t bytes = NextBytes();
+    const uint64_t bytes = kind == Kind::kProgram ? kShareMin : NextBytes();
     left_ -= bytes;
     return Share(*this, bytes);
   }

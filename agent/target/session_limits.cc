@@ -72,7 +72,7 @@ class SessionLimits::Session final : public StreamMeter::Owner {
   bool empty() const { return meters_.empty(); }
 
  private:
-  void OnStreamBytes() override { heard_at_ = limits_.loop_.Now(); }
+  void OnStreamBytes(size_t, size_t) override { heard_at_ = limits_.loop_.Now(); }
   void OnStreamOver(const StreamMeter& meter, CloseCode code, std::string_view text) override {
     if (code == CloseCode::kSessionEnded) SayEnded(text);
     std::erase(meters_, &meter);

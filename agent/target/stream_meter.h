@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <utility>
@@ -18,8 +19,8 @@ class StreamMeter final : public engine::StreamEvents {
   // Owner hears of a stream until it is over, and outlives it that long; not until the meter goes.
   class Owner {
    public:
-    // Bytes passed, in either direction. Called with every piece: cheap, please.
-    virtual void OnStreamBytes() = 0;
+    // Bytes passed. Called with every piece: cheap, please.
+    virtual void OnStreamBytes(size_t to_node, size_t from_node) = 0;
     // The last call. `code` is the answer's or the end's, whoever gave it, and `text` what the
     // other side said with it.
     virtual void OnStreamOver(const StreamMeter& meter, engine::CloseCode code,
@@ -47,7 +48,7 @@ class StreamMeter final : public engine::StreamEvents {
   void Wrote(size_t size) {
     if (size == 0 || over_) return;
     from_node_bytes_ += size;
-    owner_.OnStreamBytes();
+    owner_.OnStreamBytes(0, size);
   }
   // Cut tells the target of an end that neither side of the stream has asked for.
   void Cut(engine::CloseCode code, std::string_view text) {
@@ -63,7 +64,7 @@ class StreamMeter final : public engine::StreamEvents {
  private:
   void OnData(engine::Channel channel, engine::BufferRef payload) override {
     to_node_bytes_ += payload.size();
-    owner_.OnStreamBytes();
+    owner_.OnStreamBytes(payload.size(), 0);
     target_->OnData(channel, std::move(payload));
   }
   void OnControl(engine::ByteView message) override { target_->OnControl(message); }

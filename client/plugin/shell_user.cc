@@ -156,6 +156,7 @@ void ShellUser::OnEscape(Escape escape) {
       if (terminal_ != nullptr) terminal_->Suspend();
       return SendSize();
     case Escape::kStreams:
+    case Escape::kRejoin:
     case Escape::kNone:
       return;
   }

@@ -18,6 +18,8 @@ Escape EscapeOf(char byte) {
       return Escape::kSuspend;
     case '#':
       return Escape::kStreams;
+    case 'R':
+      return Escape::kRejoin;
     default:
       return Escape::kNone;
   }
@@ -32,6 +34,7 @@ const std::string_view kEscapeHelp =
     "  ~.   end this session\n"
     "  ~^Z  suspend adit (fg brings it back)\n"
     "  ~#   show the session and its node\n"
+    "  ~R   leave this connection for a new one; the session goes on there\n"
     "  ~?   this help\n"
     "  ~~   send one ~";
 

@@ -16,6 +16,7 @@ enum class Escape : uint8_t {
   kHelp,        // ~?
   kSuspend,     // ~^Z
   kStreams,     // ~#
+  kRejoin,      // ~R
 };
 
 // The lines that `~?` shows.

@@ -7,6 +7,14 @@
 
 namespace engine {
 
+std::string LinkFrame(FrameType type, ByteView payload) {
+  std::string frame(kFrameHeaderSize, '\0');
+  BuildFrameHeader({type, 0, static_cast<uint16_t>(payload.size()), kLinkStream},
+                   reinterpret_cast<std::byte*>(frame.data()));
+  frame += AsText(payload);
+  return frame;
+}
+
 JoinExchange::JoinExchange(RecordCarrier& carrier, Events& events, Instant deadline)
     : carrier_(carrier), events_(events), deadline_(deadline) {}
 
@@ -25,11 +33,7 @@ void JoinExchange::Goaway(CloseCode code, std::string_view text) {
 }
 
 void JoinExchange::Queue(FrameType type, ByteView payload) {
-  const FrameHeader header{type, 0, static_cast<uint16_t>(payload.size()), kLinkStream};
-  const size_t before = output_.size();
-  output_.resize(before + kFrameHeaderSize);
-  BuildFrameHeader(header, reinterpret_cast<std::byte*>(output_.data()) + before);
-  output_ += AsText(payload);
+  output_ += LinkFrame(type, payload);
   said_ = true;
   waiting_ = true;
   carrier_.OutputReady();

@@ -19,6 +19,10 @@
 
 namespace engine {
 
+// LinkFrame is a frame of the link itself, as it goes over a connection on which no multiplexer
+// speaks, or not yet. Requires: its payload fits into a frame.
+std::string LinkFrame(FrameType type, ByteView payload);
+
 class JoinExchange final : public RecordProtocol {
  public:
   // Events may call the exchange back, and not destroy it. After OnGoaway, OnBroken and OnSilent

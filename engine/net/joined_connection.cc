@@ -34,12 +34,14 @@ std::unique_ptr<TlsChannel> JoinedConnection::NewInnerChannel() {
 
 void JoinedConnection::SetProtocol(RecordProtocol& protocol) {
   CHECK(end_.stage == JoinEnd::Stage::kOpen);
+  if (is_inspected()) return outer_->ReplaceProtocol(protocol);
   if (tunnel_ != nullptr) return tunnel_->SetProtocol(protocol);
   inner_->SetProtocol(protocol);
 }
 
 void JoinedConnection::ReplaceProtocol(RecordProtocol& protocol) {
   CHECK(end_.stage == JoinEnd::Stage::kOpen);
+  if (is_inspected()) return outer_->ReplaceProtocol(protocol);
   if (tunnel_ != nullptr) return tunnel_->SetProtocol(protocol);
   inner_->ReplaceProtocol(protocol);
 }
@@ -50,12 +52,14 @@ TlsChannel& JoinedConnection::channel() {
 }
 
 void JoinedConnection::OutputReady() {
+  if (is_inspected()) return outer_->OutputReady();
   if (tunnel_ != nullptr) return tunnel_->OutputReady();
   if (inner_ != nullptr) inner_->OutputReady();
 }
 
 void JoinedConnection::CloseAfterOutput() {
   if (end_.stage != JoinEnd::Stage::kOpen) return Close();
+  if (is_inspected()) return outer_->CloseAfterOutput();
   if (tunnel_ != nullptr) return tunnel_->CloseAfterOutput();
   inner_->CloseAfterOutput();
 }
@@ -76,13 +80,14 @@ void JoinedConnection::OnSecured(SecureConnection& connection) {
   exchange_ = std::make_unique<JoinExchange>(connection, static_cast<JoinExchange::Events&>(*this),
                                              driver_.loop().Now() + kJoinMax);
   connection.SetProtocol(*exchange_);
-  exchange_->Send(Join{.token = options_.token, .is_wrapped = options_.wrapped});
+  exchange_->Send(Join{.token = options_.token, .is_wrapped = options_.wrapped || is_inspected()});
 }
 
 void JoinedConnection::OnMessage(const ControlMessage& message) {
   if (!std::holds_alternative<Joined>(message)) {
     return OnBroken("the relay answered a join with something else");
   }
+  if (is_inspected()) return OnInnerSecured();
   end_.stage = JoinEnd::Stage::kInner;
   if (!options_.wrapped) return outer_->Detach();
   tunnel_ = std::make_unique<TlsTunnel>(*outer_, NewInnerChannel(),

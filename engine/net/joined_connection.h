@@ -4,6 +4,10 @@
 //     TLS to the relay --> Join, Joined --> detach --> TLS to the other end --> open
 //           \___________________ wrapped: inside it _________/
 //
+// Of an inspected session it stays inside the relay's TLS, and there is no other:
+//
+//     TLS to the relay --> Join, Joined --> open
+//
 // To its owner it is one connection, whose channel() is that of the other end.
 
 #pragma once
@@ -48,7 +52,8 @@ class JoinedConnection final : public RecordCarrier,
 
   class Events {
    public:
-    // The handshake with the other end is done, which has proved its key: call SetProtocol.
+    // The handshake with the other end is done, which has proved its key, or the relay vouches for
+    // it: call SetProtocol.
     virtual void OnSecured(JoinedConnection& connection) = 0;
     // The last call, from the loop. The owner may destroy the connection in it, and at no time
     // before.
@@ -65,8 +70,8 @@ class JoinedConnection final : public RecordCarrier,
   };
 
   // Dials at once. `outer` is for the relay and offers ALPN `adit-join/1`; `inner` is for the other
-  // end: a client's or a server's context, with TlsTrust::PublicKey or client_public_key. `driver`
-  // and `events` outlive the connection; the contexts need not.
+  // end: a client's or a server's context, with TlsTrust::PublicKey or client_public_key; null: the
+  // session is inspected. `driver` and `events` outlive the connection; the contexts need not.
   JoinedConnection(LoopDriver& driver, const TlsContext& outer, std::shared_ptr<TlsContext> inner,
                    Options options, Events& events);
   ~JoinedConnection();  // Requires: OnClosed was called.
@@ -78,7 +83,7 @@ class JoinedConnection final : public RecordCarrier,
   void CloseAfterOutput() override;
   void Close();
 
-  // Requires: between OnSecured and OnClosed.
+  // Of TLS with the other end. Requires: between OnSecured and OnClosed, and a sealed session.
   TlsChannel& channel();
 
  private:
@@ -92,6 +97,7 @@ class JoinedConnection final : public RecordCarrier,
   void OnInnerEnded(const ConnectionEnd& end) override;
 
   std::unique_ptr<TlsChannel> NewInnerChannel();
+  bool is_inspected() const { return inner_context_ == nullptr; }
 
   LoopDriver& driver_;
   std::shared_ptr<TlsContext> inner_context_;

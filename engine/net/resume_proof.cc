@@ -20,8 +20,21 @@ void AddBig(std::string& out, Integer value) {
   out += AsText(bytes);
 }
 
+using Exporter = std::array<std::byte, kExporterSize>;
+
 std::string HexMac(ByteView key, std::string_view message) {
   return ToHex(crypto::HmacSha256(key, AsBytes(message)));
+}
+
+std::string ProofWith(const ResumeSecret& secret, const ResumeClaim& claim,
+                      const Exporter& exporter) {
+  std::string message("adit resume v1\0"sv);
+  message += claim.side == ResumeSide::kClient ? "client\0"sv : "node\0"sv;
+  AddBig(message, claim.lane);
+  AddBig(message, claim.epoch);
+  AddBig(message, claim.position);
+  message += AsText(exporter);
+  return HexMac(secret, message);
 }
 
 }  // namespace
@@ -34,15 +47,13 @@ ResumeSecret ResumeSecretOf(const TlsChannel& first) {
 
 std::string ResumeProof(const ResumeSecret& secret, const ResumeClaim& claim,
                         const TlsChannel& connection) {
-  std::array<std::byte, kExporterSize> exporter;
+  Exporter exporter;
   connection.Export("EXPORTER-adit-resume", {}, exporter);
-  std::string message("adit resume v1\0"sv);
-  message += claim.side == ResumeSide::kClient ? "client\0"sv : "node\0"sv;
-  AddBig(message, claim.lane);
-  AddBig(message, claim.epoch);
-  AddBig(message, claim.position);
-  message += AsText(exporter);
-  return HexMac(secret, message);
+  return ProofWith(secret, claim, exporter);
+}
+
+std::string ResumeProofThroughRelay(const ResumeSecret& secret, const ResumeClaim& claim) {
+  return ProofWith(secret, claim, Exporter{});
 }
 
 std::string RejoinProof(ByteView rejoin_key, std::string_view session_id, uint32_t lane,

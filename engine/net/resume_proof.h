@@ -35,6 +35,10 @@ struct ResumeClaim {
 std::string ResumeProof(const ResumeSecret& secret, const ResumeClaim& claim,
                         const TlsChannel& connection);
 
+// ResumeProofThroughRelay is ResumeProof in an inspected session: both ends are in TLS with the
+// relay, which vouches for the connection.
+std::string ResumeProofThroughRelay(const ResumeSecret& secret, const ResumeClaim& claim);
+
 // RejoinProof returns what lets a client come again at the relay, 64 hex digits.
 std::string RejoinProof(ByteView rejoin_key, std::string_view session_id, uint32_t lane,
                         uint64_t epoch);

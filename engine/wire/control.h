@@ -133,6 +133,9 @@ inline constexpr uint32_t kLanesMax = 16;
 // Of hellos inside a sealed session: the link outlives its connection.
 inline constexpr std::string_view kFeatureResume = "resume";
 
+// A node that names this one takes offers of inspected sessions.
+inline constexpr std::string_view kFeatureInspectedLanes = "inspected-lanes";
+
 // Streams of one session at once, of either carriage: a third of what a node takes, so that no
 // session shuts the others out.
 inline constexpr uint32_t kSessionStreamsMax = 640;
@@ -153,14 +156,18 @@ struct SessionOffer {
   bool may_be_link_local = false;  // tcp: also to addresses of clouds' metadata.
   uint32_t idle_seconds_max = 0;   // Without a byte of the user's, the node ends it; 0: never.
   uint32_t seconds_max = 0;        // The node ends it so long after the offer; 0: never.
+  // Of an inspected session, in the place of client_key: 64 hex digits, by which its ends prove
+  // themselves when a lane goes on over another connection.
+  std::string resume_secret{};
 };
 // SessionAnswer is the node's consent, or the reason why there is none.
 struct SessionAnswer {
   std::string session_id;
-  std::string session_key;  // 64 hex digits: the SHA-256 of the node's session key (SPKI).
-  std::string node_key;     // Base64: the node's identity, an Ed25519 public key.
-  std::string signature;    // Base64: see engine/wire/session_binding.h.
-  std::string error;        // For people; empty: consent.
+  // 64 hex digits: the SHA-256 of the node's session key (SPKI). An inspected session has no keys.
+  std::string session_key;
+  std::string node_key;   // Base64: the node's identity, an Ed25519 public key.
+  std::string signature;  // Base64: see engine/wire/session_binding.h.
+  std::string error;      // For people; empty: consent.
 };
 // LaneOffer asks the node to dial one more lane of a session that it has, or another connection for
 // a lane that has lost its own.
@@ -178,6 +185,13 @@ struct SessionStop {
 struct SessionOver {
   std::string session_id;
   std::string reason;
+  uint64_t to_node_bytes = 0;  // Of all its streams; an older agent says 0.
+  uint64_t from_node_bytes = 0;
+};
+// SessionCheck (relay to node) asks whether the node still has a session of which the relay sees no
+// connection. The answer is SessionOver, or nothing.
+struct SessionCheck {
+  std::string session_id;
 };
 // StreamNews is what the node says of a stream that the relay cannot see.
 struct StreamNews {
@@ -228,7 +242,7 @@ struct Resumed {
 using ControlMessage =
     std::variant<Hello, Resize, Signal, Exit, RenewCertificate, CertificateRenewed, Notice,
                  SessionOffer, SessionAnswer, LaneOffer, SessionStop, SessionOver, StreamNews, Join,
-                 Joined, DataKeyRequest, DataKeyAnswer, Resume, Resumed>;
+                 Joined, DataKeyRequest, DataKeyAnswer, Resume, Resumed, SessionCheck>;
 
 // Encode and EncodeOpen return the JSON text. A string that is not UTF-8 is sent with U+FFFD in the
 // place of what is wrong. The result of a long enough request is larger than kControlSizeMax or

@@ -39,8 +39,11 @@ bool Read(const Json& json, SessionOffer& out) {
           .Flag("may_be_link_local", out.may_be_link_local)
           .Number("idle_seconds_max", out.idle_seconds_max, 0, std::numeric_limits<uint32_t>::max())
           .Number("seconds_max", out.seconds_max, 0, std::numeric_limits<uint32_t>::max())
+          .Text("resume_secret", out.resume_secret)
           .ok();
-  if (!ok || out.session_id.empty() || out.join_token.empty() || !IsKey(out.client_key)) {
+  const bool is_inspected = out.client_key.empty();
+  if (!ok || out.session_id.empty() || out.join_token.empty() ||
+      !IsKey(is_inspected ? out.resume_secret : out.client_key)) {
     return false;
   }
   if (out.kind == "tcp") return !out.host.empty() && out.port != 0;
@@ -64,6 +67,7 @@ void Write(Json& json, const SessionOffer& message) {
   if (message.may_be_link_local) json["may_be_link_local"] = true;
   json["idle_seconds_max"] = message.idle_seconds_max;
   json["seconds_max"] = message.seconds_max;
+  Put(json, "resume_secret", message.resume_secret);
 }
 
 bool Read(const Json& json, SessionAnswer& out) {
@@ -74,7 +78,8 @@ bool Read(const Json& json, SessionAnswer& out) {
                       .Text("signature", out.signature)
                       .Text("error", out.error, kAnyMax)
                       .ok();
-  return ok && !out.session_id.empty() && (!out.error.empty() || IsKey(out.session_key));
+  return ok && !out.session_id.empty() &&
+         (!out.error.empty() || out.session_key.empty() || IsKey(out.session_key));
 }
 
 void Write(Json& json, const SessionAnswer& message) {
@@ -115,14 +120,27 @@ void Write(Json& json, const SessionStop& message) {
 }
 
 bool Read(const Json& json, SessionOver& out) {
-  return Reader(json).Text("session_id", out.session_id).Text("reason", out.reason, kAnyMax).ok() &&
+  return Reader(json)
+             .Text("session_id", out.session_id)
+             .Text("reason", out.reason, kAnyMax)
+             .Number("to_node_bytes", out.to_node_bytes, 0, kBytesMax)
+             .Number("from_node_bytes", out.from_node_bytes, 0, kBytesMax)
+             .ok() &&
          !out.session_id.empty();
 }
 
 void Write(Json& json, const SessionOver& message) {
   Put(json, "session_id", message.session_id);
   Put(json, "reason", message.reason);
+  json["to_node_bytes"] = message.to_node_bytes;
+  json["from_node_bytes"] = message.from_node_bytes;
 }
+
+bool Read(const Json& json, SessionCheck& out) {
+  return Reader(json).Text("session_id", out.session_id).ok() && !out.session_id.empty();
+}
+
+void Write(Json& json, const SessionCheck& message) { Put(json, "session_id", message.session_id); }
 
 bool Read(const Json& json, StreamNews& out) {
   return Reader(json)

@@ -39,19 +39,24 @@ bool WantsToRejoin(const Json& input) {
 // AnswerSealed tells the client all that it needs to find the node and to know it.
 void AnswerSealed(ApiContext& context, ApiCall& call, const SealedOffer& offer, bool may_rejoin) {
   Json adit = NativeAnswer(context, offer.session.node_id, offer.loop);
-  adit.update({{"Carriage", "sealed"},
-               {"JoinToken", offer.join_token},
-               {"SessionKey", offer.session_key},
-               {"NodeKey", offer.node_key},
-               {"Signature", offer.signature}});
+  const bool is_inspected = !offer.resume_secret.empty();
+  const char* carriage = is_inspected ? "inspected" : "sealed";
+  adit.update({{"Carriage", carriage}, {"JoinToken", offer.join_token}});
+  if (is_inspected) {
+    adit["ResumeSecret"] = offer.resume_secret;
+  } else {
+    adit.update({{"SessionKey", offer.session_key},
+                 {"NodeKey", offer.node_key},
+                 {"Signature", offer.signature}});
+  }
   if (may_rejoin) adit["RejoinKey"] = engine::ToHex(RejoinKeyOf(context.store, offer.session.id));
   call.output = {{"SessionId", offer.session.id}, {"Adit", std::move(adit)}};
-  call.audit.response_elements = Json({{"sessionId", offer.session.id},
-                                       {"carriage", "sealed"},
-                                       {"joinToken", kHiddenValue},
-                                       {"sessionKey", offer.session_key},
-                                       {"nodeKey", offer.node_key}})
-                                     .dump();
+  Json elements = {
+      {"sessionId", offer.session.id}, {"carriage", carriage}, {"joinToken", kHiddenValue}};
+  if (!is_inspected) {
+    elements.update({{"sessionKey", offer.session_key}, {"nodeKey", offer.node_key}});
+  }
+  call.audit.response_elements = elements.dump();
 }
 
 // OnStarted runs when the node has answered to StartSession, OnSealed when it has to SealSession.
@@ -144,6 +149,7 @@ std::optional<ApiError> ReadCarriage(const Json& adit, StartRequest& request) {
       input.Choice("Carriage", Presence::kOptional, {"inspected", "sealed"});
   const std::string key = input.Text("ClientKey", Presence::kOptional, 0, kKeyDigits);
   if (input.error().has_value()) return input.error();
+  request.comes_again = adit.value("Resume", Json()) == true;
   if (carriage == "inspected") request.carriage = Carriage::kInspected;
   if (carriage != "sealed") return std::nullopt;
   if (!IsKey(key)) {
@@ -171,16 +177,22 @@ std::optional<ApiError> NoteStarted(ApiContext& context, const ApiCall& call,
   return LogStoreFailure(status);
 }
 
-ApiOutcome StartSealed(ApiContext& context, const StartRequest& request) {
-  return ApiOutcome::Wait([&context, request](int64_t now_unix_ms, const ApiResume& resume) {
-    context.broker.OfferSession(
-        request, now_unix_ms,
-        [resume](const std::variant<SealedOffer, StartFailure>& outcome, int64_t now) {
-          resume(now, [outcome](ApiContext& then_context, ApiCall& call) {
-            return OnStarted(then_context, call, outcome);
-          });
-        });
-  });
+ApiOutcome StartByOffer(ApiContext& context, const StartRequest& request,
+                        StartOtherwise otherwise) {
+  return ApiOutcome::Wait(
+      [&context, request, otherwise](int64_t now_unix_ms, const ApiResume& resume) {
+        context.broker.OfferSession(
+            request, now_unix_ms,
+            [resume, request, otherwise](const std::variant<SealedOffer, StartFailure>& outcome,
+                                         int64_t now) {
+              resume(now, [outcome, request, otherwise](ApiContext& then_context, ApiCall& call) {
+                const bool is_refused = std::holds_alternative<StartFailure>(outcome);
+                if (is_refused && otherwise != nullptr)
+                  return otherwise(then_context, call, request);
+                return OnStarted(then_context, call, outcome);
+              });
+            });
+      });
 }
 
 bool HoldsSessionToken(Store& store, const Json& object, int64_t) {

@@ -25,9 +25,12 @@ std::optional<ApiError> NoteStarted(ApiContext& context, const ApiCall& call,
 // carriage.
 nlohmann::json NativeAnswer(ApiContext& context, const std::string& node_id, uint32_t loop);
 
-// StartSealed asks the node, and answers when it has consented. Requires: the client asked for a
-// sealed session.
-ApiOutcome StartSealed(ApiContext& context, const StartRequest& request);
+// StartByOffer asks the node, and answers when it has consented: for sealed sessions, and for
+// inspected ones whose client comes again. When it does not, and there is `otherwise`, that
+// answers. Requires: the client said which carriage.
+using StartOtherwise = ApiOutcome (*)(ApiContext& context, ApiCall& call,
+                                      const StartRequest& request);
+ApiOutcome StartByOffer(ApiContext& context, const StartRequest& request, StartOtherwise otherwise);
 
 // Adit.SealSession: what was started for an AWS client goes on sealed, before anybody has joined
 // it. The session's token proves who asks.

@@ -158,6 +158,30 @@ std::optional<ApiError> AllowLinkLocal(ApiContext& context, ApiCall& call, Start
   return std::nullopt;
 }
 
+// StartOverLink starts an inspected session that ends with its client's connection.
+ApiOutcome StartOverLink(ApiContext& context, ApiCall& call, const StartRequest& request) {
+  const std::variant<StartedSession, StartFailure> result =
+      context.broker.StartSession(request, call.now_unix_ms);
+  if (const auto* failure = std::get_if<StartFailure>(&result)) return ToError(*failure);
+
+  const StartedSession& session = std::get<StartedSession>(result);
+  context.watch.Watch(session.session_id, call.access);
+  if (std::optional<ApiError> error = NoteStarted(context, call, session.session_id)) return error;
+  const std::string url = StreamUrl(context, session.session_id);
+  call.output = {
+      {"SessionId", session.session_id}, {"TokenValue", session.token}, {"StreamUrl", url}};
+  if (IsNative(call.input)) {
+    call.output["Adit"] = NativeAnswer(context, request.node_id, session.loop);
+    call.output["Adit"]["Carriage"] = "inspected";
+  }
+  call.audit.response_elements = Json({{"sessionId", session.session_id},
+                                       {"carriage", "inspected"},
+                                       {"tokenValue", kHiddenValue},
+                                       {"streamUrl", url}})
+                                     .dump();
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string StreamUrl(const ApiContext& context, std::string_view session_id) {
@@ -193,27 +217,12 @@ ApiOutcome StartSession(ApiContext& context, ApiCall& call) {
     if (!request.carriage.has_value()) request.carriage = Carriage::kInspected;
   }
   if (std::optional<ApiError> error = AllowLinkLocal(context, call, request)) return error;
-  if (request.carriage == Carriage::kSealed) return StartSealed(context, request);
-  const std::variant<StartedSession, StartFailure> result =
-      context.broker.StartSession(request, call.now_unix_ms);
-  if (const auto* failure = std::get_if<StartFailure>(&result)) return ToError(*failure);
-
-  const StartedSession& session = std::get<StartedSession>(result);
-  context.watch.Watch(session.session_id, call.access);
-  if (std::optional<ApiError> error = NoteStarted(context, call, session.session_id)) return error;
-  const std::string url = StreamUrl(context, session.session_id);
-  call.output = {
-      {"SessionId", session.session_id}, {"TokenValue", session.token}, {"StreamUrl", url}};
-  if (IsNative(call.input)) {
-    call.output["Adit"] = NativeAnswer(context, request.node_id, session.loop);
-    call.output["Adit"]["Carriage"] = "inspected";
+  if (request.carriage == Carriage::kSealed) return StartByOffer(context, request, nullptr);
+  // Over a lane it can go on when connections are lost. Over a link it cannot.
+  if (request.carriage == Carriage::kInspected && request.comes_again) {
+    return StartByOffer(context, request, StartOverLink);
   }
-  call.audit.response_elements = Json({{"sessionId", session.session_id},
-                                       {"carriage", "inspected"},
-                                       {"tokenValue", kHiddenValue},
-                                       {"streamUrl", url}})
-                                     .dump();
-  return std::nullopt;
+  return StartOverLink(context, call, request);
 }
 
 ApiOutcome TerminateSession(ApiContext& context, ApiCall& call) {

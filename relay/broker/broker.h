@@ -160,6 +160,9 @@ class Broker {
                         int64_t now_unix_ms);
   void NodeToldOfStream(std::string_view node_id, const engine::StreamNews& news,
                         int64_t now_unix_ms);
+  // AskAbout asks a node that was admitted for the sessions which go on without a connection: it
+  // may be another process than the one that had them.
+  void AskAbout(std::string_view node_id);
   // NodeNewsMissed: so many StreamNews of a node came too fast to be recorded.
   void NodeNewsMissed(std::string_view node_id, uint64_t count, int64_t now_unix_ms);
 
@@ -239,7 +242,8 @@ class Broker {
   struct OfferTerms {
     const SessionPlan& plan;
     const std::string& run_as;
-    const std::string& client_key;
+    const std::string& client_key;  // Empty: the session is inspected.
+    bool comes_again = false;
     std::chrono::seconds idle_max{};
     std::chrono::seconds duration_max{};
   };
@@ -257,10 +261,12 @@ class Broker {
   void FailOffersOf(uint64_t link_serial, int64_t now_unix_ms);
   // In broker_sealed.cc:
   NewLane MakeLane(const Live& live) const;
+  std::string ResumeSecretOf(std::string_view session_id) const;
   std::variant<LaneTicket, LaneFailure> OfferLane(const Live& live, std::optional<uint32_t> lane);
   // GoOn makes a session of the process before this one live. False: it is over.
   bool GoOn(const Session& session, int64_t now_unix_ms);
   void AddLane(Live& live, const NewLane& lane);
+  void AskAbout(const Live& live);
   void CutSealed(Live& live, int64_t now_unix_ms);
   // FinishIfDone finishes an ending of which nothing more will be heard: `live` may be gone.
   void FinishIfDone(Live& live, int64_t now_unix_ms);

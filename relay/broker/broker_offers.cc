@@ -37,7 +37,8 @@ bool IsBase64Of(const std::string& text, size_t size) {
 // Whether the words are true is for the client to verify; that of SessionAnswer::session_key was
 // looked at when it was read.
 bool IsWellFormed(const engine::SessionAnswer& answer) {
-  return IsBase64Of(answer.node_key, engine::crypto::kIdentityKeySize) &&
+  return !answer.session_key.empty() &&
+         IsBase64Of(answer.node_key, engine::crypto::kIdentityKeySize) &&
          IsBase64Of(answer.signature, engine::crypto::kIdentitySignatureSize);
 }
 
@@ -51,10 +52,15 @@ void Broker::OfferSession(const StartRequest& request, int64_t now_unix_ms, Offe
 
 std::optional<StartFailure> Broker::TryOffer(const StartRequest& request, int64_t now_unix_ms,
                                              OfferDone& done) {
-  WishOutcome resolved = Resolve(request, Carriage::kSealed);
+  const bool is_inspected = request.carriage == Carriage::kInspected;
+  WishOutcome resolved = Resolve(request, is_inspected ? Carriage::kInspected : Carriage::kSealed);
   if (auto* failure = std::get_if<StartFailure>(&resolved)) return std::move(*failure);
   const ResolvedSession& wanted = std::get<ResolvedSession>(resolved);
   if (std::optional<StartFailure> failure = CheckOffer(request.node_id)) return failure;
+  const bool is_laning = data_plane_.FindNode(request.node_id)->is_laning;
+  if (is_inspected && (!is_laning || !wanted.plan.key_id.empty())) {
+    return StartFailure{StartFailure::Kind::kCarriage, "The session has no lanes."};
+  }
   const std::string id = NewSessionId(request.user_name);
   Live& live = live_[id];
   live.subject = {id, request.node_id, request.principal};
@@ -62,7 +68,8 @@ std::optional<StartFailure> Broker::TryOffer(const StartRequest& request, int64_
       MakeOffer(live,
                 {.plan = wanted.plan,
                  .run_as = wanted.run_as,
-                 .client_key = request.client_key,
+                 .client_key = is_inspected ? std::string() : request.client_key,
+                 .comes_again = request.comes_again,
                  .idle_max = std::chrono::seconds(wanted.idle_seconds_max),
                  .duration_max = DurationOf(wanted)},
                 ToSession(request, wanted, id), now_unix_ms, done);
@@ -105,6 +112,7 @@ std::optional<StartFailure> Broker::TrySeal(std::string_view session_id,
                 {.plan = grant.plan,
                  .run_as = grant.run_as,
                  .client_key = client_key,
+                 .comes_again = false,
                  .idle_max = duration_cast<seconds>(grant.idle_max),
                  .duration_max = duration_max},
                 std::move(session), now_unix_ms, done);
@@ -133,6 +141,8 @@ std::optional<StartFailure> Broker::MakeOffer(Live& live, const OfferTerms& term
                                               int64_t now_unix_ms, OfferDone& done) {
   live.sealed = std::make_unique<SealedState>();
   live.sealed->first_loop = next_first_loop_ % data_plane_.loop_count();
+  live.sealed->may_rejoin = terms.comes_again;
+  live.sealed->is_inspected = terms.client_key.empty();
   const NewLane lane = MakeLane(live);
   const SessionPlan& plan = terms.plan;
   const engine::SessionOffer message{
@@ -151,7 +161,8 @@ std::optional<StartFailure> Broker::MakeOffer(Live& live, const OfferTerms& term
       .with_shell = plan.with_shell,
       .may_be_link_local = plan.may_be_link_local,
       .idle_seconds_max = static_cast<uint32_t>(terms.idle_max.count()),
-      .seconds_max = static_cast<uint32_t>(terms.duration_max.count())};
+      .seconds_max = static_cast<uint32_t>(terms.duration_max.count()),
+      .resume_secret = terms.client_key.empty() ? ResumeSecretOf(live.subject.id) : std::string()};
   if (engine::Encode(message).size() > engine::kControlSizeMax) {
     live.sealed.reset();
     return StartFailure{StartFailure::Kind::kInvalidParameters,
@@ -168,7 +179,8 @@ std::optional<StartFailure> Broker::MakeOffer(Live& live, const OfferTerms& term
                   .loop = lane.loop,
                   .session_key = {},
                   .node_key = {},
-                  .signature = {}},
+                  .signature = {},
+                  .resume_secret = message.resume_secret},
       .done = std::move(done)});
   ++next_first_loop_;
   ++offer_count_;
@@ -176,6 +188,11 @@ std::optional<StartFailure> Broker::MakeOffer(Live& live, const OfferTerms& term
   AddLane(live, lane);  // First: the node may come as soon as it has read its token.
   data_plane_.TellNode(node_id, message);
   return std::nullopt;
+}
+
+std::string Broker::ResumeSecretOf(std::string_view session_id) const {
+  const Sha256Digest root = store_.DeriveKey("sessions that come again: inspected lanes");
+  return engine::ToHex(engine::crypto::HmacSha256(root, engine::AsBytes(session_id)));
 }
 
 void Broker::NodeAnswered(std::string_view node_id, const engine::SessionAnswer& answer,
@@ -191,7 +208,7 @@ void Broker::NodeAnswered(std::string_view node_id, const engine::SessionAnswer&
     return fail(Kind::kNotConnected,
                 "The node refused: " + answer.error.substr(0, SealedState::kNodeTextSizeMax));
   }
-  if (!IsWellFormed(answer)) {
+  if (!live->sealed->is_inspected && !IsWellFormed(answer)) {
     return fail(Kind::kCarriage, "The node's answer cannot be used; is its agent up to date?");
   }
   if (live->sealed->lanes_open == 0) {

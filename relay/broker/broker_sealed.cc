@@ -33,6 +33,8 @@ Broker::NewLane Broker::MakeLane(const Live& live) const {
   lane.grant.client_token_sha256 = Sha256(engine::AsBytes(lane.client_token));
   lane.grant.node_token_sha256 = Sha256(engine::AsBytes(lane.node_token));
   lane.grant.join_max = SealedState::kLaneJoinMax;
+  lane.grant.comes_again = live.sealed->may_rejoin;
+  lane.grant.is_inspected = live.sealed->is_inspected;
   return lane;
 }
 
@@ -107,6 +109,7 @@ bool Broker::GoOn(const Session& session, int64_t now_unix_ms) {
   live.sealed = std::make_unique<SealedState>();
   live.sealed->may_rejoin = true;
   live.sealed->has_begun = true;
+  live.sealed->is_taken_over = true;
   live.sealed->first_loop = next_first_loop_++ % data_plane_.loop_count();
   return true;
 }
@@ -128,11 +131,13 @@ void Broker::LaneEnded(const LaneId& lane, const LaneEnd& end, int64_t now_unix_
   --sealed.lanes_open;
   sealed.to_node_bytes += end.to_node_bytes;
   sealed.to_client_bytes += end.to_client_bytes;
-  if (end.to_client_bytes >= SealedState::kBeginningBytes) sealed.has_begun = true;
+  // Inside the relay's TLS no proxy answers in the node's place.
+  const uint64_t beginning = sealed.is_inspected ? 1 : SealedState::kBeginningBytes;
+  if (end.to_client_bytes >= beginning) sealed.has_begun = true;
   if (sealed.lanes_open > 0) return;
   if (live->state == Live::State::kEnding) return FinishIfDone(*live, now_unix_ms);
   // One whose lanes come again goes on until the node says that it is over.
-  if (sealed.may_rejoin && sealed.has_begun) return;
+  if (sealed.may_rejoin && sealed.has_begun) return AskAbout(*live);
   // A session that never got through may be tried again, with a new lane, until join_by.
   if (live->state == Live::State::kConnected && sealed.has_begun) {
     End(*live, SessionStatus::kTerminated, end.reason, now_unix_ms);
@@ -148,11 +153,25 @@ Broker::Live* Broker::FindSealed(std::string_view session_id, std::string_view n
   return is_its_own ? live : nullptr;
 }
 
+void Broker::AskAbout(const Live& live) {
+  data_plane_.TellNode(live.subject.node_id, engine::SessionCheck{live.subject.id});
+}
+
+void Broker::AskAbout(std::string_view node_id) {
+  for (const auto& [id, live] : live_) {
+    const bool is_waiting = live.state == Live::State::kConnected && live.sealed != nullptr &&
+                            live.sealed->lanes_open == 0 && live.sealed->may_rejoin;
+    if (is_waiting && live.subject.node_id == node_id) AskAbout(live);
+  }
+}
+
 void Broker::NodeEndedSession(std::string_view node_id, const engine::SessionOver& over,
                               int64_t now_unix_ms) {
   Live* live = FindSealed(over.session_id, node_id);
   if (live == nullptr) return;
   live->sealed->node_is_done = true;
+  live->sealed->told_to_node_bytes = over.to_node_bytes;
+  live->sealed->told_to_client_bytes = over.from_node_bytes;
   const std::string reason = over.reason.substr(0, SealedState::kNodeTextSizeMax);
   switch (live->state) {
     case Live::State::kOffered:
@@ -214,7 +233,15 @@ void Broker::FinishIfDone(Live& live, int64_t now_unix_ms) {
 }
 
 SessionRecords::Ending Broker::EndingOf(const SealedState& sealed) {
-  return {.bytes_in = sealed.to_node_bytes, .bytes_out = sealed.to_client_bytes};
+  SessionRecords::Ending ending{.bytes_in = sealed.to_node_bytes,
+                                .bytes_out = sealed.to_client_bytes};
+  if (!sealed.is_taken_over && !sealed.is_inspected) return ending;
+  // What the process before this one has counted is lost; the node knows what users sent. Of an
+  // inspected session those are the bytes that count.
+  if (sealed.is_inspected) ending.bytes_in = ending.bytes_out = 0;
+  ending.bytes_in = std::max(ending.bytes_in, sealed.told_to_node_bytes);
+  ending.bytes_out = std::max(ending.bytes_out, sealed.told_to_client_bytes);
+  return ending;
 }
 
 }  // namespace relay

@@ -26,7 +26,8 @@ struct NodePlace {
   uint32_t loop = 0;
   uint64_t link_serial = 0;
   bool is_sealing = false;     // It named the feature engine::kFeatureSealed ...
-  bool is_encrypting = false;  // ... and engine::kFeatureEncrypted.
+  bool is_encrypting = false;  // ... and engine::kFeatureEncrypted ...
+  bool is_laning = false;      // ... and engine::kFeatureInspectedLanes.
 };
 
 // ClientTerms is what an AWS client is told of its session, and how it wants its output.
@@ -68,6 +69,8 @@ struct LaneGrant {
   engine::crypto::Sha256Digest client_token_sha256{};
   engine::crypto::Sha256Digest node_token_sha256{};
   engine::Duration join_max{};  // Until both have to be there.
+  bool comes_again = false;     // Who is cut goes on over another one.
+  bool is_inspected = false;    // Both sides stay inside TLS with the relay.
 };
 
 // LaneEnd is how a lane ended.

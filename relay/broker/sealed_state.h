@@ -35,6 +35,8 @@ struct SealedOffer {
   std::string session_key;
   std::string node_key;
   std::string signature;
+  // Of an inspected session, in the place of these: 64 hexadecimal digits. Secret.
+  std::string resume_secret;
 };
 
 // OfferDone takes the outcome of an offer, at `now_unix_ms`.
@@ -89,10 +91,14 @@ struct SealedState {
 
   uint32_t first_loop = 0;  // Lane n is joined on the loop n after this one.
   uint32_t lanes_made = 0;
-  uint32_t lanes_open = 0;     // Waiting or joined: their ends have yet to be reported.
-  bool has_begun = false;      // A lane carried kBeginningBytes.
-  bool may_rejoin = false;     // It outlives its lanes: the node says when it is over.
-  bool node_is_done = false;   // It said session-over.
+  uint32_t lanes_open = 0;          // Waiting or joined: their ends have yet to be reported.
+  bool has_begun = false;           // A lane carried kBeginningBytes.
+  bool is_inspected = false;        // It has no keys of its own.
+  bool may_rejoin = false;          // It outlives its lanes: the node says when it is over.
+  bool node_is_done = false;        // It said session-over ...
+  uint64_t told_to_node_bytes = 0;  // ... and what passed in the session's streams.
+  uint64_t told_to_client_bytes = 0;
+  bool is_taken_over = false;  // From the process before this one, whose counts are lost.
   uint64_t to_node_bytes = 0;  // Of lanes that ended.
   uint64_t to_client_bytes = 0;
 };

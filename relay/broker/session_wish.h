@@ -45,6 +45,7 @@ struct StartRequest {
   std::string run_as_tag;          // The principal's tag SSMSessionRunAs.
   bool may_be_link_local = false;  // A policy names the link-local address as the target.
   std::string client_key;          // Sealed: the SHA-256 of its key, in hexadecimal digits.
+  bool comes_again = false;        // The client can, when it has lost its connections.
   // What the caller was allowed, so that nothing else is granted; null: it is found out now.
   std::shared_ptr<const WishOutcome> resolved;
 };

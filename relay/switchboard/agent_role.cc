@@ -60,6 +60,7 @@ void AgentRole::OnHello(const engine::Hello& hello) {
   };
   arrival.is_sealing = has(engine::kFeatureSealed);
   arrival.is_encrypting = has(engine::kFeatureEncrypted);
+  arrival.is_laning = has(engine::kFeatureInspectedLanes);
   connected_ = true;
   switchboard_.control().NodeConnected(std::move(arrival),
                                        [this, alive = alive_](const absl::Status& status) {

@@ -25,7 +25,8 @@ struct NodeArrival {
   uint32_t loop_index = 0;
   uint64_t link_serial = 0;    // Unique in the process: tells a new link from the one it replaces.
   bool is_sealing = false;     // It named the feature engine::kFeatureSealed ...
-  bool is_encrypting = false;  // ... and engine::kFeatureEncrypted.
+  bool is_encrypting = false;  // ... and engine::kFeatureEncrypted ...
+  bool is_laning = false;      // ... and engine::kFeatureInspectedLanes.
 };
 
 // StreamReport names one stream of a session, for the audit trail.

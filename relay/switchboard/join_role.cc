@@ -31,6 +31,9 @@ void JoinRole::OnMessage(const engine::ControlMessage& message) {
   }
   if (outcome.lane == nullptr) return Refuse(outcome.code, outcome.text);
   is_wrapped_ = join->is_wrapped;
+  if (outcome.lane->grant().is_inspected && !is_wrapped_) {
+    return Refuse(CloseCode::kProtocolError, "a lane of an inspected session stays inside TLS");
+  }
   lane_ = outcome.lane;
   side_ = outcome.side;
   lane_->Claim(side_, *this);

@@ -73,7 +73,11 @@ std::vector<Lane*> LaneTable::All() const {
 void LaneTable::Stop() {
   stopping_ = true;
   for (Lane* lane : All()) {
-    if (!lane->is_joined()) lane->End(CloseCode::kShuttingDown, kStopping);
+    if (!lane->is_joined()) {
+      lane->End(CloseCode::kShuttingDown, kStopping);
+    } else if (lane->grant().comes_again) {
+      lane->Cut(kStopping);
+    }
   }
 }
 

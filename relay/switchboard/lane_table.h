@@ -48,7 +48,7 @@ class LaneTable final : private Lane::Owner {
   void EndSession(const std::string& session_id, std::string_view reason);
 
   // Stop refuses all that waits, and what is added from now on; what is joined goes on until
-  // CutAll.
+  // CutAll, but for what comes again, which is the sooner at the next process.
   void Stop();
   void CutAll(std::string_view reason);
 

@@ -26,28 +26,21 @@ void TlsLeg::Push(engine::BufferRef bytes) {
 void TlsLeg::Finish() { connection_.CloseAfterOutput(); }
 
 size_t TlsLeg::GatherRecord(std::span<engine::ByteView> slices) {
-  size_t count = 0;
   gathered_ = 0;
-  for (const engine::BufferRef& piece : waiting_) {
-    if (count == slices.size() || gathered_ == engine::kRecordSizeMax) break;
-    const size_t size = std::min(piece.size(), engine::kRecordSizeMax - gathered_);
-    slices[count++] = piece.bytes().first(size);
-    gathered_ += size;
-  }
-  return count;
+  if (waiting_.empty()) return 0;
+  const engine::BufferRef& piece = waiting_.front();
+  gathered_ = std::min(piece.size(), engine::kRecordSizeMax);
+  slices[0] = piece.bytes().first(gathered_);
+  return 1;
 }
 
 void TlsLeg::RecordTaken() {
   const bool had_room = has_room();
-  while (gathered_ > 0) {
-    engine::BufferRef& front = waiting_.front();
-    const size_t size = std::min(front.size(), gathered_);
-    gathered_ -= size;
-    if (size == front.size()) {
-      waiting_.pop_front();
-    } else {
-      front.DropFirst(size);
-    }
+  engine::BufferRef& front = waiting_.front();
+  if (gathered_ == front.size()) {
+    waiting_.pop_front();
+  } else {
+    front.DropFirst(gathered_);
   }
   if (!had_room && has_room()) events_->OnRoom(*this);
 }

@@ -26,7 +26,8 @@ class TlsLeg final : public Leg {
   void Finish() override;
   void Cut() override { connection_.Close(); }
 
-  // From the role. Closed is the last call.
+  // From the role. Each piece is a record of its own: what the ends of an inspected session put
+  // into one stays in one. Closed is the last call.
   void Receive(engine::BufferRef plaintext);
   size_t GatherRecord(std::span<engine::ByteView> slices);
   void RecordTaken();

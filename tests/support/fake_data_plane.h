@@ -17,7 +17,7 @@ class FakeDataPlane final : public DataPlane {
   std::optional<NodePlace> FindNode(std::string_view node_id) override {
     const auto found = nodes.find(std::string(node_id));
     if (found == nodes.end()) return std::nullopt;
-    return NodePlace{found->second, link_serial, is_sealing, is_encrypting};
+    return NodePlace{found->second, link_serial, is_sealing, is_encrypting, is_laning};
   }
   void CutNode(std::string_view node_id, std::string_view reason) override {
     nodes.erase(std::string(node_id));
@@ -55,6 +55,7 @@ class FakeDataPlane final : public DataPlane {
   uint64_t link_serial = 1;               // Of all of them.
   bool is_sealing = true;
   bool is_encrypting = true;
+  bool is_laning = true;
   bool takes_no_lanes = false;
   std::vector<engine::ControlMessage> told;
   std::vector<std::pair<uint32_t, LaneGrant>> lanes;

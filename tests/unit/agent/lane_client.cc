@@ -80,25 +80,22 @@ void LaneClient::SayResume(engine::JoinedConnection& connection) {
                         .lane = answer->lane,
                         .epoch = epoch_,
                         .position = multiplexer_->received_position()};
-  resume.proof = engine::ResumeProof(secret_,
-                                     {.side = engine::ResumeSide::kClient,
-                                      .lane = resume.lane,
-                                      .epoch = resume.epoch,
-                                      .position = resume.position},
-                                     connection.channel());
+  resume.proof = ProofOf(engine::ResumeSide::kClient, resume.position);
   if (lie_) lie_(resume, connection.channel());
   exchange_->Send(resume);
+}
+
+std::string LaneClient::ProofOf(engine::ResumeSide side, uint64_t position) {
+  const engine::ResumeClaim claim{
+      .side = side, .lane = answer->lane, .epoch = epoch_, .position = position};
+  return inner_ == nullptr ? engine::ResumeProofThroughRelay(secret_, claim)
+                           : engine::ResumeProof(secret_, claim, connection_->channel());
 }
 
 void LaneClient::OnMessage(const engine::ControlMessage& message) {
   const auto* said = std::get_if<engine::Resumed>(&message);
   ASSERT_NE(said, nullptr);
-  EXPECT_EQ(said->proof, engine::ResumeProof(secret_,
-                                             {.side = engine::ResumeSide::kNode,
-                                              .lane = answer->lane,
-                                              .epoch = epoch_,
-                                              .position = said->position},
-                                             connection_->channel()));
+  EXPECT_EQ(said->proof, ProofOf(engine::ResumeSide::kNode, said->position));
   ASSERT_TRUE(multiplexer_->Resume(said->position, {}, *connection_, driver_.loop().Now()));
   connection_->ReplaceProtocol(*multiplexer_);
   ++resumed;
@@ -107,7 +104,7 @@ void LaneClient::OnMessage(const engine::ControlMessage& message) {
 void LaneClient::OnSecured(engine::JoinedConnection& connection) {
   secured = true;
   if (multiplexer_ != nullptr) return SayResume(connection);
-  secret_ = engine::ResumeSecretOf(connection.channel());
+  if (inner_ != nullptr) secret_ = engine::ResumeSecretOf(connection.channel());
   engine::MultiplexerOptions options;
   if (resumes()) options.resume_bytes_max = engine::kResumeBytesMin;
   multiplexer_ = std::make_unique<engine::Multiplexer>(

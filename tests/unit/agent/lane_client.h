@@ -59,9 +59,13 @@ class LaneClient final : private engine::JoinedConnection::Events,
   PeerStream& Open(const engine::OpenRequest& request);
   PeerStream& Tcp(const std::string& host, uint16_t port);
 
+  // UseSecret is for a lane of an inspected session, which has no `inner`.
+  void UseSecret(const engine::ResumeSecret& secret) { secret_ = secret; }
+
   // Leave closes it in order, Cut without a word.
   void Leave() {
     leaves_ = true;
+    if (inner_ == nullptr) multiplexer_->Goaway(engine::CloseCode::kNormal, {});
     connection_->CloseAfterOutput();
   }
   void Cut() { connection_->Close(); }
@@ -95,6 +99,7 @@ class LaneClient final : private engine::JoinedConnection::Events,
   void OnStalled() override { connection_->Close(); }
   void OnMessage(const engine::ControlMessage& message) override;
   void OnBroken(std::string_view text) override { ADD_FAILURE() << text; }
+  std::string ProofOf(engine::ResumeSide side, uint64_t position);
   bool resumes() const { return !hello_.features.empty(); }
   void SayResume(engine::JoinedConnection& connection);
 

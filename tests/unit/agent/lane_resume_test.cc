@@ -134,6 +134,125 @@ TEST_F(LaneResumeTest, WhatWasSaidOnAnEarlierConnectionIsRefused) {
   EXPECT_TRUE(Returns(client, "d", 2));
 }
 
+TEST_F(LaneResumeTest, AnInspectedLaneGoesOnUntilItsClientSaysGoodbye) {
+  engine::SessionOffer offer = Offer("1");
+  offer.client_key.clear();
+  offer.resume_secret = std::string(64, 'b');
+  Say(offer);
+  ASSERT_NE(Answer(), nullptr);
+  EXPECT_EQ(Answer()->error, "");
+  EXPECT_EQ(Answer()->session_key, "") << "there are no keys";
+  engine::Hello hello = ClientHello();
+  hello.features = {"resume"};
+  engine::ResumeSecret secret;
+  ASSERT_TRUE(engine::FromHex(offer.resume_secret, secret));
+  LaneClient& client = JoinInspected("1", hello, secret);
+  ASSERT_TRUE(Run([&] { return client.up(); }));
+  for (const engine::Join& join : relay_->joins) EXPECT_TRUE(join.is_wrapped);
+  PeerStream& stream = client.Tcp(kTarget, kTargetPort);
+  stream.Send("one ");
+  ASSERT_TRUE(Run([&] { return stream.output == "one "; }));
+
+  Lose(client);
+  stream.Send("two ");
+  ASSERT_TRUE(Returns(client, "2", 1));
+  ASSERT_TRUE(Run([&] { return stream.output == "one two "; }));
+
+  client.Cut();  // To the node the relay closes its TLS in good order.
+  ASSERT_TRUE(Run([&] { return client.suspended(); }));
+  RunFor(seconds(30));
+  EXPECT_EQ(Over(), nullptr);
+  stream.Send("three");
+  ASSERT_TRUE(Returns(client, "3", 2));
+  ASSERT_TRUE(Run([&] { return stream.output == "one two three"; }));
+
+  Lose(client);
+  client.UseSecret({});
+  EXPECT_THAT(RefusalOf(client, "4", 3), HasSubstr("not the client of the lane"));
+  client.UseSecret(secret);
+  ASSERT_TRUE(Returns(client, "5", 4));
+  client.Leave();
+  ASSERT_TRUE(Run([&] { return Over() != nullptr; }));
+}
+
+TEST_F(LaneResumeTest, WhoeverHasBeenAwayLongestMakesRoomForTheNext) {
+  Make({.sessions_max = 3});
+  LaneClient& first = MeetResuming(Offer("1"));
+  Lose(first);
+  RunFor(seconds(10));
+  LaneClient& second = Meet(Offer("2", "b"));
+  RunFor(seconds(45));
+  Say(Offer("3", "c"));
+  EXPECT_EQ(Answer("c")->error, "");
+  EXPECT_EQ(Over(), nullptr) << "its client may be back in a moment";
+  RunFor(seconds(10));
+  Say(Offer("4", "d"));
+  EXPECT_NE(Answer("d")->error, "") << "there is no room yet";
+  ASSERT_NE(Over(), nullptr);
+  EXPECT_THAT(Over()->reason, HasSubstr("away"));
+  ASSERT_TRUE(Run([&] { return table_->count() == 2; }));
+  Say(Offer("5", "e"));
+  EXPECT_EQ(Answer("e")->error, "");
+  EXPECT_TRUE(second.up());
+  EXPECT_EQ(Over("b"), nullptr) << "whose client is here";
+}
+
+TEST_F(LaneResumeTest, AsLongAsSomebodyIsAwayOnePlaceIsKeptFree) {
+  Make({.sessions_max = 2});
+  LaneClient& first = MeetResuming(Offer("1"));
+  Lose(first);
+  RunFor(seconds(70));
+  Say(Offer("2", "b"));
+  EXPECT_EQ(Answer("b")->error, "");
+  ASSERT_NE(Over(), nullptr);
+  ASSERT_TRUE(Run([&] { return table_->count() == 1; }));
+  Say(Offer("3", "c"));
+  EXPECT_EQ(Answer("c")->error, "");
+}
+
+TEST_F(LaneResumeTest, OfASessionThatTheRelayAsksForOnlyTheAbsenceIsSaid) {
+  LaneClient& client = MeetResuming();
+  Say(engine::SessionCheck{kSession});
+  Lose(client);
+  Say(engine::SessionCheck{kSession});
+  EXPECT_EQ(Over(), nullptr);
+  Say(engine::SessionCheck{"nobody"});
+  ASSERT_NE(Over("nobody"), nullptr);
+  EXPECT_THAT(Over("nobody")->reason, HasSubstr("no such session"));
+}
+
+TEST_F(LaneResumeTest, TheEndSaysWhatPassedOverAllConnections) {
+  LaneClient& client = MeetResuming();
+  PeerStream& stream = client.Tcp(kTarget, kTargetPort);
+  stream.Send("one ");
+  ASSERT_TRUE(Run([&] { return stream.output == "one "; }));
+  Lose(client);
+  ASSERT_TRUE(Returns(client, "2", 1));
+  stream.Send("two");
+  ASSERT_TRUE(Run([&] { return stream.output == "one two"; }));
+  client.Leave();
+  ASSERT_TRUE(Run([&] { return Over() != nullptr; }));
+  EXPECT_EQ(Over()->to_node_bytes, 7u);
+  EXPECT_EQ(Over()->from_node_bytes, 7u);
+}
+
+TEST_F(LaneResumeTest, MoreConnectionsThanMayComeEndTheOldestOnes) {
+  LaneClient& client = MeetResuming();
+  PeerStream& stream = client.Tcp(kTarget, kTargetPort);
+  stream.Send("one ");
+  ASSERT_TRUE(Run([&] { return stream.output == "one "; }));
+  Lose(client);
+  // None of these is met by a client, and all come in one iteration.
+  for (int i = 0; i < 20; ++i) {
+    const std::string token = "x" + std::to_string(i);
+    relay_->Expect("n-" + token, "c-" + token);
+    Say(engine::LaneOffer{kSession, "n-" + token, 0, client.answer->lane});
+  }
+  ASSERT_TRUE(Returns(client, "last", 1));
+  stream.Send("two");
+  ASSERT_TRUE(Run([&] { return stream.output == "one two"; }));
+}
+
 TEST_F(LaneResumeTest, ASessionThatIsUnknownIsSaidToBeOver) {
   Say(engine::LaneOffer{"nobody-1", "n-x", 0, 0});
   ASSERT_NE(Over("nobody-1"), nullptr);

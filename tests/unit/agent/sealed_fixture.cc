@@ -261,7 +261,8 @@ engine::Hello SealedFixture::ClientHello(const std::string& session) {
 
 LaneClient& SealedFixture::Join(const std::string& token, const ClientKey& key, engine::Hello hello,
                                 bool wrapped) {
-  const engine::SessionAnswer* answer = Answer();
+  const engine::SessionAnswer* answer = Answer(hello.session_id);
+  if (answer == nullptr) answer = Answer();  // One that comes for another session than it has.
   CHECK(answer != nullptr);
   clients_.push_back(std::make_unique<LaneClient>(*driver_, engine::HostPort{kRelay, kRelayPort},
                                                   "c-" + token, key.Inner(answer->session_key),
@@ -273,9 +274,17 @@ LaneClient& SealedFixture::Join(const std::string& token) {
   return Join(token, client_key_, ClientHello());
 }
 
+LaneClient& SealedFixture::JoinInspected(const std::string& token, engine::Hello hello,
+                                         const engine::ResumeSecret& secret) {
+  clients_.push_back(std::make_unique<LaneClient>(*driver_, engine::HostPort{kRelay, kRelayPort},
+                                                  "c-" + token, nullptr, std::move(hello)));
+  clients_.back()->UseSecret(secret);
+  return *clients_.back();
+}
+
 LaneClient& SealedFixture::Meet(const engine::SessionOffer& offer) {
   Say(offer);
-  LaneClient& client = Join(offer.join_token.substr(2));
+  LaneClient& client = Join(offer.join_token.substr(2), client_key_, ClientHello(offer.session_id));
   EXPECT_TRUE(Run([&] { return client.up() || client.over(); }));
   EXPECT_TRUE(client.up()) << (client.over() ? client.end->end.text : "still trying");
   return client;

@@ -95,6 +95,9 @@ class SealedFixture : public ::testing::Test {
   LaneClient& Join(const std::string& token);
   LaneClient& Join(const std::string& token, const ClientKey& key, engine::Hello hello,
                    bool wrapped = false);
+  // JoinInspected is Join for a session that was offered without the client's key.
+  LaneClient& JoinInspected(const std::string& token, engine::Hello hello,
+                            const engine::ResumeSecret& secret);
   // Meet does all of it: one session with one lane that is up.
   LaneClient& Meet(const engine::SessionOffer& offer);
   LaneClient& Meet() { return Meet(Offer("1")); }

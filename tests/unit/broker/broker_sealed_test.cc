@@ -242,6 +242,69 @@ TEST_F(SealedBrokerTest, LanesOutliveTheNodesLink) {
   EXPECT_EQ(StatusOf(id), SessionStatus::kTerminated);
 }
 
+TEST_F(SealedBrokerTest, OfASessionWithoutConnectionsItsNodeIsAsked) {
+  access_ = "{}";
+  const std::string id = StartJoined();
+  broker.AskAbout(kNode);
+  EXPECT_FALSE(std::holds_alternative<engine::SessionCheck>(plane.told.back())) << "a lane is open";
+  broker.LaneEnded({id, 0}, Ended(1'000, 2'000), kNow + 1);
+  EXPECT_EQ(plane.Told<engine::SessionCheck>().session_id, id);
+  plane.told.clear();
+  broker.AskAbout("mi-2");
+  EXPECT_TRUE(plane.told.empty());
+  broker.AskAbout(kNode);
+  EXPECT_EQ(plane.Told<engine::SessionCheck>().session_id, id);
+  EXPECT_EQ(StatusOf(id), SessionStatus::kConnected);
+  broker.NodeEndedSession(kNode, {id, "no such session", 0, 0}, kNow + 2);
+  EXPECT_EQ(StatusOf(id), SessionStatus::kTerminated);
+  EXPECT_EQ(broker.live_count(), 0u);
+}
+
+TEST_F(SealedBrokerTest, AnInspectedSessionWhoseClientComesAgainHasLanesWithoutKeys) {
+  StartRequest wish = Wish();
+  wish.carriage = Carriage::kInspected;
+  wish.client_key.clear();
+  wish.comes_again = true;
+  access_ = "{}";
+  Offer(wish);
+  const engine::SessionOffer told = plane.Told<engine::SessionOffer>();
+  EXPECT_EQ(told.client_key, "");
+  EXPECT_EQ(told.resume_secret.size(), 64u);
+  EXPECT_TRUE(plane.lanes.back().second.is_inspected);
+  EXPECT_TRUE(plane.lanes.back().second.comes_again);
+  engine::SessionAnswer consent;
+  consent.session_id = told.session_id;
+  Answer(consent);
+  ASSERT_TRUE(offer_.has_value());
+  EXPECT_EQ(offer_->resume_secret, told.resume_secret);
+  broker.LaneJoined({told.session_id, 0}, "192.0.2.7", kNow);
+  broker.LaneEnded({told.session_id, 0}, Ended(20, 30), kNow + 1);
+  EXPECT_EQ(StatusOf(told.session_id), SessionStatus::kConnected);
+  broker.NodeEndedSession(kNode, {told.session_id, "the client ended the session", 70'001, 90'002},
+                          kNow + 2);
+  EXPECT_EQ(StatusOf(told.session_id), SessionStatus::kTerminated);
+  EXPECT_THAT(LastRecord(), HasSubstr("70001")) << "bytes of users, and not of lanes";
+
+  Offer(wish);
+  EXPECT_NE(plane.Told<engine::SessionOffer>().resume_secret, told.resume_secret);
+  plane.is_laning = false;
+  Offer(wish);
+  ASSERT_TRUE(failure_.has_value());
+  EXPECT_EQ(failure_->kind, Kind::kCarriage);
+}
+
+TEST_F(SealedBrokerTest, TheCountsOfASessionThatWasTakenOverAreTheNodes) {
+  access_ = "{}";
+  const std::string id = StartJoined();
+  Broker next(*store, plane);
+  const auto goes_on = [](const std::string&, const std::string&) { return true; };
+  ASSERT_TRUE(next.TakeOver(kNow + 1, goes_on).ok());
+  EXPECT_EQ(StatusOf(id), SessionStatus::kConnected);
+  next.NodeEndedSession(kNode, {id, "the client ended the session", 70'001, 90'002}, kNow + 2);
+  EXPECT_THAT(LastRecord(), HasSubstr("70001"));
+  EXPECT_THAT(LastRecord(), HasSubstr("90002"));
+}
+
 TEST_F(SealedBrokerTest, ASealedSessionEndsAtItsMaximumDuration) {
   const std::string id = StartJoined();
   broker.Tick(kNow + 24 * 3'600'000 - 1);

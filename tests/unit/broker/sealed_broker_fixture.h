@@ -40,6 +40,7 @@ class SealedBrokerFixture : public BrokerFixture {
                           }
                           offer_ = std::get<SealedOffer>(outcome);
                           if (!starts_) return;
+                          offer_->session.access = access_;
                           EXPECT_TRUE(broker.StartSealed(*offer_, at).ok());
                         });
   }
@@ -84,6 +85,7 @@ class SealedBrokerFixture : public BrokerFixture {
   }
 
   bool starts_ = true;
+  std::string access_;  // Not empty: sessions outlive their lanes.
   std::optional<StartFailure> failure_;
   std::optional<SealedOffer> offer_;
 };

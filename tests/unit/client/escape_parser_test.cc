@@ -46,6 +46,7 @@ TEST(EscapeParserTest, ATildeAtTheStartOfALineBeginsAnEscape) {
   EXPECT_EQ(Type("ls\n~?").escapes, std::vector{Escape::kHelp});
   EXPECT_EQ(Type("\r~\x1A").escapes, std::vector{Escape::kSuspend});
   EXPECT_EQ(Type("\r~#").escapes, std::vector{Escape::kStreams});
+  EXPECT_EQ(Type("\r~R").escapes, std::vector{Escape::kRejoin});
 }
 
 TEST(EscapeParserTest, ATildeInsideALineIsJustATilde) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include "engine/tls/tls_channel.h"
@@ -16,6 +18,7 @@ namespace {
 
 constexpr char kAddress[] = "10.0.0.1";
 constexpr uint16_t kPort = 443;
+constexpr engine::ResumeSecret kLaneSecret{std::byte{7}};
 
 }  // namespace
 
@@ -33,6 +36,12 @@ class FakeRelay::Connection final : private SecureConnection::Events,
 
   void Step() {
     if (swallow_ && inner_ != nullptr) inner_->Close();
+    if (relay_.inspects_ && joined_ && exchange_->sent() && !spoken_ && !seen.over) {
+      spoken_ = true;
+      secret_ = kLaneSecret;
+      return relay_.waiting_ != nullptr ? AwaitResume() : Speak(*outer_);
+    }
+    if (relay_.inspects_) return;
     // `joined` must be out before the tunnel speaks.
     if (!seen.wrapped || tunnel_ != nullptr || !joined_ || !exchange_->sent() || seen.over) return;
     tunnel_ = std::make_unique<engine::TlsTunnel>(*outer_, InnerChannel(),
@@ -65,14 +74,53 @@ class FakeRelay::Connection final : private SecureConnection::Events,
   }
 
   void OnSecured(SecureConnection& connection) override {
-    if (&connection == inner_.get()) return Speak(*inner_);
+    if (&connection == inner_.get()) {
+      if (relay_.waiting_ != nullptr) return AwaitResume();
+      secret_ = engine::ResumeSecretOf(inner_->channel());
+      return Speak(*inner_);
+    }
     seen.protocol = connection.channel().protocol();
     if (seen.protocol == "adit/1") return Speak(*outer_);
     exchange_ = std::make_unique<engine::JoinExchange>(
         connection, static_cast<engine::JoinExchange::Events&>(*this), engine::Instant::max());
     connection.SetProtocol(*exchange_);
   }
+  // TakeOver makes `protocol` speak, perhaps in the place of the exchange.
+  void TakeOver(SecureConnection& connection, engine::RecordProtocol& protocol) {
+    relay_.inspects_ ? connection.ReplaceProtocol(protocol) : connection.SetProtocol(protocol);
+  }
+  // Where the node's frames flow.
+  SecureConnection& far_end() { return relay_.inspects_ ? *outer_ : *inner_; }
+  void AwaitResume() {
+    resume_exchange_ = std::make_unique<engine::JoinExchange>(
+        far_end(), static_cast<engine::JoinExchange::Events&>(*this), engine::Instant::max());
+    TakeOver(far_end(), *resume_exchange_);
+  }
+  void OnResume(const engine::Resume& resume) {
+    if (manner_ == Manner::kForgetful) {
+      return resume_exchange_->Goaway(CloseCode::kSessionEnded, "the lane is over");
+    }
+    carried_ = std::exchange(relay_.waiting_, nullptr);
+    const auto proof = [&](engine::ResumeSide side, uint64_t position) {
+      const engine::ResumeClaim claim{
+          .side = side, .lane = kLane, .epoch = resume.epoch, .position = position};
+      return relay_.inspects_ ? engine::ResumeProofThroughRelay(carried_->secret_, claim)
+                              : engine::ResumeProof(carried_->secret_, claim, inner_->channel());
+    };
+    EXPECT_TRUE(engine::IsProof(resume.proof, proof(engine::ResumeSide::kClient, resume.position)));
+    const uint64_t position = carried_->multiplexer_->received_position();
+    const std::string said = engine::Encode(
+        engine::Resumed{.position = position, .proof = proof(engine::ResumeSide::kNode, position)});
+    const std::string preface =
+        engine::LinkFrame(engine::FrameType::kControl, engine::AsBytes(said));
+    EXPECT_TRUE(carried_->multiplexer_->Resume(resume.position, engine::AsBytes(preface), far_end(),
+                                               loop().Now()));
+    far_end().ReplaceProtocol(*carried_->multiplexer_);
+    far_end().OutputReady();
+    seen.went_on = true;
+  }
   void OnMessage(const engine::ControlMessage& message) override {
+    if (const auto* resume = std::get_if<engine::Resume>(&message)) return OnResume(*resume);
     const auto& join = std::get<engine::Join>(message);
     seen.token = join.token;
     seen.wrapped = join.is_wrapped;
@@ -81,8 +129,9 @@ class FakeRelay::Connection final : private SecureConnection::Events,
     joined_ = true;
     exchange_->Send(engine::Joined{});
     if (!seen.wrapped && manner_ != Manner::kEndsTls) outer_->Detach();
+    EXPECT_TRUE(seen.wrapped || !relay_.inspects_);
   }
-  void OnGoaway(CloseCode, std::string_view) override {}
+  void OnGoaway(CloseCode, std::string_view) override { seen.said_goodbye = true; }
   void OnBroken(std::string_view text) override { ADD_FAILURE() << text; }
   void OnDetached(SecureConnection&, engine::DetachedSocket detached) override {
     inner_ = NewConnection();
@@ -96,16 +145,24 @@ class FakeRelay::Connection final : private SecureConnection::Events,
   template <class Carrier>
   void Speak(Carrier& carrier) {
     multiplexer_ = std::make_unique<engine::Multiplexer>(
-        engine::Side::kAccepted, engine::MultiplexerOptions{},
+        engine::Side::kAccepted,
+        engine::MultiplexerOptions{.resume_bytes_max = engine::kResumeBytesMin},
         static_cast<engine::LinkEvents&>(*this), loop().buffers(), loop().Now());
     multiplexer_->Attach(carrier);
-    carrier.SetProtocol(*multiplexer_);
+    if constexpr (std::is_same_v<Carrier, SecureConnection>) {
+      TakeOver(carrier, *multiplexer_);
+    } else {
+      carrier.SetProtocol(*multiplexer_);
+    }
     if (manner_ == Manner::kElsewhere) {
       multiplexer_->Goaway(CloseCode::kElsewhere, "7");
       return carrier.OutputReady();
     }
     const bool as_node = seen.protocol != "adit/1" && manner_ != Manner::kWrongRole;
-    const engine::Hello hello{.software = "fake/1", .role = as_node ? "node" : "relay"};
+    const engine::Hello hello{.features = {std::string(engine::kFeatureResume)},
+                              .software = "fake/1",
+                              .role = as_node ? "node" : "relay",
+                              .lane = kLane};
     EXPECT_TRUE(multiplexer_->SendControl(engine::kLinkStream, engine::Encode(hello)));
     carrier.OutputReady();
   }
@@ -122,15 +179,25 @@ class FakeRelay::Connection final : private SecureConnection::Events,
     engine::ControlMessage control;
     ASSERT_TRUE(engine::Decode(engine::AsText(message), control));
     if (const auto* hello = std::get_if<engine::Hello>(&control)) {
+      multiplexer_->PeerResumes(std::ranges::count(hello->features, engine::kFeatureResume) > 0);
       seen.hello = *hello;
       seen.hello_came = true;
     }
   }
   void OnFailed(CloseCode, std::string_view text) override { ADD_FAILURE() << text; }
 
-  void OnClosed(SecureConnection&, const engine::ConnectionEnd&) override {
-    if (multiplexer_ != nullptr) multiplexer_->Disconnected(CloseCode::kConnectionReset, "");
+  void OnClosed(SecureConnection&, const engine::ConnectionEnd& end) override {
     seen.over = true;
+    Connection* carried = carried_ != nullptr ? carried_ : this;
+    if (carried->multiplexer_ == nullptr) return;
+    const bool in_order = relay_.inspects_ ? seen.said_goodbye
+                                           : end.kind == engine::ConnectionEnd::Kind::kClosedByPeer;
+    if (carried->multiplexer_->can_resume() && !in_order) {
+      carried->multiplexer_->Suspend();
+      relay_.waiting_ = carried;
+    } else {
+      carried->multiplexer_->Disconnected(CloseCode::kConnectionReset, "");
+    }
   }
 
   FakeRelay& relay_;
@@ -138,13 +205,17 @@ class FakeRelay::Connection final : private SecureConnection::Events,
   std::unique_ptr<engine::TlsContext> inner_context_;
   std::unique_ptr<engine::Multiplexer> multiplexer_;
   std::vector<std::unique_ptr<FakeStream>> streams_;
+  engine::ResumeSecret secret_{};
+  Connection* carried_ = nullptr;  // Whose lane goes on here.
   std::unique_ptr<engine::JoinExchange> exchange_;
+  std::unique_ptr<engine::JoinExchange> resume_exchange_;
   std::unique_ptr<engine::TlsTunnel> tunnel_;
   std::unique_ptr<SecureConnection> outer_;
   std::unique_ptr<SecureConnection> old_;  // Detached.
   std::unique_ptr<SecureConnection> inner_;
   bool joined_ = false;
   bool swallow_ = false;
+  bool spoken_ = false;
 };
 
 FakeRelay::FakeRelay(engine::LoopDriver& driver)
@@ -181,6 +252,21 @@ LinkTarget FakeRelay::Sealed() {
        .identity = client.identity,
        .protocols = {"adit/1"},
        .clock = {}}));
+  return target;
+}
+
+LinkTarget FakeRelay::Resuming() {
+  LinkTarget target = Sealed();
+  target.patience = std::chrono::hours(1);
+  target.options.resume_bytes_max = engine::kResumeBytesMin;
+  return target;
+}
+
+LinkTarget FakeRelay::InspectedLane() {
+  inspects_ = true;
+  LinkTarget target = Resuming();
+  target.node_context = nullptr;
+  target.lane_secret = kLaneSecret;
   return target;
 }
 

@@ -13,6 +13,7 @@
 #include "engine/mux/join_exchange.h"
 #include "engine/mux/multiplexer.h"
 #include "engine/net/loop_driver.h"
+#include "engine/net/resume_proof.h"
 #include "engine/net/secure_connection.h"
 #include "engine/net/tls_tunnel.h"
 #include "tests/support/tls_credentials.h"
@@ -40,14 +41,19 @@ class FakeRelay {
     kEndsTls,    // Joined, but something in between still speaks TLS, and answers with an alert.
     kOtherKey,   // Joined with somebody who holds another key than the node's.
     kWrongRole,  // The other end says that it is a relay.
+    kForgetful,  // Refuses to go on with a lane that has lost its connection.
   };
 
   explicit FakeRelay(engine::LoopDriver& driver);
   ~FakeRelay();
 
-  // A target that trusts this relay; sealed ones trust the node's key and show `client`'s.
+  // A target that trusts this relay; sealed ones trust the node's key and show `client`'s, and
+  // those of Resuming outlive their connections.
   LinkTarget Inspected();
   LinkTarget Sealed();
+  LinkTarget Resuming();
+  // And of an inspected session over a lane.
+  LinkTarget InspectedLane();
 
   // What is seen of one connection.
   struct Seen {
@@ -57,7 +63,9 @@ class FakeRelay {
     engine::Hello hello;  // The client's.
     bool hello_came = false;
     size_t stream_count = 0;
+    bool went_on = false;  // A lane that had lost its connection goes on here.
     bool over = false;
+    bool said_goodbye = false;  // The client, over its multiplexer.
   };
   const Seen& seen(size_t index) const;
   size_t count() const { return connections_.size(); }
@@ -75,6 +83,8 @@ class FakeRelay {
 
  private:
   class Connection;
+  // What the node calls the lane.
+  static constexpr uint32_t kLane = 3;
 
   void OnAccepted(engine::Accepted outcome);
 
@@ -85,6 +95,8 @@ class FakeRelay {
   engine::CloseOp close_op_;
   engine::Socket listener_;
   std::vector<std::unique_ptr<Connection>> connections_;
+  bool inspects_ = false;          // Lanes have no inner TLS.
+  Connection* waiting_ = nullptr;  // Its lane waits for another connection.
 
   void OnListenerClosed(engine::Closed) {}
 };

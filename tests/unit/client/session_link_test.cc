@@ -54,6 +54,10 @@ class SessionLinkTest : public testing::Test, private SessionLink::Events {
     EXPECT_EQ(driver_->loop().buffers().free_count(), driver_->loop().buffers().block_count());
     driver_.reset();
     end_ = {};
+    echo_ = {};
+    lanes_ = {};
+    said_.clear();
+    consumed_ = 0;
     ready_ = ended_ = false;
   }
 
@@ -66,21 +70,40 @@ class SessionLinkTest : public testing::Test, private SessionLink::Events {
     std::string heard;
     bool closed = false;
   };
-  // Talk sends a word to the node and waits for it to come back.
+  // Talk sends a word to the node and waits for it to come back. TalkOn does so on the same stream.
   void Talk() {
     engine::TcpRequest request;
     request.host = "db";
     request.port = 5432;
     const std::string json = engine::EncodeOpen(request);
-    const engine::StreamId id =
-        link_->multiplexer().Open(engine::Priority::kBulk, engine::AsBytes(json), echo_);
-    ASSERT_NE(id, engine::kLinkStream);
+    id_ = link_->multiplexer().Open(engine::Priority::kBulk, engine::AsBytes(json), echo_);
+    ASSERT_NE(id_, engine::kLinkStream);
+    TalkOn("hello");
+  }
+  void Write(std::string_view word) {
     engine::BufferRef block = driver_->loop().buffers().Take();
-    std::memcpy(block.bytes().data(), "hello", 5);
-    EXPECT_EQ(link_->multiplexer().Write(id, engine::Channel::kMain, block.Share(0, 5)), 5u);
-    block = {};
-    EXPECT_TRUE(Run([this] { return echo_.heard == "hello"; }));
-    link_->multiplexer().Consume(id, 5);
+    std::memcpy(block.bytes().data(), word.data(), word.size());
+    EXPECT_EQ(link_->multiplexer().Write(id_, engine::Channel::kMain, block.Share(0, word.size())),
+              word.size());
+    said_ += word;
+  }
+  void TalkOn(std::string_view word) {
+    Write(word);
+    EXPECT_TRUE(Run([this] { return echo_.heard == said_; })) << echo_.heard;
+    link_->multiplexer().Consume(id_, echo_.heard.size() - consumed_);
+    consumed_ = echo_.heard.size();
+  }
+  // Of a link that resumes: the relay loses its connection, and it is asked for another one.
+  void Lose(size_t connection) {
+    relay_->Cut(connection);
+    ASSERT_TRUE(Run([this] { return !lanes_.asked.empty(); }));
+    EXPECT_TRUE(link_->multiplexer().suspended());
+  }
+  void MeetResuming() {
+    Make();
+    Dial(relay_->Resuming());
+    ASSERT_TRUE(Run([this] { return ready_ && relay_->seen(0).hello_came; }));
+    Talk();
   }
   // What must hold after a lie: the owner never had a link, and nobody heard its hello.
   void ExpectNothingTold() {
@@ -102,6 +125,9 @@ class SessionLinkTest : public testing::Test, private SessionLink::Events {
   FakeLanes lanes_;
   std::unique_ptr<SessionLink> link_;
   Echo echo_;
+  engine::StreamId id_ = engine::kLinkStream;
+  std::string said_;  // On that stream.
+  size_t consumed_ = 0;
   bool ready_ = false;
   bool ended_ = false;
   LinkEnd end_;
@@ -129,7 +155,6 @@ TEST_F(SessionLinkTest, ASealedLinkJoinsAndTellsTheNodeNoToken) {
     EXPECT_EQ(relay_->seen(0).protocol, "adit-join/1");
     EXPECT_EQ(relay_->seen(0).token, "ticket-1");
     EXPECT_FALSE(relay_->seen(0).wrapped);
-    echo_ = {};
     Talk();
     EXPECT_EQ(relay_->seen(0).hello.role, "client");
     EXPECT_EQ(relay_->seen(0).hello.session_id, "alice-1");
@@ -294,6 +319,125 @@ TEST_F(SessionLinkTest, AnInspectedCutNeedsNobodyToExplainIt) {
   relay_->Cut(0);
   ASSERT_TRUE(Run([this] { return ended_; }));
   EXPECT_FALSE(end_.unexplained);
+}
+
+TEST_F(SessionLinkTest, AResumingLinkGoesOnOverOtherConnections) {
+  MeetResuming();
+  for (size_t i = 0; i < 3; ++i) {
+    Lose(i);
+    EXPECT_EQ(lanes_.rejoined.back(), 3u);
+    Write(" while it was away");
+    lanes_.Answer(LaneTicket{.token = "next", .loop = 0, .epoch = i + 1});
+    ASSERT_TRUE(Run([&] { return relay_->count() == i + 2 && relay_->seen(i + 1).went_on; }));
+    TalkOn(" and back");
+    EXPECT_EQ(relay_->seen(i + 1).token, "next");
+    EXPECT_EQ(relay_->seen(i + 1).stream_count, 0u) << "nothing was opened again";
+  }
+  EXPECT_FALSE(echo_.closed);
+  EXPECT_FALSE(ended_);
+}
+
+TEST_F(SessionLinkTest, AnInspectedLaneGoesOnUntilSomebodySaysGoodbye) {
+  Make();
+  Dial(relay_->InspectedLane());
+  ASSERT_TRUE(Run([this] { return ready_ && relay_->seen(0).hello_came; }));
+  EXPECT_EQ(relay_->seen(0).protocol, "adit-join/1");
+  EXPECT_TRUE(relay_->seen(0).wrapped);
+  EXPECT_EQ(relay_->seen(0).hello.session_token, "");
+  Talk();
+  Lose(0);
+  Write(" while it was away");
+  lanes_.Answer(LaneTicket{.token = "next", .loop = 0, .epoch = 1});
+  ASSERT_TRUE(Run([&] { return relay_->count() == 2 && relay_->seen(1).went_on; }));
+  TalkOn(" and back");
+  link_->Close();
+  ASSERT_TRUE(Run([this] { return ended_ && relay_->seen(1).over; }));
+  EXPECT_TRUE(relay_->seen(0).said_goodbye) << "whose multiplexer went on";
+}
+
+TEST_F(SessionLinkTest, ARejoinThatIsWantedLeavesAConnectionThatLives) {
+  MeetResuming();
+  EXPECT_TRUE(link_->Rejoin());
+  ASSERT_TRUE(Run([this] { return !lanes_.asked.empty(); }));
+  ASSERT_TRUE(Run([this] { return relay_->seen(0).over; }));
+  lanes_.Answer(absl::UnavailableError("not yet"));
+  EXPECT_TRUE(link_->Rejoin()) << "it does not wait for the next try";
+  ASSERT_TRUE(Run([this] { return !lanes_.asked.empty(); }));
+  lanes_.Answer(LaneTicket{.token = "next", .loop = 0, .epoch = 1});
+  ASSERT_TRUE(Run([&] { return relay_->count() == 2 && relay_->seen(1).went_on; }));
+  TalkOn(" again");
+  TearDown();
+
+  for (const bool sealed : {false, true}) {
+    Make();
+    Dial(sealed ? relay_->Sealed() : relay_->Inspected());
+    EXPECT_FALSE(link_->Rejoin()) << "it is not there yet";
+    ASSERT_TRUE(Run([this] { return ready_; }));
+    EXPECT_FALSE(link_->Rejoin()) << "it cannot";
+    Talk();
+    TearDown();
+  }
+}
+
+TEST_F(SessionLinkTest, WhatMayPassIsTriedAgainAndWhatMayNotIsTheEnd) {
+  MeetResuming();
+  Lose(0);
+  for (int i = 0; i < 5; ++i) {
+    lanes_.Answer(absl::UnavailableError("the relay is away"));
+    ASSERT_TRUE(Run([this] { return !lanes_.asked.empty(); }));
+  }
+  lanes_.Answer(absl::PermissionDeniedError("not any more"));
+  EXPECT_TRUE(ended_);
+  EXPECT_TRUE(echo_.closed);
+  EXPECT_FALSE(end_.unexplained);
+  EXPECT_EQ(end_.text, "not any more");
+  TearDown();
+
+  MeetResuming();
+  Lose(0);
+  lanes_.Answer(absl::NotFoundError("the session is over"));
+  EXPECT_TRUE(ended_);
+  EXPECT_TRUE(end_.unexplained) << "the relay may know why";
+}
+
+TEST_F(SessionLinkTest, ANodeThatRefusesToGoOnIsTheEnd) {
+  MeetResuming();
+  relay_->manners = {Manner::kForgetful};
+  Lose(0);
+  lanes_.Answer(LaneTicket{.token = "next", .loop = 0, .epoch = 1});
+  ASSERT_TRUE(Run([this] { return ended_; }));
+  EXPECT_NE(end_.text.find("the lane is over"), std::string::npos) << end_.text;
+}
+
+TEST_F(SessionLinkTest, PatienceEnds) {
+  Make();
+  LinkTarget target = relay_->Resuming();
+  target.patience = std::chrono::seconds(20);
+  Dial(std::move(target));
+  ASSERT_TRUE(Run([this] { return ready_ && relay_->seen(0).hello_came; }));
+  Lose(0);
+  ASSERT_TRUE(Run([this] {
+    if (!lanes_.asked.empty()) lanes_.Answer(absl::UnavailableError("the relay is away"));
+    return ended_;
+  }));
+  EXPECT_NE(end_.text.find("ADIT_PATIENCE"), std::string::npos) << end_.text;
+}
+
+TEST_F(SessionLinkTest, ALinkThatIsAwayCanBeClosed) {
+  MeetResuming();
+  Lose(0);
+  link_->Close();
+  EXPECT_TRUE(lanes_.hurried);
+  ASSERT_TRUE(Run([this] { return ended_; }));
+  EXPECT_EQ(end_.text, "") << "it was our wish";
+  TearDown();
+
+  MeetResuming();
+  Lose(0);
+  lanes_.Answer(absl::UnavailableError("the relay is away"));
+  link_->Close();
+  ASSERT_TRUE(Run([this] { return ended_; }));
+  EXPECT_EQ(end_.text, "");
 }
 
 TEST_F(SessionLinkTest, BrokenNetworksEndEveryLinkAndLeaveNothing) {

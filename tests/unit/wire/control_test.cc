@@ -76,6 +76,10 @@ TEST(Control, TheMessagesOfSealedSessionsComeBackAsTheyWereSent) {
   EXPECT_EQ(RoundTrip(LaneOffer{"s-1", "t", 7, 0}).lane, 0u);
   EXPECT_EQ(RoundTrip(SessionStop{"s-1", "why"}).reason, "why");
   EXPECT_EQ(RoundTrip(SessionOver{"s-1", "why"}).reason, "why");
+  EXPECT_EQ(RoundTrip(SessionOver{"s-1", "why", 5, 7}).to_node_bytes, 5u);
+  EXPECT_EQ(RoundTrip(SessionOver{"s-1", "why", 5, 7}).from_node_bytes, 7u);
+  EXPECT_EQ(RoundTrip(SessionCheck{"s-1"}).session_id, "s-1");
+  EXPECT_FALSE(Decodes(R"({"type":"session-check"})"));
   EXPECT_EQ(RoundTrip(Join{"t", false}).token, "t");
   EXPECT_FALSE(RoundTrip(Join{"t", false}).is_wrapped);
   EXPECT_TRUE(RoundTrip(Join{"t", true}).is_wrapped);
