@@ -167,8 +167,10 @@ def test_forwarded_connections(t):
     stack = t.own_stack()
     with TcpServer(echo) as server:
         held = 0.3
-        for carriage in ('--inspected', '--sealed'):
-            forward = stack.forward(server.port, name='forward' + carriage, options=[carriage])
+        # Over lanes it is the node that sees streams; over links, of whoever does not come again, the relay.
+        for carriage, patience in (('--inspected', '0'), ('--inspected', '60'), ('--sealed', '60')):
+            forward = stack.forward(server.port, name='forward' + carriage, options=[carriage],
+                                    env=stack.environment() | {'ADIT_PATIENCE': patience})
             with socket.create_connection(('127.0.0.1', forward.port), 20) as connection:
                 connection.sendall(b'x' * 1000)
                 check_equal(len(receive_exactly(connection, 1000)), 1000, 'bytes that came back')
@@ -182,7 +184,7 @@ def test_forwarded_connections(t):
         check_equal(answer.status, 200, f'LookupEvents: {answer}')
         return [json.loads(event['CloudTrailEvent']) for event in answer.json()['Events']]
 
-    wait_until(lambda: len(events('StreamClosed')) == 2, 20, 'both ends are recorded')
+    wait_until(lambda: len(events('StreamClosed')) == 3, 20, 'all ends are recorded')
     closed = events('StreamClosed')
     for record in closed:
         facts = record['additionalEventData']
@@ -193,7 +195,7 @@ def test_forwarded_connections(t):
         check(held * 1000 <= int(facts['durationMs']) < 60_000, f'duration: {facts}')
         check(facts['outcome'], f'how it ended: {facts}')
     check_equal(sorted(record['additionalEventData'].get('reportedBy', 'relay') for record in closed),
-                ['node', 'relay'], 'who says so')
+                ['node', 'node', 'relay'], 'who says so')
 
 
 def test_log_injection(t):

@@ -132,10 +132,11 @@ def test_interrupt(t):
 
 
 def test_killed_client_leaves_nothing(t):
-    """A client that is killed leaves no process on the node, even one that ignores SIGHUP"""
+    """A client that is killed, and would not come again, leaves no process on the node, even one that ignores SIGHUP"""
     text = _marker('killed')
     process = t.stack.popen('exec', t.stack.NODE, '--', 'sh', '-c',
-                            f"trap '' HUP; echo ready; sleep {text}; sleep {text}")
+                            f"trap '' HUP; echo ready; sleep {text}; sleep {text}",
+                            env=t.stack.environment() | {'ADIT_PATIENCE': '0'})
     process.stdout.readline()
     wait_until(lambda: proc_facts.processes_running('sleep ' + text), 5, 'sleep runs')
     process.kill()

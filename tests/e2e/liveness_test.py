@@ -81,10 +81,16 @@ def test_same_certificate_twice(t):
     check_equal(stack.exec('echo', 'newest').stdout, b'newest\n', 'exec afterwards')
 
 
+def _does_not_come_again(stack):
+    """The environment of a client whose session ends with its connection."""
+    return stack.environment() | {'ADIT_PATIENCE': '0'}
+
+
 def test_relay_stops_in_good_order(t):
     """SIGTERM drains: a running command ends with a reason within the deadline, the relay with 0"""
     stack = t.own_stack()
-    process = stack.popen('exec', stack.NODE, '--', 'sh', '-c', 'echo ready; sleep 100')
+    process = stack.popen('exec', stack.NODE, '--', 'sh', '-c', 'echo ready; sleep 100',
+                          env=_does_not_come_again(stack))
     process.stdout.readline()
     start = time.monotonic()
     stack.relay.signal(signal.SIGTERM)
@@ -101,7 +107,8 @@ test_relay_stops_in_good_order.waits = True
 def test_short_command_survives_a_drain(t):
     """SIGTERM lets a command that ends soon end by itself"""
     stack = t.own_stack()
-    process = stack.popen('exec', stack.NODE, '--', 'sh', '-c', 'echo ready; sleep 1; echo done; exit 4')
+    process = stack.popen('exec', stack.NODE, '--', 'sh', '-c', 'echo ready; sleep 1; echo done; exit 4',
+                          env=_does_not_come_again(stack))
     process.stdout.readline()
     stack.relay.signal(signal.SIGTERM)
     out, err = process.communicate(timeout=20)

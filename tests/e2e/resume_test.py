@@ -7,6 +7,8 @@ none for a time; the local connections are the same ones from the first byte to 
 
 import hashlib
 import os
+import re
+import resource
 import signal
 import socket
 import threading
@@ -15,6 +17,7 @@ from support import proc_facts
 from support.processes import check, check_equal, free_port, wait_until
 from support.targets import echo, receive_exactly
 from support.tcp_server import TcpServer, both_ways
+from support.terminal import Terminal, plain
 
 _BLOCK = os.urandom(1 << 20)
 
@@ -224,3 +227,207 @@ def test_a_command_that_is_cut_can_be_ended(t):
 
 
 test_a_command_that_is_cut_can_be_ended.limit = 90
+
+
+_PROMPT = rb'[$#%>] $'
+_LINES = 20000
+
+
+def _shell(stack, *options):
+    """A shell on a terminal that shows the remote's bytes alone: what adit says is in a file."""
+    said = os.path.join(stack.folder, 'said')
+    argv = [stack.program('adit'), 'shell', *options, stack.NODE]
+    terminal = Terminal(['sh', '-c', 'exec "$@" 2>"$0"', said, *argv], stack.environment())
+    terminal.said = said
+    terminal.read_until(_PROMPT, 20)
+    return terminal
+
+
+def _shell_over_a_killed_relay(t, *options):
+    stack = t.own_stack()
+    with _shell(stack, *options) as terminal:
+        terminal.send(b"stty -echo; PS1=; for r in 1 2 3; do seq -f r$r-%.0f 1 " + str(_LINES).encode() +
+                      b"; read x; done; echo all; exec cat\r")
+        for turn in (b'r1', b'r2', b'r3'):
+            terminal.read_until(turn + rb'-5000\n', 30)  # And the rest waits, some of it on its way.
+            stack.relay.signal(signal.SIGKILL)
+            stack.relay.wait(20)
+            terminal.send(b'\r')  # Typed while there is no relay.
+            stack.start_relay()
+            terminal.read_until(turn + rb'-%d\n' % _LINES, 60)
+        terminal.read_until(rb'all\n', 20)
+        shown = re.findall(rb'^r(\d)-(\d+)$', plain(bytes(terminal.all)), re.MULTILINE)
+        wanted = [(b'%d' % turn, b'%d' % line) for turn in (1, 2, 3) for line in range(1, _LINES + 1)]
+        check_equal(len(shown), len(wanted), 'lines on the screen')
+        check(shown == wanted, 'the screen is not the one that the shell wrote')
+        terminal.send(b'\x04')
+        terminal.wait_ended(20)
+
+
+def test_sealed_shell_survives_a_killed_relay(t):
+    """A sealed shell goes on, byte for byte, when its relay is killed and started again, three times"""
+    _shell_over_a_killed_relay(t, '--sealed')
+
+
+test_sealed_shell_survives_a_killed_relay.limit = 150
+
+
+def test_inspected_shell_survives_a_killed_relay(t):
+    """So does one that the relay can read"""
+    _shell_over_a_killed_relay(t)
+
+
+test_inspected_shell_survives_a_killed_relay.limit = 150
+
+
+def test_a_connection_can_be_left(t):
+    """~R leaves the connection of a shell for another one, and the shell goes on"""
+    stack = t.own_stack()
+    for options in ((), ('--sealed',)):
+        with _shell(stack, *options) as terminal:
+            terminal.run('x=kept')
+            mark = len(stack.agent.err())
+            terminal.send(b'~R')
+            stack.agent.wait_for(lambda: 'lane_resumed' in stack.agent.err()[mark:], 20, 'the lane goes on')
+            check_equal(terminal.run('echo $x').strip(), 'kept', 'the shell')
+            with open(terminal.said, encoding='utf-8') as said:
+                check('is back' in said.read(), 'the user is told')
+
+
+test_a_connection_can_be_left.limit = 60
+
+
+# ------------------------------------------------------------- a relay that is restarted in order
+
+
+class _Manager:
+    """What systemd is to a relay: it keeps the listening socket, and hands it to the next process."""
+
+    def __init__(self, folder):
+        os.makedirs(folder, exist_ok=True)
+        self.path = os.path.join(folder, 'notify')
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(self.path)
+        self.kept = None
+
+    def receive(self):
+        """Reads until the relay has handed its socket over."""
+        self._socket.settimeout(20)
+        while self.kept is None:
+            text, descriptors, _, _ = socket.recv_fds(self._socket, 4096, 4)
+            if b'FDSTORE=1' in text:
+                check(b'FDNAME=adit-listen' in text, text)
+                self.kept = descriptors[0]
+
+    def start(self, stack):
+        """Starts the relay of the stack, which has ended, on the socket that was kept."""
+        argv = stack.relay.argv
+        env = stack.environment() | {'LISTEN_FDS': '1', 'LISTEN_FDNAMES': 'adit-listen'}
+
+        def hand_over():
+            os.dup2(self.kept, 3)
+            os.set_inheritable(3, True)
+            os.execve(argv[0], argv, env | {'LISTEN_PID': str(os.getpid())})
+
+        stack.relay = stack.start('relay', argv, env, before_exec=hand_over)
+        stack.relay.wait_for(lambda: 'relay_ready' in stack.relay.err(), 20, 'the relay is ready')
+
+    def close(self):
+        self._socket.close()
+        if self.kept is not None:
+            os.close(self.kept)
+
+
+class _Knocker:
+    """Somebody who connects again and again, and counts who was not let in."""
+
+    def __init__(self, port):
+        self.count = 0
+        self.refused = []
+        self._port = port
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        while not self._stop.wait(0.005):
+            try:
+                socket.create_connection(('127.0.0.1', self._port), 60).close()
+                self.count += 1
+            except OSError as error:
+                self.refused.append(str(error))
+
+    def stop(self):
+        self._stop.set()
+        self._thread.join(90)
+
+
+def test_a_restart_refuses_nobody(t):
+    """SIGTERM hands the listening socket to the next relay: nobody is refused, and sessions go on"""
+    manager = _Manager(t.run.new_folder())
+    stack = t.own_stack(env={'NOTIFY_SOCKET': manager.path})
+    manager.receive()
+    restarts = t.size(3, 20)
+    size = t.size(32 << 20, 1 << 30)
+    with TcpServer(echo) as target, _shell(stack) as terminal:
+        terminal.run('x=kept')
+        forward = _forward(stack, target.port)
+        transfer = _Transfer(forward.port, size)
+        knocker = _Knocker(stack.port)
+        for i in range(restarts):
+            transfer.wait_for(size * (i + 1) // (restarts + 1))
+            knocks = knocker.count
+            stack.relay.signal(signal.SIGTERM)
+            check_equal(stack.relay.wait(30), 0, f'status of the relay: {stack.relay.tail()}')
+            wait_until(lambda: knocker.count > knocks + 3, 20, 'somebody comes while there is no relay')
+            manager.start(stack)
+        transfer.finish()
+        check_equal(terminal.run('echo $x', 30).strip(), 'kept', 'the shell')
+        knocker.stop()
+        check_equal(knocker.refused, [], f'who was refused, of {knocker.count}')
+        check_equal(target.connections, 1, 'connections at the target')
+        check_equal(stack.exec('echo', 'new', timeout=30).stdout, b'new\n', 'a new session')
+        check_equal(forward.stop(), 0, 'status')
+    manager.close()
+
+
+test_a_restart_refuses_nobody.limit = 180
+
+
+# ---------------------------------------------------------------- the control plane is down
+
+
+def _store_takes(stack, bytes_max):
+    """Lets the relay write so much into a file, and no more, as a full disk or a quota does."""
+    hard = resource.prlimit(stack.relay.pid, resource.RLIMIT_FSIZE)[1]
+    resource.prlimit(stack.relay.pid, resource.RLIMIT_FSIZE, (bytes_max, hard))
+
+
+def test_sessions_go_on_without_the_store(t):
+    """While the store cannot be written sessions go on, new ones are refused with the reason, and come later"""
+    stack = t.own_stack()
+    with TcpServer(echo) as target, _shell(stack) as terminal:
+        terminal.run('x=kept')
+        forward = _forward(stack, target.port)
+        with socket.create_connection(('127.0.0.1', forward.port), 60) as connection:
+            connection.sendall(b'before')
+            check_equal(receive_exactly(connection, 6), b'before', 'the echo')
+            _store_takes(stack, 0)
+            for _ in range(3):
+                refused = stack.exec('echo', 'new')
+                check_equal(refused.returncode, 255, f'status of a new session: {refused.stderr}')
+                check(b'store' in refused.stderr, f'no reason: {refused.stderr}')
+            connection.sendall(b'meanwhile')
+            check_equal(receive_exactly(connection, 9), b'meanwhile', 'the echo')
+            check_equal(terminal.run('echo $x').strip(), 'kept', 'the shell')
+            # Each permission that is given anew has to be on record first; so this waits, and is not lost.
+            terminal.send(b'~R')
+            stack.agent.wait_for(lambda: 'lane_waits' in stack.agent.err(), 30, 'the connection is left')
+            _store_takes(stack, resource.RLIM_INFINITY)
+            check_equal(terminal.run('echo $x', 60).strip(), 'kept', 'the shell when the store is back')
+            wait_until(lambda: stack.exec('echo', 'new').stdout == b'new\n', 30, 'new sessions')
+        check_equal(target.connections, 1, 'connections at the target')
+        check_equal(forward.stop(), 0, 'status')
+
+
+test_sessions_go_on_without_the_store.limit = 150

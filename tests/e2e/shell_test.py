@@ -15,8 +15,9 @@ from support.tmux import Tmux
 _PROMPT = rb'[$#%>] $'
 
 
-def _shell(stack, columns=80, rows=24):
-    terminal = Terminal([stack.program('adit'), 'shell', stack.NODE], stack.environment(), columns, rows)
+def _shell(stack, columns=80, rows=24, env=None):
+    terminal = Terminal([stack.program('adit'), 'shell', stack.NODE], stack.environment() | (env or {}),
+                        columns, rows)
     try:
         terminal.read_until(_PROMPT, 20)
     except BaseException:
@@ -151,9 +152,9 @@ def test_escape_disconnect(t):
 
 
 def test_terminal_is_sane_after_the_relay_dies(t):
-    """After kill -9 of the relay the client ends, says why, and the terminal is as before"""
+    """After kill -9 of the relay a client without patience ends, says why, and the terminal is as before"""
     stack = t.own_stack()
-    with _shell(stack) as terminal:
+    with _shell(stack, env={'ADIT_PATIENCE': '0'}) as terminal:
         stack.relay.kill()
         check_equal(terminal.wait_ended(20), 255, 'status')
         check_equal(terminal.modes(), terminal.modes_before, 'terminal modes')
