@@ -39,12 +39,12 @@ std::string_view CreditErrorText(CreditError error) {
 }
 
 ReceiveWindow::ReceiveWindow(uint64_t window, uint64_t offset)
-    : window_(window), received_(offset), consumed_(offset), limit_(0) {
+    : window_(window), wanted_(window), received_(offset), consumed_(offset), limit_(0) {
   limit_ = TargetLimit();
 }
 
 uint64_t ReceiveWindow::TargetLimit() const {
-  return consumed_ + std::min(window_, std::numeric_limits<uint64_t>::max() - consumed_);
+  return consumed_ + std::min(wanted_, std::numeric_limits<uint64_t>::max() - consumed_);
 }
 
 bool ReceiveWindow::Receive(uint64_t size) {
@@ -59,31 +59,38 @@ void ReceiveWindow::Consume(uint64_t size) {
 }
 
 bool ReceiveWindow::IsCreditDue() const {
-  const uint64_t renewable = TargetLimit() - limit_;
-  const uint64_t enough = std::min(window_ / 2, std::max(window_ / 8, kRenewedMin));
-  return renewable > 0 && renewable >= enough;
+  const uint64_t target = TargetLimit();
+  if (target <= limit_) return false;
+  return target - limit_ >= RenewedAtOnce();
 }
 
-uint64_t ReceiveWindow::GrowthWanted(Instant now, std::optional<Duration> round_trip,
-                                     uint64_t window_max) const {
-  if (!measured_since_.has_value() || !round_trip.has_value() || window_ >= window_max) return 0;
-  if (consumed_ - measured_from_ < measured_size_) return 0;
-  if (now - *measured_since_ >= 2 * *round_trip) return 0;
-  return std::min(window_, window_max - window_);
+uint64_t ReceiveWindow::RenewedAtOnce() const {
+  return std::min(wanted_ / 2, std::max(wanted_ / 16, kRenewedMin));
+}
+
+uint64_t ReceiveWindow::Needed(Duration round_trip) const {
+  const uint64_t bytes = rate_.BytesUnderWay(round_trip);
+  return bytes == 0 ? 0 : bytes + RenewedAtOnce();
 }
 
 void ReceiveWindow::Grow(uint64_t size) {
+  CHECK(wanted_ == window_);
   CHECK(size <= std::numeric_limits<uint64_t>::max() - window_);
   window_ += size;
+  wanted_ = window_;
 }
 
-Credit ReceiveWindow::Renew(Instant now) {
-  if (!measured_since_.has_value() || consumed_ - measured_from_ >= measured_size_) {
-    measured_since_ = now;
-    measured_from_ = consumed_;
-    measured_size_ = window_ / 2;
-  }
-  limit_ = TargetLimit();
+void ReceiveWindow::Resize(uint64_t size) { wanted_ = std::min(size, window_); }
+
+uint64_t ReceiveWindow::TakeReleased() {
+  const uint64_t needed = std::max(wanted_, limit_ - consumed_);
+  const uint64_t released = window_ > needed ? window_ - needed : 0;
+  window_ -= released;
+  return released;
+}
+
+Credit ReceiveWindow::Renew() {
+  limit_ = std::max(limit_, TargetLimit());
   return {.received = received_, .limit = limit_};
 }
 

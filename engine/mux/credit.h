@@ -14,10 +14,10 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 #include "engine/base/time.h"
+#include "engine/mux/delivery_rate.h"
 
 namespace engine {
 
@@ -66,21 +66,20 @@ class SendWindow {
 // ReceiveWindow is the receiver's side. The window is how many bytes beyond what its owner has
 // consumed the sender may send: at most that much is ever held.
 //
-// The window tunes itself to the bandwidth-delay product as QUIC implementations do (quiche,
-// QuicFlowController::MaybeIncreaseMaxWindowSize): when half the window was consumed in less than
-// two round trips, the window, not the reader, is what slows the stream, and it doubles. It settles
-// between two and four times the product, and never grows for a reader that is slower than the
-// network.
+// The window tunes itself to the way: it gets as large as what must be under way for the rate that
+// is delivered (delivery_rate.h), and gives up again what only fills a queue. Credit that was given
+// is kept: while a window gets smaller, nothing is renewed until what may still come has become
+// that small.
 //
-// Credit is renewed when half of a small window was consumed, but from kRenewedMin on an eighth of
-// a large one is enough: a sender that has to wait for halves sends them in bursts, a round trip
+// Credit is renewed when half of a small window was consumed, but from kRenewedMin on a sixteenth
+// of a large one is enough: a sender that has to wait for halves sends them in bursts, a round trip
 // apart, and so gets half of what the window could carry.
 //
-// Invariants: consumed_ <= received_ <= limit_; received_ - consumed_ <= window_; window_ and
-// limit_ never get smaller.
+// Invariants: consumed_ <= received_ <= limit_; limit_ - consumed_ <= window_; wanted_ <= window_;
+// limit_ never gets smaller.
 class ReceiveWindow {
  public:
-  static constexpr uint64_t kRenewedMin = 256 * 1024;
+  static constexpr uint64_t kRenewedMin = 128 * 1024;
 
   // `offset` is where the stream starts; 0 except in resumed streams and tests.
   explicit ReceiveWindow(uint64_t window, uint64_t offset = 0);
@@ -99,27 +98,37 @@ class ReceiveWindow {
   // IsCreditDue is true when a CREDIT frame would renew enough of the window.
   bool IsCreditDue() const;
 
-  // GrowthWanted returns by how many bytes the window should grow before the credit that is due is
-  // sent; 0 when it is large enough, at `window_max`, or no round trip was measured yet.
-  uint64_t GrowthWanted(Instant now, std::optional<Duration> round_trip, uint64_t window_max) const;
+  // Needed returns how large the way needs the window, with what waits to be renewed; 0 while
+  // nothing was measured.
+  uint64_t Needed(Duration round_trip) const;
 
+  // Grow makes the window larger. Requires: it is not about to get smaller.
   void Grow(uint64_t size);
 
+  // Resize lets the window become `size` bytes, at most what it is: less is given up as the credit
+  // that was given is used.
+  void Resize(uint64_t size);
+
+  // TakeReleased returns by how many bytes the window has become smaller since the last call: what
+  // nobody may send any more.
+  uint64_t TakeReleased();
+
+  // Measure takes part in measuring the rate. Call it before each Renew.
+  void Measure(Instant now, Duration round_trip) { rate_.Measure(consumed_, now, round_trip); }
+
   // Renew moves the limit and returns what the CREDIT frame says.
-  Credit Renew(Instant now);
+  Credit Renew();
 
  private:
   uint64_t TargetLimit() const;
+  uint64_t RenewedAtOnce() const;
 
   uint64_t window_;
+  uint64_t wanted_;  // What it is to become: window_, unless it gets smaller.
   uint64_t received_;
   uint64_t consumed_;
   uint64_t limit_;
-  // What is measured to tell whether the window is too small: how long it takes to consume half of
-  // it, from one renewal on.
-  std::optional<Instant> measured_since_;
-  uint64_t measured_from_ = 0;  // consumed_ then.
-  uint64_t measured_size_ = 0;  // Half of the window then.
+  DeliveryRate rate_;
 };
 
 }  // namespace engine

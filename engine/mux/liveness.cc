@@ -34,7 +34,9 @@ Liveness::Due Liveness::Check(Instant now) const {
 
 bool Liveness::IsProbeDue(Instant now) const {
   if (!pinged_.has_value()) return true;
-  return is_answered_ && (!round_trip_.has_value() || now - *pinged_ >= kProbeInterval);
+  if (!is_answered_) return false;
+  const bool is_urgent = !delay_.least().has_value() || delay_.is_draining();
+  return is_urgent || now - *pinged_ >= kProbeInterval;
 }
 
 uint64_t Liveness::Ping(Instant now) {
@@ -47,9 +49,7 @@ uint64_t Liveness::Ping(Instant now) {
 void Liveness::Answered(uint64_t number, Instant now) {
   if (number != number_ || is_answered_) return;
   is_answered_ = true;
-  samples_[sample_count_++ % kSamples] = now - *pinged_;
-  const size_t filled = std::min(sample_count_, kSamples);
-  round_trip_ = *std::min_element(samples_.begin(), samples_.begin() + filled);
+  delay_.Measured(*pinged_, now);
 }
 
 }  // namespace engine

@@ -2,11 +2,11 @@
 
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 
 #include "engine/base/time.h"
+#include "engine/mux/path_delay.h"
 
 namespace engine {
 
@@ -31,13 +31,11 @@ inline constexpr LivenessTimes kConnectedLiveness{std::chrono::seconds(11), std:
 // First pings are due at full ticks of the clock: the links of a loop that were heard of within one
 // tick are then served by one iteration, instead of waking its thread once each.
 //
-// While data arrives, probes go out at most once in kProbeInterval, so that credit knows the round
-// trip. The round trip is the least of the last kSamples: what is added by queues on the way must
-// not make windows grow, or the queues would grow with them.
+// While data arrives, probes go out at most once in kProbeInterval, so that credit knows how far
+// away the peer is; one after the other while the way is let run dry to measure it.
 class Liveness {
  public:
   static constexpr Duration kProbeInterval = std::chrono::seconds(1);
-  static constexpr size_t kSamples = 8;
 
   enum class Due : uint8_t { kNothing, kPing, kSilent };
 
@@ -72,8 +70,8 @@ class Liveness {
   // NextDeadline is when Check next says something else than kNothing, if nothing is heard.
   Instant NextDeadline() const;
 
-  // round_trip is the least recent measurement; nothing before the first.
-  std::optional<Duration> round_trip() const { return round_trip_; }
+  PathDelay& delay() { return delay_; }
+  const PathDelay& delay() const { return delay_; }
 
  private:
   const LivenessTimes times_;
@@ -82,9 +80,7 @@ class Liveness {
   std::optional<Instant> unheard_since_;  // The first ping since anything was heard.
   bool is_answered_ = true;               // The last ping was.
   uint64_t number_ = 0;                   // Of the last ping.
-  std::array<Duration, kSamples> samples_{};
-  size_t sample_count_ = 0;
-  std::optional<Duration> round_trip_;
+  PathDelay delay_;
 };
 
 }  // namespace engine

@@ -266,7 +266,7 @@ uint64_t Multiplexer::received_bytes() const { return state_->received_bytes_; }
 uint64_t Multiplexer::sent_bytes() const { return state_->output_.data_bytes(); }
 uint64_t Multiplexer::window_bytes_sum() const { return state_->window_bytes_sum_; }
 Duration Multiplexer::round_trip() const {
-  return state_->liveness_.round_trip().value_or(Duration::zero());
+  return state_->liveness_.delay().least().value_or(Duration::zero());
 }
 
 }  // namespace engine

@@ -209,10 +209,21 @@ void Multiplexer::State::OnOutputTaken(StreamOutput& output) {
   if (stream.events != nullptr) stream.events->OnWritable();
 }
 
-Credit Multiplexer::State::GatherCredit(StreamOutput& output) {
-  ReceiveWindow& window = static_cast<Stream&>(output).receive;
-  const uint64_t wanted =
-      window.GrowthWanted(now_, liveness_.round_trip(), options_.window_bytes_max);
+// A window that is drained keeps half of what the way holds: whatever waits then gets through
+// within a round trip.
+uint64_t Multiplexer::State::WindowWanted(const ReceiveWindow& window) {
+  PathDelay& delay = liveness_.delay();
+  if (!delay.least().has_value()) return window.window();
+  const uint64_t bytes = window.Needed(*delay.least());
+  if (bytes == 0) return window.window();
+  if (delay.IsOld(now_) && window.window() > options_.window_bytes_min) delay.Drain(now_);
+  if (delay.is_draining()) return std::max(bytes / 4, kWindowBytesFloor);
+  const uint64_t least = std::min(window.window(), options_.window_bytes_min);
+  return std::clamp(bytes, least, options_.window_bytes_max);
+}
+
+// GrowthGranted returns how much of `wanted` a window may grow: from our own sum, and then lent.
+uint64_t Multiplexer::State::GrowthGranted(uint64_t wanted) {
   const uint64_t left = WindowLeft();
   const uint64_t kept = options_.window_bytes_sum_max / kGrowthReserveFraction;
   uint64_t growth = std::min(wanted, left > kept ? left - kept : 0);
@@ -221,10 +232,24 @@ Credit Multiplexer::State::GatherCredit(StreamOutput& output) {
     window_bytes_borrowed_ += borrowed;
     growth += borrowed;
   }
-  window.Grow(growth);
-  window_bytes_sum_ += growth;
+  return growth;
+}
+
+Credit Multiplexer::State::GatherCredit(StreamOutput& output) {
+  ReceiveWindow& window = static_cast<Stream&>(output).receive;
+  if (const auto least = liveness_.delay().least()) window.Measure(now_, *least);
+  const uint64_t wanted = WindowWanted(window);
+  window.Resize(wanted);
+  if (wanted > window.window()) {
+    const uint64_t growth = GrowthGranted(wanted - window.window());
+    window.Grow(growth);
+    window_bytes_sum_ += growth;
+  } else {
+    window_bytes_sum_ -= window.TakeReleased();
+    ReturnBorrowed();
+  }
   if (received_position_ - acknowledged_position_ >= kAckBytesWithCredit) Acknowledge();
-  return window.Renew(now_);
+  return window.Renew();
 }
 
 void Multiplexer::State::Verify() {

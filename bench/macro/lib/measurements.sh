@@ -68,7 +68,7 @@ test_conn() {
 
 # Memory of each role per idle forwarded connection.
 test_mem() {
-  local count=${BENCH_IDLE:-1000} before after pid i hold=$run_folder/hold
+  local count=${BENCH_IDLE:-400} before after pid i hold=$run_folder/hold
   mkfifo "$hold"
   sleep 0.5
   before=$(figures --mem 1)

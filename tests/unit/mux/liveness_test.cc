@@ -62,33 +62,16 @@ TEST(Liveness, AProcessThatSleptGivesThePeerTimeToAnswer) {
   EXPECT_EQ(liveness.Check(awake + seconds(5)), Due::kSilent);
 }
 
-TEST(Liveness, TakesTheLeastOfTheLastRoundTrips) {
-  Liveness liveness(kTimes, kStart);
-  EXPECT_FALSE(liveness.round_trip().has_value());
-  Instant now = kStart;
-  const auto measure = [&](Duration duration) {
-    const uint64_t number = liveness.Ping(now);
-    now += duration;
-    liveness.Answered(number, now);
-    return *liveness.round_trip();
-  };
-  EXPECT_EQ(measure(milliseconds(30)), milliseconds(30));
-  EXPECT_EQ(measure(milliseconds(20)), milliseconds(20));
-  EXPECT_EQ(measure(milliseconds(90)), milliseconds(20));
-  for (size_t i = 0; i < Liveness::kSamples; ++i) measure(milliseconds(50));
-  EXPECT_EQ(*liveness.round_trip(), milliseconds(50));
-}
-
 TEST(Liveness, AnswersToNoPingAreIgnored) {
   Liveness liveness(kTimes, kStart);
   liveness.Answered(1, kStart + seconds(1));
-  EXPECT_FALSE(liveness.round_trip().has_value());
+  EXPECT_FALSE(liveness.delay().least().has_value());
   const uint64_t number = liveness.Ping(kStart + seconds(1));
   liveness.Answered(number + 1, kStart + seconds(2));
-  EXPECT_FALSE(liveness.round_trip().has_value());
+  EXPECT_FALSE(liveness.delay().least().has_value());
   liveness.Answered(number, kStart + seconds(3));
   liveness.Answered(number, kStart + seconds(9));
-  EXPECT_EQ(*liveness.round_trip(), seconds(2));
+  EXPECT_EQ(*liveness.delay().least(), seconds(2));
 }
 
 TEST(Liveness, ProbesOnceAtATimeAndNotTooOften) {
@@ -99,6 +82,13 @@ TEST(Liveness, ProbesOnceAtATimeAndNotTooOften) {
   liveness.Answered(number, kStart + milliseconds(10));
   EXPECT_FALSE(liveness.IsProbeDue(kStart + milliseconds(20)));
   EXPECT_TRUE(liveness.IsProbeDue(kStart + Liveness::kProbeInterval));
+}
+
+TEST(Liveness, ProbesOneAfterTheOtherWhileTheWayRunsDry) {
+  Liveness liveness(kTimes, kStart);
+  liveness.Answered(liveness.Ping(kStart), kStart + milliseconds(10));
+  liveness.delay().Drain(kStart + milliseconds(10));
+  EXPECT_TRUE(liveness.IsProbeDue(kStart + milliseconds(20)));
 }
 
 }  // namespace
