@@ -30,10 +30,14 @@ bool IsKey(std::string_view text) {
          });
 }
 
+bool SaysResume(const Json& adit) {
+  return adit.is_object() && adit.value("Resume", Json()) == true;
+}
+
 // WantsToRejoin is true of a client that can come again when it has lost its connections.
 bool WantsToRejoin(const Json& input) {
   const auto adit = input.find("Adit");
-  return adit != input.end() && adit->is_object() && adit->value("Resume", Json()) == true;
+  return adit != input.end() && SaysResume(*adit);
 }
 
 // AnswerSealed tells the client all that it needs to find the node and to know it.
@@ -149,7 +153,7 @@ std::optional<ApiError> ReadCarriage(const Json& adit, StartRequest& request) {
       input.Choice("Carriage", Presence::kOptional, {"inspected", "sealed"});
   const std::string key = input.Text("ClientKey", Presence::kOptional, 0, kKeyDigits);
   if (input.error().has_value()) return input.error();
-  request.comes_again = adit.value("Resume", Json()) == true;
+  request.comes_again = SaysResume(adit);
   if (carriage == "inspected") request.carriage = Carriage::kInspected;
   if (carriage != "sealed") return std::nullopt;
   if (!IsKey(key)) {

@@ -143,7 +143,9 @@ TEST(Control, AnOfferWithoutAllThatItNeedsIsRefused) {
     damage(bad);
     EXPECT_FALSE(Decodes(Encode(bad))) << Encode(bad);
   }
-  EXPECT_FALSE(Decodes(Encode(SessionAnswer{"s-1", {}, {}, {}, {}})));
+  EXPECT_TRUE(Decodes(Encode(SessionAnswer{"s-1", {}, {}, {}, {}}))) << "of an inspected session";
+  EXPECT_FALSE(Decodes(Encode(SessionAnswer{"s-1", "no key", {}, {}, {}})));
+  EXPECT_FALSE(Decodes(Encode(SessionAnswer{{}, {}, {}, {}, {}})));
 }
 
 TEST(Control, EveryMessageComesBackAsItWasSent) {
