@@ -103,6 +103,7 @@ absl::StatusOr<StartedSession> ReadStarted(const char* operation, const std::str
   } else if (adit->contains("JoinToken")) {
     session.ticket.token = JsonText(*adit, "JoinToken");
     session.resume_secret = JsonText(*adit, "ResumeSecret");
+    if (session.resume_secret.empty()) return NotOurs(operation);
     session.rejoin_key = RejoinKey(*adit);
   } else {
     session.ticket.token = JsonText(json, "TokenValue");

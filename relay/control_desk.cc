@@ -246,8 +246,9 @@ void ControlDesk::SessionEnded(std::string session_id, std::string reason, uint6
                                uint64_t to_client_bytes) {
   thread_->Tell([this, id = std::move(session_id), reason = std::move(reason), to_node_bytes,
                  to_client_bytes] {
-    directory_.Forget(id);
-    broker_.SessionEnded(id, reason, to_node_bytes, to_client_bytes, UnixNowMs());
+    if (broker_.SessionEnded(id, reason, to_node_bytes, to_client_bytes, UnixNowMs())) {
+      directory_.Forget(id);
+    }
   });
 }
 

@@ -49,7 +49,10 @@ engine::Loop& SealedSession::loop() const { return context_.driver.loop(); }
 
 absl::Status SealedSession::AddLane(const std::string& join_token, uint32_t loop_index) {
   CHECK(!ending_);
-  if (lanes_.size() >= engine::kLanesMax) {
+  // A program has one stream; what is kept for lanes (window_budget.h) counts on no more.
+  constexpr size_t kProgramLanesMax = 2;
+  const bool is_program = ShareKind() == WindowBudget::Kind::kProgram;
+  if (lanes_.size() >= (is_program ? kProgramLanesMax : size_t{engine::kLanesMax})) {
     return absl::ResourceExhaustedError("the session has as many lanes as it may");
   }
   if (!context_.windows.HasShare()) {

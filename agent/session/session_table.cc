@@ -96,7 +96,7 @@ absl::StatusOr<engine::SessionAnswer> SessionTable::Consent(const engine::Sessio
   }
   if (!HasRoom()) {
     return absl::ResourceExhaustedError(
-        "the node has as many sealed sessions as it may; end one and try again");
+        "the node has as many sessions as it may; end one and try again");
   }
   absl::StatusOr<SessionConsent> consent = ConsentTo(offer, identity_);
   if (!consent.ok()) return consent.status();

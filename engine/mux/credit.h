@@ -116,6 +116,9 @@ class ReceiveWindow {
   // Measure takes part in measuring the rate. Call it before each Renew.
   void Measure(Instant now, Duration round_trip) { rate_.Measure(consumed_, now, round_trip); }
 
+  // ForgetRate says that the bytes come another way from now on.
+  void ForgetRate() { rate_ = {}; }
+
   // Renew moves the limit and returns what the CREDIT frame says.
   Credit Renew();
 

@@ -52,6 +52,14 @@ class Liveness {
     unheard_since_.reset();
   }
 
+  // StartAnew says that the link goes on over another connection, maybe another way: what was
+  // measured is forgotten, and an answer that is still to come measures nothing.
+  void StartAnew(Instant now) {
+    Heard(now);
+    is_answered_ = true;
+    delay_ = {};
+  }
+
   // Check says what is to be done now. For kPing call Ping and send its number.
   //
   // A process that was stopped (a laptop's sleep, a debugger) finds the deadline long past; the

@@ -118,7 +118,11 @@ bool Multiplexer::Resume(uint64_t peer_position, ByteView preface, RecordCarrier
   s.acknowledged_position_ = s.received_position_;  // The peer was told.
   s.output_.DropAck();
   s.now_ = now;
-  s.liveness_.Heard(now);
+  s.liveness_.StartAnew(now);
+  for (Stream* stream = s.all_.front(); stream != nullptr;
+       stream = decltype(s.all_)::Next(*stream)) {
+    stream->receive.ForgetRate();  // It may be another way.
+  }
   s.carrier_ = &carrier;
   carrier.OutputReady();
   s.Changed();

@@ -209,15 +209,13 @@ void Multiplexer::State::OnOutputTaken(StreamOutput& output) {
   if (stream.events != nullptr) stream.events->OnWritable();
 }
 
-// A window that is drained keeps half of what the way holds: whatever waits then gets through
-// within a round trip.
-uint64_t Multiplexer::State::WindowWanted(const ReceiveWindow& window) {
-  PathDelay& delay = liveness_.delay();
+// A window that is drained keeps less than half of what the way holds: what waits gets through.
+uint64_t Multiplexer::State::WindowWanted(const ReceiveWindow& window) const {
+  const PathDelay& delay = liveness_.delay();
   if (!delay.least().has_value()) return window.window();
   const uint64_t bytes = window.Needed(*delay.least());
   if (bytes == 0) return window.window();
-  if (delay.IsOld(now_) && window.window() > options_.window_bytes_min) delay.Drain(now_);
-  if (delay.is_draining()) return std::max(bytes / 4, kWindowBytesFloor);
+  if (delay.is_draining()) return std::max(std::min(bytes, window.window()) / 4, kWindowBytesFloor);
   const uint64_t least = std::min(window.window(), options_.window_bytes_min);
   return std::clamp(bytes, least, options_.window_bytes_max);
 }
@@ -237,7 +235,10 @@ uint64_t Multiplexer::State::GrowthGranted(uint64_t wanted) {
 
 Credit Multiplexer::State::GatherCredit(StreamOutput& output) {
   ReceiveWindow& window = static_cast<Stream&>(output).receive;
-  if (const auto least = liveness_.delay().least()) window.Measure(now_, *least);
+  PathDelay& delay = liveness_.delay();
+  if (delay.IsOld(now_) && window.window() > options_.window_bytes_min) delay.Drain(now_);
+  // What comes while the way runs dry tells nothing of it.
+  if (delay.least().has_value() && !delay.is_draining()) window.Measure(now_, *delay.least());
   const uint64_t wanted = WindowWanted(window);
   window.Resize(wanted);
   if (wanted > window.window()) {

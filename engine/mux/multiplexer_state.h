@@ -70,7 +70,7 @@ struct Multiplexer::State final : public OutputQueue::Events {
   uint64_t WindowLeft() const;
   // WindowWanted is how large the way to the peer needs a window; GrowthGranted how much of what it
   // is to grow it may.
-  uint64_t WindowWanted(const ReceiveWindow& window);
+  uint64_t WindowWanted(const ReceiveWindow& window) const;
   uint64_t GrowthGranted(uint64_t wanted);
   void ReturnBorrowed();
   void PushClose(FrameType type, StreamId id, CloseCode code, std::string_view text);

@@ -130,7 +130,7 @@ struct Notice {
 // sessions". Only a peer that named the feature kFeatureSealed is sent any of them.
 inline constexpr std::string_view kFeatureSealed = "sealed";
 inline constexpr uint32_t kLanesMax = 16;
-// Of hellos inside a sealed session: the link outlives its connection.
+// Of hellos on a lane of a session: the link outlives its connection.
 inline constexpr std::string_view kFeatureResume = "resume";
 
 // A node that names this one takes offers of inspected sessions.

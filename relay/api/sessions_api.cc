@@ -260,7 +260,9 @@ ApiOutcome DescribeSessions(ApiContext& context, ApiCall& call) {
     if (!position.has_value()) return InvalidNextToken();
     query.after = SessionQuery::Position{position->number, position->name};
   }
-  query.count_max = page + 1;  // One more tells whether there is a next page.
+  // One more tells whether there is a next page; many at once, since the status is looked at here.
+  constexpr size_t kAtOnce = 500;
+  query.count_max = std::max(page + 1, kAtOnce);
   Json& list = call.output["Sessions"] = Json::array();
   if (wanted.none) return std::nullopt;
   for (;;) {
@@ -277,7 +279,7 @@ ApiOutcome DescribeSessions(ApiContext& context, ApiCall& call) {
       query.after = SessionQuery::Position{session.started_unix_ms, session.id};
       if (is_listed) list.push_back(ToJson(session, status, IsNative(call.input)));
     }
-    if (sessions->size() <= page) return std::nullopt;
+    if (sessions->size() < query.count_max) return std::nullopt;
   }
 }
 

@@ -206,7 +206,7 @@ std::optional<StartedSession> Broker::RenewToken(std::string_view session_id) {
   store_.AfterCommit([this, id = live->subject.id,
                       digest = engine::crypto::Sha256(engine::AsBytes(renewed.token))] {
     Live* found = Find(id);
-    if (found != nullptr && found->unsealed != nullptr) found->unsealed->token_sha256 = digest;
+    if (found != nullptr) found->unsealed.reset();  // What was started is taken up as it is.
     data_plane_.RenewToken(id, digest);
   });
   return renewed;
@@ -381,12 +381,14 @@ void Broker::SessionResumed(std::string_view session_id, std::string_view source
   records_.AddOfStream(std::move(record));  // A client that comes back without end costs no more.
 }
 
-void Broker::SessionEnded(std::string_view session_id, std::string_view reason, uint64_t bytes_in,
+bool Broker::SessionEnded(std::string_view session_id, std::string_view reason, uint64_t bytes_in,
                           uint64_t bytes_out, int64_t now_unix_ms) {
   const Live* live = Find(session_id);
-  // One that is sealed now may have been joined when nobody could any more.
-  if (live == nullptr || live->sealed != nullptr) return;
+  // Who joined while a node was asked to seal it was in no session of ours: it goes on without.
+  if (live == nullptr || live->sealed != nullptr) return false;
+  if (live->state != Live::State::kConnected && live->state != Live::State::kEnding) return false;
   Finish(*live, {.reason = reason, .bytes_in = bytes_in, .bytes_out = bytes_out}, now_unix_ms);
+  return true;
 }
 
 void Broker::StreamOpened(std::string_view session_id, uint32_t stream_id, std::string_view what,

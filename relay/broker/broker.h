@@ -59,7 +59,7 @@ class Broker {
   // Requires: both outlive the broker.
   Broker(Store& store, DataPlane& data_plane);
 
-  // TakeOver goes on with the sealed sessions of the process before this one that may come again,
+  // TakeOver goes on with the sessions on lanes of the process before this one that may come again,
   // and marks all else that it left open as terminated. `goes_on` is told what such a session was
   // allowed by, and says whether it can be asked again. Call it once, first.
   using GoesOn = std::function<bool(const std::string& session_id, const std::string& access)>;
@@ -115,8 +115,9 @@ class Broker {
   // came back. Both are for the audit and for IsAway.
   void SessionLost(std::string_view session_id, int64_t now_unix_ms);
   void SessionResumed(std::string_view session_id, std::string_view source_ip, int64_t now_unix_ms);
-  // SessionEnded: bytes_in went to the node, bytes_out came from it.
-  void SessionEnded(std::string_view session_id, std::string_view reason, uint64_t bytes_in,
+  // SessionEnded: bytes_in went to the node, bytes_out came from it. False: that was not the end of
+  // a session that we have.
+  bool SessionEnded(std::string_view session_id, std::string_view reason, uint64_t bytes_in,
                     uint64_t bytes_out, int64_t now_unix_ms);
 
   // StreamOpened and StreamClosed are for the audit: `what` as Describe(SessionPlan) says it.
@@ -196,7 +197,7 @@ class Broker {
     uint64_t gateway_bytes = 0;           // Of an AWS client's: its share.
     bool is_lost = false;                 // Of an AWS client's: it has no connection.
     std::string_view reported_by;         // Static.
-    std::unique_ptr<SealedState> sealed;  // Null: inspected.
+    std::unique_ptr<SealedState> sealed;  // Null: no lanes, but a client's link or channel.
   };
   struct NewLane {
     LaneGrant grant;

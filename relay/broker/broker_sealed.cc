@@ -55,7 +55,8 @@ std::variant<LaneTicket, LaneFailure> Broker::OpenLane(std::string_view session_
       live != nullptr && live->sealed != nullptr &&
       (live->state == Live::State::kConnecting || live->state == Live::State::kConnected);
   if (!is_open || live->subject.principal != principal) {
-    return LaneFailure{Kind::kNoSession, "You have no sealed session of that id that is open."};
+    return LaneFailure{Kind::kNoSession,
+                       "You have no session of that id that is open and has lanes."};
   }
   if (live->sealed->lanes_open >= engine::kLanesMax) {
     return LaneFailure{Kind::kTooManyLanes, "The session has " + std::to_string(engine::kLanesMax) +
@@ -170,8 +171,11 @@ void Broker::NodeEndedSession(std::string_view node_id, const engine::SessionOve
   Live* live = FindSealed(over.session_id, node_id);
   if (live == nullptr) return;
   live->sealed->node_is_done = true;
-  live->sealed->told_to_node_bytes = over.to_node_bytes;
-  live->sealed->told_to_client_bytes = over.from_node_bytes;
+  // A node that is asked again, when it has forgotten the session, says 0.
+  uint64_t& to_node = live->sealed->told_to_node_bytes;
+  uint64_t& to_client = live->sealed->told_to_client_bytes;
+  to_node = std::max(to_node, over.to_node_bytes);
+  to_client = std::max(to_client, over.from_node_bytes);
   const std::string reason = over.reason.substr(0, SealedState::kNodeTextSizeMax);
   switch (live->state) {
     case Live::State::kOffered:

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "engine/buffer/buffer_pool.h"
+#include "relay/switchboard/waiting_pieces.h"
 
 namespace relay {
 
@@ -27,7 +28,7 @@ class Leg {
   };
 
   // Pieces that wait to be sent, at most. Each may hold a whole block.
-  static constexpr size_t kWaitingMax = 8;
+  static constexpr size_t kWaitingMax = WaitingPieces::kMax;
 
   virtual ~Leg() = default;
 

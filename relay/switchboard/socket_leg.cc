@@ -58,7 +58,7 @@ void SocketLeg::Push(engine::BufferRef bytes) {
   CHECK(has_room());
   CHECK(!finishing_);
   if (closing_) return;
-  waiting_.push_back(std::move(bytes));
+  waiting_.Push(std::move(bytes));
   StartSend();
 }
 
@@ -75,7 +75,7 @@ void SocketLeg::OnSent(engine::Sent outcome) {
   if (closing_) return Continue();
   if (outcome.error != IoError::kNone) return Close(CloseMode::kReset, "was lost");
   const bool had_room = has_room();
-  waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<ptrdiff_t>(sending_count_));
+  for (size_t i = 0; i < sending_count_; ++i) waiting_.Pop();
   StartSend();
   if (!had_room) events_->OnRoom(*this);
   ShutIfSent();
@@ -118,7 +118,7 @@ void SocketLeg::Continue() {
 
 void SocketLeg::OnClosed(engine::Closed) {
   socket_ = {};
-  waiting_.clear();
+  waiting_.Clear();
   events_->OnGone(*this, why_);  // Last: it may destroy this.
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <deque>
 #include <string>
 #include <vector>
 
@@ -40,7 +39,7 @@ class SocketLeg final : public Leg {
   Events* events_ = nullptr;
   engine::Socket socket_;
   std::vector<engine::BufferRef> unread_;  // Came with the socket; the last one first.
-  std::deque<engine::BufferRef> waiting_;
+  WaitingPieces waiting_;
   size_t sending_count_ = 0;  // Of waiting_, in the op.
   std::string why_;
   engine::CloseMode close_mode_ = engine::CloseMode::kOrderly;

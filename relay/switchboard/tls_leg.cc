@@ -19,7 +19,7 @@ void TlsLeg::Receive(engine::BufferRef plaintext) {
 
 void TlsLeg::Push(engine::BufferRef bytes) {
   CHECK(has_room());
-  waiting_.push_back(std::move(bytes));
+  waiting_.Push(std::move(bytes));
   connection_.OutputReady();
 }
 
@@ -38,7 +38,7 @@ void TlsLeg::RecordTaken() {
   const bool had_room = has_room();
   engine::BufferRef& front = waiting_.front();
   if (gathered_ == front.size()) {
-    waiting_.pop_front();
+    waiting_.Pop();
   } else {
     front.DropFirst(gathered_);
   }
@@ -46,7 +46,7 @@ void TlsLeg::RecordTaken() {
 }
 
 void TlsLeg::Closed(std::string_view why) {
-  waiting_.clear();
+  waiting_.Clear();
   events_->OnGone(*this, why);  // Last: it may destroy this.
 }
 

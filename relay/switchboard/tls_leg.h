@@ -1,6 +1,5 @@
 #pragma once
 
-#include <deque>
 #include <span>
 #include <string_view>
 
@@ -36,7 +35,7 @@ class TlsLeg final : public Leg {
  private:
   engine::SecureConnection& connection_;
   Events* events_ = nullptr;
-  std::deque<engine::BufferRef> waiting_;
+  WaitingPieces waiting_;
   size_t gathered_ = 0;  // Bytes of the record that the connection is taking.
 };
 

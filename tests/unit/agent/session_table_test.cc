@@ -74,7 +74,7 @@ TEST_F(SessionTableTest, BeyondTheMaximumAnOfferIsRefusedUntilOneEnds) {
   Say(Offer("2", "b"));
   Say(Offer("3", "c"));
   EXPECT_EQ(Answer("b")->error, "");
-  EXPECT_THAT(Answer("c")->error, HasSubstr("as many sealed sessions as it may"));
+  EXPECT_THAT(Answer("c")->error, HasSubstr("as many sessions as it may"));
   EXPECT_EQ(table_->count(), 2u);
   Say(engine::SessionStop{"a", "enough"});
   ASSERT_TRUE(Run([&] { return table_->count() == 1; }));

@@ -331,10 +331,10 @@ TEST_F(SealedApiTest, WhatTheNodeCannotDoIsAnErrorOfItsOwn) {
   const auto refused = Start();
   engine::SessionAnswer no;
   no.session_id = plane_.Told<engine::SessionOffer>().session_id;
-  no.error = "the node has as many sealed sessions as it may";
+  no.error = "the node has as many sessions as it may";
   broker_->NodeAnswered(kNode, no, kNow);
   EXPECT_EQ(refused->type(), "TargetNotConnected") << "no reason to send it unsealed";
-  EXPECT_THAT(refused->message(), HasSubstr("as many sealed sessions"));
+  EXPECT_THAT(refused->message(), HasSubstr("as many sessions"));
   const auto silent = Start();
   broker_->Tick(kNow + 5'000);
   EXPECT_EQ(silent->type(), "SealedNotSupported");

@@ -91,6 +91,21 @@ TEST_F(BrokerSealTest, ItGoesOnSealedUnderTheSameIdAndItsTokenIsWorthNothing) {
   EXPECT_EQ(failure_->kind, Kind::kCarriage) << "it is sealed already";
 }
 
+TEST_F(BrokerSealTest, WhoJoinedWhileTheNodeWasAskedEndsNothing) {
+  StartAws();
+  Seal();
+  broker.SessionJoined(session.session_id, "192.0.2.7", kNow);
+  engine::SessionAnswer refusal;
+  refusal.session_id = session.session_id;
+  refusal.error = "full";
+  Answer(refusal);
+  EXPECT_FALSE(broker.SessionEnded(session.session_id, "a late word", 0, 0, kNow));
+  EXPECT_TRUE(broker.IsLive(session.session_id)) << "it can be joined again, and ended";
+  broker.SessionJoined(session.session_id, "192.0.2.7", kNow);
+  EXPECT_TRUE(broker.SessionEnded(session.session_id, "left", 0, 0, kNow));
+  EXPECT_FALSE(broker.IsLive(session.session_id));
+}
+
 TEST_F(BrokerSealTest, WhatTheNodeRefusesOrDoesNotAnswerIsInspectedAgain) {
   StartAws();
   Seal();
@@ -149,13 +164,15 @@ TEST_F(BrokerSealTest, OnlyWhoHasTheTokenOfOneThatNobodyJoinedCanAsk) {
   EXPECT_THAT(plane.told, IsEmpty());
 }
 
-TEST_F(BrokerSealTest, ARenewedTokenSealsIt) {
+TEST_F(BrokerSealTest, WhatWasResumedIsNotSealed) {
   StartAws();
   const auto renewed = broker.RenewToken(session.session_id);
   ASSERT_TRUE(renewed.has_value());
   Seal(renewed->token);
-  Answer(Consent(session.session_id));
-  EXPECT_TRUE(offer_.has_value());
+  EXPECT_EQ(failure_->kind, Kind::kCarriage);
+  failure_.reset();
+  Seal();
+  EXPECT_EQ(failure_->kind, Kind::kCarriage) << "the old token is worth nothing";
 }
 
 TEST_F(BrokerSealTest, ANativeSessionAndANodeThatCannotAreRefusedAtOnce) {

@@ -84,6 +84,19 @@ TEST(Liveness, ProbesOnceAtATimeAndNotTooOften) {
   EXPECT_TRUE(liveness.IsProbeDue(kStart + Liveness::kProbeInterval));
 }
 
+TEST(Liveness, AnAnswerOfTheConnectionBeforeMeasuresNothing) {
+  Liveness liveness(kTimes, kStart);
+  liveness.Answered(liveness.Ping(kStart), kStart + milliseconds(10));
+  const uint64_t lost = liveness.Ping(kStart + seconds(1));
+  liveness.StartAnew(kStart + seconds(60));
+  EXPECT_FALSE(liveness.delay().least().has_value());
+  liveness.Answered(lost, kStart + seconds(61));
+  EXPECT_FALSE(liveness.delay().least().has_value());
+  EXPECT_TRUE(liveness.IsProbeDue(kStart + seconds(61)));
+  liveness.Answered(liveness.Ping(kStart + seconds(61)), kStart + seconds(61) + milliseconds(200));
+  EXPECT_EQ(*liveness.delay().least(), milliseconds(200));
+}
+
 TEST(Liveness, ProbesOneAfterTheOtherWhileTheWayRunsDry) {
   Liveness liveness(kTimes, kStart);
   liveness.Answered(liveness.Ping(kStart), kStart + milliseconds(10));
