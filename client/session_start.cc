@@ -64,6 +64,13 @@ absl::StatusOr<SecuredSession> SecureSession(KnownNodes& known_nodes, const Tell
                         .rejoin_key = session.rejoin_key};
 }
 
+absl::Status CheckNamed(const KnownNodes::Node& node, std::string_view named) {
+  if (node.named_by_id || node.name == named) return absl::OkStatus();
+  return absl::FailedPreconditionError("the relay started a session on " + Printable(node.id) +
+                                       ", where " + Printable(named) +
+                                       " was asked for; nothing was dialled");
+}
+
 SessionStart::SessionStart(ApiClient& api, KnownNodes& known_nodes, TellUser tell, int64_t now)
     : api_(api), known_nodes_(known_nodes), tell_(std::move(tell)), now_(now) {}
 
@@ -92,11 +99,7 @@ absl::StatusOr<SecuredSession> SessionStart::RunNamed(std::string_view named, Se
   KnownNodes::Node node{.id = session->node_id, .name = session->node_name, .named_by_id = false};
   if (node.id.empty()) node.id = named;  // An older relay knows ids alone.
   node.named_by_id = node.id == named;
-  if (!node.named_by_id && node.name != named) {
-    return absl::FailedPreconditionError("the relay started a session on " + Printable(node.id) +
-                                         ", where " + std::string(named) +
-                                         " was asked for; nothing was dialled");
-  }
+  if (absl::Status right = CheckNamed(node, named); !right.ok()) return right;
   if (!key.has_value()) return Inspected(node, *session);
   if (session->sealed) return SecureSession(known_nodes_, tell_, node, *session, *key);
   return GoUnsealed(node, std::move(wish), choice, kOlderRelay, &*session);

@@ -3,8 +3,7 @@
 //
 // The relay finds a node that is named in full; then that is the only call.
 //
-//     our key --> StartSession --> ProveSealed --> KnownNodes --> a TLS context for exactly that
-//     key
+//     our key --> StartSession --> ProveSealed --> KnownNodes --> a TLS context for that key alone
 //                      |
 //                      +-- cannot be sealed --> inspected with a notice; an error for a node that
 //                                               was met sealed before, or where the user insists
@@ -16,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "client/api_client.h"
@@ -46,6 +46,10 @@ using TellUser = std::function<void(const std::string& text)>;
 absl::StatusOr<SecuredSession> SecureSession(KnownNodes& known_nodes, const TellUser& tell,
                                              const KnownNodes::Node& node,
                                              const StartedSession& session, const SessionKey& key);
+
+// CheckNamed returns an error, ready for the user, unless `node` is the one of exactly that id or
+// name: a relay that answers with another one is not followed.
+absl::Status CheckNamed(const KnownNodes::Node& node, std::string_view named);
 
 class SessionStart {
  public:

@@ -38,12 +38,11 @@ absl::StatusOr<SecuredSession> NativeSeal::Secure(const engine::CallResult& resu
   const KnownNodes::Node node{.id = session->node_id,
                               .name = session->node_name,
                               .named_by_id = session->node_id == target_};
-  const bool is_asked_for = node.named_by_id || node.name == target_;
-  if (session->id != session_id || !is_asked_for) {
-    return absl::FailedPreconditionError("the relay sealed a session on " + Printable(node.id) +
-                                         ", where " + Printable(target_) +
-                                         " was asked for; nothing was dialled");
+  if (session->id != session_id) {
+    return absl::FailedPreconditionError(
+        "the relay sealed another session than this one; nothing was dialled");
   }
+  if (absl::Status named = CheckNamed(node, target_); !named.ok()) return named;
   return SecureSession(known_nodes_, Say, node, *session, key);
 }
 

@@ -8,14 +8,13 @@ hand comes again, and lies about it at the relay and at the node.
 import contextlib
 import json
 import os
-import re
 import struct
 import subprocess
 
 from support import frames
-from support.broken_rules import HELLO, LIMIT, TEXT, broken_rules
+from support.broken_rules import HELLO, LIMIT, TEXT, broken_rules, hear_goaway
 from support.frames import frame
-from support.processes import Failure, check, check_equal, wait_until
+from support.processes import check, check_equal, wait_until
 from support.sealed_client import NODE, SealedLink, refusal
 from support.sealing_node import SealingNode
 from support.targets import echo
@@ -24,17 +23,6 @@ from support.undisturbed import undisturbed
 
 _SECONDS_MAX = 10
 _EXEC = ('AWS-StartNonInteractiveCommand', {'command': ['cat']})
-
-
-def _hear_goaway(link, name, code, why):
-    try:
-        got = link.wait_for(frames.GOAWAY, seconds=_SECONDS_MAX)
-    except Failure:
-        got = None
-    check(got, f'{name}: no goaway came')
-    got_code, text = frames.code_of(got)
-    check_equal(got_code, code, f'{name}: code ({text})')
-    check(re.search(why, text), f'{name}: {text!r} does not say {why!r}')
 
 
 # ------------------------------------------------------------------- a client, to the node
@@ -50,7 +38,7 @@ def test_a_sealed_client_that_breaks_a_rule(t):
                 link.send(frame(frames.DATA, 1, TEXT))
                 check_equal(link.wait_for(frames.DATA, frames.GOAWAY).payload, TEXT, 'the echo')
                 link.send(data)
-                _hear_goaway(link, name, code, why)
+                hear_goaway(link, name, code, why)
         t.note(f'{len(rules)} rules')
 
 
@@ -63,7 +51,7 @@ def test_a_link_that_does_not_resume_knows_no_ack(t):
     with SealedLink(t.stack, *_EXEC, features=()) as link:
         check_equal(link.node_hello.get('features', []), [], 'the features that both have')
         link.send(frame(frames.ACK, 0, bytes(8)))
-        _hear_goaway(link, 'an ack', frames.PROTOCOL_ERROR, 'does not resume')
+        hear_goaway(link, 'an ack', frames.PROTOCOL_ERROR, 'does not resume')
 
 
 # ------------------------------------------------------------------- a node, to the client
@@ -90,7 +78,7 @@ def test_a_sealed_node_that_breaks_a_rule(t):
                     link.send(frame(frames.ACCEPT, got.stream, LIMIT))
                     check_equal(link.wait_for(frames.DATA, frames.GOAWAY).payload, TEXT, 'what was typed')
                     link.send(frame(frames.DATA, 1, TEXT) + data)
-                    _hear_goaway(link, name, code, why)
+                    hear_goaway(link, name, code, why)
                 _, text = process.communicate(timeout=_SECONDS_MAX)
             except subprocess.TimeoutExpired:
                 check(False, f'{name}: the client hangs')

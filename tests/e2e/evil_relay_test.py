@@ -13,10 +13,10 @@ import subprocess
 
 from support import frames
 from support.bio_link import BioLink
-from support.broken_rules import HELLO, LIMIT, TEXT, broken_rules
+from support.broken_rules import HELLO, LIMIT, TEXT, broken_rules, hear_goaway
 from support.frames import frame
 from support.lying_relay import Lies, LyingRelay
-from support.processes import Failure, check, check_equal
+from support.processes import check, check_equal
 
 _SECONDS_MAX = 10
 _PROTOCOL = frames.PROTOCOL_ERROR
@@ -46,17 +46,6 @@ def _evil(t):
     with LyingRelay(stack.port, chain, key) as evil:
         evil.stack = stack
         yield evil
-
-
-def _hear_goaway(link, name, code, why):
-    try:
-        got = link.wait_for(frames.GOAWAY, seconds=_SECONDS_MAX)
-    except Failure:
-        got = None
-    check(got, f'{name}: no goaway came')
-    got_code, text = frames.code_of(got)
-    check_equal(got_code, code, f'{name}: code ({text})')
-    check(re.search(why, text), f'{name}: {text!r} does not say {why!r}')
 
 
 class _Script:
@@ -98,16 +87,23 @@ def _talk_to_node(link):
     check_equal(link.wait_for(frames.DATA, frames.GOAWAY).payload, TEXT, 'the echo')
 
 
+def _enroll(evil, name):
+    """Enrols one more node, whose relay is the evil one, and returns the folder of its agent."""
+    stack = evil.stack
+    made = stack.api().call('CreateActivation', {'IamRole': 'any'}).json()
+    line = re.sub(r'relay=\S+(.*)id=\S+ code=\S+',
+                  rf'relay=127.0.0.1:{evil.port}\1id={made["ActivationId"]} code={made["ActivationCode"]}',
+                  stack.enroll_line)
+    state = os.path.join(stack.folder, f'{name}-agent')
+    check_equal(stack.enroll(state, name, line).returncode, 0, 'enrolling another node')
+    return state
+
+
 def test_a_relay_that_breaks_a_rule_to_a_node(t):
     """A relay that breaks a rule of the frames gets a goaway from the agent, which then comes again"""
     with _evil(t) as evil:
         stack = evil.stack
-        made = stack.api().call('CreateActivation', {'IamRole': 'any'}).json()
-        line = re.sub(r'relay=\S+(.*)id=\S+ code=\S+',
-                      rf'relay=127.0.0.1:{evil.port}\1id={made["ActivationId"]} code={made["ActivationCode"]}',
-                      stack.enroll_line)
-        state = os.path.join(stack.folder, 'deceived-agent')
-        check_equal(stack.enroll(state, 'deceived', line).returncode, 0, 'enrolling another node')
+        state = _enroll(evil, 'deceived')
 
         def tell(script):
             evil.lies = Lies(link=script)
@@ -120,7 +116,7 @@ def test_a_relay_that_breaks_a_rule_to_a_node(t):
             def run(link):
                 begin(link)
                 link.send(data)
-                _hear_goaway(link, name, code, why)
+                hear_goaway(link, name, code, why)
             return _Script(run)
 
         rules = broken_rules(_NODE_STREAM, dialled=False)
@@ -144,12 +140,7 @@ def test_what_a_node_passes_over(t):
     """Messages that no node knows, answers to no ping and members of later versions disturb no node"""
     with _evil(t) as evil:
         stack = evil.stack
-        made = stack.api().call('CreateActivation', {'IamRole': 'any'}).json()
-        line = re.sub(r'relay=\S+(.*)id=\S+ code=\S+',
-                      rf'relay=127.0.0.1:{evil.port}\1id={made["ActivationId"]} code={made["ActivationCode"]}',
-                      stack.enroll_line)
-        state = os.path.join(stack.folder, 'patient-agent')
-        check_equal(stack.enroll(state, 'patient', line).returncode, 0, 'enrolling another node')
+        state = _enroll(evil, 'patient')
 
         def run(link):
             _talk_to_node(link)
@@ -215,7 +206,7 @@ def _breaks_to_client(name, data, code, why, begin):
         begin(link)
         link.send(data)
         if code != frames.UNSUPPORTED:
-            _hear_goaway(link, name, code, why)
+            hear_goaway(link, name, code, why)
     return _Script(run)
 
 

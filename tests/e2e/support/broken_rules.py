@@ -1,10 +1,12 @@
 """Breaches of PROTOCOL.md that a link's other end must notice, whoever it is: one rule each."""
 
 import json
+import re
 import struct
 
 from support import frames
 from support.frames import frame
+from support.processes import Failure, check, check_equal
 
 LIMIT = struct.pack('>Q', 1 << 20)
 MOST = (1 << 64) - 1
@@ -20,6 +22,18 @@ def _control(text, stream=0):
 
 
 HELLO = {'type': 'hello', 'version': 1, 'version_min': 1}
+
+
+def hear_goaway(link, name, code, why, seconds=10):
+    """The other end of `link` has noticed: its GOAWAY has this code, and a text that tells `why`."""
+    try:
+        got = link.wait_for(frames.GOAWAY, seconds=seconds)
+    except Failure:
+        got = None
+    check(got, f'{name}: no goaway came')
+    got_code, text = frames.code_of(got)
+    check_equal(got_code, code, f'{name}: code ({text})')
+    check(re.search(why, text), f'{name}: {text!r} does not say {why!r}')
 
 
 def broken_rules(stream, dialled, resumes=False):
