@@ -113,15 +113,18 @@ absl::StatusOr<RunAsUser> FindOrMakeDefaultUser() {
   if (!found.ok()) return found.status();
   if (found->has_value()) return std::move(**found);
   const absl::Status made = RunUseradd();
+  found = FindByName(name);
+  if (!found.ok()) return found.status();
+  if (found->has_value()) {
+    // Without `made`, another agent of this node made it at the same time.
+    if (made.ok()) engine::log::Write(engine::log::Level::kInfo, "user_made", {{"user", name}});
+    return std::move(**found);
+  }
   if (!made.ok()) {
     return absl::FailedPreconditionError(
         absl::StrCat("the node has no user ", name, " and could not make it: ", made.message(),
                      ". On the node, run: sudo useradd -m -s /bin/bash ", name));
   }
-  engine::log::Write(engine::log::Level::kInfo, "user_made", {{"user", name}});
-  found = FindByName(name);
-  if (!found.ok()) return found.status();
-  if (found->has_value()) return std::move(**found);
   return absl::InternalError(absl::StrCat("useradd made no user ", name));
 }
 

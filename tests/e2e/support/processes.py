@@ -56,13 +56,10 @@ def adopt_orphans():
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def kill_descendants(spare=()):
-    """Kills all that was started from here, by number, except `spare` and what is below it."""
+def kill_descendants():
+    """Kills all that was started from here, by number."""
     for _ in range(20):
-        spared = set(spare)
-        for pid in spare:
-            spared.update(proc_facts.descendants(pid))
-        left = [pid for pid in proc_facts.descendants(os.getpid()) if pid not in spared]
+        left = list(proc_facts.descendants(os.getpid()))
         for pid in left:
             try:
                 os.kill(pid, signal.SIGKILL)

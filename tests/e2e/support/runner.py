@@ -59,11 +59,12 @@ class Test:
 class Run:
     """One run of some files on some backends."""
 
-    def __init__(self, bin_folder, full, backends, only):
+    def __init__(self, bin_folder, full, backends, only, part):
         self.bin = bin_folder
         self.full = full
         self.backends = backends
         self.only = only
+        self.part = part
         self.folder = tempfile.mkdtemp(prefix='adit-e2e-')
         os.chmod(self.folder, 0o755)
         self.notes = []
@@ -105,10 +106,13 @@ class Run:
                 continue
             if getattr(function, 'by_name', False) and not self.only:
                 continue
-            if self._waits_again(function, io):
+            if self._is_other_part(function) or self._waits_again(function, io):
                 continue
             self._run_one(module, name, function, io)
         self.drop_stack()
+
+    def _is_other_part(self, function):
+        return self.part != 'all' and (self.part == 'waiting') != getattr(function, 'waits', False)
 
     def _waits_again(self, function, io):
         """At reduced size what mostly waits for a deadline does so on one backend, unless asked for by name."""
@@ -190,12 +194,12 @@ def _on_alarm(_number, _frame):
     raise Failure('the test took too long')
 
 
-def run_all(files, bin_folder, full, backends, only):
+def run_all(files, bin_folder, full, backends, only, part):
     """Returns the exit code."""
     adopt_orphans()
     signal.signal(signal.SIGALRM, _on_alarm)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    run = Run(bin_folder, full, backends, only)
+    run = Run(bin_folder, full, backends, only, part)
     start = time.monotonic()
     try:
         for io in backends:
