@@ -147,10 +147,14 @@ void ControlDesk::NodeConnected(NodeArrival arrival, std::function<void(absl::St
                         {"admitted", status.ok() ? "yes" : "no"}});
     Answer(
         arrival.loop_index,
-        [this, admitted, status, node = arrival.node_id] {
+        [this, admitted, status, node = arrival.node_id, serial = arrival.link_serial] {
           admitted(status);
+          if (!status.ok()) return;
           // Behind the hello that admits it.
-          if (status.ok()) thread_->Tell([this, node] { broker_.AskAbout(node); });
+          thread_->Tell([this, node, serial] {
+            directory_.NodeAdmitted(node, serial);
+            broker_.AskAbout(node);
+          });
         },
         [admitted] { admitted(absl::UnavailableError(kStoreFailed)); });
   });

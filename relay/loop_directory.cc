@@ -19,18 +19,27 @@ bool LoopDirectory::NodeArrived(const std::string& node_id, const NodePlace& pla
   const auto found = nodes_.find(node_id);
   const bool replaces = found != nodes_.end();
   if (replaces) {
-    Tell(*loops_[found->second.loop],
-         [serial = found->second.link_serial](Switchboard& switchboard) {
-           switchboard.DismissLink(serial, engine::CloseCode::kReplaced, AgentRole::kReplacedText);
-         });
+    const NodePlace& before = found->second.place;
+    Tell(*loops_[before.loop], [serial = before.link_serial](Switchboard& switchboard) {
+      switchboard.DismissLink(serial, engine::CloseCode::kReplaced, AgentRole::kReplacedText);
+    });
   }
-  nodes_[node_id] = place;
+  nodes_.insert_or_assign(node_id, Link{place});
   return replaces;
+}
+
+void LoopDirectory::NodeAdmitted(const std::string& node_id, uint64_t link_serial) {
+  const auto found = nodes_.find(node_id);
+  if (found == nodes_.end() || found->second.place.link_serial != link_serial) return;
+  found->second.is_admitted = true;
+  for (const engine::ControlMessage& message : std::exchange(found->second.waiting, {})) {
+    TellNode(node_id, message);
+  }
 }
 
 bool LoopDirectory::NodeLeft(const std::string& node_id, uint64_t link_serial) {
   const auto found = nodes_.find(node_id);
-  if (found == nodes_.end() || found->second.link_serial != link_serial) return false;
+  if (found == nodes_.end() || found->second.place.link_serial != link_serial) return false;
   nodes_.erase(found);
   return true;
 }
@@ -50,13 +59,13 @@ std::optional<uint32_t> LoopDirectory::Locate(const std::string& session_id) con
 std::optional<NodePlace> LoopDirectory::FindNode(std::string_view node_id) {
   const auto found = nodes_.find(std::string(node_id));
   if (found == nodes_.end()) return std::nullopt;
-  return found->second;
+  return found->second.place;
 }
 
 void LoopDirectory::CutNode(std::string_view node_id, std::string_view reason) {
   const auto found = nodes_.find(std::string(node_id));
   if (found == nodes_.end()) return;
-  const NodePlace place = found->second;
+  const NodePlace place = found->second.place;
   nodes_.erase(found);
   Tell(*loops_[place.loop],
        [serial = place.link_serial, why = std::string(reason)](Switchboard& switchboard) {
@@ -67,7 +76,7 @@ void LoopDirectory::CutNode(std::string_view node_id, std::string_view reason) {
 void LoopDirectory::PrepareSession(const SessionGrant& grant) {
   const auto found = nodes_.find(grant.node_id);
   if (found == nodes_.end()) return;  // It left a moment ago: the client hears so when it joins.
-  const uint32_t loop_index = found->second.loop;
+  const uint32_t loop_index = found->second.place.loop;
   {
     const std::lock_guard lock(mutex_);
     sessions_[grant.session_id] = loop_index;
@@ -100,7 +109,12 @@ void LoopDirectory::EndSession(std::string_view session_id, std::string_view rea
 void LoopDirectory::TellNode(std::string_view node_id, const engine::ControlMessage& message) {
   const auto found = nodes_.find(std::string(node_id));
   if (found == nodes_.end()) return;
-  Tell(*loops_[found->second.loop], [id = std::string(node_id), message](Switchboard& switchboard) {
+  Link& link = found->second;
+  if (!link.is_admitted) {
+    if (link.waiting.size() < kWaitingMax) link.waiting.push_back(message);
+    return;
+  }
+  Tell(*loops_[link.place.loop], [id = std::string(node_id), message](Switchboard& switchboard) {
     switchboard.TellNode(id, message);
   });
 }

@@ -18,12 +18,19 @@ namespace relay {
 // on to that loop. Used on the control thread; Locate alone is for all.
 class LoopDirectory final : public DataPlane {
  public:
+  // Messages for a node that is about to be admitted. What is beyond is dropped, as if the node had
+  // come a moment later: who waits for it asks again.
+  static constexpr size_t kWaitingMax = 1024;
+
   // SetLoops names the loops once they run. Requires: nothing was asked before.
   void SetLoops(std::vector<LoopThread*> loops) { loops_ = std::move(loops); }
 
   // NodeArrived puts a link into the directory. Another one of the same node is closed: newest
   // wins. Returns true when there was one.
   bool NodeArrived(const std::string& node_id, const NodePlace& place);
+
+  // NodeAdmitted says that the link's hello was answered: what was to be told meanwhile follows it.
+  void NodeAdmitted(const std::string& node_id, uint64_t link_serial);
 
   // NodeLeft removes a link. False when a newer one has taken its place already.
   bool NodeLeft(const std::string& node_id, uint64_t link_serial);
@@ -45,8 +52,14 @@ class LoopDirectory final : public DataPlane {
   void EndLanes(std::string_view session_id, std::string_view reason) override;
 
  private:
+  struct Link {
+    NodePlace place;
+    bool is_admitted = false;
+    std::vector<engine::ControlMessage> waiting{};
+  };
+
   std::vector<LoopThread*> loops_;
-  absl::flat_hash_map<std::string, NodePlace> nodes_;
+  absl::flat_hash_map<std::string, Link> nodes_;
   mutable std::mutex mutex_;  // Guards sessions_.
   absl::flat_hash_map<std::string, uint32_t> sessions_;
 };
