@@ -141,6 +141,7 @@ void SealedSession::OnLaneSecured(LaneState& lane) {
   lane.secured = true;
   raw_passed_ = raw_passed_ || !lane.wrapped;
   client_left_ = false;
+  goodbye_deadline_ = engine::Instant::max();
 }
 
 void SealedSession::OnLaneOver(const LaneEnd& end) {
@@ -151,7 +152,11 @@ void SealedSession::OnLaneOver(const LaneEnd& end) {
   } else {
     engine::log::Write(Level::kInfo, "lane_lost", {{"session", id()}, {"reason", end.text}});
   }
-  if (!lanes_.empty()) return;
+  if (!lanes_.empty()) {
+    if (!end.in_order) return;
+    goodbye_deadline_ = loop().Now() + kGoodbyeMax;
+    return ArmTimer();
+  }
   if (client_left_) return End(CloseCode::kNormal, kClientLeft);
   laneless_deadline_ = loop().Now() + kLanelessMax;
   ArmTimer();
@@ -170,7 +175,8 @@ bool SealedSession::RawIsBlocked() const {
 // ---------------------------------------------------------------------- the end
 
 engine::Instant SealedSession::Deadline() const {
-  const engine::Instant limit = std::min(grant_->idle().Deadline(), end_deadline_);
+  const engine::Instant limit =
+      std::min({grant_->idle().Deadline(), end_deadline_, goodbye_deadline_});
   return lanes_.empty() ? std::min(limit, laneless_deadline_) : limit;
 }
 
@@ -194,6 +200,10 @@ void SealedSession::OnTimer(engine::Fired) {
     return End(CloseCode::kSessionEnded, engine::IdleText(grant_->idle_seconds_max()));
   }
   if (now >= end_deadline_) return End(CloseCode::kSessionEnded, engine::kDurationText);
+  if (now >= goodbye_deadline_) {
+    if (AwaySince() <= now) return End(CloseCode::kNormal, kClientLeft);
+    goodbye_deadline_ = now + kGoodbyeMax;
+  }
   if (now >= Deadline()) return End(CloseCode::kNodeGone, kNoLane);
   ArmTimer();
 }

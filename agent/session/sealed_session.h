@@ -42,6 +42,10 @@ class SealedSession final : private LaneListener {
   // bytes do not pass has to give its handshake up first.
   static constexpr engine::Duration kLanelessMax = std::chrono::seconds(20);
 
+  // A client that has said goodbye on one lane leaves all of them: one that has been without a
+  // connection this long has nobody to say goodbye on it.
+  static constexpr engine::Duration kGoodbyeMax = std::chrono::seconds(5);
+
   // A first lane that is not up after this long, when the client asks for another, is stuck behind
   // something that ends TLS.
   static constexpr engine::Duration kStuckAfter = std::chrono::seconds(2);
@@ -106,8 +110,9 @@ class SealedSession final : private LaneListener {
   const size_t ordinal_;
   std::vector<LaneState> lanes_;  // Those that are not over.
   uint32_t lanes_dialled_ = 0;
-  engine::Instant laneless_deadline_;   // Of the next lane, while there is none.
-  const engine::Instant end_deadline_;  // Of the session, whatever it does.
+  engine::Instant laneless_deadline_;  // Of the next lane, while there is none.
+  engine::Instant goodbye_deadline_ = engine::Instant::max();  // Of the other lanes, after one.
+  const engine::Instant end_deadline_;                         // Of the session, whatever it does.
   engine::Instant armed_deadline_ = engine::Instant::max();
   engine::TimerOp timer_op_;
   bool raw_passed_ = false;       // A raw lane came up: raw bytes pass.

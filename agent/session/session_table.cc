@@ -55,7 +55,7 @@ SessionTable::SessionTable(engine::LoopDriver& driver, TargetTable& targets, Opt
   sessions_.reserve(sessions_max_);
 }
 
-SealedSession* SessionTable::Find(std::string_view session_id) {
+SealedSession* SessionTable::Find(std::string_view session_id) const {
   for (const std::unique_ptr<SealedSession>& session : sessions_) {
     if (session->id() == session_id) return session.get();
   }
@@ -74,6 +74,17 @@ void SessionTable::Handle(const engine::ControlMessage& message) {
   } else if (const auto* check = std::get_if<engine::SessionCheck>(&message)) {
     OnCheck(*check);
   }
+}
+
+bool SessionTable::IsOfAnother(const engine::ControlMessage& message) const {
+  if (const auto* lane = std::get_if<engine::LaneOffer>(&message)) {
+    return Find(lane->session_id) == nullptr;
+  }
+  if (const auto* stop = std::get_if<engine::SessionStop>(&message)) {
+    return Find(stop->session_id) == nullptr;
+  }
+  const auto* check = std::get_if<engine::SessionCheck>(&message);
+  return check != nullptr && Find(check->session_id) == nullptr;
 }
 
 void SessionTable::OnOffer(const engine::SessionOffer& offer) {

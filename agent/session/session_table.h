@@ -45,6 +45,9 @@ class SessionTable {
   // far as Decode lets it come. Answers and news go to outbox().
   void Handle(const engine::ControlMessage& message);
 
+  // IsOfAnother is true of a message about a session that this process does not have.
+  bool IsOfAnother(const engine::ControlMessage& message) const;
+
   // Renew takes another certificate for joins from now on.
   void Renew(engine::TlsIdentity node) { joins_.Renew(std::move(node)); }
 
@@ -69,7 +72,7 @@ class SessionTable {
   void OnCheck(const engine::SessionCheck& check);
   // Consents makes the session, or says why not.
   absl::StatusOr<engine::SessionAnswer> Consent(const engine::SessionOffer& offer);
-  SealedSession* Find(std::string_view session_id);
+  SealedSession* Find(std::string_view session_id) const;
   bool HasRoom() const { return sessions_.size() < sessions_max_ && windows_.HasShare(); }
   // MakeRoom ends the session whose client has been away longest, if there is no room for the next
   // one. It takes a moment until the room is there.

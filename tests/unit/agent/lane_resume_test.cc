@@ -276,6 +276,23 @@ TEST_F(LaneResumeTest, ALaneThatWaitsEndsWithItsSession) {
   ASSERT_TRUE(Run([&] { return table_->count() == 0 && targets_->count() == 0; }));
 }
 
+TEST_F(LaneResumeTest, AGoodbyeOnOneLaneIsMeantForOneThatHasNoConnection) {
+  LaneClient& first = MeetResuming();
+  Say(engine::LaneOffer{kSession, "n-2", 0, std::nullopt});
+  relay_->Expect("n-2", "c-2");
+  engine::Hello hello = ClientHello();
+  hello.features = {"resume"};
+  LaneClient& second = Join("2", client_key_, hello);
+  ASSERT_TRUE(Run([&] { return second.up(); }));
+  first.Cut();
+  ASSERT_TRUE(Run([&] { return first.suspended(); }));
+  RunFor(seconds(60));
+  EXPECT_EQ(Over(), nullptr) << "its client may come again";
+  second.Leave();
+  ASSERT_TRUE(Run([&] { return Over() != nullptr; }));
+  ASSERT_TRUE(Run([&] { return table_->count() == 0 && targets_->count() == 0; }));
+}
+
 TEST_F(LaneResumeTest, AClientThatDoesNotResumeLosesItsLaneAsBefore) {
   LaneClient& client = Meet();
   EXPECT_TRUE(client.answer->features.empty());
