@@ -8,6 +8,7 @@
 
 #include "agent/certificate_renewal.h"
 #include "agent/host_facts.h"
+#include "agent/link_advice.h"
 #include "agent/session/node_clock.h"
 #include "engine/base/bytes.h"
 #include "engine/base/check.h"
@@ -59,29 +60,6 @@ uint64_t Seed() {
   return engine::LoadBig<uint64_t>(bytes.data());
 }
 
-// NextStep says what a person can do about a link that does not come up, or does not stay.
-std::string NextStep(const LinkEnd& end) {
-  using Kind = engine::ConnectionEnd::Kind;
-  if (end.code == engine::CloseCode::kReplaced) {
-    return "another agent has connected with this node's identity; if the state folder was copied, "
-           "enrol one of the two machines anew";
-  }
-  if (end.code == engine::CloseCode::kDenied) {
-    return "the relay does not accept this node; ask its administrator, or enrol anew with "
-           "adit-agent enroll --replace";
-  }
-  // In TLS 1.3 a server judges our certificate when the handshake is done for us.
-  const bool was_judged = end.kind == Kind::kPeerError && !end.was_up;
-  if (end.kind == Kind::kHandshakeFailed || was_judged) {
-    return "if it stays so: check this machine's clock; a node whose certificate has expired, or "
-           "whose relay was set up anew, must be enrolled again with adit-agent enroll --replace";
-  }
-  if (end.kind == Kind::kUnreachable) {
-    return "if it stays so: check that this machine may connect to the relay's host and port";
-  }
-  return "";
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Agent>> Agent::Create(engine::LoopDriver& driver, NodeState state,
@@ -108,13 +86,16 @@ absl::StatusOr<std::unique_ptr<Agent>> Agent::Create(engine::LoopDriver& driver,
     if (!worker.ok()) return worker.status();
     workers.push_back(*std::move(worker));
   }
-  return std::unique_ptr<Agent>(
-      new Agent(driver, std::move(state), *std::move(identity), std::move(options),
-                std::move(*context), std::move(key_context), std::move(quota), std::move(workers)));
+  std::optional<Descriptor> predecessor = std::move(options.predecessor);
+  options.predecessor.reset();
+  return std::unique_ptr<Agent>(new Agent(
+      driver, std::move(state), *std::move(identity), std::move(options), std::move(predecessor),
+      std::move(*context), std::move(key_context), std::move(quota), std::move(workers)));
 }
 
 Agent::Agent(engine::LoopDriver& driver, NodeState state, engine::crypto::IdentityKey identity,
-             AgentOptions options, std::unique_ptr<engine::TlsContext> context,
+             AgentOptions options, std::optional<Descriptor> predecessor,
+             std::unique_ptr<engine::TlsContext> context,
              std::unique_ptr<engine::TlsContext> key_context, std::shared_ptr<TargetQuota> quota,
              std::vector<std::unique_ptr<LaneWorker>> workers)
     : driver_(driver),
@@ -123,7 +104,7 @@ Agent::Agent(engine::LoopDriver& driver, NodeState state, engine::crypto::Identi
       context_(std::move(context)),
       service_manager_(options_.notify_socket),
       children_(driver.loop()),
-      signals_(driver.loop(), {SIGTERM, SIGINT}, *this),
+      signals_(driver.loop(), {SIGTERM, SIGINT, SIGUSR2}, *this),
       relay_keys_([this](std::string_view json) { return link_ != nullptr && link_->Send(json); }),
       service_keys_(options_.key_service.has_value()
                         ? std::make_unique<ServiceKeys>(driver, std::move(key_context),
@@ -143,6 +124,8 @@ Agent::Agent(engine::LoopDriver& driver, NodeState state, engine::crypto::Identi
                  .identity = std::move(identity),
                  .relay = Access(state_),
                  .more_hosts = HostsOf(workers_)}),
+      succession_(driver.loop(), std::move(predecessor), options_.state_lock,
+                  static_cast<Succession::Events&>(*this)),
       backoff_(Seed()),
       retry_op_(engine::Handler<engine::Fired>::To<&Agent::OnRetry>(this)),
       renewal_op_(engine::Handler<engine::Fired>::To<&Agent::OnRenewal>(this)),
@@ -176,16 +159,19 @@ void Agent::Step(engine::Duration wait_max) {
   driver_.RunOnce(wait_max);
   targets_.Sweep();
   sessions_.Sweep();
+  succession_.Sweep();
   if (link_ != nullptr && link_->down()) link_.reset();
   TellRelay();
+  LeaveWhenDone();
   if (stopping_) StopOn();
 }
 
 // TellRelay sends what waits about sessions. What the link does not take now goes in a later
 // iteration: there is one when the link has sent something.
 void Agent::TellRelay() {
-  if (link_ == nullptr) return;
-  sessions_.outbox().Flush([this](std::string_view json) { return link_->Send(json); });
+  sessions_.outbox().Flush([this](std::string_view json) {
+    return link_ != nullptr ? link_->Send(json) : succession_.ToSuccessor(json);
+  });
 }
 
 // ------------------------------------------------------------------ the link
@@ -212,6 +198,7 @@ void Agent::OnLinkUp(const engine::Hello& relay) {
                       {"node", state_.node_id}});
   service_manager_.Ready("connected to " + engine::FormatHostPort(state_.relay) + " as " +
                          state_.node_id);
+  succession_.IsUp();
   ScheduleRenewal();
 }
 
@@ -220,7 +207,7 @@ void Agent::OnLinkDown(const LinkEnd& end) {
   const std::string relay = engine::FormatHostPort(state_.relay);
   sessions_.outbox().LinkLost();
   relay_keys_.LinkLost();
-  if (stopping_) return;
+  if (stopping_ || succession_.has_begun()) return;
   // Sessions live without a link, but not on a node that is no node any more.
   if (end.was_up && end.code == engine::CloseCode::kDenied) {
     sessions_.EndOpen(engine::CloseCode::kSessionEnded, "The node was deregistered.");
@@ -236,7 +223,7 @@ void Agent::OnLinkDown(const LinkEnd& end) {
       {{"relay", relay},
        {"reason", end.text},
        {"retry_in_ms", std::chrono::duration_cast<std::chrono::milliseconds>(delay).count()},
-       {"next_step", NextStep(end)}});
+       {"next_step", LinkAdvice(end)}});
   service_manager_.Status("not connected to " + relay + ": " + end.text);
   driver_.loop().StartTimer(retry_op_, now + delay);
 }
@@ -245,11 +232,12 @@ void Agent::OnRelayMessage(const engine::ControlMessage& message) {
   if (const auto* answer = std::get_if<engine::DataKeyAnswer>(&message)) {
     return relay_keys_.Take(*answer);
   }
+  if (sessions_.IsOfAnother(message) && succession_.ToPredecessor(engine::Encode(message))) return;
   sessions_.Handle(message);
 }
 
 void Agent::OnRetry(engine::Fired) {
-  if (stopping_) return;
+  if (stopping_ || succession_.has_begun()) return;
   // The old link is swept before the next iteration; a retry at once may come before that.
   if (link_ != nullptr) {
     CHECK(link_->down());
@@ -263,7 +251,15 @@ void Agent::OnRetry(engine::Fired) {
 void Agent::OnRenewal(engine::Fired) {
   if (stopping_) return;
   driver_.loop().StartTimer(renewal_op_, driver_.loop().Now() + kRenewalLook);
-  ScheduleRenewal();
+  succession_.has_succeeded() ? TakeRenewed() : ScheduleRenewal();
+}
+
+// TakeRenewed takes what a successor may have renewed.
+void Agent::TakeRenewed() {
+  absl::StatusOr<NodeState> state = LoadNodeState(options_.state_folder);
+  if (!state.ok() || state->certificate_pem == state_.certificate_pem) return;
+  state_ = *std::move(state);
+  sessions_.Renew(Access(state_).node);
 }
 
 void Agent::ScheduleRenewal() {
@@ -288,19 +284,76 @@ void Agent::OnCertificateRenewed(const std::string& certificate_pem) {
   engine::log::Write(Level::kInfo, "certificate_renewed", {{"node", state_.node_id}});
 }
 
+// ---------------------------------------------------------------- succession
+
+// BeginSuccession starts the process that takes our place. Until it is connected a link of ours
+// that stands is kept, and no other one is dialled: of two, the relay would take the later one.
+void Agent::BeginSuccession() {
+  if (succession_.has_begun()) return;
+  const absl::Status begun = succession_.Begin();
+  if (!begun.ok()) {
+    engine::log::Write(Level::kError, "successor_not_started",
+                       {{"reason", std::string(begun.message())}});
+    return;
+  }
+  engine::log::Write(Level::kInfo, "successor_started");
+  if (link_ != nullptr && !link_->up() && !link_->down()) link_->Close();
+}
+
+void Agent::OnSucceeded(pid_t successor) {
+  engine::log::Write(
+      Level::kInfo, "agent_succeeded",
+      {{"by", static_cast<uint64_t>(successor)}, {"sealed_sessions", uint64_t{sessions_.count()}}});
+  service_manager_.MainProcess(successor);
+  if (link_ != nullptr && !link_->down()) link_->CloseAfterOutput();
+}
+
+void Agent::OnSuccessorGone(bool was_up) {
+  if (stopping_) return;
+  if (was_up) return Stop();  // It stops, and we with it.
+  engine::log::Write(Level::kError, "successor_failed",
+                     {{"reason", "it ended before it was connected to the relay"},
+                      {"next_step", "its own lines in this log say why; this agent goes on"}});
+  const bool is_linked = link_ != nullptr && !link_->down();
+  if (!is_linked && !retry_op_.in_flight()) {
+    driver_.loop().StartTimer(retry_op_, driver_.loop().Now());
+  }
+}
+
+void Agent::OnSuccessorSays(std::string_view json) {
+  engine::ControlMessage message;
+  if (engine::Decode(json, message)) OnRelayMessage(message);
+}
+
+void Agent::OnPredecessorSays(std::string_view json) {
+  engine::ControlMessage message;
+  if (engine::Decode(json, message)) sessions_.outbox().Push(message);
+}
+
+void Agent::LeaveWhenDone() {
+  if (stopping_ || !succession_.has_succeeded() || link_ != nullptr || HasSessions()) return;
+  if (succession_.has_predecessor() || sessions_.outbox().size() > 0) return;
+  Stop();
+}
+
 // ------------------------------------------------------------------ stopping
 
-void Agent::OnSignal(int) {
+void Agent::OnSignal(int signal) {
   if (stopping_) return;
+  signal == SIGUSR2 ? BeginSuccession() : Stop();
+}
+
+void Agent::Stop() {
   stopping_ = true;
   engine::log::Write(
       Level::kInfo, "agent_stopping",
       {{"streams", uint64_t{targets_.count()}}, {"sealed_sessions", uint64_t{sessions_.count()}}});
-  service_manager_.Stopping("ending sessions");
+  if (!succession_.has_succeeded()) service_manager_.Stopping("ending sessions");
   engine::Loop& loop = driver_.loop();
   loop.Cancel(retry_op_);
   loop.Cancel(renewal_op_);
   loop.StartTimer(stop_op_, loop.Now() + kStopMax);
+  succession_.LeavePredecessor();
   if (link_ != nullptr) {
     link_->Goaway(engine::CloseCode::kShuttingDown, "the agent on this node stops");
   }
@@ -315,13 +368,21 @@ bool Agent::WorkersAreIdle() const {
   return std::ranges::all_of(workers_, [](const auto& worker) { return worker->idle(); });
 }
 
-// StopOn takes the next step once the one before is done: sessions, what the relay is to know of
-// their end, link, and what watches.
+bool Agent::HasSessions() const {
+  return targets_.count() > 0 || sessions_.count() > 0 || !WorkersAreIdle();
+}
+
+// StopOn takes the next step once the one before is done: sessions, a predecessor's, what the relay
+// is to know of their end, links, and what watches.
 void Agent::StopOn() {
-  const bool busy = targets_.count() > 0 || sessions_.count() > 0 || !WorkersAreIdle();
-  if (busy && !stop_overdue_) return;
-  if (link_ != nullptr && link_->up() && sessions_.outbox().size() > 0) return;
+  if (HasSessions() && !stop_overdue_) return;
+  if (succession_.has_predecessor() && stop_op_.in_flight()) return;
+  const bool is_heard =
+      link_ != nullptr ? link_->up() : succession_.has_succeeded() && stop_op_.in_flight();
+  if (is_heard && sessions_.outbox().size() > 0) return;
   if (link_ != nullptr) return link_->CloseAfterOutput();
+  if (!succession_.is_flushed() && stop_op_.in_flight()) return;
+  succession_.Close();
   if (service_keys_ != nullptr) service_keys_->Close();
   driver_.loop().Cancel(stop_op_);
   signals_.Close();
@@ -336,10 +397,10 @@ void Agent::OnStopDeadline(engine::Fired) {
 }
 
 bool Agent::stopped() const {
-  return stopping_ && link_ == nullptr && targets_.count() == 0 && sessions_.count() == 0 &&
-         WorkersAreIdle() && (service_keys_ == nullptr || service_keys_->joined()) &&
-         signals_.closed() && children_.closed() && !retry_op_.in_flight() &&
-         !renewal_op_.in_flight() && !stop_op_.in_flight();
+  return stopping_ && link_ == nullptr && !HasSessions() && succession_.closed() &&
+         (service_keys_ == nullptr || service_keys_->joined()) && signals_.closed() &&
+         children_.closed() && !retry_op_.in_flight() && !renewal_op_.in_flight() &&
+         !stop_op_.in_flight();
 }
 
 }  // namespace agent

@@ -4,6 +4,7 @@
 //     dial --> link up --> link down --> wait (back-off) --> dial ...
 //                |
 //             SIGTERM --> goaway, sessions end --> last words sent --> Run returns
+//             SIGUSR2 --> a successor dials --> its sessions end by themselves --> Run returns
 
 #pragma once
 
@@ -21,6 +22,7 @@
 #include "agent/relay_link.h"
 #include "agent/session/lane_worker.h"
 #include "agent/session/session_table.h"
+#include "agent/succession/succession.h"
 #include "agent/target/target_table.h"
 #include "engine/loop/op.h"
 #include "engine/net/backoff.h"
@@ -40,13 +42,17 @@ struct AgentOptions {
   std::string notify_socket;  // $NOTIFY_SOCKET, or empty.
   uid_t uid = 0;              // As whom the agent runs.
   InheritedEnvironment inherited;
+  int state_lock = -1;                      // The state folder's lock, for a successor.
+  std::optional<Descriptor> predecessor{};  // The link to the process whose place this one takes.
   std::optional<KeyServiceOptions> key_service;  // Nothing: the relay opens data keys.
   // The threads for lanes beside the agent's own; none: lanes run on the agent's loop.
   size_t workers = 0;
   engine::LoopOptions worker_loop{};
 };
 
-class Agent final : private RelayLink::Events, private engine::SignalReceiver::Events {
+class Agent final : private RelayLink::Events,
+                    private engine::SignalReceiver::Events,
+                    private Succession::Events {
  public:
   // A signal to stop gives sessions this long. It is more than the grace of a child.
   static constexpr engine::Duration kStopMax = std::chrono::seconds(8);
@@ -54,13 +60,14 @@ class Agent final : private RelayLink::Events, private engine::SignalReceiver::E
   static constexpr engine::Duration kSteadyLink = std::chrono::seconds(10);
 
   // Create returns an error when the state's keys or certificates cannot be used, or a worker's
-  // loop cannot be made; it needs an identity (node_identity.h). Requires: SIGCHLD, SIGTERM and
-  // SIGINT are blocked. `driver` outlives the agent.
+  // loop cannot be made; it needs an identity (node_identity.h). Requires: SIGCHLD, SIGTERM,
+  // SIGINT and SIGUSR2 are blocked. `driver` outlives the agent.
   static absl::StatusOr<std::unique_ptr<Agent>> Create(engine::LoopDriver& driver, NodeState state,
                                                        AgentOptions options);
   ~Agent();  // Requires: stopped(), or Start was not called.
 
-  // Run returns after SIGTERM or SIGINT. DeadlineExceeded: something did not end within kStopMax;
+  // Run returns after SIGTERM or SIGINT, or when a successor has taken this agent's place and all
+  // sessions have ended. DeadlineExceeded: something did not end within kStopMax;
   // then only the process's own end helps.
   absl::Status Run();
 
@@ -72,7 +79,8 @@ class Agent final : private RelayLink::Events, private engine::SignalReceiver::E
 
  private:
   Agent(engine::LoopDriver& driver, NodeState state, engine::crypto::IdentityKey identity,
-        AgentOptions options, std::unique_ptr<engine::TlsContext> context,
+        AgentOptions options, std::optional<Descriptor> predecessor,
+        std::unique_ptr<engine::TlsContext> context,
         std::unique_ptr<engine::TlsContext> key_context, std::shared_ptr<TargetQuota> quota,
         std::vector<std::unique_ptr<LaneWorker>> workers);
 
@@ -81,14 +89,23 @@ class Agent final : private RelayLink::Events, private engine::SignalReceiver::E
   void OnRelayMessage(const engine::ControlMessage& message) override;
   void OnLinkDown(const LinkEnd& end) override;
   void OnSignal(int signal) override;
+  void OnSucceeded(pid_t successor) override;
+  void OnSuccessorSays(std::string_view json) override;
+  void OnSuccessorGone(bool was_up) override;
+  void OnPredecessorSays(std::string_view json) override;
   void OnRetry(engine::Fired outcome);
   void OnRenewal(engine::Fired outcome);
   void OnStopDeadline(engine::Fired outcome);
 
   void Dial();
   void ScheduleRenewal();
+  void TakeRenewed();
   void TellRelay();
   bool WorkersAreIdle() const;
+  bool HasSessions() const;
+  void BeginSuccession();
+  void LeaveWhenDone();
+  void Stop();
   void StopOn();
 
   engine::LoopDriver& driver_;
@@ -104,6 +121,7 @@ class Agent final : private RelayLink::Events, private engine::SignalReceiver::E
   TargetTable targets_;
   const std::vector<std::unique_ptr<LaneWorker>> workers_;
   SessionTable sessions_;
+  Succession succession_;
   std::unique_ptr<RelayLink> link_;
   engine::Backoff backoff_;
   engine::TimerOp retry_op_;

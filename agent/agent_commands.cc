@@ -160,10 +160,11 @@ int RunFingerprint(const AgentConfig& config) {
 }
 
 int RunAgent(const AgentConfig& config, const InheritedEnvironment& inherited,
-             const Environment& environment) {
+             const Environment& environment, std::optional<Predecessor> predecessor) {
   absl::StatusOr<NodeState> state = LoadEnrolled(config);
   if (!state.ok()) return Fail(state.status());
-  const absl::StatusOr<Descriptor> lock = LockStateFolder(config.state_folder);
+  const absl::StatusOr<Descriptor> lock =
+      predecessor.has_value() ? std::move(predecessor->lock) : LockStateFolder(config.state_folder);
   if (!lock.ok()) return Fail(lock.status());
   state = LoadEnrolled(config);  // Nobody else changes it any more.
   if (!state.ok()) return Fail(state.status());
@@ -179,6 +180,8 @@ int RunAgent(const AgentConfig& config, const InheritedEnvironment& inherited,
   options.notify_socket = environment("NOTIFY_SOCKET").value_or("");
   options.uid = ::geteuid();
   options.inherited = inherited;
+  options.state_lock = lock->value();
+  if (predecessor.has_value()) options.predecessor = std::move(predecessor->socket);
   options.workers = engine::WorkerLoop::CountFor(engine::kLanesMax);
   options.worker_loop = {.io = config.io, .block_count = kBlocksMax, .is_logged = false};
   absl::StatusOr<std::optional<KeyServiceOptions>> key_service = KeyServiceFrom(environment);

@@ -2,9 +2,11 @@
 
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "agent/agent_config.h"
+#include "agent/succession/successor_process.h"
 
 namespace agent {
 
@@ -18,8 +20,9 @@ int RunEnroll(const AgentConfig& config, int input);
 // RunFingerprint prints the fingerprint of the node's identity, alone on its line.
 int RunFingerprint(const AgentConfig& config);
 
-// RunAgent stays until a signal. Requires: SIGCHLD, SIGTERM and SIGINT are blocked.
+// RunAgent stays until a signal. `predecessor` is whose place it takes, if anyone's. Requires:
+// SIGCHLD, SIGTERM, SIGINT and SIGUSR2 are blocked.
 int RunAgent(const AgentConfig& config, const InheritedEnvironment& inherited,
-             const Environment& environment);
+             const Environment& environment, std::optional<Predecessor> predecessor);
 
 }  // namespace agent

@@ -159,7 +159,9 @@ Commands:
            standard input; makes a key that never leaves this machine, and gets a certificate.
   run      Connects to the relay, and again whenever the connection is lost. Run as root, sessions
            belong to the user `adit` (made on first use) or to the user that the relay names, never
-           to root. Run as another user, sessions belong to that user.
+           to root. Run as another user, sessions belong to that user. SIGTERM ends sessions, then
+           the agent; SIGUSR2 starts the program anew in its place, with the same arguments, and
+           sessions go on in the old process until they end.
   fingerprint
            Prints the fingerprint of the key by which this node proves itself to clients in sealed
            sessions, as enroll does. A client shows it at its first contact with the node; it stays

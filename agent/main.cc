@@ -2,15 +2,19 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/agent_commands.h"
 #include "agent/agent_config.h"
+#include "agent/succession/successor_process.h"
 #include "engine/base/version.h"
 #include "engine/platform/signal_receiver.h"
 
@@ -45,8 +49,12 @@ int main(int argc, char** argv) {
     case agent::Command::kRun:
       break;
   }
-  engine::SignalReceiver::Block({SIGCHLD, SIGTERM, SIGINT});
+  engine::SignalReceiver::Block({SIGCHLD, SIGTERM, SIGINT, SIGUSR2});
+  std::optional<agent::Predecessor> predecessor =
+      agent::TakePredecessor(environment(agent::kPredecessorVariable));
+  ::unsetenv(agent::kPredecessorVariable);
   size_t count = 0;
   while (environ[count] != nullptr) ++count;
-  return agent::RunAgent(*config, agent::InheritedFrom({environ, count}, is_root), environment);
+  return agent::RunAgent(*config, agent::InheritedFrom({environ, count}, is_root), environment,
+                         std::move(predecessor));
 }

@@ -37,7 +37,6 @@ struct ChildPlan {
   char* const* environment;
   const char* home;
   const RunAsUser* user;
-  const rlimit* descriptor_limit;  // Null: as it is.
   int standard[3];
   int status;
   bool terminal;
@@ -48,17 +47,6 @@ struct ChildPlan {
   static_assert(sizeof words == kSpawnFailureSize);
   [[maybe_unused]] const ssize_t written = ::write(status, words, sizeof words);
   ::_exit(127);
-}
-
-// CloseOthers marks all but the three standard descriptors to close on exec. They must stay open
-// until then: the status pipe is one of them.
-void CloseOthers() {
-  if (::close_range(kFirstOther, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return;
-  rlimit limit{};  // Before Linux 5.11.
-  const int count = ::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 65'536
-                        ? static_cast<int>(limit.rlim_cur)
-                        : 65'536;
-  for (int i = kFirstOther; i < count; ++i) ::fcntl(i, F_SETFD, FD_CLOEXEC);
 }
 
 // BecomeUser gives up every privilege for good, group rights first.
@@ -78,8 +66,8 @@ bool BecomeUser(const RunAsUser& user) {
   for (int i = 0; i < 3; ++i) {
     if (::dup2(plan.standard[i], i) != i) Fail(plan.status, Step::kDescriptors, errno);
   }
-  CloseOthers();
-  if (plan.descriptor_limit != nullptr) ::setrlimit(RLIMIT_NOFILE, plan.descriptor_limit);
+  CloseOnExecFrom(kFirstOther);  // On exec: until then the status pipe stays open.
+  LowerDescriptorLimit();
   if (!BecomeUser(*plan.user)) Fail(plan.status, Step::kUser, errno);
   if (::chdir(plan.home) != 0) {  // A home that is missing is no reason to refuse a session.
     [[maybe_unused]] const int changed = ::chdir("/");
@@ -223,14 +211,12 @@ absl::StatusOr<Spawned> Spawn(const SpawnRequest& request) {
   const std::vector<char*> candidate_pointers = Pointers(candidates);
   const std::vector<char*> arguments = Pointers(request.arguments);
   const std::vector<char*> environment = Pointers(request.environment);
-  const std::optional<rlimit>& limit = LimitForChildren();
   ChildPlan plan{};
   plan.candidates = candidate_pointers.data();
   plan.arguments = arguments.data();
   plan.environment = environment.data();
   plan.home = request.user.home.c_str();
   plan.user = &request.user;
-  plan.descriptor_limit = limit.has_value() ? &*limit : nullptr;
   plan.terminal = request.terminal.has_value();
   plan.status = status->write.value();
   for (int i = 0; i < 3; ++i) plan.standard[i] = ends.standard[plan.terminal ? 0 : i].value();
@@ -290,6 +276,20 @@ void RaiseDescriptorLimit() {
   LimitForChildren() = limit;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void LowerDescriptorLimit() {
+  const std::optional<rlimit>& limit = LimitForChildren();
+  if (limit.has_value()) ::setrlimit(RLIMIT_NOFILE, &*limit);
+}
+
+void CloseOnExecFrom(int first) {
+  if (::close_range(static_cast<unsigned>(first), ~0U, CLOSE_RANGE_CLOEXEC) == 0) return;
+  rlimit limit{};  // Before Linux 5.11.
+  const int count = ::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 65'536
+                        ? static_cast<int>(limit.rlim_cur)
+                        : 65'536;
+  for (int i = first; i < count; ++i) ::fcntl(i, F_SETFD, FD_CLOEXEC);
 }
 
 }  // namespace agent

@@ -67,4 +67,9 @@ std::string SpawnFailureText(engine::ByteView status, const SpawnRequest& reques
 // the limit as it was before: programs that use select() break beyond 1024. Call it once, early.
 void RaiseDescriptorLimit();
 
+// Of a child between fork and execve; async-signal-safe. LowerDescriptorLimit gives it the limit as
+// it was before RaiseDescriptorLimit. CloseOnExecFrom marks `first` and all above it.
+void LowerDescriptorLimit();
+void CloseOnExecFrom(int first);
+
 }  // namespace agent

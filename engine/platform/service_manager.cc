@@ -29,6 +29,8 @@ void ServiceManager::Stopping(std::string_view status) const {
   Send("STOPPING=1\nSTATUS=" + std::string(status));
 }
 
+void ServiceManager::MainProcess(int pid) const { Send("MAINPID=" + std::to_string(pid)); }
+
 void ServiceManager::Keep(std::string_view name, int descriptor) const {
   Send("FDSTORE=1\nFDNAME=" + std::string(name), descriptor);
 }

@@ -16,6 +16,9 @@ class ServiceManager {
   void Status(std::string_view status) const;    // One line for `systemctl status`.
   void Stopping(std::string_view status) const;  // STOPPING=1
 
+  // MainProcess says that another process takes this one's place (MAINPID=).
+  void MainProcess(int pid) const;
+
   // Keep gives it a copy of a descriptor, under a name, to hand it to the process after this one
   // (FDSTORE=1); Forget takes that back and closes the descriptor. The manager may not keep any.
   void Keep(std::string_view name, int descriptor) const;

@@ -35,6 +35,15 @@ def memory_bytes(pid):
     return total
 
 
+def is_alive(pid):
+    """False also of one that has ended and that nobody has waited for."""
+    try:
+        with open(f'/proc/{pid}/stat', encoding='ascii', errors='replace') as stat:
+            return stat.read().rpartition(')')[2].split()[0] != 'Z'
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def children_by_parent():
     """A map of every parent's process id to its children's."""
     children = {}
