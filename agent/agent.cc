@@ -86,15 +86,14 @@ absl::StatusOr<std::unique_ptr<Agent>> Agent::Create(engine::LoopDriver& driver,
     if (!worker.ok()) return worker.status();
     workers.push_back(*std::move(worker));
   }
-  std::optional<Descriptor> predecessor = std::move(options.predecessor);
-  options.predecessor.reset();
+  Descriptor predecessor = std::move(options.predecessor);
   return std::unique_ptr<Agent>(new Agent(
       driver, std::move(state), *std::move(identity), std::move(options), std::move(predecessor),
       std::move(*context), std::move(key_context), std::move(quota), std::move(workers)));
 }
 
 Agent::Agent(engine::LoopDriver& driver, NodeState state, engine::crypto::IdentityKey identity,
-             AgentOptions options, std::optional<Descriptor> predecessor,
+             AgentOptions options, Descriptor predecessor,
              std::unique_ptr<engine::TlsContext> context,
              std::unique_ptr<engine::TlsContext> key_context, std::shared_ptr<TargetQuota> quota,
              std::vector<std::unique_ptr<LaneWorker>> workers)

@@ -42,8 +42,8 @@ struct AgentOptions {
   std::string notify_socket;  // $NOTIFY_SOCKET, or empty.
   uid_t uid = 0;              // As whom the agent runs.
   InheritedEnvironment inherited;
-  int state_lock = -1;                      // The state folder's lock, for a successor.
-  std::optional<Descriptor> predecessor{};  // The link to the process whose place this one takes.
+  int state_lock = -1;       // The state folder's lock, for a successor.
+  Descriptor predecessor{};  // The link to the process whose place this one takes, if any.
   std::optional<KeyServiceOptions> key_service;  // Nothing: the relay opens data keys.
   // The threads for lanes beside the agent's own; none: lanes run on the agent's loop.
   size_t workers = 0;
@@ -79,8 +79,7 @@ class Agent final : private RelayLink::Events,
 
  private:
   Agent(engine::LoopDriver& driver, NodeState state, engine::crypto::IdentityKey identity,
-        AgentOptions options, std::optional<Descriptor> predecessor,
-        std::unique_ptr<engine::TlsContext> context,
+        AgentOptions options, Descriptor predecessor, std::unique_ptr<engine::TlsContext> context,
         std::unique_ptr<engine::TlsContext> key_context, std::shared_ptr<TargetQuota> quota,
         std::vector<std::unique_ptr<LaneWorker>> workers);
 

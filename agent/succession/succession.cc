@@ -24,11 +24,10 @@ void SweepOne(std::unique_ptr<GenerationLink>& link, bool is_over) {
 
 }  // namespace
 
-Succession::Succession(engine::Loop& loop, std::optional<Descriptor> predecessor, int lock,
-                       Events& events)
+Succession::Succession(engine::Loop& loop, Descriptor predecessor, int lock, Events& events)
     : loop_(loop), events_(events), lock_(lock) {
-  if (!predecessor.has_value()) return;
-  predecessor_ = std::make_unique<GenerationLink>(loop, predecessor->Release(),
+  if (!predecessor.valid()) return;
+  predecessor_ = std::make_unique<GenerationLink>(loop, predecessor.Release(),
                                                   static_cast<GenerationLink::Events&>(*this));
 }
 

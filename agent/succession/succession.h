@@ -12,7 +12,6 @@
 #include <sys/types.h>
 
 #include <memory>
-#include <optional>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -39,8 +38,9 @@ class Succession final : private GenerationLink::Events {
     ~Events() = default;
   };
 
-  // `lock` is the state folder's, and stays open. `loop` and `events` outlive this object.
-  Succession(engine::Loop& loop, std::optional<Descriptor> predecessor, int lock, Events& events);
+  // `predecessor` is not valid when there is none. `lock` is the state folder's, and stays open.
+  // `loop` and `events` outlive this object.
+  Succession(engine::Loop& loop, Descriptor predecessor, int lock, Events& events);
 
   // Begin starts a successor. Requires: !has_begun().
   absl::Status Begin();
