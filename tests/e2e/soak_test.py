@@ -11,12 +11,11 @@ import json
 import os
 import random
 import signal
-import statistics
 import subprocess
 import time
 
-from support import proc_facts
-from support.processes import Failure, check, check_equal, wait_until
+from support.growth import Growth
+from support.processes import check, check_equal, wait_until
 from support.targets import echo
 from support.tcp_server import TcpServer
 from support.three_hosts import ThreeHosts, is_possible
@@ -25,15 +24,13 @@ from siege_test import Probe, forward_on
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _SAMPLE_SECONDS = 10
-_MEMORY_SLACK = 8 << 20
-_FEW = 8  # Descriptors and threads that come and go with what runs at the moment.
 
 
 class _Soak:
     def __init__(self, stack, forward, probe):
         self.stack, self.forward, self.probe = stack, forward, probe
         self.counts = {}
-        self.series = []
+        self.growth = Growth()
         self._kept = self._sessions()  # The forward's.
 
     # ------------------------------------------------------------------------- work
@@ -112,13 +109,6 @@ class _Soak:
 
     # --------------------------------------------------------------------- the hour
 
-    def sample(self, start):
-        facts = {'s': round(time.monotonic() - start)}
-        for name, process in (('relay', self.stack.relay), ('agent', self.stack.agent), ('client', self.forward)):
-            facts[name] = [proc_facts.memory_bytes(process.pid) >> 10, proc_facts.descriptor_count(process.pid),
-                           len(os.listdir(f'/proc/{process.pid}/task'))]
-        self.series.append(facts)
-
     def run(self, seconds):
         work = [self.command, self.transfer, self.refused, self.killed_client]
         disturbances = [self.relay_killed, self.relay_stopped, self.link_cut, self.address_changed, self.client_stopped]
@@ -129,20 +119,8 @@ class _Soak:
             self.counts[one.__name__] = self.counts.get(one.__name__, 0) + 1
             if time.monotonic() - sampled >= _SAMPLE_SECONDS:
                 sampled = time.monotonic()
-                self.sample(start)
-
-    def check_flat(self):
-        """The last quarter holds no more than the second: what a start needs has been had by then."""
-        quarter = len(self.series) // 4
-        if quarter < 2:
-            raise Failure(f'too short to say anything: {len(self.series)} samples')
-        for name in ('relay', 'agent', 'client'):
-            for index, (what, slack) in enumerate((('KiB of memory', _MEMORY_SLACK >> 10), ('descriptors', _FEW),
-                                                   ('threads', _FEW))):
-                before, after = (statistics.median(facts[name][index] for facts in part)
-                                 for part in (self.series[quarter:2 * quarter], self.series[-quarter:]))
                 # A relay that was killed begins anew, so that it can only seem smaller.
-                check(after <= before * 1.1 + slack, f'{name}: {what} grew from {before} to {after}')
+                self.growth.note(relay=self.stack.relay, agent=self.stack.agent, client=self.forward)
 
 
 def test_soak(t):
@@ -162,11 +140,11 @@ def test_soak(t):
         soak = _Soak(stack, forward, Probe(forward.connect()))
         try:
             soak.run(seconds)
-            soak.check_flat()
+            soak.growth.check_flat()
         finally:
             line = {'date': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), 'seed': seed, 'seconds': seconds,
                     'counts': soak.counts, 'echoes': len(soak.probe.answers),
-                    'series': soak.series[::max(1, len(soak.series) // 360)]}
+                    'series': soak.growth.series[::max(1, len(soak.growth.series) // 360)]}
             with open(os.path.join(_ROOT, 'bench/results/soak.jsonl'), 'a', encoding='ascii') as file:
                 file.write(json.dumps(line) + '\n')
         wait_until(lambda: not soak.probe.error, 1, f'the probe is whole ({soak.probe.error})')

@@ -1,7 +1,7 @@
 # The tests of tools/test --long: at full size, each result a line of bench/results/long.jsonl.
 # Sourced by tools/test, whose functions it uses.
 
-long_tests=(asan tsan fuzz e2e bench policy crash path siege soak mutations)
+long_tests=(asan tsan fuzz e2e bench policy crash path siege soak gateway mutations)
 declare -A about_long=(
   [asan]="unit, contract, sim and fuzz inputs with AddressSanitizer and UndefinedBehaviorSanitizer"
   [tsan]="unit, contract and sim with ThreadSanitizer"
@@ -11,6 +11,7 @@ declare -A about_long=(
   [crash]="the relay killed at 200 random moments under load, on both backends: no answered call is lost, the chain is whole"
   [siege]="a session through 50 kills of the relay, cut links, new addresses, a stopped client, a half-open proxy: 1 GiB, each byte once"
   [soak]="SOAK_SECONDS (3600) of sessions and disturbances at random: memory, descriptors and threads stay flat"
+  [gateway]="500 sessions of AWS clients at once for GATEWAY_SECONDS (600): relay and agent stay flat"
   [mutations]="ten bugs planted one by one: which seed of the simulator and of the multiplexer's tests finds each"
   [path]="one forward beside raw TCP at 20, 100 and 300 ms, with and without lost packets; figures to bench/results/path.jsonl"
   [policy]="policies against the npm package iam-simulate: makes the cases of tests/data anew and replays them"
@@ -155,6 +156,13 @@ long_soak() {
   ADIT_BIN=$PWD/build/release/bin tests/e2e/run --full --io uring --only soak_test | tee build/soak.log
   sed -n 's/^ *figures //p' build/soak.log > "$long_details"
   tools/lib/soak_chart.py bench/results/soak.jsonl bench/results/soak.svg
+}
+
+long_gateway() {
+  tools/dependencies e2e
+  configure_and_build release adit adit-agent adit-relay
+  ADIT_BIN=$PWD/build/release/bin tests/e2e/run --full --io uring --only aws_load_test | tee build/gateway.log
+  sed -n 's/^ *figures //p' build/gateway.log > "$long_details"
 }
 
 # Fails when a way could not be measured, never on a figure.

@@ -222,6 +222,12 @@ class PluginClient:
         end = time.monotonic() + seconds
         self.pump(lambda: time.monotonic() >= end, seconds + 5, 'time passes')
 
+    def catch_up(self):
+        """Takes what has come already."""
+        while (got := self.socket.read(0)) is not None:
+            if got[0] == BINARY:
+                self._take(Message(got[1]))
+
     def _take(self, message):
         if self.random.random() < self.lose_incoming and message.kind != 'channel_closed':
             return
