@@ -6,18 +6,27 @@
 
 namespace engine::datachannel {
 MessageSender::MessageSender(MessageType type, const SenderOptions& options, uint64_t seed)
-    : type_(type), options_(options), random_(seed), window_(options.span_max) {
+    : type_(type),
+      options_(options),
+      random_(seed),
+      window_(options.span_max + options.probes_max * kUnheardMax),
+      span_(static_cast<int64_t>(options.span_max)) {
   CHECK(options.in_flight_max <= options.span_max);
 }
 
+bool MessageSender::HasOrdinaryRoom() const {
+  return window_.count() - suspect_count_ < options_.in_flight_max && !IsSpanUsedUp();
+}
+
 bool MessageSender::HasRoom() const {
-  return window_.count() - suspect_count_ < options_.in_flight_max && next_ < window_.end();
+  return HasOrdinaryRoom() || (probes_left_ > 0 && next_ < window_.end());
 }
 
 void MessageSender::Push(PayloadType type, ByteView payload) {
   CHECK(HasRoom());
   CHECK(!payload.empty());
   CHECK(payload.size() <= kStreamPayloadMax);
+  if (!HasOrdinaryRoom()) --probes_left_;
   Kept& kept = window_.Insert(next_++);
   kept.id = NewMessageId(random_);
   kept.created_ms = 0;
@@ -26,6 +35,7 @@ void MessageSender::Push(PayloadType type, ByteView payload) {
   kept.payload = AsText(payload);
   kept.sends = 0;
   kept.all_sends = 0;
+  kept.suspicions = 0;
   kept.is_pending = true;
 }
 
@@ -81,21 +91,26 @@ void MessageSender::Acknowledged(int64_t sequence, Instant now) {
       if (!IsSuspect(n) && window_.Find(n) != nullptr) ++suspect_count_;
     }
     highest_acknowledged_ = sequence;
+    probes_left_ = 0;
   }
   Forget(sequence);
 }
 
 void MessageSender::Restart() {
   pending_from_ = window_.base();
-  highest_acknowledged_ = -1;
   suspect_count_ = 0;
+  probes_left_ = empty() ? 0 : options_.probes_max;
   next_scan_ = Instant::max();
   for (int64_t n = window_.base(); n < next_; ++n) {
     Kept* kept = window_.Find(n);
     if (kept == nullptr) continue;
+    // What was acknowledged behind it was sent behind it, and so this was read. Whether what was
+    // repeated since then arrived nobody knows.
+    if (IsSuspect(n) && kept->sends == 1) ++kept->suspicions;
     kept->sends = 0;
     kept->is_pending = true;
   }
+  highest_acknowledged_ = -1;
 }
 
 Instant MessageSender::NextDeadline() const {
@@ -114,12 +129,13 @@ Duration MessageSender::TimeoutOf(const Kept& kept, int64_t sequence) const {
 void MessageSender::HandleDeadline(Instant now) {
   if (now < NextDeadline()) return;
   next_scan_ = Instant::max();
+  const size_t repeats_max = IsSpanUsedUp() ? kUrgentRepeatsMax : kScanRepeatsMax;
   size_t repeat_count = 0;
-  for (int64_t n = window_.base(); n < next_ && repeat_count < kScanRepeatsMax; ++n) {
+  for (int64_t n = window_.base(); n < next_ && repeat_count < repeats_max; ++n) {
     Kept* kept = window_.Find(n);
     if (kept == nullptr || kept->is_pending) continue;
     if (now - kept->last_sent < TimeoutOf(*kept, n)) continue;
-    if (IsSuspect(n) && kept->sends >= kSuspectSendsMax) {
+    if (IsSuspect(n) && ++kept->suspicions >= kSuspicionsMax) {
       Forget(n);
       continue;
     }

@@ -9,9 +9,14 @@
 // An acknowledgement speaks of one message alone, and real clients never acknowledge a message
 // twice: when the acknowledgement of a message that they took is lost with a connection, it never
 // comes. So a message that is not acknowledged although a later one is (a suspect) does not count
-// as in flight, and after kSuspectSendsMax sends on one connection it is taken for delivered. That
+// as in flight, and after kSuspicionsMax sends that were in vain it is taken for delivered. That
 // is sound because a receiver takes what it is missing whenever it comes, and has room for what is
 // behind: real ones keep 10,000 messages and more, ours as many as our span_max.
+//
+// Connections can be cut faster than suspects are given up, until the window is full of messages
+// that were all taken and of which no acknowledgement will ever speak. So suspicions are counted
+// over connections, and one that is not the first may begin with a few messages for which there is
+// otherwise no room (probes): what is acknowledged of them makes suspects of all before them.
 
 #pragma once
 
@@ -30,6 +35,7 @@ namespace engine::datachannel {
 struct SenderOptions {
   size_t in_flight_max = 512;  // Real clients put 10,000 in order; one second of them is enough.
   size_t span_max = 2048;
+  size_t probes_max = 8;  // Of a connection, beyond the span if need be.
   // A message that is repeated for so long on one connection makes the channel undeliverable. Real
   // clients end the session after five minutes, real machines never.
   Duration repeats_max = Duration::max();
@@ -41,7 +47,10 @@ class MessageSender {
   static constexpr Duration kTimeoutMin = std::chrono::milliseconds(200);
   // How many messages one scan repeats: a burst, for after a cut all of them are missing.
   static constexpr size_t kScanRepeatsMax = 16;
-  static constexpr uint32_t kSuspectSendsMax = 20;
+  static constexpr size_t kUrgentRepeatsMax = 128;  // While nobody can go on without them.
+  static constexpr uint32_t kSuspicionsMax = 20;
+  // There is room for the probes of so many connections in a row that end unheard.
+  static constexpr size_t kUnheardMax = 32;
   // Any other message that was sent so often is repeated ever less, down to once in kPatienceMax:
   // the last ones of a client that took them and will never say so must not cost a connection for
   // good.
@@ -93,12 +102,15 @@ class MessageSender {
     Instant last_sent;
     uint32_t sends;  // ... as these.
     uint32_t all_sends;
-    bool is_pending;  // To be sent as soon as there is a chance.
+    uint32_t suspicions;  // Sends after which a later message was acknowledged, and not this one.
+    bool is_pending;      // To be sent as soon as there is a chance.
   };
 
   void Forget(int64_t sequence);
   Duration TimeoutOf(const Kept& kept, int64_t sequence) const;
   bool IsSuspect(int64_t sequence) const { return sequence < highest_acknowledged_; }
+  bool HasOrdinaryRoom() const;
+  bool IsSpanUsedUp() const { return next_ - window_.base() >= span_; }
   // SkipToPending moves pending_from_ to the next message that is pending, or to next_.
   void SkipToPending();
 
@@ -111,6 +123,8 @@ class MessageSender {
   int64_t pending_from_ = 0;           // No message below it is pending.
   int64_t highest_acknowledged_ = -1;  // On this connection.
   size_t suspect_count_ = 0;
+  const int64_t span_;
+  size_t probes_left_ = 0;  // While nothing was acknowledged on this connection.
   bool is_stopped_ = false;
   bool is_undeliverable_ = false;
   Instant next_scan_ = Instant::max();

@@ -45,10 +45,12 @@ class Sender : public testing::Test {
   }
   using Numbers = std::vector<int64_t>;
 
+  static constexpr size_t probes_max = 2;
   Instant now{std::chrono::hours(1)};
-  MessageSender sender{MessageType::kOutputStreamData,
-                       {.in_flight_max = 4, .span_max = 8, .repeats_max = minutes(5)},
-                       1};
+  MessageSender sender{
+      MessageType::kOutputStreamData,
+      {.in_flight_max = 4, .span_max = 8, .probes_max = probes_max, .repeats_max = minutes(5)},
+      1};
 };
 
 TEST_F(Sender, MessagesAreNumberedFromZeroAndTheFirstSaysSo) {
@@ -117,7 +119,7 @@ TEST_F(Sender, AMessageWithALaterOneAcknowledgedHoldsUpNobodyUntilTheSpanIsFull)
   EXPECT_FALSE(sender.HasRoom()) << "0 to 7 are the whole span";
   SentWithin(seconds(10));
   EXPECT_TRUE(sender.empty()) << "it was sent often enough, and is taken for delivered";
-  EXPECT_EQ(sender.repeated_count(), MessageSender::kSuspectSendsMax - 1);
+  EXPECT_EQ(sender.repeated_count(), MessageSender::kSuspicionsMax - 1);
   EXPECT_TRUE(sender.HasRoom());
 }
 
@@ -173,11 +175,74 @@ TEST_F(Sender, AfterANewConnectionOnlyItsOwnAcknowledgementsMakeSuspects) {
   EXPECT_TRUE(sender.HasRoom());
   sender.Restart();
   EXPECT_TRUE(sender.HasRoom()) << "three are in flight";
-  Push(1);
+  Push(1 + probes_max);
   EXPECT_FALSE(sender.HasRoom());
-  EXPECT_EQ(Sent(), (Numbers{0, 1, 2, 4}));
+  EXPECT_EQ(Sent(), (Numbers{0, 1, 2, 4, 5, 6}));
   Acknowledge({4});
   EXPECT_TRUE(sender.HasRoom());
+}
+
+// Trap P2: all that was in flight was taken, and every acknowledgement of it was lost with the
+// connection.
+TEST_F(Sender, AFullWindowThatNobodyWillEverAcknowledgeMovesOnAfterACut) {
+  Push(4);
+  Sent();
+  ASSERT_FALSE(sender.HasRoom());
+  sender.Restart();
+  Push(1);
+  EXPECT_EQ(Sent(), (Numbers{0, 1, 2, 3, 4}));
+  Acknowledge({4});
+  EXPECT_TRUE(sender.HasRoom());
+}
+
+TEST_F(Sender, AProbeIsForAConnectionThatIsNotTheFirstAndHasHeardNothing) {
+  sender.Restart();
+  Push(4);
+  Sent();
+  EXPECT_FALSE(sender.HasRoom()) << "nothing can have been lost";
+  sender.Restart();
+  Push(probes_max);
+  EXPECT_FALSE(sender.HasRoom()) << "they are few";
+  Sent();
+  sender.Restart();
+  Sent();
+  Acknowledge({0});
+  EXPECT_FALSE(sender.HasRoom()) << "somebody acknowledges";
+}
+
+// All that is sent is taken, and of each connection the last acknowledgement alone arrives.
+TEST_F(Sender, CutsThatAreFasterThanGivingUpDoNotStopItForGood) {
+  int64_t next = 0;
+  const auto carry = [&](int count) {
+    for (; count > 0 && sender.HasRoom(); --count, ++next) Push(1);
+    const Numbers sent = Sent();
+    if (!sent.empty()) Acknowledge({sent.back()});
+  };
+  for (int cut = 0; cut < 30; ++cut) {
+    carry(3);
+    sender.Restart();
+  }
+  carry(1);
+  EXPECT_FALSE(sender.HasRoom()) << "or this tests nothing";
+  SentWithin(seconds(10));
+  EXPECT_TRUE(sender.empty());
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(sender.HasRoom());
+    carry(1);
+  }
+}
+
+TEST_F(Sender, WhenTheSpanIsUsedUpMoreIsRepeatedAtOnce) {
+  MessageSender wide{MessageType::kOutputStreamData, {.in_flight_max = 64, .span_max = 64}, 1};
+  AgentMessage message;
+  while (wide.HasRoom()) wide.Push(PayloadType::kOutput, AsBytes("x"));
+  while (wide.Next(now, 1, message)) {
+  }
+  now += seconds(1);
+  wide.HandleDeadline(now);
+  size_t repeated = 0;
+  while (wide.Next(now, 1, message)) ++repeated;
+  EXPECT_EQ(repeated, 64u);
 }
 
 TEST_F(Sender, AnAcknowledgementOfNothingChangesNothing) {
