@@ -16,7 +16,7 @@ Json InputsOf(const StartTask& task) {
           {"cloudWatchLogGroupName", ""},
           {"cloudWatchEncryptionEnabled", false},
           {"cloudWatchStreamingEnabled", false},
-          {"kmsKeyId", ""},
+          {"kmsKeyId", task.key_id},
           {"runAsEnabled", !task.run_as.empty()},
           {"runAsDefaultUser", task.run_as},
           {"shellProfile", {{"windows", task.profile}, {"linux", task.profile}}}};
@@ -33,7 +33,11 @@ Json PropertiesOf(const StartTask& task) {
   }
   if (task.type == kSessionShell) return Json::object();
   Json command = {{"commands", task.command}, {"runAsElevated", false}};
-  if (task.separates_output) command["separateOutputStream"] = true;
+  if (task.separates_output) {
+    command["separateOutputStream"] = true;
+    command["stdOutSeparatorPrefix"] = task.output_prefix;
+    command["stdErrSeparatorPrefix"] = task.error_prefix;
+  }
   return {{"linux", command}, {"windows", command}, {"macos", command}};
 }
 

@@ -38,12 +38,15 @@ bool Decode(std::string_view json, OpenControlChannel& out);
 struct StartTask {
   std::string session_id;
   std::string document_name;
-  std::string owner;                   // Who started the session, as an ARN.
-  std::string run_as;                  // Empty: as the agent does it.
-  std::string type;                    // One of the session types of agent_handshake.h.
-  std::string profile;                 // kSessionShell: typed into the shell, on each platform.
-  std::string command;                 // Of the two kinds of commands.
-  bool separates_output = false;       // kSessionNonInteractive.
+  std::string owner;              // Who started the session, as an ARN.
+  std::string run_as;             // Empty: as the agent does it.
+  std::string type;               // One of the session types of agent_handshake.h.
+  std::string profile;            // kSessionShell: typed into the shell, on each platform.
+  std::string command;            // Of the two kinds of commands.
+  bool separates_output = false;  // kSessionNonInteractive, as the two below.
+  std::string output_prefix;
+  std::string error_prefix;
+  std::string key_id;                  // Not empty: it is encrypted with a data key of that key.
   std::optional<PortProperties> port;  // kSessionPort.
 };
 std::string Encode(const StartTask& task);

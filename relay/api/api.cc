@@ -301,8 +301,11 @@ std::optional<ApiError> Api::Prove(const HttpRequest& request, const ApiService&
 std::optional<ApiError> Api::Authorise(const ApiRoute& route, ApiCall& call) {
   if (route.proof != nullptr) return std::nullopt;
   AccessQuestion& question = call.access.question;
-  const bool is_for_nodes = route.signer != ApiRoute::Signer::kPrincipal;
-  if (is_for_nodes != !call.caller.node_id.empty()) {
+  const bool is_node = !call.caller.node_id.empty();
+  const bool is_for_nodes = route.signer == ApiRoute::Signer::kEither
+                                ? is_node
+                                : route.signer != ApiRoute::Signer::kPrincipal;
+  if (is_for_nodes != is_node) {
     return ApiError{"AccessDeniedException",
                     "User: " + call.caller.principal +
                         " is not authorized to perform: " + question.action + " because " +

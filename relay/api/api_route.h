@@ -28,8 +28,9 @@ struct ApiRoute {
   // Whether the body proves that the caller may ask; null: the signature has to.
   bool (*proof)(Store& store, const nlohmann::json& input, int64_t now_unix_ms) = nullptr;
   // Who may sign: whoever policies allow it; a node, of which policies do not speak, with the
-  // credentials that it was given; or a node that has none yet, with its key.
-  enum class Signer : uint8_t { kPrincipal, kNode, kNodeKey } signer = Signer::kPrincipal;
+  // credentials that it was given; or a node that has none yet, with its key; or either of the
+  // first two, and then it is for the operation to say what a node may.
+  enum class Signer : uint8_t { kPrincipal, kNode, kNodeKey, kEither } signer = Signer::kPrincipal;
   // A success is not worth a record: what comes every few seconds, and changes nothing.
   bool is_routine = false;
 };

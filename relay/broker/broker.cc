@@ -93,6 +93,15 @@ WishOutcome Broker::Resolve(const StartRequest& request, Carriage carriage) {
   if (session == nullptr) return resolved;
   session->plan.may_be_link_local = request.may_be_link_local;
   ChooseProfile(store_, request.node_id, *session);
+  const bool is_keyed = !session->plan.key_id.empty();
+  if (is_keyed && request.carriage.has_value() && IsOriginal(request.node_id)) {
+    return StartFailure{
+        Kind::kCarriage,
+        "The document or the preferences have a kmsKeyId, and amazon-ssm-agent on " +
+            request.node_id +
+            " encrypts for AWS's own clients alone: start the session with the AWS "
+            "CLI, or run Adit's own agent there."};
+  }
   const absl::StatusOr<Carriage> chosen = ChooseCarriage(session->carriages, request.carriage);
   if (!chosen.ok()) return StartFailure{Kind::kCarriage, std::string(chosen.status().message())};
   CHECK(*chosen == carriage);
@@ -100,12 +109,12 @@ WishOutcome Broker::Resolve(const StartRequest& request, Carriage carriage) {
   if (!place.has_value()) {
     return StartFailure{Kind::kNotConnected, request.node_id + " is not connected."};
   }
-  const bool is_encrypted = carriage == Carriage::kInspected && !session->plan.key_id.empty();
-  if (is_encrypted && !place->is_encrypting) {
-    return StartFailure{Kind::kCarriage, "The document or the preferences have a kmsKeyId, and " +
-                                             AgentText(request.node_id) +
-                                             " cannot encrypt with it here" +
-                                             UpdateText(request.node_id) + "."};
+  const bool is_encrypted = carriage == Carriage::kInspected && is_keyed;
+  // An original agent needs no help: its messages and those of AWS's clients pass as they are.
+  if (is_encrypted && !place->is_encrypting && !IsOriginal(request.node_id)) {
+    return StartFailure{Kind::kCarriage,
+                        "The document or the preferences have a kmsKeyId, and the agent of " +
+                            request.node_id + " cannot encrypt with it: update it."};
   }
   if (live_.size() >= kLiveSessionsMax) return StartFailure{Kind::kTooMany, "Rate exceeded"};
   return resolved;

@@ -7,6 +7,7 @@
 
 #include "engine/crypto/base64.h"
 #include "relay/api/api_input.h"
+#include "relay/broker/broker.h"
 #include "relay/keys/key_provider.h"
 
 namespace relay::keys {
@@ -93,6 +94,17 @@ ApiOutcome GenerateDataKey(ApiContext& context, ApiCall& call) {
   return std::nullopt;
 }
 
+// MayNodeOpen says whether a key is that of a session which the node has now: it needs no policy,
+// for the session was allowed, on this node and under this key.
+bool MayNodeOpen(ApiContext& context, const std::string& node_id, const EncryptionContext& bound,
+                 std::string_view arn) {
+  const auto session = bound.find("aws:ssm:SessionId");
+  const auto target = bound.find("aws:ssm:TargetId");
+  if (session == bound.end() || target == bound.end() || target->second != node_id) return false;
+  const std::optional<std::string> key_id = context.broker.KeyOf(session->second, node_id);
+  return key_id.has_value() && KeyArn(*key_id) == arn;
+}
+
 ApiOutcome Decrypt(ApiContext& context, ApiCall& call) {
   ApiInput input(call.input);
   input.Text("CiphertextBlob", Presence::kRequired, 1, kBase64SizeMax);
@@ -112,6 +124,10 @@ ApiOutcome Decrypt(ApiContext& context, ApiCall& call) {
                     "The key ID in the request does not identify a CMK that can perform this "
                     "operation."};
   }
+  if (!call.caller.node_id.empty() && !MayNodeOpen(context, call.caller.node_id, *bound, name)) {
+    return ApiError{"AccessDeniedException",
+                    "A node opens the data keys of its own sessions alone, while they last."};
+  }
   const absl::StatusOr<std::string> plaintext =
       KeyProvider(context.store).Open(engine::AsBytes(*blob), *bound);
   if (!plaintext.ok()) return invalid;
@@ -122,7 +138,8 @@ ApiOutcome Decrypt(ApiContext& context, ApiCall& call) {
 }
 
 constexpr ApiRoute kRoutes[] = {
-    {"TrentService.Decrypt", Decrypt, AskDecrypt, kDecryptAudited},
+    {"TrentService.Decrypt", Decrypt, AskDecrypt, kDecryptAudited, nullptr,
+     ApiRoute::Signer::kEither},
     {"TrentService.GenerateDataKey", GenerateDataKey, AskGenerateDataKey, kGenerateAudited},
 };
 

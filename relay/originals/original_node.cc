@@ -9,6 +9,8 @@
 #include "engine/datachannel/control_payloads.h"
 #include "engine/wire/control.h"
 #include "relay/gateway/channel_closed.h"
+#include "relay/originals/original_session.h"
+#include "relay/originals/original_task.h"
 
 namespace relay {
 
@@ -44,37 +46,53 @@ OriginalNode::~OriginalNode() {
   for (const auto& [id, session] : sessions_) runner_.OnSessionOver(id);
 }
 
-OriginalSession* OriginalNode::Find(const std::string& session_id) {
+AgentSession* OriginalNode::Find(const std::string& session_id) {
   const auto found = sessions_.find(session_id);
   return found == sessions_.end() ? nullptr : found->second.get();
+}
+
+std::string_view OriginalNode::Crowded() const {
+  if (sessions_.size() >= kSessionsMax) return "the node has too many sessions";
+  if (runner_.TakesNew()) return {};
+  return "the node's agent does not keep up with what it is told: try again soon";
 }
 
 void OriginalNode::OnOpen(engine::StreamId id, engine::Priority, engine::ByteView request) {
   OriginalTask task = TaskOf(engine::AsText(request));
   if (task.code != CloseCode::kNormal) return link_.Reject(id, task.code, task.text);
-  if (OriginalSession* session = Find(task.start.session_id)) {
-    if (task.is_port && session->takes_streams()) return session->Open(id);
+  const std::string session_id = task.start.session_id;
+  if (AgentSession* session = Find(session_id)) {
+    if (session->Open(id)) return;
     return link_.Reject(id, CloseCode::kTooMany,
                         "a session with this node's agent (amazon-ssm-agent) runs one program: "
                         "start another session");
   }
-  if (sessions_.size() >= kSessionsMax) {
-    return link_.Reject(id, CloseCode::kTooMany, "the node has too many sessions");
+  if (const std::string_view why = Crowded(); !why.empty()) {
+    return link_.Reject(id, CloseCode::kTooMany, why);
   }
-  if (!runner_.TakesNew()) {
-    return link_.Reject(id, CloseCode::kTooMany,
-                        "the node's agent does not keep up with what it is told: try again soon");
-  }
-  Begin(id, std::move(task));
-}
-
-void OriginalNode::Begin(engine::StreamId id, OriginalTask task) {
-  const std::string session_id = task.start.session_id;
-  OriginalSession::Owner& owner = *this;
+  AgentSession::Owner& owner = *this;
   auto session =
       std::make_unique<OriginalSession>(std::move(task), node_id_, owner, now_, random_.Next());
-  session->Open(id);
-  sessions_.emplace(session_id, std::move(session));
+  CHECK(session->Open(id));
+  Add(session_id, std::move(session));
+}
+
+VerbatimSession* OriginalNode::BeginVerbatim(const SessionGrant& grant,
+                                             VerbatimSession::Client& client, Instant now,
+                                             std::string& refusal) {
+  const OriginalTask task = TaskOf(grant);
+  refusal = task.code == CloseCode::kNormal ? std::string(Crowded()) : task.text;
+  if (!refusal.empty()) return nullptr;
+  AgentSession::Owner& owner = *this;
+  auto session =
+      std::make_unique<VerbatimSession>(grant, task, owner, client, /*passage=*/nullptr, now);
+  VerbatimSession* begun = session.get();
+  Add(grant.session_id, std::move(session));
+  return begun;
+}
+
+void OriginalNode::Add(const std::string& session_id, std::unique_ptr<AgentSession> session) {
+  CHECK(sessions_.emplace(session_id, std::move(session)).second);
   runner_.OnSessionBegan(session_id);
   runner_.Wake();
 }
@@ -87,7 +105,7 @@ void OriginalNode::ReceiveControl(const MessageBatch& batch, Instant now) {
     if (Decode(reader.front(), message) != engine::datachannel::AgentMessageError::kNone) continue;
     engine::datachannel::TaskComplete task;
     if (message.type != MessageType::kTaskComplete || !Decode(message.payload, task)) continue;
-    if (OriginalSession* session = Find(task.task_id)) session->Complete(task, now);
+    if (AgentSession* session = Find(task.task_id)) session->Complete(task, now);
     // Of one that is not known any more as well: it would be repeated for ever.
     std::array<char, engine::datachannel::kMessageIdTextSize> id;
     engine::datachannel::FormatMessageId(message.id, id);

@@ -16,11 +16,12 @@
 #include "engine/mux/multiplexer.h"
 #include "relay/gateway/channel_connection.h"
 #include "relay/gateway/message_batch.h"
-#include "relay/originals/original_session.h"
+#include "relay/originals/agent_session.h"
+#include "relay/originals/verbatim_session.h"
 
 namespace relay {
 
-class OriginalNode final : private engine::LinkEvents, private OriginalSession::Owner {
+class OriginalNode final : private engine::LinkEvents, private AgentSession::Owner {
  public:
   // Runner calls Run. It must not do so in these.
   class Runner {
@@ -48,7 +49,12 @@ class OriginalNode final : private engine::LinkEvents, private OriginalSession::
   engine::Multiplexer& link() { return link_; }
 
   // Find returns a session that lives, or nullptr.
-  OriginalSession* Find(const std::string& session_id);
+  AgentSession* Find(const std::string& session_id);
+
+  // BeginVerbatim begins a session that `client` takes part in by the agent's own messages. Null:
+  // it does not begin, and `refusal` says why.
+  VerbatimSession* BeginVerbatim(const SessionGrant& grant, VerbatimSession::Client& client,
+                                 engine::Instant now, std::string& refusal);
 
   // ReceiveControl takes messages of the control channel.
   void ReceiveControl(const MessageBatch& batch, engine::Instant now);
@@ -70,14 +76,16 @@ class OriginalNode final : private engine::LinkEvents, private OriginalSession::
   void Wake() override { runner_.Wake(); }
   void TellAgent(std::string message) override { runner_.SendControl(std::move(message)); }
 
-  void Begin(engine::StreamId id, OriginalTask task);
+  // Crowded says why no session may begin now; an empty text: one may.
+  std::string_view Crowded() const;
+  void Add(const std::string& session_id, std::unique_ptr<AgentSession> session);
 
   const std::string node_id_;
   Runner& runner_;
   engine::BufferPool& pool_;
   engine::Random random_;
   engine::Multiplexer link_;
-  absl::flat_hash_map<std::string, std::unique_ptr<OriginalSession>> sessions_;
+  absl::flat_hash_map<std::string, std::unique_ptr<AgentSession>> sessions_;
   engine::Instant now_;
 };
 

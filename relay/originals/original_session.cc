@@ -86,7 +86,12 @@ OriginalSession::~OriginalSession() {
   connection_->Close();
 }
 
-void OriginalSession::Open(engine::StreamId id) { conduit_->Open(id); }
+bool OriginalSession::Open(engine::StreamId id) {
+  const bool takes_more = task_.is_port && state_ <= State::kRunning;
+  if (std::exchange(is_opened_, true) && !takes_more) return false;
+  conduit_->Open(id);
+  return true;
+}
 
 // ------------------------------------------------------------------ the connection
 
@@ -210,7 +215,7 @@ void OriginalSession::Complete(const TaskComplete& task, Instant now) {
   owner_.Wake();
 }
 
-void OriginalSession::End(Instant now) {
+void OriginalSession::End(std::string_view, Instant now) {
   now_ = now;
   if (state_ >= State::kLeaving) return;
   conduit_->Abandon(CloseCode::kSessionEnded, "the session was ended");

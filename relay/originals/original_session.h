@@ -24,63 +24,38 @@
 #include "engine/mux/multiplexer.h"
 #include "relay/gateway/channel_connection.h"
 #include "relay/gateway/message_batch.h"
+#include "relay/originals/agent_session.h"
 #include "relay/originals/original_task.h"
 #include "relay/originals/outward_conduit.h"
 
 namespace relay {
 
-class OriginalSession final : private engine::datachannel::StreamConsumer,
+class OriginalSession final : public AgentSession,
+                              private engine::datachannel::StreamConsumer,
                               private OutwardConduit::Host {
  public:
-  // Owner is the node.
-  class Owner {
-   public:
-    virtual engine::Multiplexer& multiplexer() = 0;
-    virtual engine::BufferPool& pool() = 0;
-    // Wake asks for a call of Run.
-    virtual void Wake() = 0;
-    // TellAgent sends a message on the control channel.
-    virtual void TellAgent(std::string message) = 0;
-
-   protected:
-    ~Owner() = default;
-  };
-
-  // How long the agent has to open the session's data channel; and to open it anew, for which it
-  // tries about six seconds.
-  static constexpr engine::Duration kStartMax = std::chrono::seconds(30);
-  static constexpr engine::Duration kAwayMax = std::chrono::seconds(15);
   // Where no handshake tells: how long after its first word an agent surely listens.
   static constexpr engine::Duration kQuietMax = std::chrono::seconds(1);
-  // How long an agent may take to say that a session is over that was ended here, and what is left
-  // of its output to arrive or to be taken after it has said so.
-  static constexpr engine::Duration kLeaveMax = std::chrono::seconds(10);
+  // How long what is left of its output may take to arrive or to be taken after the agent has said
+  // that it is over.
   static constexpr engine::Duration kDrainMax = std::chrono::seconds(60);
-  // What was delivered to a connection and is not sent yet.
-  static constexpr size_t kUnsentMax = 64 * 1024;
 
   OriginalSession(OriginalTask task, std::string node_id, Owner& owner, engine::Instant now,
                   uint64_t seed);
   ~OriginalSession() override;
 
-  // Open takes a stream of the session; the first one begins it.
-  void Open(engine::StreamId id);
-  bool takes_streams() const { return task_.is_port && state_ <= State::kRunning; }
-
-  void Connect(std::unique_ptr<ChannelConnection> connection, engine::Instant now);
-  void Disconnect(engine::Instant now);
-  void Receive(const MessageBatch& batch, engine::Instant now);
-  void Sent(size_t size);
-
-  // Complete is the agent's word that it is over.
-  void Complete(const engine::datachannel::TaskComplete& task, engine::Instant now);
-  // End ends it: nobody is there for it any more.
-  void End(engine::Instant now);
-
-  void Run(engine::Instant now);
-  engine::Instant NextDeadline() const;
-  // over is true when the session may be destroyed.
-  bool over() const { return state_ == State::kOver && conduit_->done(); }
+  // Open: the first one begins it, and a port takes more.
+  bool Open(engine::StreamId id) override;
+  void Connect(std::unique_ptr<ChannelConnection> connection, engine::Instant now) override;
+  void Disconnect(engine::Instant now) override;
+  void Receive(const MessageBatch& batch, engine::Instant now) override;
+  void Sent(size_t size) override;
+  void Complete(const engine::datachannel::TaskComplete& task, engine::Instant now) override;
+  // End: nobody is there for it any more.
+  void End(std::string_view reason, engine::Instant now) override;
+  void Run(engine::Instant now) override;
+  engine::Instant NextDeadline() const override;
+  bool over() const override { return state_ == State::kOver && conduit_->done(); }
 
  private:
   enum class State : uint8_t { kStarting, kRunning, kDraining, kLeaving, kOver };
@@ -111,6 +86,7 @@ class OriginalSession final : private engine::datachannel::StreamConsumer,
   std::unique_ptr<OutwardConduit> conduit_;
   std::unique_ptr<ChannelConnection> connection_;
   State state_ = State::kStarting;
+  bool is_opened_ = false;         // By its first stream.
   bool is_answered_ = false;       // The agent's handshake was.
   bool is_told_to_leave_ = false;  // The agent was.
   bool output_may_go_on_ = false;

@@ -18,6 +18,11 @@ using engine::datachannel::PortProperties;
 
 namespace {
 
+constexpr const char* kShellDocumentName = "SSM-SessionManagerRunShell";
+constexpr const char* kInteractiveDocumentName = "AWS-StartInteractiveCommand";
+constexpr const char* kCommandDocumentName = "AWS-StartNonInteractiveCommand";
+constexpr const char* kPortDocumentName = "AWS-StartPortForwardingSessionToRemoteHost";
+
 OriginalTask Refused(CloseCode code, std::string text) {
   OriginalTask task;
   task.code = code;
@@ -28,7 +33,7 @@ OriginalTask Refused(CloseCode code, std::string text) {
 OriginalTask ShellTask(const engine::ShellRequest& request) {
   OriginalTask task;
   task.start = {.session_id = request.session_id,
-                .document_name = "SSM-SessionManagerRunShell",
+                .document_name = kShellDocumentName,
                 .owner = request.principal,
                 .run_as = request.run_as,
                 .type = kSessionShell,
@@ -42,32 +47,39 @@ OriginalTask ShellTask(const engine::ShellRequest& request) {
 // get back the arguments that were asked for.
 OriginalTask ExecTask(const engine::ExecRequest& request) {
   OriginalTask task;
-  task.start = {.session_id = request.session_id,
-                .document_name = request.with_terminal ? "AWS-StartInteractiveCommand"
-                                                       : "AWS-StartNonInteractiveCommand",
-                .owner = request.principal,
-                .run_as = request.run_as,
-                .type = request.with_terminal ? kSessionInteractive : kSessionNonInteractive,
-                .command = engine::JoinCommand(request.arguments),
-                .separates_output = !request.with_terminal};
+  task.start = {
+      .session_id = request.session_id,
+      .document_name = request.with_terminal ? kInteractiveDocumentName : kCommandDocumentName,
+      .owner = request.principal,
+      .run_as = request.run_as,
+      .type = request.with_terminal ? kSessionInteractive : kSessionNonInteractive,
+      .command = engine::JoinCommand(request.arguments),
+      .separates_output = !request.with_terminal};
   task.shakes_hands = !request.with_terminal;
   task.with_terminal = request.with_terminal;
   task.size = request.size;
   return task;
 }
 
-OriginalTask PortTask(const engine::TcpRequest& request) {
+bool IsLinkLocal(const std::string& host) {
   engine::Address address;
-  const bool is_link_local = engine::Address::Parse(request.host, 1, address) &&
-                             engine::IsLinkLocal(address) && !request.may_be_link_local;
-  if (is_link_local) {
-    return Refused(CloseCode::kDenied, request.host +
-                                           " is a link-local address, which a session may reach "
-                                           "only when a policy names it");
+  return engine::Address::Parse(host, 1, address) && engine::IsLinkLocal(address);
+}
+
+OriginalTask RefusedLinkLocal(const std::string& host) {
+  return Refused(CloseCode::kDenied,
+                 host +
+                     " is a link-local address, which a session may reach only when a policy "
+                     "names it");
+}
+
+OriginalTask PortTask(const engine::TcpRequest& request) {
+  if (IsLinkLocal(request.host) && !request.may_be_link_local) {
+    return RefusedLinkLocal(request.host);
   }
   OriginalTask task;
   task.start = {.session_id = request.session_id,
-                .document_name = "AWS-StartPortForwardingSessionToRemoteHost",
+                .document_name = kPortDocumentName,
                 .owner = request.principal,
                 .type = kSessionPort,
                 .port = PortProperties{.port_number = std::to_string(request.port),
@@ -77,6 +89,21 @@ OriginalTask PortTask(const engine::TcpRequest& request) {
   task.is_port = true;
   task.shakes_hands = true;
   return task;
+}
+
+OriginalTask Bounded(OriginalTask task) {
+  if (task.code == CloseCode::kNormal && Encode(task.start).size() > kStartTaskSizeMax) {
+    return Refused(CloseCode::kTooMany,
+                   "the command line is too long for this node's agent (amazon-ssm-agent)");
+  }
+  return task;
+}
+
+// As the documents are named that AWS provides.
+const char* DocumentOf(const SessionGrant& grant) {
+  if (grant.plan.kind == engine::SessionKind::kShell) return kShellDocumentName;
+  if (grant.plan.kind == engine::SessionKind::kTcp) return kPortDocumentName;
+  return grant.plan.with_terminal ? kInteractiveDocumentName : kCommandDocumentName;
 }
 
 }  // namespace
@@ -91,11 +118,27 @@ OriginalTask TaskOf(std::string_view request) {
   if (const auto* shell = std::get_if<engine::ShellRequest>(&open)) task = ShellTask(*shell);
   if (const auto* exec = std::get_if<engine::ExecRequest>(&open)) task = ExecTask(*exec);
   if (const auto* tcp = std::get_if<engine::TcpRequest>(&open)) task = PortTask(*tcp);
-  if (task.code == CloseCode::kNormal && Encode(task.start).size() > kStartTaskSizeMax) {
-    return Refused(CloseCode::kTooMany,
-                   "the command line is too long for this node's agent (amazon-ssm-agent)");
-  }
-  return task;
+  return Bounded(std::move(task));
+}
+
+OriginalTask TaskOf(const SessionGrant& grant) {
+  const engine::SessionPlan& plan = grant.plan;
+  const ClientTerms& terms = grant.client_terms;
+  if (IsLinkLocal(plan.host) && !plan.may_be_link_local) return RefusedLinkLocal(plan.host);
+  OriginalTask task;
+  task.start = {.session_id = grant.session_id,
+                .document_name = DocumentOf(grant),
+                .owner = grant.principal,
+                .run_as = grant.run_as,
+                .type = terms.session_type,
+                .profile = plan.profile,
+                .command = plan.command,
+                .separates_output = terms.separates_output,
+                .output_prefix = terms.output_prefix,
+                .error_prefix = terms.error_prefix,
+                .key_id = plan.key_id,
+                .port = terms.port};
+  return Bounded(std::move(task));
 }
 
 }  // namespace relay

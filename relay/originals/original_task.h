@@ -7,6 +7,7 @@
 #include "engine/datachannel/control_payloads.h"
 #include "engine/wire/control.h"
 #include "engine/wire/frame.h"
+#include "relay/broker/data_plane.h"
 #include "relay/originals/outward_conduit.h"
 
 namespace relay {
@@ -28,5 +29,8 @@ inline constexpr size_t kStartTaskSizeMax = 56 * 1024;
 
 // TaskOf makes a task of an open request, which the switchboard has held against the grant.
 OriginalTask TaskOf(std::string_view request);
+
+// TaskOf makes the task of a session whose client speaks with the agent itself.
+OriginalTask TaskOf(const SessionGrant& grant);
 
 }  // namespace relay

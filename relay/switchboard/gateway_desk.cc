@@ -9,7 +9,10 @@
 #include "relay/switchboard/channel_role.h"
 #include "relay/switchboard/control_port.h"
 #include "relay/switchboard/gateway_host.h"
+#include "relay/switchboard/original_desk.h"
+#include "relay/switchboard/original_host.h"
 #include "relay/switchboard/switchboard.h"
+#include "relay/switchboard/verbatim_host.h"
 
 namespace relay {
 
@@ -30,13 +33,13 @@ ChannelRole* GatewayDesk::FindChannel(uint64_t serial) {
   return found == channels_.end() ? nullptr : found->second;
 }
 
-GatewayHost* GatewayDesk::Find(const std::string& session_id) {
+ClientHost* GatewayDesk::Find(const std::string& session_id) {
   const auto found = hosts_.find(session_id);
   return found == hosts_.end() ? nullptr : found->second.get();
 }
 
-GatewayHost* GatewayDesk::FindOf(const std::string& session_id, ChannelId channel) {
-  GatewayHost* host = Find(session_id);
+ClientHost* GatewayDesk::FindOf(const std::string& session_id, ChannelId channel) {
+  ClientHost* host = Find(session_id);
   return host != nullptr && host->channel() == channel ? host : nullptr;
 }
 
@@ -48,16 +51,11 @@ void GatewayDesk::Attach(const ChannelAttachment& attachment) {
   if (!engine::crypto::ConstantTimeEqual(digest, grant->token_sha256)) {
     return Refuse(attachment, "The session's token is wrong or too old. Start a new session.");
   }
-  GatewayHost* host = Find(attachment.session_id);
+  ClientHost* host = Find(attachment.session_id);
   const bool is_resumed = host != nullptr;
-  if (host == nullptr) {
-    auto made = std::make_unique<GatewayHost>(switchboard_, *grant, attachment.token,
-                                              attachment.source_address);
-    host = made.get();
-    host->Begin();
-    hosts_.emplace(attachment.session_id, std::move(made));
-  }
-  const std::string refusal = host->Connect(attachment.channel, attachment.client_id);
+  std::string refusal;
+  if (host == nullptr) host = Begin(*grant, attachment, refusal);
+  if (host != nullptr) refusal = host->Connect(attachment.channel, attachment.client_id);
   if (!refusal.empty()) return Refuse(attachment, refusal);
   if (is_resumed) {
     switchboard_.control().SessionResumed(attachment.session_id, attachment.source_address);
@@ -67,6 +65,23 @@ void GatewayDesk::Attach(const ChannelAttachment& attachment) {
                       ChannelRole* role = there.gateway().FindChannel(serial);
                       if (role != nullptr) role->Accepted();
                     });
+}
+
+ClientHost* GatewayDesk::Begin(const SessionGrant& grant, const ChannelAttachment& attachment,
+                               std::string& refusal) {
+  std::unique_ptr<ClientHost> made;
+  if (OriginalHost* node = switchboard_.originals().FindNode(grant.node_id)) {
+    auto host = std::make_unique<VerbatimHost>(switchboard_, grant.session_id);
+    refusal = host->Begin(SessionGrant(grant), *node, attachment.source_address);
+    if (!refusal.empty()) return nullptr;
+    made = std::move(host);
+  } else {
+    auto host = std::make_unique<GatewayHost>(switchboard_, grant, attachment.token,
+                                              attachment.source_address);
+    host->Begin();
+    made = std::move(host);
+  }
+  return hosts_.emplace(attachment.session_id, std::move(made)).first->second.get();
 }
 
 void GatewayDesk::Refuse(const ChannelAttachment& attachment, std::string_view text) {
@@ -85,7 +100,8 @@ void GatewayDesk::Refuse(const ChannelAttachment& attachment, std::string_view t
 
 void GatewayDesk::Receive(const std::string& session_id, ChannelId channel,
                           const MessageBatch& batch) {
-  if (GatewayHost* host = FindOf(session_id, channel)) host->Receive(batch);
+  ClientHost* host = FindOf(session_id, channel);
+  if (host != nullptr && !host->Receive(batch)) return;
   switchboard_.Post(channel.loop,
                     [serial = channel.serial, weight = batch.weight()](Switchboard& there) {
                       ChannelRole* role = there.gateway().FindChannel(serial);
@@ -94,11 +110,11 @@ void GatewayDesk::Receive(const std::string& session_id, ChannelId channel,
 }
 
 void GatewayDesk::Sent(const std::string& session_id, ChannelId channel, size_t size) {
-  if (GatewayHost* host = FindOf(session_id, channel)) host->Sent(size);
+  if (ClientHost* host = FindOf(session_id, channel)) host->Sent(size);
 }
 
 void GatewayDesk::Lost(const std::string& session_id, ChannelId channel) {
-  if (GatewayHost* host = FindOf(session_id, channel)) host->Disconnect();
+  if (ClientHost* host = FindOf(session_id, channel)) host->Disconnect();
 }
 
 void GatewayDesk::Stop() {
@@ -110,7 +126,7 @@ void GatewayDesk::CutAll() {
   for (const auto& [id, host] : hosts_) host->Cut();
 }
 
-void GatewayDesk::Left(GatewayHost& host) {
+void GatewayDesk::Left(ClientHost& host) {
   hosts_.erase(std::string(host.session_id()));
   if (is_stopping_ && hosts_.empty()) on_empty_();
 }

@@ -2,7 +2,8 @@
 // that came here, each with its session here or on another loop.
 //
 //     connection's loop                                session's loop
-//     ChannelRole  ----------- channel_desk.h ------>  GatewayDesk --> GatewayHost
+//     ChannelRole  ----------- channel_desk.h ------>  GatewayDesk --> GatewayHost, or, where the
+//                                                      node has an original agent, VerbatimHost
 //                                                      (one for each session)
 //
 // Both sides speak by Switchboard::Post, which is a call on the same loop. The connections of
@@ -22,8 +23,9 @@
 namespace relay {
 
 class ChannelRole;
-class GatewayHost;
+class ClientHost;
 class Switchboard;
+struct SessionGrant;
 
 // What a client is told that comes for a session that is not here.
 inline constexpr std::string_view kNoSessionText =
@@ -54,11 +56,14 @@ class GatewayDesk final : public ChannelDesk {
   bool empty() const { return hosts_.empty(); }
 
   // Left forgets a session that is over: `host` is destroyed.
-  void Left(GatewayHost& host);
+  void Left(ClientHost& host);
 
  private:
-  GatewayHost* Find(const std::string& session_id);
-  GatewayHost* FindOf(const std::string& session_id, ChannelId channel);
+  ClientHost* Find(const std::string& session_id);
+  ClientHost* FindOf(const std::string& session_id, ChannelId channel);
+  // Begin begins a session whose client has come. Null: it does not, because of `refusal`.
+  ClientHost* Begin(const SessionGrant& grant, const ChannelAttachment& attachment,
+                    std::string& refusal);
   void Refuse(const ChannelAttachment& attachment, std::string_view text);
 
   Switchboard& switchboard_;
@@ -66,7 +71,7 @@ class GatewayDesk final : public ChannelDesk {
   uint64_t last_serial_ = 0;
   bool is_stopping_ = false;
   absl::flat_hash_map<uint64_t, ChannelRole*> channels_;
-  absl::flat_hash_map<std::string, std::unique_ptr<GatewayHost>> hosts_;
+  absl::flat_hash_map<std::string, std::unique_ptr<ClientHost>> hosts_;
 };
 
 }  // namespace relay

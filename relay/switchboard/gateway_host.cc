@@ -5,6 +5,7 @@
 
 #include "engine/crypto/random_bytes.h"
 #include "relay/switchboard/control_port.h"
+#include "relay/switchboard/gateway_desk.h"
 #include "relay/switchboard/posted_connection.h"
 #include "relay/switchboard/switchboard.h"
 
@@ -37,6 +38,12 @@ void GatewayHost::Disconnect() {
   channel_ = {};
   session_.Disconnect(loop_.Now());
   if (!session_.is_ending()) switchboard_.control().SessionLost(session_id_);
+}
+
+// What the session cannot take it passes over, and its client repeats: so all is done with.
+bool GatewayHost::Receive(const MessageBatch& batch) {
+  session_.Receive(batch, loop_.Now());
+  return true;
 }
 
 void GatewayHost::RunOnce(engine::Instant now) {

@@ -21,15 +21,21 @@ OriginalHost& OriginalDesk::Welcome(ControlChannelRole& channel, std::string nod
   auto made = std::make_unique<OriginalHost>(switchboard_, channel, std::move(node_id),
                                              agent_version, std::move(source_address));
   OriginalHost& host = *made;
+  nodes_.insert_or_assign(host.node_id(), &host);
   hosts_.emplace(&host, std::move(made));
   return host;
+}
+
+OriginalHost* OriginalDesk::FindNode(const std::string& node_id) {
+  const auto found = nodes_.find(node_id);
+  return found == nodes_.end() ? nullptr : found->second;
 }
 
 void OriginalDesk::Attach(const ChannelAttachment& attachment) {
   const auto found = sessions_.find(attachment.session_id);
   const bool is_its_own =
       found != sessions_.end() && found->second.host->node_id() == attachment.node_id;
-  OriginalSession* session =
+  AgentSession* session =
       is_its_own ? found->second.host->FindSession(attachment.session_id) : nullptr;
   auto connection = std::make_unique<PostedConnection>(switchboard_, attachment.channel);
   if (session == nullptr) {
@@ -73,10 +79,10 @@ void OriginalDesk::Lost(const std::string& session_id, ChannelId channel) {
   place->host->FindSession(session_id)->Disconnect(switchboard_.loop().Now());
 }
 
-void OriginalDesk::EndSession(const std::string& session_id) {
+void OriginalDesk::EndSession(const std::string& session_id, std::string_view reason) {
   const auto found = sessions_.find(session_id);
   if (found == sessions_.end()) return;
-  found->second.host->FindSession(session_id)->End(switchboard_.loop().Now());
+  found->second.host->FindSession(session_id)->End(reason, switchboard_.loop().Now());
 }
 
 void OriginalDesk::SessionBegan(const std::string& session_id, OriginalHost& host) {
@@ -86,7 +92,9 @@ void OriginalDesk::SessionBegan(const std::string& session_id, OriginalHost& hos
 void OriginalDesk::SessionOver(const std::string& session_id) { sessions_.erase(session_id); }
 
 void OriginalDesk::Left(OriginalHost& host) {
-  hosts_.erase(&host);
+  const auto newest = nodes_.find(host.node_id());
+  if (newest != nodes_.end() && newest->second == &host) nodes_.erase(newest);
+  hosts_.extract(&host);  // Destroyed when it is in no table any more.
   if (hosts_.empty()) on_empty_();
 }
 

@@ -32,8 +32,11 @@ class OriginalDesk final : public ChannelDesk {
   void Sent(const std::string& session_id, ChannelId channel, size_t size) override;
   void Lost(const std::string& session_id, ChannelId channel) override;
 
-  // EndSession ends the agent's part of a session, if it is here: nobody is there for it any more.
-  void EndSession(const std::string& session_id);
+  // EndSession ends the agent's part of a session, if it is here.
+  void EndSession(const std::string& session_id, std::string_view reason);
+
+  // FindNode returns the newest agent of a node, or nullptr.
+  OriginalHost* FindNode(const std::string& node_id);
 
   bool empty() const { return hosts_.empty(); }
 
@@ -54,6 +57,7 @@ class OriginalDesk final : public ChannelDesk {
   Switchboard& switchboard_;
   const std::function<void()> on_empty_;
   absl::flat_hash_map<OriginalHost*, std::unique_ptr<OriginalHost>> hosts_;
+  absl::flat_hash_map<std::string, OriginalHost*> nodes_;  // The newest of each.
   absl::flat_hash_map<std::string, Place> sessions_;
 };
 

@@ -25,6 +25,12 @@ OriginalHost::OriginalHost(Switchboard& switchboard, ControlChannelRole& channel
   node_.link().Attach(link_.near_carrier());
 }
 
+VerbatimSession* OriginalHost::BeginVerbatim(const SessionGrant& grant,
+                                             VerbatimSession::Client& client,
+                                             std::string& refusal) {
+  return node_.BeginVerbatim(grant, client, loop_.Now(), refusal);
+}
+
 void OriginalHost::ReceiveControl(const MessageBatch& batch) {
   node_.ReceiveControl(batch, loop_.Now());
 }

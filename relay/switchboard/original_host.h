@@ -23,7 +23,10 @@ class OriginalHost final : private OriginalNode::Runner, private LocalRun::Work 
   // It is destroyed by OriginalDesk::Left, or when nothing ever ran.
 
   const std::string& node_id() const { return node_id_; }
-  OriginalSession* FindSession(const std::string& session_id) { return node_.Find(session_id); }
+  AgentSession* FindSession(const std::string& session_id) { return node_.Find(session_id); }
+  // BeginVerbatim is OriginalNode's.
+  VerbatimSession* BeginVerbatim(const SessionGrant& grant, VerbatimSession::Client& client,
+                                 std::string& refusal);
   void ReceiveControl(const MessageBatch& batch);
 
   // ControlLost says that the control channel is gone, and with it the node.

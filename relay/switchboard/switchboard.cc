@@ -246,7 +246,7 @@ void Switchboard::End(const std::string& session_id, std::string_view reason) {
   if (found == sessions_.end()) return;
   ClientRole* client = found->second.client;
   sessions_.erase(found);
-  originals_->EndSession(session_id);
+  originals_->EndSession(session_id, reason);
   if (client != nullptr) client->End(CloseCode::kSessionEnded, reason);
 }
 
@@ -263,11 +263,16 @@ JoinOutcome Switchboard::Join(ClientRole& client, const std::string& session_id,
   Session& session = found->second;
   const engine::crypto::Sha256Digest digest = engine::crypto::Sha256(engine::AsBytes(token));
   if (!engine::crypto::ConstantTimeEqual(digest, session.grant.token_sha256)) return refused;
-  if (session.client != nullptr) {
+  if (std::exchange(session.is_joined, true)) {
     return {CloseCode::kBadToken, "the session was joined already", {}, {}};
   }
   session.client = &client;
   return {CloseCode::kNormal, {}, session.grant, session.end_at};
+}
+
+bool Switchboard::TakeUp(const std::string& session_id) {
+  const auto found = sessions_.find(session_id);
+  return found != sessions_.end() && !std::exchange(found->second.is_joined, true);
 }
 
 void Switchboard::RenewToken(const std::string& session_id,
@@ -290,7 +295,7 @@ void Switchboard::SessionLeft(ClientRole& client, const std::string& session_id)
   const auto found = sessions_.find(session_id);
   if (found == sessions_.end() || found->second.client != &client) return;
   sessions_.erase(found);
-  originals_->EndSession(session_id);
+  originals_->EndSession(session_id, "its client has left");
 }
 
 }  // namespace relay

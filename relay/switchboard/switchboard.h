@@ -114,6 +114,10 @@ class Switchboard {
   AgentRole* FindAgent(const std::string& node_id);
   JoinOutcome Join(ClientRole& client, const std::string& session_id, std::string_view token);
   void SessionLeft(ClientRole& client, const std::string& session_id);
+  // TakeUp is Join for a session that has no link: its messages pass as they are. False: it was
+  // joined. PutDown forgets it.
+  bool TakeUp(const std::string& session_id);
+  void PutDown(const std::string& session_id) { sessions_.erase(session_id); }
   LaneTable& lanes() { return lanes_; }
   GatewayDesk& gateway() { return *gateway_; }
   OriginalDesk& originals() { return *originals_; }
@@ -130,7 +134,8 @@ class Switchboard {
   struct Session {
     SessionGrant grant;
     engine::Instant end_at;
-    ClientRole* client = nullptr;  // Joined.
+    bool is_joined = false;
+    ClientRole* client = nullptr;  // Joined by a link.
   };
 
   std::unique_ptr<Role> MakeRole(engine::SecureConnection& connection);

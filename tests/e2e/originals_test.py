@@ -1,7 +1,8 @@
 """Does a node whose agent is AWS's own serve everybody's sessions?
 
 Method: an agent of that protocol written from its specification (support/original_agent.py), with bad
-manners too, against a real relay, our client and a client of AWS's protocol.
+manners too, against a real relay, our client, and AWS's protocol: a client by hand, and the AWS CLI with our
+plugin, whose messages the relay passes to the agent as they are.
 """
 
 import hashlib
@@ -10,11 +11,14 @@ import os
 import re
 import socket
 
-from support import smux, targets
+from support import plugin, smux, targets
 from support.original_agent import VERSION, Identity, OriginalAgent
 from support.plugin_client import CONNECT_ERROR, PluginClient, wait_ended
 from support.processes import check, check_equal, free_port, wait_until
 from support.tcp_server import TcpServer
+
+
+_KEY = 'alias/originals'
 
 
 def test_readme(t):
@@ -24,7 +28,7 @@ def test_readme(t):
     check(config, 'the configuration is there')
     endpoints = {name: part['Endpoint'] for name, part in json.loads(config[0].removesuffix('```')).items()
                  if 'Endpoint' in part}
-    check_equal(set(endpoints), {'Ssm', 'Mds', 'Mgs'}, 'the services')
+    check_equal(set(endpoints), {'Ssm', 'Mds', 'Mgs', 'Kms'}, 'the services')
     check(all(url.startswith('https://') for url in endpoints.values()), f'{endpoints}')
 
 
@@ -113,14 +117,24 @@ def test_exec(t):
         check(done.returncode != 0 and b'no such shell here' in done.stderr, f'refused: {done.stderr!r}')
 
 
+def _shell_client(agent, **manners):
+    """A client in a shell of the agent's, which begins without a handshake."""
+    client = PluginClient(agent.stack, node_id=agent.id)
+    for name, chance in manners.items():
+        setattr(client, name, chance)
+    client.start().connect()
+    client.wait_for(b'$ ', 40)
+    return client
+
+
 def test_shell(t):
     """adit shell, and an AWS client's: typed, shown, resized; the program's end is the session's"""
     with OriginalAgent(t.stack, 'shell') as agent:
-        client = PluginClient(t.stack, node_id=agent.id).open_session()
-        check_equal(client.session_type(), 'Standard_Stream', 'the kind of session')
-        client.wait_for(b'$ ')
+        client = _shell_client(agent)
+        client.resize(120, 40)
         client.send(b'echo mark-$((6*7))\n')
         client.wait_for(b'mark-42')
+        check_equal(client.request, None, 'the agent\'s own session: it shakes no hands')
         session = agent.sessions[client.session['SessionId']]
         wait_until(lambda: {'cols': 120, 'rows': 40} in session.sizes, 20, 'the size')
         client.resize(90, 20)
@@ -133,6 +147,127 @@ def test_shell(t):
         done = t.stack.adit('exec', '-t', 'shell', '--', 'echo', 'on a terminal')
         check_equal((done.returncode, done.stdout.strip()), (0, b'on a terminal'), 'exec -t')
         check(session.failure is None, f'the agent: {session.failure}')
+
+
+def test_client_commands(t):
+    """An AWS client's commands: the agent's own handshake with its version, outputs as the document says"""
+    with OriginalAgent(t.stack, 'commands') as agent:
+        client = PluginClient(t.stack, node_id=agent.id).open_session(
+            'AWS-StartNonInteractiveCommand', {'command': 'sh -c "echo out; echo err >&2; exit 7"'})
+        check_equal(client.request['AgentVersion'], VERSION, 'who shakes hands')
+        client.wait_closed()
+        check_equal(sorted(bytes(client.output).split()), [b'err', b'out'], 'both in one')
+        client = PluginClient(t.stack, node_id=agent.id).start(
+            'AWS-StartInteractiveCommand', {'command': 'echo "a  b"'}).connect()
+        client.wait_for(b'a  b\n')
+        client.wait_closed()
+
+
+def test_client_cut(t):
+    """An AWS client that is cut again and again, with bad manners on both sides, misses nothing (P1, P2)"""
+    lines = t.size(20_000, 200_000)
+    with OriginalAgent(t.stack, 'cut', duplicate=0.1, cut_every=30) as agent:
+        client = _shell_client(agent, duplicate=0.1, reorder=0.1)
+        client.send(f'seq {lines}; echo the-$((40+2))-end\n'.encode())
+        for cut in range(1, 7):
+            client.wait_for(f'\n{lines * cut // 8}\n'.encode(), 60)
+            client.socket.cut()
+            client.resume()
+        shown = client.wait_for(b'the-42-end', 60)
+        wanted = ''.join(f'{n}\n' for n in range(lines * 6 // 8 + 1, lines + 1)).encode()
+        check_equal(hashlib.sha256(shown).hexdigest(), hashlib.sha256(wanted + b'the-42-end').hexdigest(),
+                    'what was shown behind the last cut')
+        session = agent.sessions[client.session['SessionId']]
+        check(session.cuts >= 3 and session.failure is None, f'{session.cuts} cuts, {session.failure}')
+        client.close()
+
+
+def test_client_away(t):
+    """While an AWS client is away the agent is told to pause, and what it said arrives when it is back"""
+    with OriginalAgent(t.stack, 'away') as agent:
+        client = _shell_client(agent)
+        session = agent.sessions[client.session['SessionId']]
+        client.send(b'read line; seq 500; echo the-$((40+2))-end\n')
+        client.wait_acknowledged()
+        client.socket.cut()
+        wait_until(lambda: session.paused, 20, 'the agent is told')
+        client.resume()
+        client.send(b'\n')
+        check(b'500\nthe-42-end' in client.wait_for(b'the-42-end'), 'the output')
+        client.close()
+
+
+def _encrypted_document(stack):
+    made = stack.api().call('CreateDocument', {
+        'Name': 'Encrypted', 'DocumentType': 'Session', 'Content': json.dumps(
+            {'schemaVersion': '1.0', 'sessionType': 'Standard_Stream', 'inputs': {'kmsKeyId': _KEY}})})
+    check(made.status == 200 or made.error() == 'DocumentAlreadyExists', f'CreateDocument: {made}')
+    return 'Encrypted'
+
+
+def test_encrypted(t):
+    """A document's kmsKeyId: client and agent encrypt for each other; adit is told that it cannot"""
+    with OriginalAgent(t.stack, 'encrypted') as agent:
+        document = _encrypted_document(t.stack)
+        client = PluginClient(t.stack, node_id=agent.id).open_session(document)
+        session = agent.sessions[client.session['SessionId']]
+        wait_until(lambda: client.pump_for(0.05) or session.sizes, 20, 'the size is not lost (P33)')
+        client.send(b'echo mark-$((6*7))\n')
+        client.wait_for(b'mark-42')
+        client.socket.cut()
+        client.resume()
+        client.send(b'echo mark-$((6*8))\n')
+        client.wait_for(b'mark-48')
+        check(b'mark' not in client.wire, 'nothing passes in clear')
+        client.send(b'exit\n')
+        client.wait_closed()
+        check(session.failure is None, f'the agent: {session.failure}')
+        done = t.stack.adit('shell', '--document', document, 'encrypted')
+        check(done.returncode != 0 and b'amazon-ssm-agent' in done.stderr, f'adit: {done.stderr!r}')
+        answer = agent.identity.call('TrentService.Decrypt', {
+            'CiphertextBlob': 'AAAA', 'KeyId': _KEY}, service='kms')
+        check_equal(answer.error(), 'InvalidCiphertextException', 'what is no data key')
+
+
+def test_only_the_nodes_own_keys(t):
+    """An agent opens the data key of its own session, while it lasts, and no other"""
+    def decrypt(agent, blob, context):
+        return agent.identity.call('TrentService.Decrypt', {
+            'CiphertextBlob': blob, 'KeyId': _KEY, 'EncryptionContext': context}, service='kms')
+    with OriginalAgent(t.stack, 'keys') as agent, OriginalAgent(t.stack, 'other-keys') as other:
+        client = PluginClient(t.stack, node_id=agent.id).start(_encrypted_document(t.stack))
+        context = {'aws:ssm:SessionId': client.session['SessionId'], 'aws:ssm:TargetId': agent.id}
+        made = t.stack.api().call('TrentService.GenerateDataKey', {
+            'KeyId': _KEY, 'NumberOfBytes': 64, 'EncryptionContext': context})
+        check_equal(made.status, 200, f'GenerateDataKey: {made}')
+        blob = made.json()['CiphertextBlob']
+        check_equal(decrypt(agent, blob, context).json()['Plaintext'], made.json()['Plaintext'], 'its own')
+        check_equal(decrypt(other, blob, context).error(), 'AccessDeniedException', 'another node\'s')
+        t.stack.api().call('TerminateSession', {'SessionId': client.session['SessionId']})
+        wait_ended(client.api, client.session['SessionId'])
+        check_equal(decrypt(agent, blob, context).error(), 'AccessDeniedException', 'of a session that is over')
+        check_equal(agent.identity.call('TrentService.GenerateDataKey', {
+            'KeyId': _KEY, 'NumberOfBytes': 64}, service='kms').error(), 'AccessDeniedException', 'to make one')
+
+
+def test_our_plugin(t):
+    """The AWS CLI with our plugin: a shell without a handshake, one that is encrypted, and a command"""
+    with OriginalAgent(t.stack, 'plugin') as agent:
+        for document in (None, _encrypted_document(t.stack)):
+            with plugin.terminal(t.stack, document, target=agent.id) as terminal:
+                session = terminal.read_until(rb'Starting session with SessionId: (\S+)\n', 30)[1].decode()
+                terminal.read_until(rb'\$ $', 30)
+                terminal.send(b'echo mark-$((6*7))\r')
+                terminal.read_until(rb'mark-42', 20)
+                terminal.send(b'exit\r')
+                terminal.read_until(f'Exiting session with sessionId: {session}.'.encode(), 20)
+                check_equal(terminal.wait_ended(), 0, 'status')
+        done = plugin.run(t.stack, 'AWS-StartNonInteractiveCommand', 'command=echo from the agent',
+                          target=agent.id)
+        check(b'from the agent\n' in done.stdout, f'{done.stdout!r} {done.stderr!r}')
+
+
+test_our_plugin.limit = 120
 
 
 def test_bad_manners(t):
@@ -206,8 +341,7 @@ def test_ends(t):
     """Termination, loss of permission and loss of the agent end its sessions, and both sides hear of it"""
     api = t.stack.api()
     with OriginalAgent(t.stack, 'ends') as agent:
-        client = PluginClient(t.stack, node_id=agent.id).open_session()
-        client.wait_for(b'$ ')
+        client = _shell_client(agent)
         session_id = client.session['SessionId']
         check_equal(api.call('TerminateSession', {'SessionId': session_id}).status, 200, 'termination')
         client.wait_closed()
@@ -216,8 +350,7 @@ def test_ends(t):
         answer = agent.identity.create_channel(f'/v1/data-channel/{session_id}')
         check(answer.status != 201 and b'Session is already terminated' in answer.body,
               f'a channel of a session that is over: {answer}')
-        client = PluginClient(t.stack, node_id=agent.id).open_session()
-        client.wait_for(b'$ ')
+        client = _shell_client(agent)
         session = agent.sessions[client.session['SessionId']]
         agent.over.set()
         client.wait_closed(40)
@@ -232,11 +365,21 @@ def test_audit(t):
         done = t.stack.adit('exec', 'audited', '--', 'echo', 'recorded')
         check_equal(done.returncode, 0, f'exec: {done.stderr!r}')
         check_equal(len(agent.tasks), 1, 'one task')
+        client = _shell_client(agent)
+        client.send(b'exit\n')
+        client.wait_closed()
+        passed = client.session['SessionId']
 
-    def names():
+    def events():
         answer = t.stack.api().call(
             'com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents', {'MaxResults': 50})
-        return [event['EventName'] for event in answer.json()['Events']
-                if agent.id in json.dumps(event)]
+        return answer.json()['Events']
+
+    def names():
+        return [event['EventName'] for event in events() if agent.id in json.dumps(event)]
     wanted = {'RegisterManagedInstance', 'NodeConnected', 'StartSession', 'NodeDisconnected'}
     wait_until(lambda: wanted <= set(names()), 20, f'the records: {names()}')
+    ends = wait_until(lambda: [event['CloudTrailEvent'] for event in events()
+                               if event['EventName'] == 'SessionEnded' and passed in event['CloudTrailEvent']],
+                      20, 'the end of the session that passed as it is')
+    check(re.search(r'"bytesToNode": ?"5"', ends[0]), f'what was typed: {ends[0]}')

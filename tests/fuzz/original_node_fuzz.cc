@@ -95,7 +95,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       stream->code = engine::CloseCode::kNormal;
     }
   }
-  if (world.Session() != nullptr) world.Session()->End(world.now);
+  if (world.Session() != nullptr) world.Session()->End("over", world.now);
   for (int i = 0; i < 3; ++i) world.Pass(relay::OriginalSession::kLeaveMax);
   CHECK(world.Session() == nullptr);
   return 0;

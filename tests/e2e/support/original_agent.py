@@ -21,10 +21,10 @@ import threading
 import time
 import uuid
 
-from support import smux
+from support import session_cipher, smux
 from support.api import read_answer, tls_connect
-from support.plugin_client import (CHUNK, COMPLETE, CONNECT_ERROR, EXIT_CODE, FLAG, OUTPUT, REQUEST,
-                                   RESPONSE, SIZE, STDERR, TERMINATE, Message, pack)
+from support.plugin_client import (CHALLENGE, CHALLENGE_ANSWER, CHUNK, COMPLETE, CONNECT_ERROR, EXIT_CODE,
+                                   FLAG, OUTPUT, REQUEST, RESPONSE, SIZE, STDERR, TERMINATE, Message, pack)
 from support.processes import check, check_equal, wait_until
 from support.web_socket import BINARY, TEXT, Lost, WebSocket
 
@@ -264,7 +264,11 @@ class Session(threading.Thread):
         self.cut_every = cut_every
         self.random = random.Random(7)
         self.cancelled = threading.Event()
-        self.response = None      # The client's handshake.
+        self.response = None      # The client's handshake ...
+        self.challenge = None     # ... and its answer to ours, where the session is encrypted.
+        self.cipher = None
+        self.paused = False       # The service said so: the client is away.
+        self.pauses = 0
         self.sizes = []
         self.flags = []
         self.cuts = 0
@@ -287,6 +291,7 @@ class Session(threading.Thread):
             {'ClientInstanceId': self.agent.id, 'ClientId': ''})
         for sequence in sorted(self._unacked):
             self._unacked[sequence][1] = 0
+        self.paused = False
 
     def _state(self, state):
         self._transmit(pack('agent_session_state', 0, json.dumps(
@@ -304,6 +309,8 @@ class Session(threading.Thread):
             self._connect()
 
     def _say(self, payload_type, payload):
+        if self.cipher and payload_type in (OUTPUT, STDERR, EXIT_CODE):
+            payload = self.cipher.seal(payload)
         data = pack('output_stream_data', self._next, payload, payload_type, 1 if self._next == 0 else 0)
         self._unacked[self._next] = [data, time.monotonic()]
         self._next += 1
@@ -311,7 +318,7 @@ class Session(threading.Thread):
 
     def _repeat(self):
         """Only the oldest is repeated, as agents do."""
-        if not self._unacked:
+        if not self._unacked or self.paused:
             return
         entry = self._unacked[min(self._unacked)]
         if time.monotonic() - entry[1] >= _RESEND_SECONDS:
@@ -329,6 +336,12 @@ class Session(threading.Thread):
         message = Message(data)
         if self.random.random() < self.lose_incoming:
             return
+        if message.kind in ('pause_publication', 'start_publication'):
+            self.paused = message.kind == 'pause_publication'
+            self.pauses += self.paused
+            return
+        if message.kind in ('acknowledge', 'input_stream_data'):
+            self.paused = False
         if message.kind == 'acknowledge':
             self._unacked.pop(json.loads(message.payload)['AcknowledgedMessageSequenceNumber'], None)
         elif message.kind == 'channel_closed':
@@ -344,6 +357,8 @@ class Session(threading.Thread):
     def _take(self, message):
         if message.type == RESPONSE:
             self.response = json.loads(message.payload)
+        elif message.type == CHALLENGE_ANSWER:
+            self.challenge = json.loads(message.payload)['Challenge']
         elif not self._takes:
             return  # Acknowledged and passed over, as agents do before they listen.
         elif message.type == SIZE:
@@ -353,7 +368,7 @@ class Session(threading.Thread):
             if self.flags[-1] == TERMINATE:
                 self.cancelled.set()
         elif message.type == OUTPUT:
-            self._input += message.payload
+            self._input += self.cipher.open(message.payload) if self.cipher else message.payload
 
     def _pump(self, seconds=0.02):
         try:
@@ -376,7 +391,7 @@ class Session(threading.Thread):
             self._connect()
             self._state('Connected')
             kind = self.document['sessionType']
-            if kind in ('Port', 'NonInteractiveCommands'):
+            if kind in ('Port', 'NonInteractiveCommands') or self._key_id():
                 self._shake_hands(kind)
             self._takes = True
             {'Port': self._run_port, 'NonInteractiveCommands': self._run_command}.get(
@@ -399,22 +414,54 @@ class Session(threading.Thread):
                 line.close()
         self.agent.complete(self.id, 'Cancelled' if self.cancelled.is_set() else status, output)
 
+    def _key_id(self):
+        """Of a session that is to be encrypted; ports never are."""
+        return '' if self.document['sessionType'] == 'Port' else self.document['inputs']['kmsKeyId']
+
+    def _wait(self, condition, what):
+        end = time.monotonic() + 15
+        while not condition() and time.monotonic() < end:
+            self._pump()
+        check(condition(), what)
+
     def _shake_hands(self, kind):
         properties = self.document['properties'] if kind == 'Port' else None
-        self._say(REQUEST, json.dumps({'AgentVersion': VERSION, 'RequestedClientActions': [
-            {'ActionType': 'SessionType',
-             'ActionParameters': {'SessionType': kind, 'Properties': properties}}]}).encode())
-        end = time.monotonic() + 15
-        while self.response is None and time.monotonic() < end:
-            self._pump()
-        check(self.response is not None, 'the handshake is answered')
+        actions = [{'ActionType': 'SessionType',
+                    'ActionParameters': {'SessionType': kind, 'Properties': properties}}]
+        challenge = base64.b64encode(os.urandom(16)).decode()
+        if self._key_id():
+            actions.append({'ActionType': 'KMSEncryption',
+                            'ActionParameters': {'KMSKeyId': self._key_id(), 'Challenge': challenge}})
+        self._say(REQUEST, json.dumps({'AgentVersion': VERSION, 'RequestedClientActions': actions}).encode())
+        self._wait(lambda: self.response is not None, 'the handshake is answered')
         for action in self.response['ProcessedClientActions']:
             check_equal(action['ActionStatus'], 1, f'the action {action}')
-        self._say(COMPLETE, json.dumps({'HandshakeTimeToComplete': 1220509,
-                                        'CustomerMessage': ''}).encode())
+        if self._key_id():
+            self._agree_on_key(challenge)
+        self._say(COMPLETE, json.dumps({
+            'HandshakeTimeToComplete': 1220509,
+            'CustomerMessage': 'This session is encrypted using AWS KMS.' if self._key_id() else ''}).encode())
 
-    def _in_flight(self):
-        return len(self._unacked)
+    def _agree_on_key(self, challenge):
+        """Opens the client's data key, and has the client show that it holds it."""
+        result = self.response['ProcessedClientActions'][1]['ActionResult']
+        context = {'aws:ssm:SessionId': self.id, 'aws:ssm:TargetId': self.agent.id}
+        if result.get('ChallengeAcknowledgement'):
+            context['aws:ssm:RandomChallenge'] = challenge
+        answer = self.agent.identity.call('TrentService.Decrypt', {
+            'CiphertextBlob': result['KMSCipherTextKey'], 'KeyId': self._key_id(),
+            'EncryptionContext': context}, service='kms')
+        check_equal(answer.status, 200, f'Decrypt: {answer}')
+        cipher = session_cipher.SessionCipher(base64.b64decode(answer.json()['Plaintext']), is_node=True)
+        secret = os.urandom(64)
+        self._say(CHALLENGE, json.dumps({'Challenge': base64.b64encode(cipher.seal(secret)).decode()}).encode())
+        self._wait(lambda: self.challenge is not None, 'the challenge is answered')
+        check_equal(cipher.open(base64.b64decode(self.challenge)), secret, 'the client holds the key')
+        self.cipher = cipher
+
+    def _is_full(self):
+        """A program is read as far as its output may be said."""
+        return self.paused or len(self._unacked) > 500
 
     def _run_shell(self, kind):
         """A shell, or an interactive command: on pipes here, what it prints goes as it is."""
@@ -428,18 +475,18 @@ class Session(threading.Thread):
         self._carry(self._process.stdout)
 
     def _run_command(self, _):
-        """Its standard output and standard error, apart, and its exit code."""
+        """Its standard output and standard error, apart, and its exit code; or both in one."""
         linux = self.document['properties']['linux']
-        check(linux['separateOutputStream'] is True, 'output is kept apart')
         self._process = subprocess.Popen(shlex.split(linux['commands']), stdin=subprocess.DEVNULL,
                                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        streams = {self._process.stdout: OUTPUT, self._process.stderr: STDERR}
+        is_apart = linux.get('separateOutputStream') is True
+        streams = {self._process.stdout: OUTPUT, self._process.stderr: STDERR if is_apart else OUTPUT}
         while streams and not self.cancelled.is_set():
             self._pump(0.005)
             if b'\x03' in self._input:
                 self._input.clear()
                 self._process.send_signal(2)
-            if self._in_flight() > 500:
+            if self._is_full():
                 continue
             for stream in select.select(list(streams), [], [], 0)[0]:
                 data = os.read(stream.fileno(), CHUNK)
@@ -447,7 +494,7 @@ class Session(threading.Thread):
                     self._say(streams[stream], data)
                 else:
                     del streams[stream]
-        if not self.cancelled.is_set():
+        if is_apart and not self.cancelled.is_set():
             self._say(EXIT_CODE, f'EXIT_CODE: {self._process.wait()}'.encode())
 
     def _carry(self, stream):
@@ -462,7 +509,7 @@ class Session(threading.Thread):
                 else:
                     self._process.stdin.write(data)
                     self._process.stdin.flush()
-            if self._in_flight() > 500 or not select.select([stream], [], [], 0)[0]:
+            if self._is_full() or not select.select([stream], [], [], 0)[0]:
                 continue
             data = os.read(stream.fileno(), CHUNK)
             if not data:
@@ -483,7 +530,7 @@ class Session(threading.Thread):
             for command, stream, payload in smux.take(self._smux):
                 self._take_smux(target, command, stream, payload)
             ready = {line: stream for stream, line in self._lines.items()}
-            if self._in_flight() > 500:
+            if self._is_full():
                 continue
             for line in select.select(list(ready), [], [], 0)[0]:
                 self._read_line(line, ready[line])

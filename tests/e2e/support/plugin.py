@@ -38,13 +38,13 @@ def command(stack, document=None, *parameters, target=None):
     return argv
 
 
-def terminal(stack, *arguments, columns=80, rows=24):
-    return Terminal(command(stack, *arguments), environment(stack), columns, rows)
+def terminal(stack, *arguments, columns=80, rows=24, target=None):
+    return Terminal(command(stack, *arguments, target=target), environment(stack), columns, rows)
 
 
-def run(stack, *arguments, stdin=b'', env=None, timeout=60):
+def run(stack, *arguments, stdin=b'', env=None, timeout=60, target=None):
     """Runs a session to its end; returns subprocess's CompletedProcess, in bytes."""
-    return subprocess.run(command(stack, *arguments), env=env or environment(stack), input=stdin,
+    return subprocess.run(command(stack, *arguments, target=target), env=env or environment(stack), input=stdin,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout,
                           start_new_session=True, check=False)
 

@@ -1,4 +1,4 @@
-"""The client's end of a session that is encrypted with a data key, from AWS's public protocol."""
+"""Either end of a session that is encrypted with a data key, from AWS's public protocol."""
 
 import base64
 import os
@@ -12,20 +12,21 @@ _NONCE = 12
 
 
 class SessionCipher:
-    """Payloads of one session: `key` is its data key, 64 bytes; the first half is what the node seals with."""
+    """Payloads of one session: `key` is its data key, 64 bytes; the first half is what the node seals with.
+    It is the client's end, or the node's."""
 
-    def __init__(self, key):
+    def __init__(self, key, is_node=False):
         check(len(key) == 64, f'a data key of {len(key)} bytes')
-        self.node = AESGCM(key[:32])
-        self.client = AESGCM(key[32:])
+        node, client = AESGCM(key[:32]), AESGCM(key[32:])
+        self.own, self.peer = (node, client) if is_node else (client, node)
 
     def seal(self, plain):
         nonce = os.urandom(_NONCE)
-        return nonce + self.client.encrypt(nonce, plain, None)
+        return nonce + self.own.encrypt(nonce, plain, None)
 
     def open(self, sealed):
         try:
-            return self.node.decrypt(sealed[:_NONCE], sealed[_NONCE:], None)
+            return self.peer.decrypt(sealed[:_NONCE], sealed[_NONCE:], None)
         except InvalidTag:
             check(False, f'a payload of {len(sealed)} bytes that is not sealed with the data key')
 

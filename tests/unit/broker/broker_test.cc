@@ -264,6 +264,26 @@ TEST_F(BrokerTest, ANodeThatCannotEncryptHasNoEncryptedSession) {
   EXPECT_EQ(failure->kind, StartFailure::Kind::kCarriage);
 }
 
+TEST_F(BrokerTest, AnOriginalAgentEncryptsForAwsClientsAlone) {
+  ASSERT_TRUE(store->AddNode(Node{.id = "mi-9", .name = "old", .public_key = "MII"}).ok());
+  plane.nodes["mi-9"] = 1;
+  plane.is_encrypting = false;
+  ResolvedSession wanted;
+  wanted.carriages = CarriageRule::kKeyed;
+  wanted.plan.key_id = "alias/k";
+  StartRequest request = Wish();
+  request.node_id = "mi-9";
+  request.resolved = std::make_shared<const WishOutcome>(wanted);
+  const auto started = broker.StartSession(request, kNow);
+  ASSERT_TRUE(std::holds_alternative<StartedSession>(started));
+  EXPECT_EQ(broker.KeyOf(std::get<StartedSession>(started).session_id, "mi-9"), "alias/k");
+  request.carriage = Carriage::kInspected;
+  const auto outcome = broker.StartSession(request, kNow);
+  const auto* failure = std::get_if<StartFailure>(&outcome);
+  ASSERT_NE(failure, nullptr);
+  EXPECT_NE(failure->text.find("start the session with the AWS CLI"), std::string::npos);
+}
+
 TEST_F(BrokerTest, TerminatingAnUnknownSessionIsNoError) {
   EXPECT_TRUE(broker.TerminateSession("nobody-x", "why", kNow).ok());
   EXPECT_TRUE(plane.ended.empty());

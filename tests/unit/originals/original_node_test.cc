@@ -222,7 +222,7 @@ TEST(OriginalNode, ThePortsConnectionsShareOneSession) {
   world.relay_end.mux.Finish(first.id);
   world.Run();
   EXPECT_EQ(first.code, CloseCode::kNormal);
-  world.Session()->End(world.now);
+  world.Session()->End("over", world.now);
   world.Run();
   EXPECT_EQ(second.code, CloseCode::kSessionEnded);
   EXPECT_EQ(world.CountTold(MessageType::kChannelClosed), 1u);

@@ -53,6 +53,38 @@ TEST(OriginalTask, ALinkLocalAddressNeedsToBeNamed) {
   EXPECT_EQ(TaskOf(engine::EncodeOpen(request)).code, CloseCode::kNormal);
 }
 
+TEST(OriginalTask, ASessionThatPassesAsItIsIsWhatItsClientIsTold) {
+  SessionGrant grant;
+  grant.session_id = "s";
+  grant.principal = "arn";
+  grant.run_as = "ops";
+  grant.plan.key_id = "alias/k";
+  grant.client_terms.session_type = "Standard_Stream";
+  OriginalTask task = TaskOf(grant);
+  ASSERT_EQ(task.code, CloseCode::kNormal) << task.text;
+  EXPECT_EQ(task.start.type, "Standard_Stream");
+  EXPECT_EQ(task.start.run_as, "ops");
+  EXPECT_NE(Encode(task.start).find(R"(kmsKeyId\":\"alias/k)"), std::string::npos)
+      << Encode(task.start);
+  grant = {};
+  grant.plan = {.kind = engine::SessionKind::kExec, .command = "ls -l", .with_terminal = false};
+  grant.client_terms = {.session_type = "NonInteractiveCommands",
+                        .separates_output = true,
+                        .output_prefix = "O:",
+                        .error_prefix = "E:"};
+  task = TaskOf(grant);
+  EXPECT_EQ(task.start.command, "ls -l");
+  EXPECT_EQ(task.start.error_prefix, "E:");
+  grant = {};
+  grant.plan = {.kind = engine::SessionKind::kTcp, .host = "169.254.169.254", .port = 80};
+  grant.client_terms = {.session_type = "Port",
+                        .port = engine::datachannel::PortProperties{.port_number = "80"}};
+  EXPECT_EQ(TaskOf(grant).code, CloseCode::kDenied);
+  grant.plan.may_be_link_local = true;
+  task = TaskOf(grant);
+  EXPECT_EQ(task.start.port->type, "") << "ssh's, over standard input and output";
+}
+
 TEST(OriginalTask, WhatItsAgentCannotBeToldIsRefused) {
   EXPECT_EQ(TaskOf("{").code, CloseCode::kUnsupported);
   const OriginalTask task = TaskOf(engine::EncodeOpen(

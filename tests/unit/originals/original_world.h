@@ -17,6 +17,7 @@
 #include "engine/wire/control.h"
 #include "relay/gateway/local_link.h"
 #include "relay/originals/original_node.h"
+#include "relay/originals/original_session.h"
 
 namespace relay {
 
@@ -111,7 +112,7 @@ class OriginalWorld final : private OriginalNode::Runner {
     for (int i = 0; i < 8; ++i) {
       CHECK(link.Run(now));
       node->Run(now);
-      if (OriginalSession* session = Session()) session->Sent(std::exchange(unsent, 0));
+      if (AgentSession* session = Session()) session->Sent(std::exchange(unsent, 0));
     }
   }
   void Pass(engine::Duration time) {
@@ -120,7 +121,7 @@ class OriginalWorld final : private OriginalNode::Runner {
   }
 
   // The agent's doings, on the session that began last.
-  OriginalSession* Session() { return node->Find(session_id); }
+  AgentSession* Session() { return node->Find(session_id); }
   void Connect() {
     Session()->Connect(std::make_unique<Sink>(*this), now);
     Run();

@@ -1,0 +1,1 @@
+adit_fuzz(verbatim_session SOURCES verbatim_session_fuzz.cc DEPS relay_originals relay_gateway)
