@@ -28,7 +28,21 @@ enum Event : uint64_t { kCanceledEvent = 1, kDryEvent, kConnectEvent, kAcceptEve
 }  // namespace
 
 SimLoop::SimLoop(uint64_t seed, const Faults& faults, uint16_t block_count, uint32_t block_size)
-    : random_(seed), faults_(faults), buffers_(block_count, block_size), network_(random_, faults) {
+    : SimLoop(std::make_unique<SimWorld>(seed, faults), block_count, block_size) {}
+
+SimLoop::SimLoop(std::unique_ptr<SimWorld> own, uint16_t block_count, uint32_t block_size)
+    : SimLoop(*own, SimNetwork::kNobody, block_count, block_size) {
+  own_ = std::move(own);
+}
+
+SimLoop::SimLoop(SimWorld& world, SimNetwork::Process process, uint16_t block_count,
+                 uint32_t block_size)
+    : random_(world.random),
+      faults_(world.faults),
+      network_(world.network),
+      now_(world.now),
+      process_(process),
+      buffers_(block_count, block_size) {
   active_.reserve(kOpsMax);
   stepping_.reserve(kOpsMax);
   loans_.reserve(kOpsMax);
@@ -182,7 +196,7 @@ Instant SimLoop::ProgressAt(const Op& op) const {
     case OpKind::kAccept:
       return network_.AcceptReadyAt(op.socket);
     case OpKind::kConnect:
-      return network_.ConnectReadyAt(static_cast<const ConnectOp&>(op).state.peer);
+      return network_.ConnectReadyAt(op.socket, static_cast<const ConnectOp&>(op).state.peer);
     case OpKind::kReceive:
       return network_.ReceiveReadyAt(op.socket);
     case OpKind::kSend:
@@ -199,16 +213,22 @@ Instant SimLoop::ProgressAt(const Op& op) const {
   CHECK(false);
 }
 
+Instant SimLoop::NextAt() const {
+  if (woken_) return now_;
+  Instant next = timers_.first() == nullptr ? Instant::max() : timers_.first()->state.deadline;
+  for (const Op* op : active_) {
+    if (next <= now_) break;
+    next = std::min(next, ReadyAt(*op));
+  }
+  return next;
+}
+
 // PassTime lets a little time pass, or, when nothing can happen, all of it until something can.
 void SimLoop::PassTime(Duration wait_max) {
   now_ += Duration{static_cast<int64_t>(random_.Range(1, 50'000))};
   if (std::exchange(woken_, false) || wait_max <= Duration::zero()) return;
   Instant next = wait_max >= Instant::max() - now_ ? Instant::max() : now_ + wait_max;
-  if (timers_.first() != nullptr) next = std::min(next, timers_.first()->state.deadline);
-  for (const Op* op : active_) {
-    if (next <= now_) return;
-    next = std::min(next, ReadyAt(*op));
-  }
+  next = std::min(next, NextAt());
   CHECK(next != Instant::max());  // Nothing would ever happen again.
   now_ = std::max(now_, next);
 }

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "engine/base/random.h"
@@ -14,9 +15,21 @@
 
 namespace engine::sim {
 
+// SimWorld is what loops share that belong to one simulated world: its time, its network, its luck.
+struct SimWorld {
+  SimWorld(uint64_t seed, const Faults& its_faults)
+      : random(seed), faults(its_faults), network(random, faults) {}
+
+  Random random;
+  const Faults faults;
+  SimNetwork network;
+  Instant now{Duration{1}};  // Not zero: zero often means "never".
+};
+
 // SimLoop keeps the contract of loop.h with virtual time, a network in memory, and faults, all
 // drawn from one seed: the same seed gives the same run, byte for byte. A whole world (agent, relay
-// and client) runs on one SimLoop; its sockets find one another by address.
+// and client) runs on one SimLoop, or each process of it has one of its own; its sockets find one
+// another by address.
 //
 // It is stricter than a kernel. It stops the program that uses a closed socket, closes one with an
 // op in flight, starts a second op in the same direction, or changes bytes that a Send has
@@ -25,7 +38,11 @@ class SimLoop final : public Loop {
  public:
   static constexpr size_t kOpsMax = 16384;  // In flight. More stop the run: it is a leak.
 
+  // Alone in a world of its own.
   SimLoop(uint64_t seed, const Faults& faults, uint16_t block_count, uint32_t block_size);
+  // One process of several. Who runs them moves the time to the earliest NextAt, and then calls
+  // RunOnce with nothing to wait for. `world` outlives the loop.
+  SimLoop(SimWorld& world, SimNetwork::Process process, uint16_t block_count, uint32_t block_size);
   ~SimLoop() override;
 
   // ConnectedPair returns two sockets that are each other's peer.
@@ -34,6 +51,11 @@ class SimLoop final : public Loop {
   // A number that two runs share only when they did the same. For tests.
   uint64_t trace_hash() const { return trace_hash_; }
   SimNetwork& network() { return network_; }
+  SimNetwork::Process process() const { return process_; }
+
+  // NextAt is when RunOnce next has something to do; Instant::max() if only another loop, or
+  // somebody else, can change that.
+  Instant NextAt() const;
 
   void RunOnce(Duration wait_max) override;
   Instant Now() const override { return now_; }
@@ -48,9 +70,9 @@ class SimLoop final : public Loop {
   void Cancel(Op& op) override;
   void Wake() noexcept override { woken_ = true; }
   BufferPool& buffers() override { return buffers_; }
-  Opened OpenStream(int) override { return network_.Open(); }
+  Opened OpenStream(int) override { return network_.Open(process_); }
   Opened Listen(const Address& local, int backlog) override {
-    return network_.Listen(local, backlog);
+    return network_.Listen(local, backlog, process_);
   }
   Socket Adopt(int descriptor) override;
   void Release(Socket socket) override;
@@ -68,6 +90,7 @@ class SimLoop final : public Loop {
     uint64_t checksum;
   };
 
+  SimLoop(std::unique_ptr<SimWorld> own, uint16_t block_count, uint32_t block_size);
   void Activate(Op& op);
   // Use is what an op occupies of a socket.
   enum class Use : uint8_t { kAccept, kConnect, kReceive, kSend, kAny };
@@ -92,12 +115,14 @@ class SimLoop final : public Loop {
   void GiveBack(const SendOp& op);
   void Trace(uint64_t what) { trace_hash_ = (trace_hash_ ^ what) * 0x100000001B3u; }
 
-  Random random_;
-  const Faults faults_;
+  std::unique_ptr<SimWorld> own_;  // When it is alone.
+  Random& random_;
+  const Faults& faults_;
+  SimNetwork& network_;
+  Instant& now_;
+  const SimNetwork::Process process_;
   BufferPool buffers_;
-  SimNetwork network_;
   TimerQueue timers_;
-  Instant now_{Duration{1}};  // Not zero: zero often means "never".
   bool woken_ = false;
   std::vector<Op*> active_;    // In flight, without timers that wait for their deadline.
   std::vector<Op*> stepping_;  // Taken from active_ for this iteration.

@@ -23,6 +23,7 @@ bool IsAnyHost(const Address& address) {
 
 SimNetwork::SimNetwork(Random& random, const Faults& faults)
     : random_(random), faults_(faults), endpoints_(kSocketsMax) {
+  for (auto& row : cut_until_) row.fill(Instant::min());
   free_.reserve(kSocketsMax);
   for (size_t i = kSocketsMax; i > 0; --i) free_.push_back(static_cast<uint32_t>(i - 1));
   void* memory = ::mmap(nullptr, kMemorySize, PROT_READ | PROT_WRITE,
@@ -78,9 +79,23 @@ void SimNetwork::Free(Endpoint& endpoint) {
   --open_count_;
 }
 
-Opened SimNetwork::Open() {
-  const Endpoint* endpoint = Allocate();
+SimNetwork::Process SimNetwork::NewProcess(size_t machine) {
+  CHECK(machine >= 1);
+  CHECK(machine < kMachinesMax);
+  processes_.push_back({.machine = machine});
+  return static_cast<Process>(processes_.size() - 1);
+}
+
+size_t SimNetwork::open_count(Process owner) const {
+  return static_cast<size_t>(std::ranges::count_if(endpoints_, [owner](const Endpoint& endpoint) {
+    return endpoint.state != State::kFree && endpoint.process == owner;
+  }));
+}
+
+Opened SimNetwork::Open(Process owner) {
+  Endpoint* endpoint = Allocate();
   if (endpoint == nullptr) return {IoError::kExhausted, {}};
+  endpoint->process = owner;
   return {IoError::kNone, SocketOf(IndexOf(*endpoint))};
 }
 
@@ -91,7 +106,7 @@ Address SimNetwork::WithPort(const Address& address, uint16_t port) const {
   return result;
 }
 
-Opened SimNetwork::Listen(const Address& local, int backlog) {
+Opened SimNetwork::Listen(const Address& local, int backlog, Process owner) {
   const bool any_port = local.family() != AF_UNIX && local.port() == 0;
   const Address address = any_port ? WithPort(local, next_port_++) : local;
   for (const Endpoint& other : endpoints_) {
@@ -100,6 +115,7 @@ Opened SimNetwork::Listen(const Address& local, int backlog) {
   Endpoint* endpoint = Allocate();
   if (endpoint == nullptr) return {IoError::kExhausted, {}};
   endpoint->state = State::kListening;
+  endpoint->process = owner;
   endpoint->local = address;
   endpoint->waiting_max = std::clamp<size_t>(static_cast<size_t>(backlog) + 1, 1, kBacklogMax);
   return {IoError::kNone, SocketOf(IndexOf(*endpoint))};
@@ -117,20 +133,38 @@ const SimNetwork::Endpoint* SimNetwork::FindListener(const Address& address) con
   return wildcard;
 }
 
-Instant SimNetwork::ConnectReadyAt(const Address& peer) const {
+Instant SimNetwork::CutUntil(size_t machine, size_t other) const {
+  return cut_until_[machine][other];
+}
+
+void SimNetwork::Cut(size_t machine, size_t other, Instant until) {
+  cut_until_[machine][other] = cut_until_[other][machine] = until;
+}
+
+Instant SimNetwork::ConnectReadyAt(Socket socket, const Address& peer) const {
   const Endpoint* listener = FindListener(peer);
-  const bool answers = listener == nullptr || listener->waiting_count < listener->waiting_max;
-  return answers ? Instant::min() : kNever;
+  if (listener == nullptr) return Instant::min();
+  if (listener->waiting_count == listener->waiting_max) return kNever;
+  return CutUntil(MachineOf(At(socket)), MachineOf(*listener));
 }
 
 SimNetwork::Step SimNetwork::StepConnect(Socket socket, const Address& peer, Instant now) {
   Endpoint& client = At(socket);
   CHECK(client.state == State::kOpen);
   auto* listener = const_cast<Endpoint*>(FindListener(peer));
-  if (listener == nullptr || random_.Chance(faults_.refuse)) return {true, IoError::kRefused};
-  if (listener->waiting_count == listener->waiting_max) return {};
+  if (listener == nullptr || processes_[client.process].is_dead) return {true, IoError::kRefused};
+  const size_t here = MachineOf(client);
+  const size_t there = MachineOf(*listener);
+  const bool is_far = here != there || here == 0;
+  if (is_far && random_.Chance(faults_.refuse)) return {true, IoError::kRefused};
+  const bool is_cut = now < CutUntil(here, there);
+  if (is_cut || listener->waiting_count == listener->waiting_max) return {};
   Endpoint* server = Allocate();
   if (server == nullptr) return {true, IoError::kExhausted};
+  server->process = listener->process;
+  client.is_far = server->is_far = is_far;
+  client.peer_machine = there;
+  server->peer_machine = here;
   client.state = server->state = State::kConnected;
   client.remote = server->local = peer;
   client.local = server->remote = WithPort(peer, next_port_++);
@@ -138,9 +172,11 @@ SimNetwork::Step SimNetwork::StepConnect(Socket socket, const Address& peer, Ins
   server->peer = IndexOf(client);
   client.peer_open = server->peer_open = true;
   client.link_free = server->link_free = now;
-  client.latency = server->latency = Duration(
-      static_cast<int64_t>(random_.Range(static_cast<uint64_t>(faults_.latency_min.count()),
-                                         static_cast<uint64_t>(faults_.latency_max.count()))));
+  if (is_far) {
+    client.latency = server->latency = Duration(
+        static_cast<int64_t>(random_.Range(static_cast<uint64_t>(faults_.latency_min.count()),
+                                           static_cast<uint64_t>(faults_.latency_max.count()))));
+  }
   const size_t last = (listener->waiting_first + listener->waiting_count++) % kBacklogMax;
   listener->waiting[last] = static_cast<uint32_t>(client.peer);
   return {true, IoError::kNone};
@@ -163,24 +199,59 @@ Socket SimNetwork::TakeAccepted(Socket listener) {
 void SimNetwork::ResetPeer(Endpoint& endpoint, Instant now) {
   if (!endpoint.peer_open || endpoint.vanished) return;
   Endpoint& peer = endpoints_[endpoint.peer];
-  peer.reset_at = std::min(peer.reset_at, now + peer.latency);
+  const Instant sent = std::max(now, CutUntil(MachineOf(peer), peer.peer_machine));
+  peer.reset_at = std::min(peer.reset_at, sent + peer.latency);
+}
+
+void SimNetwork::CloseWaiting(Socket listener, Instant now) {
+  while (At(listener).waiting_count > 0) Close(TakeAccepted(listener), CloseMode::kReset, now);
+}
+
+void SimNetwork::EndPeer(Endpoint& endpoint, bool reset, Instant now) {
+  if (endpoint.state != State::kConnected || !endpoint.peer_open) return;
+  // As TCP does: closing with unread bytes is a reset, too.
+  if (reset || endpoint.size > 0) {
+    ResetPeer(endpoint, now);
+  } else {
+    Shutdown(SocketOf(IndexOf(endpoint)), ShutdownSide::kSend, now);
+  }
+  endpoints_[endpoint.peer].peer_open = false;
 }
 
 void SimNetwork::Close(Socket socket, CloseMode mode, Instant now) {
   Endpoint& endpoint = At(socket);
-  for (; endpoint.waiting_count > 0;) {  // Nobody will accept them.
-    Close(TakeAccepted(socket), CloseMode::kReset, now);
-  }
-  if (endpoint.state == State::kConnected && endpoint.peer_open) {
-    // As TCP does: closing with unread bytes is a reset, too.
-    if (mode == CloseMode::kReset || endpoint.size > 0) {
-      ResetPeer(endpoint, now);
-    } else {
-      Shutdown(socket, ShutdownSide::kSend, now);
-    }
-    endpoints_[endpoint.peer].peer_open = false;
-  }
+  if (endpoint.state == State::kListening) CloseWaiting(socket, now);
+  EndPeer(endpoint, mode == CloseMode::kReset, now);
   Free(endpoint);
+}
+
+void SimNetwork::Kill(Process process, Death death, Instant now) {
+  const bool is_told = death == Death::kCrash;
+  processes_[process].is_dead = true;
+  for (Endpoint& endpoint : endpoints_) {
+    if (endpoint.state != State::kListening || endpoint.process != process) continue;
+    CloseWaiting(SocketOf(IndexOf(endpoint)), now);
+    endpoint.state = State::kOpen;
+  }
+  for (Endpoint& endpoint : endpoints_) {
+    if (endpoint.state != State::kConnected || endpoint.process != process) continue;
+    if (!is_told && endpoint.is_far) Vanish(SocketOf(IndexOf(endpoint)));
+    EndPeer(endpoint, !endpoint.is_far, now);
+    endpoint.peer_open = false;
+    endpoint.send_ended = true;
+    endpoint.reset_at = now;
+    endpoint.size = endpoint.arrived = endpoint.segment_count = 0;
+  }
+}
+
+std::vector<Socket> SimNetwork::FarConnections() const {
+  std::vector<Socket> found;
+  for (const Endpoint& endpoint : endpoints_) {
+    const bool is_one = endpoint.state == State::kConnected && endpoint.is_far &&
+                        endpoint.peer_open && IndexOf(endpoint) < endpoint.peer;
+    if (is_one) found.push_back(SocketOf(IndexOf(endpoint)));
+  }
+  return found;
 }
 
 void SimNetwork::Shutdown(Socket socket, ShutdownSide side, Instant now) {
@@ -207,8 +278,9 @@ void SimNetwork::Vanish(Socket socket) {
 
 Instant SimNetwork::Arrival(Endpoint& there, size_t size, Instant now) {
   if (there.vanished) return kNever;
-  there.link_free = std::max(there.link_free, now);
-  if (faults_.bytes_per_second > 0) {
+  const Instant passes = std::max(now, CutUntil(MachineOf(there), there.peer_machine));
+  there.link_free = std::max(there.link_free, passes);
+  if (there.is_far && faults_.bytes_per_second > 0) {
     const double seconds =
         static_cast<double>(size) / static_cast<double>(faults_.bytes_per_second);
     there.link_free += std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
@@ -237,7 +309,7 @@ Instant SimNetwork::ReceiveReadyAt(Socket socket) const {
 SimNetwork::Step SimNetwork::StepReceive(Socket socket, std::span<std::byte> block, Instant now) {
   Endpoint& endpoint = At(socket);
   if (endpoint.state != State::kConnected) return {true, IoError::kReset};
-  if (random_.Chance(faults_.reset)) Break(socket, now);
+  if (endpoint.is_far && random_.Chance(faults_.reset)) Break(socket, now);
   Receive(endpoint, now);
   const bool reset = endpoint.reset_at <= now;
   if (reset && (endpoint.arrived == 0 || random_.Chance(faults_.reset_loses_bytes))) {
@@ -269,7 +341,11 @@ std::span<std::byte> SimNetwork::PipeOf(Socket socket) const {
 
 Instant SimNetwork::SendReadyAt(Socket socket) const {
   const Endpoint& endpoint = At(socket);
-  if (endpoint.state != State::kConnected || !endpoint.peer_open) return Instant::min();
+  if (endpoint.state != State::kConnected || endpoint.send_ended) return Instant::min();
+  if (endpoint.vanished) {
+    return endpoint.swallowed < kInboxSize ? Instant::min() : endpoint.reset_at;
+  }
+  if (!endpoint.peer_open) return Instant::min();
   const bool room = endpoints_[endpoint.peer].size < kInboxSize;
   return room ? Instant::min() : endpoint.reset_at;
 }
@@ -277,9 +353,17 @@ Instant SimNetwork::SendReadyAt(Socket socket) const {
 SimNetwork::Step SimNetwork::StepSend(Socket socket, ByteView slice, Instant now) {
   Endpoint& endpoint = At(socket);
   if (endpoint.state != State::kConnected) return {true, IoError::kReset};
-  if (random_.Chance(faults_.reset)) Break(socket, now);
-  if (!endpoint.peer_open || endpoint.send_ended || endpoint.reset_at <= now) {
-    return {true, IoError::kReset};
+  if (endpoint.is_far && random_.Chance(faults_.reset)) Break(socket, now);
+  if (endpoint.send_ended || endpoint.reset_at <= now) return {true, IoError::kReset};
+  if (endpoint.vanished) {  // Nobody tells the sender.
+    const size_t taken = std::min(slice.size(), kInboxSize - endpoint.swallowed);
+    endpoint.swallowed += taken;
+    return taken == 0 ? Step{} : Step{true, IoError::kNone, taken};
+  }
+  if (!endpoint.peer_open) {  // The answer to it is a reset, which comes behind all that was sent.
+    endpoint.reset_at = std::min(endpoint.reset_at, now + 2 * endpoint.latency);
+    if (endpoint.reset_at <= now) return {true, IoError::kReset};
+    return {true, IoError::kNone, slice.size()};
   }
   Endpoint& peer = endpoints_[endpoint.peer];
   size_t size = std::min(slice.size(), kInboxSize - peer.size);

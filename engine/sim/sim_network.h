@@ -2,6 +2,9 @@
 //
 //   Send --> [ link: bandwidth, latency ] --> [ inbox of the peer, 64 KiB ] --> Receive
 //                                 a byte counts against the inbox from when it was sent
+//
+// A socket belongs to a process, which can die, on a machine. Between two processes of one machine
+// nothing goes wrong and nothing takes time; between two machines the way may be cut for a while.
 
 #pragma once
 
@@ -25,6 +28,12 @@ namespace engine::sim {
 // bytes; its peer, while open, points back.
 class SimNetwork {
  public:
+  // A process on its machine. Those who do not care are all kNobody, whose connections are far
+  // ones.
+  using Process = uint16_t;
+  static constexpr Process kNobody = 0;
+  static constexpr size_t kMachinesMax = 8;
+
   static constexpr size_t kSocketsMax = 4096;      // Beyond: kExhausted.
   static constexpr size_t kInboxSize = 64 * 1024;  // The kernel's socket buffer.
   static constexpr size_t kPipeSize = 16 * 1024;   // What a forward takes at a time.
@@ -35,8 +44,11 @@ class SimNetwork {
   SimNetwork(const SimNetwork&) = delete;
   SimNetwork& operator=(const SimNetwork&) = delete;
 
-  Opened Open();
-  Opened Listen(const Address& local, int backlog);
+  // NewProcess names one more process. Requires: 1 <= machine < kMachinesMax.
+  Process NewProcess(size_t machine);
+
+  Opened Open(Process owner = kNobody);
+  Opened Listen(const Address& local, int backlog, Process owner = kNobody);
   // Close frees the socket, and tells its peer the end or a reset.
   void Close(Socket socket, CloseMode mode, Instant now);
   void Shutdown(Socket socket, ShutdownSide side, Instant now);
@@ -44,11 +56,25 @@ class SimNetwork {
   Address PeerAddress(Socket socket) const { return At(socket).remote; }
   bool IsOpen(Socket socket) const;
   size_t open_count() const { return open_count_; }
+  size_t open_count(Process owner) const;
 
   // Break resets a connection at both ends. Vanish makes it a half-open one: nothing that is sent
   // arrives any more, and nobody is told.
   void Break(Socket socket, Instant now);
   void Vanish(Socket socket);
+
+  // Kill is the end of a process: kernel (kCrash) or nobody (kPowerLoss) tells its peers. Its
+  // sockets stay until they are closed, but whatever is asked of them fails. On its own machine
+  // they are reset, so that an end in order always means what it says.
+  enum class Death : uint8_t { kCrash, kPowerLoss };
+  void Kill(Process process, Death death, Instant now);
+
+  // Cut keeps all that is sent between two machines on its way until then, as TCP does that sends
+  // it again and again; connections wait to be made.
+  void Cut(size_t machine, size_t other, Instant until);
+
+  // FarConnections returns one end of every connection between two machines.
+  std::vector<Socket> FarConnections() const;
 
   // What one step of an op did. `done` false: nothing yet.
   struct Step {
@@ -72,7 +98,7 @@ class SimNetwork {
   Instant ReceiveReadyAt(Socket socket) const;
   Instant SendReadyAt(Socket socket) const;
   Instant AcceptReadyAt(Socket listener) const;
-  Instant ConnectReadyAt(const Address& peer) const;
+  Instant ConnectReadyAt(Socket socket, const Address& peer) const;
 
  private:
   enum class State : uint8_t { kFree, kOpen, kListening, kConnected };
@@ -81,6 +107,10 @@ class SimNetwork {
     size_t size;
   };
   static constexpr size_t kSegmentsMax = 32;  // On their way; more are joined to the last one.
+  struct ProcessState {
+    size_t machine = 0;
+    bool is_dead = false;
+  };
 
   struct Endpoint {
     State state = State::kFree;
@@ -92,6 +122,10 @@ class SimNetwork {
     bool send_ended = false;
     bool receive_ended = false;
     bool vanished = false;
+    bool is_far = false;
+    Process process = kNobody;
+    size_t peer_machine = 0;
+    size_t swallowed = 0;  // Bytes that were sent and went nowhere: the kernel keeps them.
     size_t head = 0;
     size_t size = 0;
     size_t arrived = 0;
@@ -115,6 +149,12 @@ class SimNetwork {
   Endpoint* Allocate();
   void Free(Endpoint& endpoint);
   const Endpoint* FindListener(const Address& address) const;
+  size_t MachineOf(const Endpoint& endpoint) const { return processes_[endpoint.process].machine; }
+  // CutUntil is when bytes pass again between two machines.
+  Instant CutUntil(size_t machine, size_t other) const;
+  void CloseWaiting(Socket listener, Instant now);
+  // EndPeer tells the peer that this end is gone, as a kernel does.
+  void EndPeer(Endpoint& endpoint, bool reset, Instant now);
   Address WithPort(const Address& address, uint16_t port) const;
   // Arrival returns when what is sent to `there` now arrives, and books the link for it.
   Instant Arrival(Endpoint& there, size_t size, Instant now);
@@ -129,6 +169,8 @@ class SimNetwork {
   std::vector<Endpoint> endpoints_;
   std::vector<uint32_t> free_;
   std::byte* inboxes_ = nullptr;  // Of all sockets, and then their pipes.
+  std::vector<ProcessState> processes_{1};
+  std::array<std::array<Instant, kMachinesMax>, kMachinesMax> cut_until_{};
   size_t open_count_ = 0;
   uint16_t next_port_ = 49152;
 };
