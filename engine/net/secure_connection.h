@@ -76,8 +76,10 @@ class SecureConnection final : public RecordCarrier {
   static constexpr Duration kHandshakeMax = std::chrono::seconds(10);
   // How long last words may take, and the peer's end after them.
   static constexpr Duration kDrainMax = std::chrono::seconds(3);
-  // Who was silent for so long is told our last words, and not waited for.
-  static constexpr Duration kAwaitedAfterMax = std::chrono::seconds(10);
+  // Who was silent for so long is told our last words, and not waited for. It is longer than an
+  // idle link is silent (engine/mux/liveness.h): a ping that is on its way when we close answers
+  // our last words with a reset, and they may be lost by that.
+  static constexpr Duration kAwaitedAfterMax = std::chrono::seconds(13);
   // Ciphertext that waits for the kernel: what a keystroke may stand behind in our own queue. Eight
   // full records: enough to keep the kernel busy while the next are sealed.
   static constexpr size_t kSealedAheadMax = 128 * 1024;
