@@ -1,0 +1,100 @@
+// One connection of a program at either end of a forward: the program sends what both ends can
+// compute, says its end, and looks at every byte that comes.
+//
+//     operator's machine                                            the node's
+//     ByteFlow  --> forward, relay, agent --> accepted, header read --> ByteFlow
+
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/base/random.h"
+#include "engine/base/time.h"
+#include "engine/loop/loop.h"
+#include "engine/loop/op.h"
+
+namespace sim {
+
+// FlowPlan is what one connection carries. It goes ahead of the bytes, to the other end.
+struct FlowPlan {
+  static constexpr size_t kSize = 32;
+
+  uint64_t salt = 0;
+  uint64_t up_bytes = 0;    // To the node, behind the plan itself.
+  uint64_t down_bytes = 0;  // From it.
+  uint64_t pause_us = 0;    // At most so long between two pieces.
+};
+
+class ByteFlow {
+ public:
+  enum class Side : uint8_t { kProgram, kServer };
+  enum class State : uint8_t {
+    kRunning,
+    kWhole,    // Everything was sent and came, and both ends said so in order.
+    kRefused,  // Nobody took the connection.
+    kBroken,   // It was reset.
+  };
+  static constexpr size_t kPiece = 8 * 1024;
+
+  // Connects to `peer`.
+  ByteFlow(engine::Loop& loop, const FlowPlan& plan, const engine::Address& peer);
+  // Goes on with a connection that was accepted.
+  ByteFlow(engine::Loop& loop, engine::Socket accepted);
+  ~ByteFlow() = default;  // Requires: gone().
+
+  // Abort resets it.
+  void Abort();
+
+  const FlowPlan& plan() const { return plan_; }
+  bool knows_plan() const { return side_ == Side::kProgram || read_ >= FlowPlan::kSize; }
+  State state() const { return state_; }
+  bool gone() const { return state_ != State::kRunning && !socket_.valid() && !is_busy(); }
+  // What is against the rules: a byte that is wrong, an end that comes too early.
+  const std::string& problem() const { return problem_; }
+  uint64_t received_bytes() const { return read_; }
+  engine::Instant progress_at() const { return progress_at_; }
+
+ private:
+  void OnConnected(engine::Connected outcome);
+  void OnReceived(engine::Received outcome);
+  void OnSent(engine::Sent outcome);
+  void OnPauseOver(engine::Fired outcome);
+  void OnClosed(engine::Closed) {}
+
+  bool is_busy() const {
+    return connect_op_.in_flight() || receive_op_.in_flight() || send_op_.in_flight() ||
+           pause_op_.in_flight() || close_op_.in_flight();
+  }
+  uint64_t to_send() const;     // With the plan, from the program.
+  uint64_t to_receive() const;  // With the plan, at the server.
+  void Take(engine::ByteView bytes);
+  void SendNext();
+  void EndIfWhole();
+  void End(State state);
+  void CloseIfIdle();
+
+  engine::Loop& loop_;
+  const Side side_;
+  FlowPlan plan_;
+  engine::Socket socket_;
+  State state_ = State::kRunning;
+  std::string problem_;
+  std::array<std::byte, FlowPlan::kSize> header_{};
+  std::vector<std::byte> piece_;
+  engine::Random random_;
+  uint64_t written_ = 0;
+  uint64_t read_ = 0;
+  bool said_end_ = false;
+  bool heard_end_ = false;
+  engine::Instant progress_at_{};
+  engine::ConnectOp connect_op_;
+  engine::ReceiveOp receive_op_;
+  engine::SendOp send_op_;
+  engine::TimerOp pause_op_;
+  engine::CloseOp close_op_;
+};
+
+}  // namespace sim

@@ -1,0 +1,110 @@
+#include "tests/sim/disturbance.h"
+
+#include <chrono>
+#include <vector>
+
+#include "engine/base/log.h"
+#include "tests/sim/session_world.h"
+
+namespace sim {
+namespace {
+
+using Death = engine::sim::SimNetwork::Death;
+
+engine::Duration Some(engine::Random& random, int most_ms) {
+  return std::chrono::milliseconds(random.Range(1, static_cast<uint64_t>(most_ms)));
+}
+
+Death SomeDeath(engine::Random& random) {
+  return random.Chance(30) ? Death::kPowerLoss : Death::kCrash;
+}
+
+Process* SomeProcess(SessionWorld& world) {
+  switch (world.luck().Range(0, 2)) {
+    case 0:
+      return world.relay();
+    case 1:
+      return world.agent();
+    default:
+      return world.client();
+  }
+}
+
+void Break(SessionWorld& world, bool is_told) {
+  const std::vector<engine::Socket> all = world.network().FarConnections();
+  if (all.empty()) return;
+  const engine::Socket socket = all[world.luck().Range(0, all.size() - 1)];
+  is_told ? world.network().Break(socket, world.now()) : world.network().Vanish(socket);
+  world.Disturbed(world.now());
+}
+
+void Cut(SessionWorld& world) {
+  const engine::Instant until = world.now() + Some(world.luck(), 40'000);
+  world.network().Cut(kRelayHost, world.luck().Chance(50) ? kOperator : kNodeHost, until);
+  world.Disturbed(until);
+}
+
+void PauseOne(SessionWorld& world) {
+  Process* process = SomeProcess(world);
+  if (process == nullptr || process->is_leaving()) return;
+  const engine::Instant until =
+      world.now() + Some(world.luck(), world.luck().Chance(25) ? 120'000 : 10'000);
+  process->Pause(until);
+  world.Disturbed(until);
+}
+
+void TakeBlocks(SessionWorld& world) {
+  Process* process = SomeProcess(world);
+  if (process == nullptr || process->is_leaving()) return;
+  world.HoldBlocks(*process, world.luck().Range(0, 40), Some(world.luck(), 5'000));
+}
+
+void Do(SessionWorld& world, Trouble trouble) {
+  engine::Random& random = world.luck();
+  switch (trouble) {
+    case Trouble::kReset:
+      return Break(world, true);
+    case Trouble::kHalfOpen:
+      return Break(world, false);
+    case Trouble::kCut:
+      return Cut(world);
+    case Trouble::kRelayKilled:
+      return world.KillRelay(SomeDeath(random), Some(random, 10'000));
+    case Trouble::kRelayStopped:
+      return world.StopRelay(Some(random, 10'000));
+    case Trouble::kPause:
+      return PauseOne(world);
+    case Trouble::kSlowDesk: {
+      const engine::Instant until = world.now() + Some(random, 4'000);
+      if (world.relay() != nullptr) world.relay()->SlowDown(until);
+      return world.Disturbed(until);
+    }
+    case Trouble::kNoBlocks:
+      return TakeBlocks(world);
+    case Trouble::kReplay:
+      return world.Replay();
+    case Trouble::kAgentKilled:
+      return world.EndAgent(false, SomeDeath(random), Some(random, 10'000));
+    case Trouble::kAgentStopped:
+      return world.EndAgent(true, Death::kCrash, Some(random, 10'000));
+    case Trouble::kClientKilled:
+      return world.KillClient(Some(random, 5'000));
+    case Trouble::kWithdrawal:
+      return random.Chance(20) ? world.WithdrawPermission() : void();
+  }
+}
+
+}  // namespace
+
+void Disturb(SessionWorld& world, const WorldPlan& plan) {
+  std::vector<Trouble> all;
+  for (size_t i = 0; i < kTroubleCount; ++i) {
+    if (plan.troubles[i]) all.push_back(static_cast<Trouble>(i));
+  }
+  if (all.empty()) return;
+  const Trouble trouble = all[world.luck().Range(0, all.size() - 1)];
+  engine::log::Write(engine::log::Level::kInfo, "trouble", {{"what", NameOf(trouble)}});
+  Do(world, trouble);
+}
+
+}  // namespace sim

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "engine/loop/op.h"
+#include "tests/sim/byte_flow.h"
+#include "tests/sim/process.h"
+
+namespace sim {
+
+// Programs are those of the user, which connect to the forward.
+class Programs final : public Process {
+ public:
+  explicit Programs(engine::sim::SimWorld& world) : Process(world, kOperator, 512) {}
+  ~Programs() override = default;
+
+  ByteFlow& Connect(const FlowPlan& plan, const engine::Address& forward);
+  std::vector<std::unique_ptr<ByteFlow>>& flows() { return flows_; }
+  bool over() const override;
+
+ private:
+  void Stop() override;
+  void LetGo() override { Stop(); }
+
+  std::vector<std::unique_ptr<ByteFlow>> flows_;
+};
+
+// Server is what the forward leads to, on the node's machine.
+class Server final : public Process {
+ public:
+  explicit Server(engine::sim::SimWorld& world);
+  ~Server() override = default;
+
+  const std::vector<std::unique_ptr<ByteFlow>>& flows() const { return flows_; }
+  // Find returns the other end of a program's flow; null: it has not come.
+  const ByteFlow* Find(const FlowPlan& plan) const;
+  bool over() const override;
+
+ private:
+  void Accept();
+  void OnAccepted(engine::Accepted outcome);
+  void OnClosed(engine::Closed) {}
+  void Stop() override;
+  void LetGo() override { Stop(); }
+
+  engine::Socket listener_;
+  engine::AcceptOp accept_op_;
+  engine::CloseOp close_op_;
+  std::vector<std::unique_ptr<ByteFlow>> flows_;
+};
+
+}  // namespace sim

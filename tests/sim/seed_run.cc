@@ -1,0 +1,108 @@
+#include "tests/sim/seed_run.h"
+
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
+#include "engine/base/check.h"
+#include "tests/sim/steady_random.h"
+
+namespace sim {
+namespace {
+
+constexpr char kPlay[] = "--play";
+
+struct Written {
+  SeedCounts counts;
+  std::array<char, 600> problem{};
+};
+
+// LastWords is the end of what the child said, such as the CHECK that stopped it.
+std::string LastWords(int log) {
+  const off_t size = ::lseek(log, 0, SEEK_END);
+  std::string text(static_cast<size_t>(std::min<off_t>(size, 400)), '\0');
+  const ssize_t read =
+      ::pread(log, text.data(), text.size(), size - static_cast<off_t>(text.size()));
+  text.resize(static_cast<size_t>(std::max<ssize_t>(read, 0)));
+  return text;
+}
+
+int NewFile(const char* name) {
+  const int descriptor = ::memfd_create(name, 0);
+  CHECK(descriptor >= 0);
+  return descriptor;
+}
+
+[[noreturn]] void Play(const SeedPlay& play) {
+  std::array<std::string, 7> texts = {"sim_swarm",
+                                      kPlay,
+                                      play.world,
+                                      std::to_string(play.seed),
+                                      std::to_string(play.log),
+                                      std::to_string(play.result),
+                                      std::to_string(play.trace)};
+  std::array<char*, texts.size() + 1> arguments{};
+  std::ranges::transform(texts, arguments.begin(), [](std::string& text) { return text.data(); });
+  ::personality(ADDR_NO_RANDOMIZE);
+  HideProcessorsRandomness();
+  ::execv("/proc/self/exe", arguments.data());
+  ::_exit(127);
+}
+
+}  // namespace
+
+SeedOutcome RunSeed(const std::string& world, uint64_t seed, bool has_trace) {
+  SeedPlay play{.world = world,
+                .seed = seed,
+                .log = NewFile("log"),
+                .result = NewFile("result"),
+                .trace = has_trace ? ::dup(STDERR_FILENO) : -1};
+  const pid_t child = ::fork();
+  CHECK(child >= 0);
+  if (child == 0) Play(play);
+  int status = 0;
+  CHECK(::waitpid(child, &status, 0) == child);
+  Written written;
+  const bool is_written =
+      ::pread(play.result, &written, sizeof written, 0) == static_cast<ssize_t>(sizeof written);
+  SeedOutcome outcome{.problem = written.problem.data(), .counts = written.counts};
+  if (!is_written) {
+    outcome.problem = std::string("it was ended by ") + strsignal(WTERMSIG(status)) +
+                      ", after these words: " + LastWords(play.log);
+  }
+  ::close(play.log);
+  ::close(play.result);
+  if (has_trace) ::close(play.trace);
+  return outcome;
+}
+
+bool ReadSeedPlay(int argc, char** argv, SeedPlay& play) {
+  if (argc != 7 || std::string_view(argv[1]) != kPlay) return false;
+  play = {.world = argv[2],
+          .seed = std::strtoull(argv[3], nullptr, 10),
+          .log = std::atoi(argv[4]),
+          .result = std::atoi(argv[5]),
+          .trace = std::atoi(argv[6])};
+  ::alarm(kSeedSecondsMax);
+  ::dup2(play.log, STDERR_FILENO);
+  SetSteadyRandom(play.seed);
+  return true;
+}
+
+void Leave(const SeedPlay& play, const SeedOutcome& outcome) {
+  Written written{.counts = outcome.counts};
+  outcome.problem.copy(written.problem.data(), written.problem.size() - 1);
+  const bool is_written =
+      ::pwrite(play.result, &written, sizeof written, 0) == static_cast<ssize_t>(sizeof written);
+  ::_exit(is_written ? 0 : 1);
+}
+
+}  // namespace sim

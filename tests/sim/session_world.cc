@@ -1,0 +1,347 @@
+#include "tests/sim/session_world.h"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "engine/base/check.h"
+#include "engine/base/log.h"
+#include "tests/sim/disturbance.h"
+#include "tests/sim/world_keys.h"
+#include "tests/support/tls_credentials.h"
+
+namespace sim {
+
+using engine::Duration;
+using engine::Instant;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+std::unique_ptr<relay::SqliteStore> NewStore() {
+  using engine::test::Must;
+  auto store = Must(relay::SqliteStore::Open({.path = ":memory:"}, engine::crypto::MasterKey{}));
+  const std::string user_id = std::string("AIDA") + kUser;
+  CHECK(store->Iam().AddEntity({.kind = relay::IamKind::kUser, .id = user_id, .name = kUser}).ok());
+  CHECK(store->Iam().Attach(user_id, kUserPolicy).ok());
+  CHECK(store
+            ->AddAccessKey({.id = std::string("AKIA") + kUser,
+                            .user_id = user_id,
+                            .user_name = kUser,
+                            .principal = std::string("arn:aws:iam::000000000000:user/") + kUser,
+                            .secret = std::string("secret-of-") + kUser})
+            .ok());
+  CHECK(store->AddNode({.id = kNodeId, .name = "web-1"}).ok());
+  return store;
+}
+
+engine::Address Forward() {
+  engine::Address address;
+  CHECK(engine::Address::Parse("127.0.0.1", ClientProcess::kLocalPort, address));
+  return address;
+}
+
+}  // namespace
+
+SessionWorld::SessionWorld(const WorldPlan& plan, LogWatch& log)
+    : plan_(plan),
+      log_(log),
+      sim_(plan.seed, plan.faults),
+      random_(plan.seed + 1),
+      store_(NewStore()) {
+  programs_ = Start<Programs>();
+  server_ = Start<Server>();
+}
+
+SessionWorld::~SessionWorld() = default;
+
+template <class Made, class... Arguments>
+Made* SessionWorld::Start(Arguments&&... arguments) {
+  auto made = std::make_unique<Made>(sim_, std::forward<Arguments>(arguments)...);
+  Made* started = made.get();
+  processes_.push_back(std::move(made));
+  return started;
+}
+
+bool SessionWorld::IsLeaving(Machine machine) const {
+  return std::ranges::any_of(processes_, [machine](const auto& process) {
+    return process->machine() == machine && process->is_leaving() && !process->is_dead();
+  });
+}
+
+// ------------------------------------------------------------------ the parties
+
+// Revive starts what is away when its time has come. What was asked to stop has its address until
+// it is over.
+void SessionWorld::Revive() {
+  const Instant now = sim_.now;
+  if (relay_ == nullptr && now >= relay_at_ && !IsLeaving(kRelayHost)) {
+    relay_ = Start<RelayProcess>(plan_.blocks, *store_, witness_);
+    Disturbed(now);
+  }
+  if (is_ending_) return;
+  if (agent_ == nullptr && now >= agent_at_ && !IsLeaving(kNodeHost)) {
+    agent_ = Start<AgentProcess>(plan_.blocks);
+    Disturbed(now);
+  }
+  if (client_ == nullptr && now >= client_at_ && !IsLeaving(kOperator)) {
+    const ClientProcess::Options options{.is_sealed = plan_.is_sealed,
+                                         .lanes = {.at_start = 1, .max = plan_.lanes},
+                                         .resume_bytes_max = plan_.resume_bytes_max};
+    client_ = Start<ClientProcess>(plan_.blocks, options, witness_);
+    Disturbed(now);
+  }
+  if (client_ != nullptr && client_->is_session_over() && !client_->is_leaving()) {
+    if (!may_sessions_end_ && client_->was_ready()) {
+      witness_.Blame("the session ended, and nothing had happened that ends sessions: " +
+                     client_->end_text());
+    }
+    // The node may have seen more of the beginning than the client, and waits for it.
+    if (!client_->was_ready()) is_client_lost_ = true;
+    client_->AskToStop();
+    client_ = nullptr;
+    client_at_ = now + seconds(1);
+  }
+}
+
+void SessionWorld::KillRelay(Death death, Duration back_after) {
+  if (relay_ == nullptr) return;
+  relay_->Kill(death);
+  relay_ = nullptr;
+  relay_at_ = now() + back_after;
+  Disturbed(relay_at_);
+}
+
+void SessionWorld::StopRelay(Duration back_after) {
+  if (relay_ == nullptr || relay_->is_paused()) return;
+  relay_->AskToStop();
+  relay_ = nullptr;
+  relay_at_ = now() + back_after;
+  Disturbed(now() + back_after + seconds(5));
+}
+
+void SessionWorld::EndAgent(bool in_order, Death death, Duration back_after) {
+  if (agent_ == nullptr || agent_->is_paused()) return;
+  MayEndSessions();
+  in_order ? agent_->AskToStop() : agent_->Kill(death);
+  agent_ = nullptr;
+  agent_at_ = now() + back_after;
+  Disturbed(agent_at_ + seconds(8));
+}
+
+void SessionWorld::KillClient(Duration back_after) {
+  if (client_ == nullptr) return;
+  MayEndSessions();
+  is_client_lost_ = true;
+  client_->Kill(Death::kCrash);
+  client_ = nullptr;
+  client_at_ = now() + back_after;
+  Disturbed(client_at_);
+}
+
+void SessionWorld::WithdrawPermission() {
+  if (witness_.is_withdrawn()) return;
+  MayEndSessions();
+  CHECK(store_->Iam().Detach(std::string("AIDA") + kUser, kUserPolicy).ok());
+  witness_.PermissionWithdrawn(now());
+  Disturbed(now());
+}
+
+void SessionWorld::Replay() {
+  if (relay_ == nullptr || relay_->is_leaving() || witness_.granted().empty()) return;
+  const auto& all = witness_.granted();
+  relay_->Ask(all[random_.Range(0, all.size() - 1)], [this](engine::HttpResponse response) {
+    if (response.status == 200) witness_.Blame("a request to come again was taken twice");
+    ++witness_.replays_refused;
+  });
+}
+
+void SessionWorld::HoldBlocks(Process& process, size_t left, Duration time) {
+  Held held{.process = &process, .until = now() + time, .blocks = {}};
+  engine::BufferPool& pool = process.loop().buffers();
+  while (pool.free_count() > left) held.blocks.push_back(pool.Take());
+  Disturbed(held.until);
+  held_.push_back(std::move(held));
+}
+
+// ---------------------------------------------------------------------- running
+
+void SessionWorld::RunOnce() {
+  Instant next = std::min(trouble_at_, flow_at_);
+  for (const Held& held : held_) next = std::min(next, held.until);
+  if (relay_ == nullptr) next = std::min(next, std::max(relay_at_, sim_.now + milliseconds(1)));
+  if (!is_ending_) {
+    if (agent_ == nullptr) next = std::min(next, std::max(agent_at_, sim_.now + milliseconds(1)));
+    if (client_ == nullptr) next = std::min(next, std::max(client_at_, sim_.now + milliseconds(1)));
+  }
+  for (const auto& process : processes_) next = std::min(next, process->NextAt());
+  CHECK(next != Instant::max());  // Nothing would ever happen again.
+  sim_.now = std::max(sim_.now, next);
+  const size_t first = random_.Range(0, processes_.size() - 1);
+  for (size_t i = 0; i < processes_.size(); ++i) {
+    Process& process = *processes_[(first + i) % processes_.size()];
+    if (process.NextAt() <= sim_.now) process.Step();
+  }
+  std::erase_if(held_, [&](const Held& held) {
+    return held.until <= sim_.now || held.process->is_leaving();
+  });
+  Revive();
+  std::erase_if(processes_,
+                [](const auto& process) { return process->is_leaving() && process->over(); });
+  if (sim_.now >= flow_at_) StartFlows();
+  if (sim_.now >= trouble_at_) {
+    const bool is_calm = sim_.now - Instant{} >= plan_.trouble_lasts;
+    trouble_at_ =
+        is_calm
+            ? Instant::max()
+            : sim_.now + Duration(static_cast<int64_t>(random_.Range(
+                             1'000'000, static_cast<uint64_t>(plan_.trouble_pause_max.count()))));
+    if (!is_calm) {
+      ++trouble_count_;
+      Disturb(*this, plan_);
+    }
+  }
+  log_.Poll(witness_, sim_.now);
+  Check();
+}
+
+bool SessionWorld::RunUntil(const std::function<bool()>& done, Duration limit) {
+  const Instant end = sim_.now + limit;
+  while (!done()) {
+    if (sim_.now >= end || !witness_.problem().empty()) return false;
+    RunOnce();
+  }
+  return true;
+}
+
+void SessionWorld::StartFlows() {
+  const auto apart = std::chrono::duration_cast<milliseconds>(plan_.trouble_lasts).count() * 2 /
+                     static_cast<int64_t>(plan_.flow_count);
+  flow_at_ = sim_.now + milliseconds(random_.Range(20, static_cast<uint64_t>(apart) + 20));
+  const bool is_done = flows_started_ >= plan_.flow_count || witness_.is_withdrawn();
+  if (is_done) flow_at_ = Instant::max();
+  if (is_done || client_ == nullptr || !client_->is_ready()) return;
+  ++flows_started_;
+  const auto size = [this] {
+    return random_.Chance(40) ? random_.Range(0, 200) : random_.Range(0, 400'000);
+  };
+  programs_->Connect({.salt = random_.Next() >> 2,
+                      .up_bytes = size(),
+                      .down_bytes = size(),
+                      .pause_us = random_.Chance(60) ? random_.Range(0, 400'000) : 0},
+                     Forward());
+}
+
+// -------------------------------------------------------------------- the rules
+
+bool SessionWorld::AreFlowsOver() const {
+  const auto is_over = [](const auto& flow) { return flow->state() != ByteFlow::State::kRunning; };
+  const bool are_started = flows_started_ >= plan_.flow_count || witness_.is_withdrawn();
+  // A node does not hear of a client that is gone, until its session has been idle for long.
+  const bool may_wait = is_client_lost_ || witness_.is_withdrawn();
+  return are_started && std::ranges::all_of(programs_->flows(), is_over) &&
+         (may_wait || std::ranges::all_of(server_->flows(), is_over));
+}
+
+void SessionWorld::Check() {
+  if (programs_ == nullptr) return;
+  for (const auto& flow : programs_->flows()) {
+    if (!flow->problem().empty()) witness_.Blame("at the program: " + flow->problem());
+    const Instant since = std::max(flow->progress_at(), quiet_since_);
+    if (flow->state() == ByteFlow::State::kRunning && sim_.now - since > kStillMax) {
+      witness_.Blame("a connection stands still");
+    }
+    if (!may_sessions_end_ && flow->state() == ByteFlow::State::kBroken && !is_ending_) {
+      witness_.Blame("a connection was reset, and nothing had happened that ends sessions");
+    }
+  }
+  for (const auto& flow : server_->flows()) {
+    if (!flow->problem().empty()) witness_.Blame("at the server: " + flow->problem());
+  }
+}
+
+void SessionWorld::CheckFlows(SessionResult& result) {
+  for (const auto& flow : programs_->flows()) {
+    const ByteFlow* other = server_->Find(flow->plan());
+    const bool is_whole = flow->state() == ByteFlow::State::kWhole;
+    is_whole ? ++result.whole : ++result.broken;
+    result.bytes += flow->received_bytes() + (other != nullptr ? other->received_bytes() : 0);
+    // What a session was carrying when it was ended on purpose is lost, with both ends being told
+    // at their sockets as far as they still listen.
+    if (may_sessions_end_) continue;
+    if (is_whole && (other == nullptr || other->state() == ByteFlow::State::kBroken)) {
+      witness_.Blame("a connection ended in order at the program, and not at the server");
+    }
+  }
+}
+
+bool SessionWorld::HasOpenSession() const {
+  const auto open = store_->ListSessions({.over = false, .count_max = 1});
+  CHECK(open.ok());
+  return !open->empty();
+}
+
+std::string SessionWorld::WhoIsLeft() const {
+  std::string text = ":";
+  const auto open = store_->ListSessions({.over = false, .count_max = 10});
+  for (const relay::Session& session : *open) {
+    text += " session " + session.id +
+            (session.status == relay::SessionStatus::kConnected ? " is connected;"
+                                                                : " is not connected;");
+  }
+  for (const auto& process : processes_) {
+    text += " on machine " + std::to_string(process->machine()) +
+            (process->is_dead() ? " a dead one with " : " one with ") +
+            std::to_string(process->loop().in_flight_count()) + " ops;";
+  }
+  return text;
+}
+
+SessionResult SessionWorld::Run() {
+  SessionResult result;
+  const bool flowed = RunUntil([this] { return AreFlowsOver(); }, kRunMax);
+  if (!flowed) witness_.Blame("the connections were not over in time");
+  trouble_at_ = flow_at_ = Instant::max();
+  held_.clear();
+  CheckFlows(result);
+  // Now all end in order, each when the others know of the end of the one before.
+  const auto fail = [&](bool is_right, const std::string& text) {
+    if (!is_right) witness_.Blame(text + WhoIsLeft());
+    return is_right;
+  };
+  const Duration calm = kLostMax + milliseconds(random_.Range(0, 15'000));
+  bool goes_on = flowed && RunUntil([&] { return sim_.now >= quiet_since_ + calm; }, kRunMax);
+  is_ending_ = true;
+  if (client_ != nullptr) client_->AskToStop();
+  client_ = nullptr;
+  goes_on = goes_on && fail(RunUntil([this] { return !IsLeaving(kOperator); }, seconds(60)),
+                            "the client did not end");
+  const bool is_told = !is_client_lost_;
+  goes_on =
+      goes_on && (!is_told || fail(RunUntil([this] { return !HasOpenSession(); }, seconds(90)),
+                                   "the client is gone, and its session is not over"));
+  if (agent_ != nullptr) agent_->AskToStop();
+  agent_ = nullptr;
+  goes_on = goes_on && fail(RunUntil([this] { return !IsLeaving(kNodeHost); }, seconds(60)),
+                            "the agent did not end");
+  goes_on = goes_on && fail(RunUntil([this] { return !HasOpenSession(); }, seconds(90)),
+                            "the agent is gone, and a session is not over");
+  if (relay_ != nullptr) relay_->AskToStop();
+  relay_ = nullptr;
+  relay_at_ = Instant::max();
+  std::exchange(programs_, nullptr)->AskToStop();
+  std::exchange(server_, nullptr)->AskToStop();
+  if (goes_on) {
+    fail(RunUntil([this] { return processes_.empty(); }, seconds(60)), "not everybody ended");
+  }
+  result.problem = witness_.problem();
+  result.seconds =
+      static_cast<uint32_t>(std::chrono::duration_cast<seconds>(sim_.now - Instant{}).count());
+  result.resumed = witness_.resumed_count();
+  result.sessions = witness_.sessions_started;
+  result.troubles = trouble_count_;
+  return result;
+}
+
+}  // namespace sim

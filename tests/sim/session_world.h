@@ -1,0 +1,129 @@
+// A whole world with a session that comes again: the user's programs, `adit forward`, a relay with
+// its store, an agent, and what the forward leads to. Each is a process of its own, on a simulated
+// loop of its own; network, time and trouble are drawn from one seed.
+//
+//     Programs --> ClientProcess --> RelayProcess <-- AgentProcess --> Server
+//                       '---------------^ API
+//
+// It holds that
+//   - every connection's bytes arrive once, in order, unchanged; it ends whole, or is reset at both
+//     ends; whole, unless something happened that may end sessions;
+//   - nothing that runs stands still for longer than kStillMax once all is calm;
+//   - nobody comes again by an old epoch, or by a request that was sent before, nor when what the
+//     session was allowed by is gone;
+//   - in the end every process lets go of everything, and no session is open in the store.
+
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/base/random.h"
+#include "engine/sim/sim_loop.h"
+#include "relay/store/sqlite_store.h"
+#include "tests/sim/agent_process.h"
+#include "tests/sim/client_process.h"
+#include "tests/sim/log_watch.h"
+#include "tests/sim/programs.h"
+#include "tests/sim/relay_process.h"
+#include "tests/sim/witness.h"
+#include "tests/sim/world_plan.h"
+
+namespace sim {
+
+struct SessionResult {
+  std::string problem;  // Empty: every promise held.
+  uint64_t bytes = 0;
+  uint32_t whole = 0;
+  uint32_t broken = 0;
+  uint32_t resumed = 0;
+  uint32_t sessions = 0;
+  uint32_t troubles = 0;
+  uint32_t seconds = 0;  // Of the world's time.
+};
+
+class SessionWorld {
+ public:
+  // All deadlines in a row that a lost connection may take: it is noticed (15 s), and so is the one
+  // of the call that asks for another (30 s), the join (12 s), and the pauses between them.
+  static constexpr engine::Duration kStillMax = std::chrono::seconds(75);
+  // Who is half-open is noticed by then, and has come again.
+  static constexpr engine::Duration kLostMax = std::chrono::seconds(30);
+  static constexpr engine::Duration kRunMax = std::chrono::minutes(40);
+
+  SessionWorld(const WorldPlan& plan, LogWatch& log);
+  ~SessionWorld();
+
+  SessionResult Run();
+
+  // For Disturbance.
+  using Death = engine::sim::SimNetwork::Death;
+  void KillRelay(Death death, engine::Duration back_after);
+  void StopRelay(engine::Duration back_after);
+  void EndAgent(bool in_order, Death death, engine::Duration back_after);
+  void KillClient(engine::Duration back_after);
+  void WithdrawPermission();
+  void Replay();
+  void HoldBlocks(Process& process, size_t left, engine::Duration time);
+  // Disturbed says that what was done is felt until then.
+  void Disturbed(engine::Instant until) { quiet_since_ = std::max(quiet_since_, until); }
+  void MayEndSessions() { may_sessions_end_ = true; }
+
+  engine::Instant now() const { return sim_.now; }
+  engine::sim::SimNetwork& network() { return sim_.network; }
+  engine::Random& luck() { return random_; }
+  RelayProcess* relay() { return relay_; }
+  AgentProcess* agent() { return agent_; }
+  ClientProcess* client() { return client_; }
+
+ private:
+  struct Held {
+    const Process* process = nullptr;
+    engine::Instant until{};
+    std::vector<engine::BufferRef> blocks;
+  };
+
+  bool RunUntil(const std::function<bool()>& done, engine::Duration limit);
+  void RunOnce();
+  void Revive();
+  void StartFlows();
+  void Check();
+  void CheckFlows(SessionResult& result);
+  bool AreFlowsOver() const;
+  bool HasOpenSession() const;
+  bool IsLeaving(Machine machine) const;
+  template <class Made, class... Arguments>
+  Made* Start(Arguments&&... arguments);
+  std::string WhoIsLeft() const;
+
+  const WorldPlan plan_;
+  LogWatch& log_;
+  engine::sim::SimWorld sim_;
+  engine::Random random_;
+  Witness witness_;
+  std::unique_ptr<relay::SqliteStore> store_;
+  std::vector<std::unique_ptr<Process>> processes_;
+  std::vector<Held> held_;
+  Programs* programs_ = nullptr;
+  Server* server_ = nullptr;
+  RelayProcess* relay_ = nullptr;  // Null: it will be back ...
+  AgentProcess* agent_ = nullptr;
+  ClientProcess* client_ = nullptr;
+  engine::Instant relay_at_{};  // ... at that time.
+  engine::Instant agent_at_{};
+  engine::Instant client_at_{};
+  engine::Instant trouble_at_{};
+  engine::Instant flow_at_{};
+  engine::Instant quiet_since_{};
+  size_t flows_started_ = 0;
+  uint32_t trouble_count_ = 0;
+  bool may_sessions_end_ = false;
+  bool is_client_lost_ = false;  // It was killed: its node does not hear of it.
+  bool is_ending_ = false;
+};
+
+}  // namespace sim

@@ -1,0 +1,51 @@
+// What one seed decides before a world begins. Each kind of disturbance is off in about half of the
+// worlds, so that some meet one alone (engine/sim/faults.h).
+
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "engine/base/time.h"
+#include "engine/sim/faults.h"
+
+namespace sim {
+
+enum class Trouble : uint8_t {
+  kReset,         // A connection breaks.
+  kHalfOpen,      // A connection swallows what is sent, both ways, and nobody is told.
+  kCut,           // A way between two machines is cut for a while.
+  kRelayKilled,   // The relay is killed, and comes back with its store.
+  kRelayStopped,  // It is stopped in order, and comes back.
+  kPause,         // A process is stopped by a signal, and goes on later.
+  kSlowDesk,      // The relay waits for its disk.
+  kNoBlocks,      // A process has hardly any memory for a while.
+  kReplay,        // Somebody sends again what a client has sent.
+  // Those that may end sessions:
+  kAgentKilled,
+  kAgentStopped,
+  kClientKilled,
+  kWithdrawal,  // What the session was allowed by is taken away.
+};
+inline constexpr size_t kTroubleCount = 13;
+std::string NameOf(Trouble trouble);
+
+struct WorldPlan {
+  static WorldPlan FromSeed(uint64_t seed);
+
+  bool has(Trouble trouble) const { return troubles[static_cast<size_t>(trouble)]; }
+
+  uint64_t seed = 0;
+  engine::sim::Faults faults;
+  std::array<bool, kTroubleCount> troubles{};
+  engine::Duration trouble_pause_max{};  // Between two of them.
+  engine::Duration trouble_lasts{};      // From the beginning; then all is calm.
+  bool is_sealed = true;
+  size_t lanes = 1;  // At most.
+  size_t resume_bytes_max = 0;
+  uint16_t blocks = 0;  // Of each program's pool.
+  size_t flow_count = 0;
+};
+
+}  // namespace sim
