@@ -1,4 +1,4 @@
-"""Ten bugs of the kinds that links have had: (name, file, what stands there, what is planted)."""
+"""Bugs of the kinds that links and sessions have had: (name, file, what stands there, what is planted)."""
 
 _STATE = 'engine/mux/multiplexer_state.cc'
 _RECEIVE = 'engine/mux/multiplexer_receive.cc'
@@ -25,4 +25,13 @@ PLANTED = [
      '  if (stream != nullptr) CloseIfOver(*stream);', '  if (stream != nullptr) stream->send_half = Stream::Half::kFinished, CloseIfOver(*stream);'),
     ('data of a link that is resumed counts twice', _RECEIVE,
      'received_position_ += plaintext.size();', 'received_position_ += plaintext.size() + (plaintext.size() == 13 ? 13 : 0);'),
+    ('a session that goes on from the byte before', 'agent/session/session_lane.cc',
+     '  const uint64_t position = multiplexer_->received_position();\n',
+     '  const uint64_t position = multiplexer_->received_position() - 1;\n'),
+    ('what was sent is let go before it was acknowledged', 'engine/mux/sent_log.cc',
+     '  if (position <= begin_) return true;\n', '  if (position <= begin_) return true;\n  position = sent_;\n'),
+    ('a request to come again that works twice', 'relay/api/rejoin_api.cc',
+     'context.store.RaiseSessionEpoch(input.session_id, input.epoch);', 'absl::OkStatus();'),
+    ('a client that does not ask again', 'client/session_link.cc',
+     'if (CanRejoinLater(ticket.status())) return WaitAndAskAgain();', 'if (CanRejoinLater(ticket.status())) return;'),
 ]
