@@ -21,7 +21,7 @@ class ChannelEnd {
   static constexpr size_t kUnsentMax = 64 * 1024;
   // Messages beside stream data that wait. What an acknowledgement was for that finds no room comes
   // again.
-  static constexpr size_t kNoticesMax = 1024;
+  static constexpr size_t kNoticesMax = 512;
 
   // `after_handshake`: for so long nothing is said behind the end of a handshake.
   ChannelEnd(Crossing::Watch& watch, engine::Duration after_handshake)

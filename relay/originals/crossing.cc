@@ -27,16 +27,18 @@ Crossing::Verdict Crossing::Take(const AgentMessage& message, ByteView bytes) {
     pending_from_ = std::min(pending_from_, sequence);
     return Verdict::kTaken;
   }
-  if (bytes_ + bytes.size() > kBytesLimit) return Verdict::kNoRoom;
+  if (!HasRoom(sequence, bytes.size())) return Verdict::kNoRoom;
   Kept& kept = window_.Insert(sequence);
   kept.type = message.payload_type;
   kept.bytes = engine::AsText(bytes);
   kept.sends = 0;
+  kept.suspicions = 0;
   kept.last_sent = {};
   kept.was_sent = false;
   kept.is_pending = true;
   kept.is_acknowledged = false;
   bytes_ += bytes.size();
+  if (sequence < highest_acknowledged_) suspect_bytes_ += bytes.size();
   ++unacknowledged_;
   end_ = std::max(end_, sequence + 1);
   pending_from_ = std::min(pending_from_, sequence);
@@ -44,11 +46,22 @@ Crossing::Verdict Crossing::Take(const AgentMessage& message, ByteView bytes) {
   return Verdict::kTaken;
 }
 
+bool Crossing::HasRoom(int64_t sequence, size_t size) {
+  const bool is_near = sequence - window_.base() < static_cast<int64_t>(kSpanMax);
+  const bool has_room =
+      bytes_ - suspect_bytes_ + size <= kBytesReadMax && bytes_ + size <= kBytesLimit;
+  if (is_near && has_room) return true;
+  // What is far ahead would not be told from what the receiver is missing.
+  if (probes_left_ == 0 || size > kUsualSize || sequence != end_) return false;
+  --probes_left_;
+  return true;
+}
+
 void Crossing::ShowNew() {
   for (Kept* kept = window_.Find(shown_); kept != nullptr; kept = window_.Find(++shown_)) {
     const ByteView payload = engine::AsBytes(kept->bytes).subspan(kAgentPayloadOffset);
     watch_.OnPassing(*this, kept->type, payload);
-    if (kept->is_acknowledged) Forget(*kept);
+    if (kept->is_acknowledged) Forget(shown_, *kept);
   }
   MoveBase();
 }
@@ -59,23 +72,35 @@ bool Crossing::Acknowledge(int64_t sequence, Instant now) {
   if (kept == nullptr || !kept->was_sent) return false;
   if (kept->is_acknowledged) return true;
   // What was said on an earlier connection says nothing of this one.
-  if (kept->sends > 0) highest_acknowledged_ = std::max(highest_acknowledged_, sequence);
+  if (kept->sends > 0) Suspect(sequence, *kept);
   Settle(sequence, *kept);
   if (HasSuspects() && scan_at_ == Instant::max()) scan_at_ = now + kSuspectPeriod;
   return true;
+}
+
+// Suspect: what was sent before that number and is not acknowledged has been read.
+void Crossing::Suspect(int64_t before, const Kept& read) {
+  probes_left_ = 0;
+  read_send_ = std::max(read_send_, read.first_send);
+  for (int64_t n = std::max(highest_acknowledged_, window_.base()); n < before; ++n) {
+    const Kept* kept = window_.Find(n);
+    if (kept != nullptr) suspect_bytes_ += kept->bytes.size();
+  }
+  highest_acknowledged_ = std::max(highest_acknowledged_, before);
 }
 
 void Crossing::Settle(int64_t sequence, Kept& kept) {
   kept.is_acknowledged = true;
   kept.is_pending = false;
   --unacknowledged_;
-  if (sequence < shown_) Forget(kept);
+  if (sequence < shown_) Forget(sequence, kept);
   MoveBase();
 }
 
 // Memory that a large message took is not kept for the small ones that follow.
-void Crossing::Forget(Kept& kept) {
+void Crossing::Forget(int64_t sequence, Kept& kept) {
   bytes_ -= kept.bytes.size();
+  if (sequence < highest_acknowledged_) suspect_bytes_ -= kept.bytes.size();
   if (kept.bytes.capacity() > kUsualSize) kept.bytes = {};
   kept.bytes.clear();
 }
@@ -93,14 +118,19 @@ void Crossing::MoveBase() {
 
 void Crossing::Restart() {
   pending_from_ = window_.base();
-  highest_acknowledged_ = -1;
+  suspect_bytes_ = 0;
+  probes_left_ = unacknowledged_ > 0 ? kProbesMax : 0;
   scan_at_ = Instant::max();
   for (int64_t n = window_.base(); n < end_; ++n) {
     Kept* kept = window_.Find(n);
     if (kept == nullptr || kept->is_acknowledged) continue;
+    const bool was_read = kept->sends > 0 && kept->last_send < read_send_;
+    if (was_read && n < highest_acknowledged_) ++kept->suspicions;
     kept->sends = 0;
     kept->is_pending = true;
   }
+  highest_acknowledged_ = -1;
+  read_send_ = 0;
 }
 
 bool Crossing::HasNext() {
@@ -117,7 +147,11 @@ Crossing::Passing Crossing::Next(Instant now) {
   kept.is_pending = false;
   kept.was_sent = true;
   kept.last_sent = now;
-  ++kept.sends;
+  kept.last_send = ++send_count_;
+  if (kept.sends++ == 0) {
+    kept.first_send = kept.last_send;
+    kept.waits_since = now;
+  }
   return {kept.type, engine::AsBytes(kept.bytes)};
 }
 
@@ -129,10 +163,12 @@ void Crossing::HandleDeadline(Instant now) {
     Kept* kept = window_.Find(n);
     const bool is_waiting = kept != nullptr && !kept->is_acknowledged && !kept->is_pending;
     if (!is_waiting || now - kept->last_sent < kSuspectPeriod) continue;
-    if (kept->sends >= kSuspectSendsMax) {
+    if (!WasInVain(*kept, now)) continue;
+    if (++kept->suspicions >= kSuspicionsMax) {
       Settle(n, *kept);
       continue;
     }
+    kept->waits_since = now;
     kept->is_pending = true;
     pending_from_ = std::min(pending_from_, n);
     ++repeat_count;

@@ -118,13 +118,16 @@ TEST_F(CrossingTest, WhatIsNeverAcknowledgedBeforeALaterOneIsTakenForDelivered) 
   crossing.Restart();
   Due();
   crossing.Acknowledge(2, now);
-  size_t sends = 1;
-  for (int i = 0; i < 100 && crossing.unacknowledged() > 0; ++i) {
-    Pass(Crossing::kSuspectPeriod);
-    if (!Due().empty()) ++sends;
+  Pass(Crossing::kSuspectPeriod);
+  EXPECT_EQ(Due(), (Numbers{0, 1})) << "what was acknowledged was sent behind them";
+  Pass(Crossing::kSuspectPeriod);
+  EXPECT_EQ(Due(), Numbers{}) << "they may be on their way";
+  for (uint32_t i = 2; i < Crossing::kSuspicionsMax; ++i) {
+    Pass(Crossing::kPatience);
+    EXPECT_EQ(Due(), (Numbers{0, 1}));
   }
+  Pass(Crossing::kPatience);
   EXPECT_EQ(crossing.unacknowledged(), 0u);
-  EXPECT_EQ(sends, Crossing::kSuspectSendsMax);
   EXPECT_EQ(Take(0), Verdict::kAcknowledged);
   EXPECT_EQ(crossing.NextDeadline(), engine::Instant::max());
 }
@@ -149,6 +152,31 @@ TEST_F(CrossingTest, ItHoldsSoMuchAndNoMore) {
   Due();
   crossing.Acknowledge(0, now);
   EXPECT_EQ(Take(n, piece), Verdict::kTaken);
+}
+
+TEST_F(CrossingTest, AfterACutAFewMoreTellWhetherAllOfItWasTaken) {
+  const std::string piece(1024, 'x');
+  int64_t n = 0;
+  while (Take(n, piece) == Verdict::kTaken) ++n;
+  EXPECT_TRUE(crossing.full());
+  for (size_t cut = 0; cut < 3; ++cut) {  // All of it is taken, and every word of that is lost.
+    Due();
+    crossing.Restart();
+    EXPECT_FALSE(crossing.full());
+    for (size_t i = 0; i < Crossing::kProbesMax; ++i) EXPECT_EQ(Take(n++, piece), Verdict::kTaken);
+    EXPECT_EQ(Take(n, piece), Verdict::kNoRoom);
+    EXPECT_TRUE(crossing.full());
+  }
+  Due();
+  crossing.Acknowledge(n - 1, now);
+  EXPECT_FALSE(crossing.full()) << "the rest is suspect";
+  for (int i = 0; i < 200 && crossing.unacknowledged() > 0; ++i) {
+    Take(n, piece);
+    Due();
+    crossing.Acknowledge(n++, now);
+    Pass(Crossing::kSuspectPeriod);
+  }
+  EXPECT_EQ(crossing.unacknowledged(), 0u) << "what is said next shows it soon";
 }
 
 TEST_F(CrossingTest, NumbersFarAheadFindNoRoom) {

@@ -361,7 +361,7 @@ TEST(VerbatimSession, EveryByteArrivesWhateverTheConnectionsDo) {
     EXPECT_EQ(world.client.heard, out);
     EXPECT_EQ(seen.input, in);
     EXPECT_EQ(seen.output, out);
-    for (int i = 0; i < 300; ++i) world.Pass(milliseconds(100));
+    for (int i = 0; i < 1'500; ++i) world.Pass(milliseconds(100));
     EXPECT_TRUE(world.agent.unacknowledged.empty()) << world.agent.unacknowledged.size();
   }
 }
