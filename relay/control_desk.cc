@@ -1,5 +1,6 @@
 #include "relay/control_desk.h"
 
+#include <future>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -49,13 +50,22 @@ ControlDesk::~ControlDesk() {
   outbox_.reset();
 }
 
+// The thread has had its ticks since it was made: all that they see is set there.
 absl::Status ControlDesk::Open(std::vector<LoopThread*> loops) {
-  loops_ = loops;
-  answers_.resize(loops.size());
-  directory_.SetLoops(std::move(loops));
-  return broker_.TakeOver(UnixNowMs(), [this](const std::string& id, const std::string& access) {
-    return api_.GoOn(id, access);
+  std::promise<absl::Status> opened;
+  std::future<absl::Status> result = opened.get_future();
+  thread_->Tell([this, &opened, loops = std::move(loops)] {
+    loops_ = loops;
+    answers_.resize(loops.size());
+    directory_.SetLoops(loops);
+    const absl::Status status =
+        broker_.TakeOver(UnixNowMs(), [this](const std::string& id, const std::string& access) {
+          return api_.GoOn(id, access);
+        });
+    store_->AfterCommit([&opened, status] { opened.set_value(status); },
+                        [&opened] { opened.set_value(absl::UnavailableError(kStoreFailed)); });
   });
+  return result.get();
 }
 
 // ------------------------------------------------- what tasks have in common
