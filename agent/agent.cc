@@ -128,9 +128,11 @@ Agent::Agent(engine::LoopDriver& driver, NodeState state, engine::crypto::Identi
       backoff_(Seed()),
       retry_op_(engine::Handler<engine::Fired>::To<&Agent::OnRetry>(this)),
       renewal_op_(engine::Handler<engine::Fired>::To<&Agent::OnRenewal>(this)),
-      stop_op_(engine::Handler<engine::Fired>::To<&Agent::OnStopDeadline>(this)) {}
+      stop_op_(engine::Handler<engine::Fired>::To<&Agent::OnStopDeadline>(this)) {
+  driver_.network().Add(static_cast<engine::NetworkWatch::Listener&>(*this));
+}
 
-Agent::~Agent() = default;
+Agent::~Agent() { driver_.network().Remove(static_cast<engine::NetworkWatch::Listener&>(*this)); }
 
 absl::Status Agent::Run() {
   Start();
@@ -184,8 +186,10 @@ void Agent::Dial() {
                     std::string(engine::kFeatureInspectedLanes)};
   hello.node_name = state_.name;
   hello.platform = Platform();
-  link_ = std::make_unique<RelayLink>(driver_, *context_, state_.relay, std::move(hello), targets_,
-                                      static_cast<RelayLink::Events&>(*this));
+  link_ = std::make_unique<RelayLink>(driver_, *context_, state_.relay, std::move(hello),
+                                      backoff_.is_eager() ? engine::Backoff::kEagerConnectMax
+                                                          : engine::SecureConnection::kConnectMax,
+                                      targets_, static_cast<RelayLink::Events&>(*this));
 }
 
 void Agent::OnLinkUp(const engine::Hello& relay) {
@@ -211,12 +215,7 @@ void Agent::OnLinkDown(const LinkEnd& end) {
   if (end.was_up && end.code == engine::CloseCode::kDenied) {
     sessions_.EndOpen(engine::CloseCode::kSessionEnded, "The node was deregistered.");
   }
-  // Two agents with one identity replace each other for ever: then there is no hurry.
-  const bool replaced = end.code == engine::CloseCode::kReplaced;
-  if (end.was_up && now - up_since_ >= kSteadyLink && !replaced) backoff_.Succeeded();
-  engine::Duration delay = replaced ? engine::Backoff::kDelayMax : backoff_.NextDelay();
-  // Clients that come again have to wait until we are back.
-  if (!replaced && sessions_.count() > 0) delay = std::min(delay, kDelayWithSessionsMax);
+  const engine::Duration delay = DelayAfter(end);
   engine::log::Write(
       Level::kWarning, end.was_up ? "relay_lost" : "relay_not_reached",
       {{"relay", relay},
@@ -225,6 +224,31 @@ void Agent::OnLinkDown(const LinkEnd& end) {
        {"next_step", LinkAdvice(end)}});
   service_manager_.Status("not connected to " + relay + ": " + end.text);
   driver_.loop().StartTimer(retry_op_, now + delay);
+}
+
+engine::Duration Agent::DelayAfter(const LinkEnd& end) {
+  // Two agents with one identity replace each other for ever: then there is no hurry.
+  was_replaced_ = end.code == engine::CloseCode::kReplaced;
+  if (was_replaced_) return engine::Backoff::kDelayMax;
+  const bool was_steady = end.was_up && driver_.loop().Now() - up_since_ >= kSteadyLink;
+  if (was_steady) backoff_.Succeeded();
+  if (sessions_.count() > 0) {
+    // Clients that come again have to wait until we are back, so we come before the others.
+    if (end.was_up && !was_steady) backoff_.Reached();
+    return std::min(backoff_.NextDelay() / 2, kDelayWithSessionsMax);
+  }
+  // TCP got through and TLS did not: the relay has more to do than it can.
+  const bool is_crowded = end.kind == engine::ConnectionEnd::Kind::kHandshakeFailed;
+  if (is_crowded && !end.was_up) backoff_.Crowded();
+  return backoff_.NextDelay();
+}
+
+void Agent::OnNetworkChanged(bool is_gain) {
+  if (stopping_) return;
+  if (link_ != nullptr && !link_->down()) return link_->Check();
+  if (!is_gain || was_replaced_ || !retry_op_.in_flight()) return;
+  backoff_.Succeeded();
+  driver_.loop().Cancel(retry_op_);  // Which dials.
 }
 
 void Agent::OnRelayMessage(const engine::ControlMessage& message) {

@@ -1,5 +1,5 @@
 // The agent: one link to the relay at a time, for as long as the process runs, and sealed sessions
-// beside it, which outlive links.
+// beside it, which outlive links. When the network changes it does not wait.
 //
 //     dial --> link up --> link down --> wait (back-off) --> dial ...
 //                |
@@ -26,6 +26,7 @@
 #include "agent/target/target_table.h"
 #include "engine/loop/op.h"
 #include "engine/net/backoff.h"
+#include "engine/platform/network_watch.h"
 #include "engine/platform/service_manager.h"
 #include "engine/platform/signal_receiver.h"
 
@@ -52,7 +53,8 @@ struct AgentOptions {
 
 class Agent final : private RelayLink::Events,
                     private engine::SignalReceiver::Events,
-                    private Succession::Events {
+                    private Succession::Events,
+                    private engine::NetworkWatch::Listener {
  public:
   // A signal to stop gives sessions this long. It is more than the grace of a child.
   static constexpr engine::Duration kStopMax = std::chrono::seconds(8);
@@ -92,11 +94,14 @@ class Agent final : private RelayLink::Events,
   void OnSuccessorSays(std::string_view json) override;
   void OnSuccessorGone(bool was_up) override;
   void OnPredecessorSays(std::string_view json) override;
+  void OnNetworkChanged(bool is_gain) override;
   void OnRetry(engine::Fired outcome);
   void OnRenewal(engine::Fired outcome);
   void OnStopDeadline(engine::Fired outcome);
 
   void Dial();
+  // DelayAfter is how long to wait until the next dial.
+  engine::Duration DelayAfter(const LinkEnd& end);
   void ScheduleRenewal();
   void TakeRenewed();
   void TellRelay();
@@ -128,6 +133,7 @@ class Agent final : private RelayLink::Events,
   engine::TimerOp stop_op_;
   engine::Instant up_since_{};
   bool was_ever_up_ = false;
+  bool was_replaced_ = false;  // The last link was.
   bool stopping_ = false;
   bool stop_overdue_ = false;
 };

@@ -190,6 +190,7 @@ int RunAgent(const AgentConfig& config, const InheritedEnvironment& inherited,
   absl::StatusOr<std::unique_ptr<Agent>> agent =
       Agent::Create(**driver, std::move(*state), std::move(options));
   if (!agent.ok()) return Fail(agent.status());
+  (*driver)->network().Start();
   const absl::Status ended = (*agent)->Run();
   if (ended.ok()) return kExitDone;
   // Something is still in flight: nothing may be destroyed any more, only the process can end.

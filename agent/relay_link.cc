@@ -24,8 +24,8 @@ engine::MultiplexerOptions LinkOptions() {
 }  // namespace
 
 RelayLink::RelayLink(engine::LoopDriver& driver, const engine::TlsContext& context,
-                     const engine::HostPort& relay, engine::Hello hello, TargetTable& targets,
-                     Events& events)
+                     const engine::HostPort& relay, engine::Hello hello,
+                     engine::Duration connect_max, TargetTable& targets, Events& events)
     : driver_(driver),
       hello_(std::move(hello)),
       targets_(targets),
@@ -34,7 +34,8 @@ RelayLink::RelayLink(engine::LoopDriver& driver, const engine::TlsContext& conte
       timer_op_(engine::Handler<engine::Fired>::To<&RelayLink::OnTimer>(this)) {
   connection_.Dial(
       driver.resolver(), relay.host, relay.port,
-      std::make_unique<engine::TlsChannel>(context, driver.loop().buffers(), relay.host));
+      std::make_unique<engine::TlsChannel>(context, driver.loop().buffers(), relay.host),
+      connect_max);
 }
 
 RelayLink::~RelayLink() { CHECK(down_); }
@@ -113,6 +114,24 @@ void RelayLink::OnFailed(engine::CloseCode code, std::string_view text) {
   failed_ = true;
   reason_ = code == engine::CloseCode::kSilent ? "nothing was heard from the relay"
                                                : "the link failed: " + std::string(text);
+  if (code == engine::CloseCode::kSilent) connection_.Close();  // Nobody hears our goodbye.
+}
+
+void RelayLink::Check() {
+  using engine::Footing;
+  if (!up_ || failed_) return;
+  const engine::Instant now = driver_.loop().Now();
+  const Footing footing = driver_.network().FootingOf(connection_.socket());
+  if (multiplexer_->stream_count() > 0) {
+    if (footing == Footing::kGone) multiplexer_->Probe(kGoneMax, now);
+    return;
+  }
+  if (footing == Footing::kFirm) {
+    return multiplexer_->Probe(engine::ProbePatience(multiplexer_->round_trip()), now);
+  }
+  reason_ = footing == Footing::kGone ? "this machine has another address now"
+                                      : "the relay does not acknowledge what was sent";
+  connection_.Close();
 }
 
 void RelayLink::OnClosed(engine::SecureConnection&, const engine::ConnectionEnd& end) {

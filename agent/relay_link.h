@@ -55,11 +55,15 @@ class RelayLink final : private engine::SecureConnection::Events, private engine
     ~Events() = default;
   };
 
+  // How long the relay may be silent when our own address is gone, and streams would end with the
+  // link: the address may come back.
+  static constexpr engine::Duration kGoneMax = std::chrono::seconds(5);
+
   // Dials at once. `hello` introduces this node. All references outlive the link; `context` need
   // not.
   RelayLink(engine::LoopDriver& driver, const engine::TlsContext& context,
-            const engine::HostPort& relay, engine::Hello hello, TargetTable& targets,
-            Events& events);
+            const engine::HostPort& relay, engine::Hello hello, engine::Duration connect_max,
+            TargetTable& targets, Events& events);
   ~RelayLink() override;  // Requires: OnLinkDown was called.
 
   // RequestRenewal asks for a new certificate; OnCertificateRenewed follows, if the relay agrees.
@@ -73,6 +77,10 @@ class RelayLink final : private engine::SecureConnection::Events, private engine
   void Goaway(engine::CloseCode code, std::string_view text);
   void CloseAfterOutput();
   void Close();
+
+  // Check finds out whether the link has survived a change of the network, and ends it if not. One
+  // without streams is given up easily: nothing ends with it.
+  void Check();
 
   bool up() const { return up_; }
   bool down() const { return down_; }

@@ -62,6 +62,7 @@ class LinkCarriage final : public Carriage, private engine::SecureConnection::Ev
   }
   const engine::TlsChannel& channel() override { return connection_.channel(); }
   engine::RecordCarrier& carrier() override { return connection_; }
+  engine::Socket socket() const override { return connection_.socket(); }
   void Close() override { connection_.Close(); }
 
  private:
@@ -86,10 +87,12 @@ class LaneCarriage final : public Carriage, private engine::JoinedConnection::Ev
   LaneCarriage(engine::LoopDriver& driver, const engine::TlsContext& context,
                const LinkTarget& target, Carriage::Events& events)
       : events_(events),
-        connection_(
-            driver, context, target.node_context,
-            {.relay = target.relay, .token = target.ticket.token, .wrapped = target.wrapped},
-            static_cast<engine::JoinedConnection::Events&>(*this)) {}
+        connection_(driver, context, target.node_context,
+                    {.relay = target.relay,
+                     .token = target.ticket.token,
+                     .wrapped = target.wrapped,
+                     .connect_max = target.connect_max},
+                    static_cast<engine::JoinedConnection::Events&>(*this)) {}
 
   void SetProtocol(engine::RecordProtocol& protocol) override { connection_.SetProtocol(protocol); }
   void ReplaceProtocol(engine::RecordProtocol& protocol) override {
@@ -97,6 +100,7 @@ class LaneCarriage final : public Carriage, private engine::JoinedConnection::Ev
   }
   const engine::TlsChannel& channel() override { return connection_.channel(); }
   engine::RecordCarrier& carrier() override { return connection_; }
+  engine::Socket socket() const override { return connection_.socket(); }
   void Close() override { connection_.Close(); }
 
  private:

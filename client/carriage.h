@@ -20,6 +20,7 @@
 #include "engine/mux/multiplexer.h"
 #include "engine/net/loop_driver.h"
 #include "engine/net/resume_proof.h"
+#include "engine/net/secure_connection.h"
 #include "engine/tls/tls_context.h"
 #include "engine/wire/frame.h"
 #include "engine/wire/host_port.h"
@@ -47,6 +48,7 @@ struct LinkTarget {
   // Over a lane: how long the link outlives its connection, if the node does its part; zero: it
   // does not.
   std::chrono::seconds patience{};
+  engine::Duration connect_max = engine::SecureConnection::kConnectMax;
   engine::UnixClock clock;  // By which the relay's certificate is judged; empty: the system's.
   engine::MultiplexerOptions options;
 
@@ -101,6 +103,8 @@ class Carriage {
   // Of TLS with the far end. Requires: between OnCarried and OnCarriageOver, and a sealed session.
   virtual const engine::TlsChannel& channel() = 0;
   virtual engine::RecordCarrier& carrier() = 0;
+  // Not valid until it is connected.
+  virtual engine::Socket socket() const = 0;
   // Close drops what is not sent. OnCarriageOver follows.
   virtual void Close() = 0;
 };

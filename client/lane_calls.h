@@ -34,7 +34,8 @@ class LaneCalls final : public LaneSource {
   void HurryLanes(const std::string& session_id) override;
 
  private:
-  void Ask(const std::string& session_id, engine::HttpRequest request, uint64_t epoch, Done done);
+  void Ask(const std::string& session_id, engine::HttpRequest request, uint64_t epoch, Done done,
+           engine::Duration connect_max);
 
   struct Asked {
     uint64_t number = 0;

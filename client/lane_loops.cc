@@ -23,6 +23,7 @@ LaneLoop& LaneLoops::ForLane(size_t ordinal) {
     auto thread = engine::WorkerLoop::Start(options_, [&](engine::LoopDriver& driver) {
       auto made = std::make_unique<LaneLoop>(driver);
       lanes = made.get();
+      driver.network().Start();
       return made;
     });
     if (!thread.ok()) {  // Out of memory or descriptors: what there is must do.

@@ -178,6 +178,7 @@ absl::StatusOr<LinkTarget> RelayAccess::StartSession(std::string_view named, Ses
   if (!session.ok()) return session.status();
   const KnownNodes::Node& node = session->node;
   const bool can_rejoin = !session->rejoin_key.empty();
+  if (can_rejoin) driver_.network().Start();
   if (can_rejoin) lanes_.KeepKey(session->id, session->rejoin_key);
   return LinkTarget{.relay = relay_,
                     .ca_pem = ca_pem_,

@@ -27,9 +27,11 @@ SessionLink::SessionLink(engine::LoopDriver& driver, LinkTarget target, LaneSour
       backoff_(engine::crypto::RandomNumber(), kAgainMax),
       again_op_(engine::Handler<engine::Fired>::To<&SessionLink::OnAgain>(this)) {
   if (target_.patience == std::chrono::seconds::zero()) target_.options.resume_bytes_max = 0;
+  driver_.network().Add(static_cast<engine::NetworkWatch::Listener&>(*this));
 }
 
 SessionLink::~SessionLink() {
+  driver_.network().Remove(static_cast<engine::NetworkWatch::Listener&>(*this));
   CHECK(carriage_ == nullptr);
   CHECK(!asking_);
   CHECK(!again_op_.in_flight());
@@ -209,6 +211,26 @@ bool SessionLink::Rejoin() {
   return true;
 }
 
+void SessionLink::OnNetworkChanged(bool is_gain) {
+  if (multiplexer_ == nullptr || !ready_ || over() || !multiplexer_->can_resume()) return;
+  if (multiplexer_->suspended()) {
+    if (is_gain) TryAtOnce();
+    return;
+  }
+  if (driver_.network().FootingOf(carriage_->socket()) != engine::Footing::kFirm) {
+    return carriage_->Close();
+  }
+  multiplexer_->Probe(engine::ProbePatience(multiplexer_->round_trip()), driver_.loop().Now());
+}
+
+void SessionLink::TryAtOnce() {
+  backoff_.Succeeded();
+  if (again_op_.in_flight()) return driver_.loop().Cancel(again_op_);
+  if (driver_.loop().Now() - tried_at_ < kTryMax) return;
+  if (asking_) return lanes_.HurryLanes(target_.session_id);
+  if (carriage_ != nullptr) carriage_->Close();
+}
+
 // Inside the relay's TLS the node says goodbye by a goaway, and a close is the relay's alone.
 bool SessionLink::EndsInOrder(const CarriageEnd& end) const {
   return target_.is_sealed() ? end.kind == CarriageEnd::Kind::kClosed : leaving_;
@@ -251,6 +273,9 @@ void SessionLink::WaitAndAskAgain() {
 void SessionLink::OnAgain(engine::Fired) {
   if (over()) return EndSuspended();
   asking_ = true;
+  tried_at_ = driver_.loop().Now();
+  target_.connect_max = backoff_.is_eager() ? engine::Backoff::kEagerConnectMax
+                                            : engine::SecureConnection::kConnectMax;
   lanes_.AskToRejoin(target_.session_id, lane_, [this](absl::StatusOr<LaneTicket> ticket) {
     OnTicketToRejoin(std::move(ticket));
   });

@@ -11,6 +11,9 @@
 //           ^               |                       |
 //           +-- back-off ---+-----------------------+
 //
+// When the network has changed, a connection that cannot live on is left, one that may not is asked
+// for a sign of life, and nobody waits for the next try.
+//
 // The other one is the node, over a lane, or the relay.
 
 #pragma once
@@ -28,6 +31,7 @@
 #include "engine/net/backoff.h"
 #include "engine/net/loop_driver.h"
 #include "engine/net/resume_proof.h"
+#include "engine/platform/network_watch.h"
 
 namespace engine {
 struct Hello;
@@ -44,7 +48,8 @@ struct LinkEnd {
 
 class SessionLink final : private engine::LinkEvents,
                           private Carriage::Events,
-                          private ResumeTalk::Events {
+                          private ResumeTalk::Events,
+                          private engine::NetworkWatch::Listener {
  public:
   class Events {
    public:
@@ -58,6 +63,8 @@ class SessionLink final : private engine::LinkEvents,
   static constexpr int kDialsMax = 3;
   // Between two tries to come again, at most this long.
   static constexpr engine::Duration kAgainMax = std::chrono::seconds(5);
+  // A try that is older and not through when the network changes is begun anew.
+  static constexpr engine::Duration kTryMax = std::chrono::seconds(1);
   // An interruption that is shorter is not worth a line.
   static constexpr engine::Duration kQuietMax = std::chrono::seconds(1);
 
@@ -103,6 +110,7 @@ class SessionLink final : private engine::LinkEvents,
   void OnLaneResumed(uint64_t position) override;
   void OnResumeSilent() override { carriage_->Close(); }
   void OnResumeRefused(engine::CloseCode code, std::string_view text) override;
+  void OnNetworkChanged(bool is_gain) override;
 
   bool is_lane() const { return target_.is_lane(); }
   // EndsInOrder is true of an end that the node, and not what is in between, has wanted.
@@ -115,6 +123,7 @@ class SessionLink final : private engine::LinkEvents,
   bool CanGoOn(const CarriageEnd& end) const;
   void GoOn(const CarriageEnd& end);
   void WaitAndAskAgain();
+  void TryAtOnce();
   void OnAgain(engine::Fired outcome);
   void OnTicketToRejoin(absl::StatusOr<LaneTicket> ticket);
   bool over() const { return closing_ || !end_text_.empty(); }
@@ -135,6 +144,7 @@ class SessionLink final : private engine::LinkEvents,
   uint32_t lane_ = 0;  // The node's number for it.
   engine::Backoff backoff_;
   engine::Instant lost_at_{};  // While the multiplexer is suspended.
+  engine::Instant tried_at_{};
   bool told_lost_ = false;
   engine::TimerOp again_op_;
   bool ready_ = false;

@@ -131,4 +131,11 @@ void LoopDirectory::EndLanes(std::string_view session_id, std::string_view reaso
   }
 }
 
+void LoopDirectory::CutLanes(std::string_view session_id, std::string_view reason) {
+  for (LoopThread* loop : loops_) {
+    Tell(*loop, [id = std::string(session_id), why = std::string(reason)](
+                    Switchboard& switchboard) { switchboard.CutLanes(id, why); });
+  }
+}
+
 }  // namespace relay

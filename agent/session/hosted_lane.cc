@@ -43,6 +43,8 @@ void HostedLane::OnLaneOpen(Lane& lane, engine::StreamId stream, engine::ByteVie
       std::make_unique<StreamMeter>(static_cast<StreamMeter::Owner&>(*this), admitted.serial, now));
 }
 
+void HostedLane::OnLaneLeft(Lane&) { plan_->grant->LanesLost(); }
+
 void HostedLane::OnLaneDown(Lane& lane, const LaneEnd& end) {
   end_ = end;
   if (!lane.has_streams()) return;

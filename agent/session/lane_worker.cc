@@ -50,6 +50,7 @@ absl::StatusOr<std::unique_ptr<LaneWorker>> LaneWorker::Start(const engine::Loop
         auto tenant = std::make_unique<Tenant>(*self, driver, quota);
         self->tenant_ = tenant.get();
         self->host_ = &tenant->host;
+        driver.network().Start();
         return tenant;
       });
   if (!loop.ok()) return loop.status();

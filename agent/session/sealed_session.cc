@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "engine/base/check.h"
 #include "engine/base/log.h"
+#include "engine/net/backoff.h"
 #include "engine/net/loop_driver.h"
 
 namespace agent {
@@ -97,11 +98,14 @@ absl::Status SealedSession::ReturnLane(uint32_t number, const std::string& join_
   absl::StatusOr<std::shared_ptr<const engine::TlsContext>> outer =
       context_.joins.ForLoop(loop_index);
   if (!outer.ok()) return outer.status();
-  lane->host->Return(std::make_unique<LaneReturn>(LaneReturn{
-      .listener = static_cast<LaneListener*>(this),
-      .number = number,
-      .outer = *std::move(outer),
-      .join = {.relay = context_.joins.address(), .token = join_token, .wrapped = lane->wrapped}}));
+  lane->host->Return(std::make_unique<LaneReturn>(
+      LaneReturn{.listener = static_cast<LaneListener*>(this),
+                 .number = number,
+                 .outer = *std::move(outer),
+                 .join = {.relay = context_.joins.address(),
+                          .token = join_token,
+                          .wrapped = lane->wrapped,
+                          .connect_max = engine::Backoff::kEagerConnectMax}}));
   return absl::OkStatus();
 }
 

@@ -51,6 +51,9 @@ class SessionGrant {
   };
   void StreamOver(uint32_t serial, engine::CloseCode code, const Account& account);
 
+  // LanesLost reports that connections of the session were left, and that nobody may have heard.
+  void LanesLost() { outbox_.Push(engine::LanesLost{names_.session_id}); }
+
   const std::string& session_id() const { return names_.session_id; }
   const engine::SessionPlan& plan() const { return plan_; }
   const IdleClock& idle() const { return idle_; }

@@ -28,9 +28,13 @@ Lane::Lane(engine::LoopDriver& driver, const engine::TlsContext& outer,
                                                     inner_, options_.join,
                                                     static_cast<LaneCarrier::Owner&>(*this)));
   current_ = carriers_.back().get();
+  driver_.network().Add(static_cast<engine::NetworkWatch::Listener&>(*this));
 }
 
-Lane::~Lane() { CHECK(over()); }
+Lane::~Lane() {
+  CHECK(over());
+  driver_.network().Remove(static_cast<engine::NetworkWatch::Listener&>(*this));
+}
 
 // -------------------------------------------------------------------- coming up
 
@@ -94,8 +98,17 @@ void Lane::OnOpen(engine::StreamId id, engine::Priority, engine::ByteView reques
 
 // ----------------------------------------------------------------- coming again
 
-void Lane::OnStalled() {
-  if (current_ != nullptr) current_->Close();
+void Lane::LeaveConnection() {
+  if (current_ == nullptr || current_->is_closing()) return;
+  current_->Close();
+  owner_.OnLaneLeft(*this);
+}
+
+void Lane::OnNetworkChanged(bool) {
+  if (!up_ || ending_ || down_ || current_ == nullptr || !multiplexer_->can_resume()) return;
+  const engine::Socket socket = current_->connection().socket();
+  if (driver_.network().FootingOf(socket) != engine::Footing::kFirm) return LeaveConnection();
+  multiplexer_->Probe(engine::ProbePatience(multiplexer_->round_trip()), driver_.loop().Now());
 }
 
 bool Lane::Suspend(const engine::JoinEnd& end) {

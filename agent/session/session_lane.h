@@ -5,6 +5,9 @@
 //                                  |                | ^  OnLaneOpen
 //                                  |                v | the client comes again (Return)
 //                                  |            suspended
+//                                  |              (the network changed: a connection that cannot
+//                                  |              live on is left, another one is asked whether
+//                                  |              it does)
 //                                  +-- another session, version, or none: goaway
 
 #pragma once
@@ -22,6 +25,7 @@
 #include "engine/mux/multiplexer.h"
 #include "engine/net/joined_connection.h"
 #include "engine/net/resume_proof.h"
+#include "engine/platform/network_watch.h"
 #include "engine/wire/control.h"
 
 namespace agent {
@@ -34,7 +38,9 @@ struct LaneEnd {
   std::string text;          // For people.
 };
 
-class Lane final : private LaneCarrier::Owner, private engine::LinkEvents {
+class Lane final : private LaneCarrier::Owner,
+                   private engine::LinkEvents,
+                   private engine::NetworkWatch::Listener {
  public:
   static constexpr uint32_t kStreamsMax = 1024;
   // Connections that come back for the lane at a time; one more ends the oldest.
@@ -46,6 +52,8 @@ class Lane final : private LaneCarrier::Owner, private engine::LinkEvents {
     virtual void OnLaneSecured(Lane& lane) = 0;
     // The client opens a stream. Answer it on lane.multiplexer(), now or later.
     virtual void OnLaneOpen(Lane& lane, engine::StreamId id, engine::ByteView request) = 0;
+    // The lane has left a connection that was dead at our end; the other end may not know.
+    virtual void OnLaneLeft(Lane& lane) = 0;
     // The lane has ended, and so have its streams that were answered. The last call; the lane may
     // be destroyed once over(), with no call of it on the stack.
     virtual void OnLaneDown(Lane& lane, const LaneEnd& end) = 0;
@@ -94,7 +102,9 @@ class Lane final : private LaneCarrier::Owner, private engine::LinkEvents {
   void OnControl(engine::ByteView message) override;
   void OnGoaway(engine::CloseCode code, std::string_view text) override;
   void OnFailed(engine::CloseCode code, std::string_view text) override;
-  void OnStalled() override;
+  void OnStalled() override { LeaveConnection(); }
+  void OnNetworkChanged(bool is_gain) override;
+  void LeaveConnection();
   void OnHello(const engine::Hello& hello);
   void OnTimer(engine::Fired outcome);
   void Refuse(engine::CloseCode code, std::string_view text);

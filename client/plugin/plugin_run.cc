@@ -45,6 +45,7 @@ int RunHonestly(const PluginStart& start, const Environment& environment) {
   auto loop = engine::CreateLoop(loop_options);
   if (!loop.ok()) return Fail(loop.status());
   engine::LoopDriver driver(*std::move(loop));
+  driver.network().Start();
   absl::StatusOr<Credentials> credentials = FindCredentials(environment, start.profile, config);
   if (credentials.ok()) {
     credentials =

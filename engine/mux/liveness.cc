@@ -19,17 +19,20 @@ Liveness::Liveness(const LivenessTimes& times, Instant now) : times_(times), hea
   CHECK(times.first_ping + times.next_ping <= times.silence_max);
 }
 
+Instant Liveness::GivenUpAt() const {
+  const Instant usual = std::max(heard_ + times_.silence_max, *unheard_since_ + times_.next_ping);
+  return std::min(usual, probed_until_);
+}
+
 Instant Liveness::NextDeadline() const {
   if (!unheard_since_.has_value()) return AtTick(heard_ + times_.first_ping);
-  const Instant silent = std::max(heard_ + times_.silence_max, *unheard_since_ + times_.next_ping);
-  return std::min(*pinged_ + times_.next_ping, silent);
+  return std::min(*pinged_ + times_.next_ping, GivenUpAt());
 }
 
 Liveness::Due Liveness::Check(Instant now) const {
   if (now < NextDeadline()) return Due::kNothing;
   if (!unheard_since_.has_value()) return Due::kPing;
-  const Instant silent = std::max(heard_ + times_.silence_max, *unheard_since_ + times_.next_ping);
-  return now >= silent ? Due::kSilent : Due::kPing;
+  return now >= GivenUpAt() ? Due::kSilent : Due::kPing;
 }
 
 bool Liveness::IsProbeDue(Instant now) const {

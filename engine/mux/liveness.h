@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -24,6 +25,12 @@ inline constexpr LivenessTimes kAcceptedLiveness{std::chrono::seconds(10), std::
                                                  std::chrono::seconds(14)};
 inline constexpr LivenessTimes kConnectedLiveness{std::chrono::seconds(11), std::chrono::seconds(2),
                                                   std::chrono::seconds(14)};
+
+// ProbePatience is how long the answer to a question may take that was asked because there is
+// reason to doubt: what is there answers within a round trip, and a busy machine soon after.
+constexpr Duration ProbePatience(Duration round_trip) {
+  return std::chrono::seconds(1) + 4 * round_trip;
+}
 
 // Liveness decides when to ping and when to give a link up, and measures the round trip. Any byte
 // counts as life, and the answer to a ping is a byte.
@@ -50,6 +57,7 @@ class Liveness {
   void Heard(Instant now) {
     heard_ = now;
     unheard_since_.reset();
+    probed_until_ = Instant::max();
   }
 
   // StartAnew says that the link goes on over another connection, maybe another way: what was
@@ -72,6 +80,12 @@ class Liveness {
   // Ping starts a measurement and returns the number that the ping carries.
   uint64_t Ping(Instant now);
 
+  // Suspect says that there is reason to doubt: unless something is heard within `patience` of now,
+  // the link is silent. The caller pings.
+  void Suspect(Instant now, Duration patience) {
+    probed_until_ = std::min(probed_until_, now + patience);
+  }
+
   // Answered takes the number of an answer; one that answers no ping of ours is ignored.
   void Answered(uint64_t number, Instant now);
 
@@ -82,12 +96,16 @@ class Liveness {
   const PathDelay& delay() const { return delay_; }
 
  private:
+  // When it is silent, once it was pinged.
+  Instant GivenUpAt() const;
+
   const LivenessTimes times_;
   Instant heard_;
-  std::optional<Instant> pinged_;         // When the last ping went out.
-  std::optional<Instant> unheard_since_;  // The first ping since anything was heard.
-  bool is_answered_ = true;               // The last ping was.
-  uint64_t number_ = 0;                   // Of the last ping.
+  std::optional<Instant> pinged_;          // When the last ping went out.
+  std::optional<Instant> unheard_since_;   // The first ping since anything was heard.
+  Instant probed_until_ = Instant::max();  // By Suspect; there is a ping.
+  bool is_answered_ = true;                // The last ping was.
+  uint64_t number_ = 0;                    // Of the last ping.
   PathDelay delay_;
 };
 

@@ -58,15 +58,23 @@ void Multiplexer::RecordTaken() {
 
 Instant Multiplexer::NextDeadline() const {
   const State& s = *state_;
-  const bool is_awaited = s.phase_ == State::Phase::kRunning && !s.is_suspended_ && !s.is_stalled_;
-  return is_awaited ? s.liveness_.NextDeadline() : Instant::max();
+  return s.is_awaited() ? s.liveness_.NextDeadline() : Instant::max();
 }
 
 void Multiplexer::HandleDeadline(Instant now) {
   State& s = *state_;
   s.Enter(now);
-  const bool is_awaited = s.phase_ == State::Phase::kRunning && !s.is_suspended_ && !s.is_stalled_;
-  if (is_awaited) s.CheckLiveness();
+  if (s.is_awaited()) s.CheckLiveness();
+  s.Leave();
+}
+
+void Multiplexer::Probe(Duration patience, Instant now) {
+  State& s = *state_;
+  s.Enter(now);
+  if (s.is_awaited()) {
+    s.liveness_.Suspect(now, patience);
+    s.Ping();
+  }
   s.Leave();
 }
 

@@ -119,6 +119,11 @@ class Multiplexer final : public RecordProtocol {
   // Disconnected ends every stream with OnClosed(code): the connection is gone.
   void Disconnected(CloseCode code, std::string_view text);
 
+  // Probe asks whether the peer is still there, since something has happened that it may not have
+  // survived: unless it is heard within `patience`, it is silent, as when it was so for long.
+  // Nothing where it is not awaited. Not from inside a handler.
+  void Probe(Duration patience, Instant now);
+
   // A link outlives its connection when both sides keep what they have sent. Each counts the bytes
   // of the link, from its hello on, in both directions; what is said on a new connection before the
   // link goes on there is not counted, and not this object's.

@@ -82,6 +82,8 @@ struct Multiplexer::State final : public OutputQueue::Events {
   void FailLater(PeerError error) { failing_ = error; }
   void Ping();
   void CheckLiveness();
+  // is_awaited: there is a connection, and the peer is to be heard on it.
+  bool is_awaited() const { return phase_ == Phase::kRunning && !is_suspended_ && !is_stalled_; }
   void Acknowledge();
   void Wake();
   // Enter and Leave enclose the entry points that call handlers. Leave does what waited for it.

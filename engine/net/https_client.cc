@@ -14,12 +14,13 @@ namespace engine {
 class HttpsClient::Connection final : private SecureConnection::Events,
                                       private HttpClientSession::Handler {
  public:
-  explicit Connection(HttpsClient& client)
-      : client_(client), connection_(client.driver_.loop(), *this) {
+  Connection(HttpsClient& client, Duration connect_max)
+      : client_(client), connect_max_(connect_max), connection_(client.driver_.loop(), *this) {
     LoopDriver& driver = client.driver_;
-    connection_.Dial(driver.resolver(), client.server_.host, client.server_.port,
-                     std::make_unique<TlsChannel>(client.context_, driver.loop().buffers(),
-                                                  client.server_.host));
+    connection_.Dial(
+        driver.resolver(), client.server_.host, client.server_.port,
+        std::make_unique<TlsChannel>(client.context_, driver.loop().buffers(), client.server_.host),
+        connect_max);
   }
 
   // Start gives it a call. Requires: it is new, or is_kept().
@@ -80,7 +81,7 @@ class HttpsClient::Connection final : private SecureConnection::Events,
               .anchor_pem = {}});
     } else if (done_ != nullptr && kept_ && is_orderly && !session_->heard_answer() &&
                !cancelled_) {
-      client.Dial(number_, std::move(request_), std::exchange(done_, nullptr));
+      client.Dial(number_, std::move(request_), std::exchange(done_, nullptr), connect_max_);
     } else if (session_ != nullptr) {
       session_->HandleEnd(is_orderly ? HttpClientSession::End::kOrderly
                                      : HttpClientSession::End::kCut);
@@ -89,6 +90,7 @@ class HttpsClient::Connection final : private SecureConnection::Events,
   }
 
   HttpsClient& client_;
+  const Duration connect_max_;
   uint64_t number_ = 0;
   HttpRequest request_;
   Done done_;          // Null: no call.
@@ -103,7 +105,7 @@ HttpsClient::HttpsClient(LoopDriver& driver, const TlsContext& context, HostPort
 
 HttpsClient::~HttpsClient() { CHECK(joined()); }
 
-uint64_t HttpsClient::Call(HttpRequest request, Done done) {
+uint64_t HttpsClient::Call(HttpRequest request, Done done, Duration connect_max) {
   CHECK(!closing_);
   const uint64_t number = ++call_count_;
   const auto kept =
@@ -111,13 +113,13 @@ uint64_t HttpsClient::Call(HttpRequest request, Done done) {
   if (kept != connections_.end()) {
     (*kept)->Start(number, std::move(request), std::move(done));
   } else {
-    Dial(number, std::move(request), std::move(done));
+    Dial(number, std::move(request), std::move(done), connect_max);
   }
   return number;
 }
 
-void HttpsClient::Dial(uint64_t number, HttpRequest request, Done done) {
-  connections_.push_back(std::make_unique<Connection>(*this));
+void HttpsClient::Dial(uint64_t number, HttpRequest request, Done done, Duration connect_max) {
+  connections_.push_back(std::make_unique<Connection>(*this, connect_max));
   connections_.back()->Start(number, std::move(request), std::move(done));
 }
 

@@ -8,6 +8,7 @@
 
 #include "engine/http/http_message.h"
 #include "engine/net/loop_driver.h"
+#include "engine/net/secure_connection.h"
 #include "engine/wire/host_port.h"
 
 namespace engine {
@@ -39,7 +40,8 @@ class HttpsClient {
   // of the answer came, the server has not taken the request (HttpServerSession::Finish), and it is
   // sent once more on a fresh connection. Any other end may have come after the call was carried
   // out: that is a failure, and the caller's to judge.
-  uint64_t Call(HttpRequest request, Done done);
+  uint64_t Call(HttpRequest request, Done done,
+                Duration connect_max = SecureConnection::kConnectMax);
 
   // Cancel ends a call early; its `done` is still called. Without such a call it does nothing.
   void Cancel(uint64_t number);
@@ -54,7 +56,7 @@ class HttpsClient {
  private:
   class Connection;
 
-  void Dial(uint64_t number, HttpRequest request, Done done);
+  void Dial(uint64_t number, HttpRequest request, Done done, Duration connect_max);
   bool HasKept() const;
 
   LoopDriver& driver_;

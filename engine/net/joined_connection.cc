@@ -21,7 +21,8 @@ JoinedConnection::JoinedConnection(LoopDriver& driver, const TlsContext& outer,
   outer_ = std::make_unique<SecureConnection>(driver.loop(),
                                               static_cast<SecureConnection::Events&>(*this));
   outer_->Dial(driver.resolver(), options_.relay.host, options_.relay.port,
-               std::make_unique<TlsChannel>(outer, driver.loop().buffers(), options_.relay.host));
+               std::make_unique<TlsChannel>(outer, driver.loop().buffers(), options_.relay.host),
+               options_.connect_max);
 }
 
 JoinedConnection::~JoinedConnection() = default;

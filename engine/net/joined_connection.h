@@ -67,6 +67,7 @@ class JoinedConnection final : public RecordCarrier,
     HostPort relay;
     std::string token;     // Of the join; never logged.
     bool wrapped = false;  // This leg stays inside the relay's TLS.
+    Duration connect_max = SecureConnection::kConnectMax;
   };
 
   // Dials at once. `outer` is for the relay and offers ALPN `adit-join/1`; `inner` is for the other
@@ -82,6 +83,9 @@ class JoinedConnection final : public RecordCarrier,
   void OutputReady() override;
   void CloseAfterOutput() override;
   void Close();
+
+  // Not valid until it is connected.
+  Socket socket() const { return inner_ != nullptr ? inner_->socket() : outer_->socket(); }
 
   // Of TLS with the other end. Requires: between OnSecured and OnClosed, and a sealed session.
   TlsChannel& channel();

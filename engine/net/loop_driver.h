@@ -7,17 +7,22 @@
 #include "engine/loop/loop.h"
 #include "engine/loop/mailbox.h"
 #include "engine/net/resolver.h"
+#include "engine/platform/network_watch.h"
 
 namespace engine {
 
 // LoopDriver is a loop with what every program needs beside it: the mailbox by which other threads
-// reach it, and the resolver. It lives on the loop's thread.
+// reach it, the resolver, and the watch over the network, which the program starts if it wants it.
+// It lives on the loop's thread.
 class LoopDriver {
  public:
   static constexpr size_t kLettersMax = 4096;
 
   explicit LoopDriver(std::unique_ptr<Loop> loop)
-      : loop_(std::move(loop)), mailbox_(*loop_, kLettersMax), resolver_(*loop_) {}
+      : loop_(std::move(loop)),
+        mailbox_(*loop_, kLettersMax),
+        resolver_(*loop_),
+        network_(*loop_) {}
 
   // RunOnce is one iteration of the loop, and then the letters that came.
   void RunOnce(Duration wait_max) {
@@ -30,11 +35,13 @@ class LoopDriver {
   Loop& loop() { return *loop_; }
   Mailbox& mailbox() { return mailbox_; }
   Resolver& resolver() { return resolver_; }
+  NetworkWatch& network() { return network_; }
 
  private:
   std::unique_ptr<Loop> loop_;
   Mailbox mailbox_;
   Resolver resolver_;
+  NetworkWatch network_;
 };
 
 }  // namespace engine

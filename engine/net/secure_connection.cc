@@ -55,7 +55,8 @@ void SecureConnection::Dial(Resolver& resolver, std::string_view host, uint16_t 
   channel_ = std::move(channel);
   resolver_ = &resolver;
   phase_ = Phase::kResolving;
-  phase_deadline_ = loop_.Now() + connect_max;
+  connect_max_ = connect_max;
+  phase_deadline_ = loop_.Now() + kConnectMax;
   resolver.Resolve(resolve_op_, host, port);
   ArmDeadline();
 }
@@ -101,7 +102,9 @@ void SecureConnection::OutputReady() {
   // A send in flight pumps when it completes, and a pump on the stack goes on until all is said.
   const bool writes = phase_ == Phase::kOpen || phase_ == Phase::kDraining;
   if (!writes && phase_ != Phase::kDetaching) return;
-  if (pumping_ || send_op_.in_flight()) return;
+  if (pumping_) return;
+  // Of a send that never completes, the deadline that came with the output is the only end.
+  if (send_op_.in_flight()) return ArmDeadline();
   SchedulePump(Duration::zero());
 }
 
@@ -133,6 +136,8 @@ void SecureConnection::OnResolved(Resolved outcome) {
       addresses_ = std::move(outcome.addresses);
       std::reverse(addresses_.begin(), addresses_.end());
       phase_ = Phase::kConnecting;
+      phase_deadline_ = loop_.Now() + connect_max_;
+      ArmDeadline();
       return TryNextAddress();
     case ResolveError::kTemporary:
       return Join({Kind::kUnreachable, "the name servers do not answer"});

@@ -91,7 +91,7 @@ class SecureConnection final : public RecordCarrier {
   SecureConnection(const SecureConnection&) = delete;
   SecureConnection& operator=(const SecureConnection&) = delete;
 
-  // Dial resolves `host`, connects to the first of its addresses that answers, all within
+  // Dial resolves `host`, connects to the first of its addresses that answers, all of them within
   // `connect_max`, and shakes hands as a client. `resolver` must live until OnClosed.
   void Dial(Resolver& resolver, std::string_view host, uint16_t port,
             std::unique_ptr<TlsChannel> channel, Duration connect_max = kConnectMax);
@@ -184,6 +184,7 @@ class SecureConnection final : public RecordCarrier {
   Resolver* resolver_ = nullptr;
   std::vector<Address> addresses_;  // To try, the last one first.
   ConnectionEnd end_;
+  Duration connect_max_{};
   Instant phase_deadline_ = Instant::max();  // Of connecting, the handshake, or draining.
   Instant heard_at_ = Instant::max();        // When bytes came last.
   Instant armed_deadline_ = Instant::max();  // What deadline_op_ waits for.

@@ -48,6 +48,7 @@ void WorkerLoop::Run(const LoopOptions& options, const Make& make,
     driver_->RunOnce(kWaitMax);
     tenant->Sweep();
   }
+  driver_->network().Stop();
 }
 
 }  // namespace engine

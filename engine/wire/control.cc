@@ -199,7 +199,8 @@ constexpr std::string_view kControlTypes[] = {"hello",
                                               "data-key-answer",
                                               "resume",
                                               "resumed",
-                                              "session-check"};
+                                              "session-check",
+                                              "lanes-lost"};
 constexpr std::string_view kOpenTypes[] = {"shell", "exec", "tcp", "granted"};
 static_assert(std::size(kControlTypes) == std::variant_size_v<ControlMessage>);
 static_assert(std::size(kOpenTypes) == std::variant_size_v<OpenRequest>);

@@ -193,6 +193,11 @@ struct SessionOver {
 struct SessionCheck {
   std::string session_id;
 };
+// LanesLost (node to relay) says that the node has left connections of a session which were dead at
+// its end. The relay, and the client behind it, may not have heard.
+struct LanesLost {
+  std::string session_id;
+};
 // StreamNews is what the node says of a stream that the relay cannot see.
 struct StreamNews {
   std::string session_id;
@@ -242,7 +247,7 @@ struct Resumed {
 using ControlMessage =
     std::variant<Hello, Resize, Signal, Exit, RenewCertificate, CertificateRenewed, Notice,
                  SessionOffer, SessionAnswer, LaneOffer, SessionStop, SessionOver, StreamNews, Join,
-                 Joined, DataKeyRequest, DataKeyAnswer, Resume, Resumed, SessionCheck>;
+                 Joined, DataKeyRequest, DataKeyAnswer, Resume, Resumed, SessionCheck, LanesLost>;
 
 // Encode and EncodeOpen return the JSON text. A string that is not UTF-8 is sent with U+FFFD in the
 // place of what is wrong. The result of a long enough request is larger than kControlSizeMax or

@@ -166,6 +166,12 @@ void Broker::AskAbout(std::string_view node_id) {
   }
 }
 
+void Broker::NodeLostLanes(std::string_view node_id, std::string_view session_id) {
+  const Live* live = FindSealed(session_id, node_id);
+  if (live == nullptr || !live->sealed->may_rejoin) return;
+  data_plane_.CutLanes(session_id, "the node has lost its connection");
+}
+
 void Broker::NodeEndedSession(std::string_view node_id, const engine::SessionOver& over,
                               int64_t now_unix_ms) {
   Live* live = FindSealed(over.session_id, node_id);

@@ -131,6 +131,9 @@ class DataPlane {
   // EndLanes ends all lanes of a session: those that wait at once, and what is joined within a
   // second. An unknown id is no error.
   virtual void EndLanes(std::string_view session_id, std::string_view reason) = 0;
+
+  // CutLanes cuts what is joined of a session, at once. An unknown id is no error.
+  virtual void CutLanes(std::string_view session_id, std::string_view reason) = 0;
 };
 
 }  // namespace relay

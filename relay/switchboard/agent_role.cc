@@ -87,6 +87,7 @@ void AgentRole::OnControl(const engine::ControlMessage& message) {
   if (const auto* news = std::get_if<engine::StreamNews>(&message)) return PassOnNews(*news);
   const bool is_of_session = std::holds_alternative<engine::SessionAnswer>(message) ||
                              std::holds_alternative<engine::SessionOver>(message) ||
+                             std::holds_alternative<engine::LanesLost>(message) ||
                              std::holds_alternative<engine::DataKeyRequest>(message);
   if (is_of_session) return PassOn(message);
   // The others are the relay's own to send, and change nothing here.

@@ -64,6 +64,15 @@ void LaneTable::EndSession(const std::string& session_id, std::string_view reaso
   for (Lane* lane : lanes) lane->End(CloseCode::kSessionEnded, reason);
 }
 
+void LaneTable::CutSession(const std::string& session_id, std::string_view reason) {
+  const auto found = sessions_.find(session_id);
+  if (found == sessions_.end()) return;
+  const std::vector<Lane*> lanes = found->second;  // As above.
+  for (Lane* lane : lanes) {
+    if (lane->is_joined()) lane->Cut(reason);
+  }
+}
+
 std::vector<Lane*> LaneTable::All() const {
   std::vector<Lane*> all;
   for (const auto& [id, lanes] : sessions_) all.insert(all.end(), lanes.begin(), lanes.end());

@@ -47,6 +47,9 @@ class LaneTable final : private Lane::Owner {
   // EndSession ends the session's lanes here. An unknown id is no error.
   void EndSession(const std::string& session_id, std::string_view reason);
 
+  // CutSession cuts what is joined of the session's lanes here. An unknown id is no error.
+  void CutSession(const std::string& session_id, std::string_view reason);
+
   // Stop refuses all that waits, and what is added from now on; what is joined goes on until
   // CutAll, but for what comes again, which is the sooner at the next process.
   void Stop();

@@ -82,10 +82,13 @@ class Switchboard {
   // RenewToken puts another token in the place of the session's: it lets an AWS client come back.
   void RenewToken(const std::string& session_id, const engine::crypto::Sha256Digest& token_sha256);
 
-  // AddLane, EndLanes and TellNode are what DataPlane says of them, on this loop.
+  // AddLane, EndLanes, CutLanes and TellNode are what DataPlane says of them, on this loop.
   void AddLane(const LaneGrant& grant) { lanes_.Add(grant); }
   void EndLanes(const std::string& session_id, std::string_view reason) {
     lanes_.EndSession(session_id, reason);
+  }
+  void CutLanes(const std::string& session_id, std::string_view reason) {
+    lanes_.CutSession(session_id, reason);
   }
   void TellNode(const std::string& node_id, const engine::ControlMessage& message);
 

@@ -3,7 +3,8 @@
 Method: client, relay and node on hosts of their own. Hashed bytes go through a forward, `top` and a counter run
 in sealed shells, and a probe asks for an echo every 10 ms, while the relay is killed, cables are pulled,
 addresses change and the client is stopped. Each disturbance waits for progress; each interruption is counted
-from when the way is back. At full size (tools/test --long siege) as the product promises: 1 GiB, 50 kills.
+from when the way is back. At full size (tools/test --long siege) as the product promises: 1 GiB, 50 kills, and half
+of the interruptions are shorter than a second.
 """
 
 import hashlib
@@ -26,6 +27,7 @@ from support.terminal import Terminal
 from support.three_hosts import ThreeHosts, is_possible
 
 _BLOCK = os.urandom(1 << 16)
+_MEDIAN_MAX = 1.0  # Seconds, after the way is back.
 
 
 class _Transfer:
@@ -241,6 +243,14 @@ def _counted(shell):
     return len(numbers)
 
 
+def _distribution(times):
+    """The times in words: least, median, nine of ten, most."""
+    ordered = sorted(times)
+    tenth = ordered[min(len(ordered) - 1, len(ordered) * 9 // 10)]
+    return (f'{ordered[0]:.2f} s at least, {statistics.median(ordered):.2f} s median, {tenth:.2f} s in nine of ten, '
+            f'{ordered[-1]:.2f} s at most')
+
+
 def test_siege(t):
     """Bytes, top and a counter survive kills, cut links, new addresses and a stopped client, each byte once"""
     if not is_possible():
@@ -285,12 +295,15 @@ def test_siege(t):
         check_equal(forward.stop(), 0, 'status')
     t.note(f'seed {seed}: {size >> 20} MiB, {echoes} echoes and {lines} lines, each once')
     for name, times in away.items():
-        t.note(f'{name} x{len(times)}: back after {statistics.median(times):.2f} s (median), {max(times):.2f} s (most)')
+        t.note(f'{name} x{len(times)}: back after {_distribution(times)}')
     every = statistics.median([time for times in away.values() for time in times])
     t.note('figures ' + json.dumps({
         'seed': seed, 'io': t.io, 'MiB': size >> 20, 'echoes': echoes, 'lines': lines,
         'median_s': round(every, 3),
         'away_s': {name: [round(value, 3) for value in sorted(times)] for name, times in away.items()}}))
+    # A figure of the product, and so of the long form alone: a busy machine fails no test.
+    check(every < _MEDIAN_MAX or not t.size(False, True),
+          f'half of the interruptions took longer than {every:.2f} s; {_MEDIAN_MAX} s is what is promised')
 
 
 test_siege.limit = 120

@@ -44,6 +44,9 @@ class FakeDataPlane final : public DataPlane {
   void EndLanes(std::string_view session_id, std::string_view reason) override {
     lanes_ended.emplace_back(session_id, reason);
   }
+  void CutLanes(std::string_view session_id, std::string_view) override {
+    lanes_cut.emplace_back(session_id);
+  }
 
   // Told returns the last message to a node, which must be a Message.
   template <class Message>
@@ -60,6 +63,7 @@ class FakeDataPlane final : public DataPlane {
   std::vector<engine::ControlMessage> told;
   std::vector<std::pair<uint32_t, LaneGrant>> lanes;
   std::vector<std::pair<std::string, std::string>> lanes_ended;
+  std::vector<std::string> lanes_cut;
   std::vector<std::pair<std::string, std::string>> cut;
   std::vector<SessionGrant> grants;
   std::vector<std::pair<std::string, std::string>> ended;

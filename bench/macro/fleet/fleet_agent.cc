@@ -86,6 +86,7 @@ void Agent::OnClosed(engine::SecureConnection&, const engine::ConnectionEnd& end
   const std::string why = std::exchange(reason_, {});
   const engine::Instant now = driver_.loop().Now();
   if (was_up && now - up_since_ >= kSteadyLink) backoff_.Succeeded();
+  if (!was_up && end.kind == engine::ConnectionEnd::Kind::kHandshakeFailed) backoff_.Crowded();
   driver_.loop().StartTimer(retry_op_, now + backoff_.NextDelay());
   events_.OnDown(*this, was_up, why.empty() ? end.text : why);
   multiplexer_.reset();

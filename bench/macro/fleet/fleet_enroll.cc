@@ -71,7 +71,9 @@ void Enroll(const EnrollOptions& options) {
   for (std::thread& thread : threads) thread.join();
   Register(*state->store, node_ids, now_ms);
   Roll::Write(options.roll, state->authority.certificate.Pem(), records);
-  std::printf("{\"event\":\"enrolled\",\"agents\":%zu}\n", options.count);
+  const std::string login = state->invitations.has_value() ? state->invitations->login : "";
+  std::printf("{\"event\":\"enrolled\",\"agents\":%zu,\"login\":\"%s\"}\n", options.count,
+              login.c_str());
 }
 
 }  // namespace fleet

@@ -67,15 +67,25 @@ class MeasuredRelay:
         self.roll = os.path.join(folder, 'roll')
         self.env = dict(os.environ, ADIT_IO=options.io)
         self.process = None
+        self.listener = None
         with socket.socket() as probe:
             probe.bind(('127.0.0.1', 0))
             self.port = probe.getsockname()[1]
 
     def enroll(self, count):
-        """Makes nodes, while it does not run; their identities are in `roll`."""
-        subprocess.run([os.path.join(self.options.build, 'bench/fleet'), 'enroll', '--state', self.state, '--roll',
+        """Makes nodes, while it does not run; their identities are in `roll`. Returns the line to log in with."""
+        done = subprocess.run([os.path.join(self.options.build, 'bench/fleet'), 'enroll', '--state', self.state, '--roll',
                         self.roll, '--agents', str(count), '--port', str(self.port)], check=True,
-                       stdout=subprocess.DEVNULL)
+                              stdout=subprocess.PIPE)
+        return json.loads(done.stdout)['login']
+
+    def listen(self):
+        """Makes the socket that processes from now on are handed, as a service manager does."""
+        self.listener = socket.create_server(('0.0.0.0', self.port), backlog=4096)
+
+    def _hand_over(self):
+        os.dup2(self.listener.fileno(), 3)
+        os.set_inheritable(3, True)
 
     def start(self):
         """Returns how long it took until it says that it is ready."""
@@ -83,10 +93,14 @@ class MeasuredRelay:
                    f'0.0.0.0:{self.port}', '--advertise', f'127.0.0.1:{self.port}', '--loops', str(self.options.loops)]
         if self.options.under:
             command = self.options.under.split() + command
+        handed = {}
+        if self.listener is not None:
+            command = ['sh', '-c', 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', 'sh', *command]
+            handed = {'close_fds': False, 'preexec_fn': self._hand_over}
         log_path = os.path.join(self.folder, 'relay.log')
         start = time.monotonic()
         with open(log_path, 'wb') as log_file:
-            self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log_file, env=self.env)
+            self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log_file, env=self.env, **handed)
         while b'relay_ready' not in open(log_path, 'rb').read(4096):
             if self.process.poll() is not None or time.monotonic() - start > 60:
                 fail('the relay does not start: ' + self.last_words())
@@ -101,6 +115,11 @@ class MeasuredRelay:
 
     def kill(self):
         self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        """SIGTERM, and its end."""
+        self.process.terminate()
         self.process.wait()
 
     def end(self):

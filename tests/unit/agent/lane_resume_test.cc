@@ -210,6 +210,22 @@ TEST_F(LaneResumeTest, AsLongAsSomebodyIsAwayOnePlaceIsKeptFree) {
   EXPECT_EQ(Answer("c")->error, "");
 }
 
+TEST_F(LaneResumeTest, WhenTheNetworkHasChangedAClientThatAnswersIsKept) {
+  LaneClient& client = MeetResuming();
+  PeerStream& stream = client.Tcp(kTarget, kTargetPort);
+  stream.Send("one ");
+  ASSERT_TRUE(Run([&] { return stream.output == "one "; }));
+  driver_->network().Tell(true);
+  RunFor(seconds(3));
+  EXPECT_FALSE(client.suspended());
+  Lose(client);
+  driver_->network().Tell(true);
+  ASSERT_TRUE(Returns(client, "2", 1));
+  EXPECT_TRUE(std::ranges::none_of(Heard(), [](const engine::ControlMessage& message) {
+    return std::holds_alternative<engine::LanesLost>(message);
+  })) << "the relay had cut it, and knows";
+}
+
 TEST_F(LaneResumeTest, OfASessionThatTheRelayAsksForOnlyTheAbsenceIsSaid) {
   LaneClient& client = MeetResuming();
   Say(engine::SessionCheck{kSession});

@@ -242,6 +242,20 @@ TEST_F(SealedBrokerTest, LanesOutliveTheNodesLink) {
   EXPECT_EQ(StatusOf(id), SessionStatus::kTerminated);
 }
 
+TEST_F(SealedBrokerTest, LanesThatTheirNodeHasLostAreCutIfTheyComeAgain) {
+  const std::string once = StartJoined();
+  broker.NodeLostLanes(kNode, once);
+  EXPECT_TRUE(plane.lanes_cut.empty()) << "they would be lost for good";
+  access_ = "{}";
+  const std::string id = StartJoined();
+  broker.NodeLostLanes("mi-2", id);
+  broker.NodeLostLanes(kNode, "nobody");
+  EXPECT_TRUE(plane.lanes_cut.empty()) << "they are another node's";
+  broker.NodeLostLanes(kNode, id);
+  EXPECT_EQ(plane.lanes_cut, std::vector<std::string>{id});
+  EXPECT_EQ(StatusOf(id), SessionStatus::kConnected);
+}
+
 TEST_F(SealedBrokerTest, OfASessionWithoutConnectionsItsNodeIsAsked) {
   access_ = "{}";
   const std::string id = StartJoined();

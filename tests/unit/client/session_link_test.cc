@@ -379,6 +379,41 @@ TEST_F(SessionLinkTest, ARejoinThatIsWantedLeavesAConnectionThatLives) {
   }
 }
 
+TEST_F(SessionLinkTest, WhenTheNetworkHasChangedNobodyWaits) {
+  MeetResuming();
+  driver_->network().Tell(true);
+  TalkOn(" that answers");
+  EXPECT_FALSE(link_->multiplexer().suspended()) << "a connection that lives is kept";
+  EXPECT_EQ(relay_->count(), 1u);
+  Lose(0);
+  const auto refuse = [this] { lanes_.Answer(absl::UnavailableError("the relay is away")); };
+  for (int i = 0; i < 60; ++i) {
+    refuse();
+    ASSERT_TRUE(Run([this] { return !lanes_.asked.empty(); }));
+  }
+  refuse();
+  driver_->RunOnce(engine::Duration::zero());
+  EXPECT_TRUE(lanes_.asked.empty()) << "it waits, for seconds by now";
+  driver_->network().Tell(false);
+  driver_->RunOnce(engine::Duration::zero());
+  EXPECT_TRUE(lanes_.asked.empty()) << "what was lost helps nobody";
+  driver_->network().Tell(true);
+  driver_->RunOnce(engine::Duration::zero());
+  EXPECT_EQ(lanes_.asked.size(), 1u);
+  driver_->network().Tell(true);
+  EXPECT_FALSE(lanes_.hurried) << "that try has only begun";
+  const engine::Instant then = driver_->loop().Now();
+  ASSERT_TRUE(Run([&] { return driver_->loop().Now() - then > 2 * SessionLink::kTryMax; }));
+  driver_->network().Tell(true);
+  EXPECT_TRUE(lanes_.hurried) << "it went by a way that is no more";
+  lanes_.hurried = false;
+  refuse();
+  ASSERT_TRUE(Run([this] { return !lanes_.asked.empty(); }));
+  lanes_.Answer(LaneTicket{.token = "next", .loop = 0, .epoch = 1});
+  ASSERT_TRUE(Run([&] { return relay_->count() == 2 && relay_->seen(1).went_on; }));
+  TalkOn(" and back");
+}
+
 TEST_F(SessionLinkTest, WhatMayPassIsTriedAgainAndWhatMayNotIsTheEnd) {
   MeetResuming();
   Lose(0);

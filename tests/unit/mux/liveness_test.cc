@@ -62,6 +62,20 @@ TEST(Liveness, AProcessThatSleptGivesThePeerTimeToAnswer) {
   EXPECT_EQ(liveness.Check(awake + seconds(5)), Due::kSilent);
 }
 
+TEST(Liveness, ASuspectIsGivenUpEarlyUnlessItIsHeard) {
+  Liveness liveness(kTimes, kStart);
+  liveness.Suspect(kStart + seconds(1), seconds(1));
+  liveness.Ping(kStart + seconds(1));
+  EXPECT_EQ(liveness.NextDeadline(), kStart + seconds(2));
+  EXPECT_EQ(liveness.Check(kStart + milliseconds(1'999)), Due::kNothing);
+  EXPECT_EQ(liveness.Check(kStart + seconds(2)), Due::kSilent);
+  liveness.Suspect(kStart + milliseconds(1'500), seconds(60));
+  EXPECT_EQ(liveness.NextDeadline(), kStart + seconds(2)) << "a second doubt gives no more time";
+  liveness.Heard(kStart + milliseconds(1'600));
+  EXPECT_EQ(liveness.Check(kStart + seconds(2)), Due::kNothing);
+  EXPECT_EQ(liveness.NextDeadline(), kStart + seconds(6) + milliseconds(600));
+}
+
 TEST(Liveness, AnswersToNoPingAreIgnored) {
   Liveness liveness(kTimes, kStart);
   liveness.Answered(1, kStart + seconds(1));

@@ -219,7 +219,8 @@ TEST(MultiplexerResume, SilenceStallsALinkThatResumesAndFailsAnother) {
     bool is_failed = false;
     bool is_stalled = false;
   };
-  for (const bool resumes : {true, false}) {
+  for (const auto& [resumes, is_probed] :
+       {std::pair{true, true}, {true, false}, {false, true}, {false, false}}) {
     Stalling events;
     BufferPool pool(16, 16 * 1024);
     FakeCarrier carrier;
@@ -227,13 +228,34 @@ TEST(MultiplexerResume, SilenceStallsALinkThatResumesAndFailsAnother) {
     mux.Attach(carrier);
     EXPECT_TRUE(mux.SendControl(kLinkStream, "{}"));
     mux.PeerResumes(resumes);
+    if (is_probed) mux.Probe(std::chrono::seconds(1), Instant{});
+    Instant now{};
     while (mux.NextDeadline() < Instant{} + std::chrono::seconds(60)) {
-      mux.HandleDeadline(mux.NextDeadline());
+      now = mux.NextDeadline();
+      mux.HandleDeadline(now);
     }
+    EXPECT_EQ(now - Instant{} <= std::chrono::seconds(1), is_probed);
     EXPECT_EQ(events.is_stalled, resumes);
     EXPECT_EQ(events.is_failed, !resumes);
     EXPECT_EQ(mux.can_resume(), resumes);
   }
+}
+
+TEST(MultiplexerResume, AProbeIsAPingThatMustBeAnsweredSoon) {
+  ResumePair pair;
+  pair.Pump();
+  const Instant asked = pair.now + std::chrono::seconds(1);
+  const Instant deadline = asked + std::chrono::milliseconds(700);
+  pair.client.mux.Probe(std::chrono::milliseconds(700), asked);
+  EXPECT_TRUE(pair.client.carrier.is_ready);
+  EXPECT_EQ(pair.client.mux.NextDeadline(), deadline);
+  pair.node.Receive(Joined(pair.client.Gathered(asked)), asked);
+  pair.client.Receive(Joined(pair.node.Gathered(asked)), asked);
+  EXPECT_GT(pair.client.mux.NextDeadline(), deadline) << "it was";
+  pair.Suspend();
+  pair.client.mux.Probe(std::chrono::milliseconds(700), asked);
+  EXPECT_EQ(pair.client.mux.NextDeadline(), Instant::max()) << "there is nobody to ask";
+  pair.Resume();
 }
 
 TEST(MultiplexerResume, ThePrefaceComesFirstAndIsNotCounted) {

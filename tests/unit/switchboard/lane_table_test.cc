@@ -139,6 +139,19 @@ class LaneTableTest : public testing::Test {
   LaneTable table_{loop_, kLoop, control_, [this] { ++emptied_count_; }};
 };
 
+TEST_F(LaneTableTest, WhatIsCutOfASessionIsWhatIsJoined) {
+  const TestLane joined(kLoop);
+  TestLane waiting(kLoop);
+  waiting.grant.id = {joined.grant.id.session_id, joined.grant.id.number + 1};
+  Comer client(loop_), node(loop_);
+  Join(joined, client, node);
+  table_.Add(waiting.grant);
+  table_.CutSession("nobody", "why");
+  table_.CutSession(joined.grant.id.session_id, "why");
+  ASSERT_TRUE(Run([&] { return table_.joined_count() == 0; }));
+  EXPECT_FALSE(IsRefused(waiting.client_token, "")) << "it may still come";
+}
+
 // ------------------------------------------------------------------------ tokens
 
 TEST_F(LaneTableTest, ATokenIsForItsSideAlone) {

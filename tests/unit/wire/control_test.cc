@@ -80,6 +80,8 @@ TEST(Control, TheMessagesOfSealedSessionsComeBackAsTheyWereSent) {
   EXPECT_EQ(RoundTrip(SessionOver{"s-1", "why", 5, 7}).from_node_bytes, 7u);
   EXPECT_EQ(RoundTrip(SessionCheck{"s-1"}).session_id, "s-1");
   EXPECT_FALSE(Decodes(R"({"type":"session-check"})"));
+  EXPECT_EQ(RoundTrip(LanesLost{"s-1"}).session_id, "s-1");
+  EXPECT_FALSE(Decodes(R"({"type":"lanes-lost"})"));
   EXPECT_EQ(RoundTrip(Join{"t", false}).token, "t");
   EXPECT_FALSE(RoundTrip(Join{"t", false}).is_wrapped);
   EXPECT_TRUE(RoundTrip(Join{"t", true}).is_wrapped);

@@ -1,0 +1,1 @@
+adit_fuzz(network_message SOURCES network_message_fuzz.cc DEPS engine_platform)
