@@ -131,6 +131,13 @@ void LoopDirectory::EndLanes(std::string_view session_id, std::string_view reaso
   }
 }
 
+void LoopDirectory::RefuseReturns(uint64_t link_serial) {
+  for (LoopThread* loop : loops_) {
+    Tell(*loop,
+         [link_serial](Switchboard& switchboard) { switchboard.RefuseReturns(link_serial); });
+  }
+}
+
 void LoopDirectory::CutLanes(std::string_view session_id, std::string_view reason) {
   for (LoopThread* loop : loops_) {
     Tell(*loop, [id = std::string(session_id), why = std::string(reason)](

@@ -50,6 +50,7 @@ class LoopDirectory final : public DataPlane {
   uint32_t loop_count() const override { return static_cast<uint32_t>(loops_.size()); }
   bool AddLane(uint32_t loop, const LaneGrant& grant) override;
   void EndLanes(std::string_view session_id, std::string_view reason) override;
+  void RefuseReturns(uint64_t link_serial) override;
   void CutLanes(std::string_view session_id, std::string_view reason) override;
 
  private:

@@ -33,8 +33,8 @@ class ChannelKeeper final : private ChannelLink::Events {
     ~Events() = default;
   };
 
-  // Dials before the channel was ever open; the original does as many.
-  static constexpr int kFirstDialsMax = 7;
+  // Dials before the channel was ever open: five seconds, as the original's seven take.
+  static constexpr int kFirstDialsMax = 16;
   // How long a session that was cut is asked for. A relay that is restarted is back by then.
   static constexpr engine::Duration kResumeMax = std::chrono::minutes(5);
 

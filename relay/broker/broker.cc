@@ -339,6 +339,7 @@ void Broker::NodeDisconnected(std::string_view node_id, uint64_t link_serial,
             })
       .IgnoreError();
   FailOffersOf(link_serial, now_unix_ms);
+  if (waiting_lane_count_ > 0) data_plane_.RefuseReturns(link_serial);
 }
 
 absl::Status Broker::DeregisterNode(std::string_view node_id, int64_t now_unix_ms) {

@@ -88,15 +88,19 @@ std::variant<LaneTicket, LaneFailure> Broker::OfferLane(const Live& live,
   if (!IsConnected(live.subject.node_id)) {
     return LaneFailure{Kind::kNotConnected, live.subject.node_id + " is not connected."};
   }
-  const NewLane lane = MakeLane(live);
-  store_.AfterCommit([this, lane, number] {
-    Live* now_live = Find(lane.grant.id.session_id);
-    if (now_live == nullptr) return;
+  const NewLane made = MakeLane(live);
+  store_.AfterCommit([this, made, number] {
+    Live* now_live = Find(made.grant.id.session_id);
+    const std::optional<NodePlace> place = data_plane_.FindNode(made.grant.node_id);
+    // Without a lane the ticket is not good, and the client asks again.
+    if (now_live == nullptr || !place.has_value()) return;
+    NewLane lane = made;
+    if (number.has_value()) lane.grant.link_serial = place->link_serial;
     AddLane(*now_live, lane);
     data_plane_.TellNode(lane.grant.node_id, engine::LaneOffer{lane.grant.id.session_id,
                                                                lane.node_token, lane.loop, number});
   });
-  return LaneTicket{lane.client_token, lane.loop};
+  return LaneTicket{made.client_token, made.loop};
 }
 
 bool Broker::GoOn(const Session& session, int64_t now_unix_ms) {

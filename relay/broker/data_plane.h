@@ -71,6 +71,8 @@ struct LaneGrant {
   engine::Duration join_max{};  // Until both have to be there.
   bool comes_again = false;     // Who is cut goes on over another one.
   bool is_inspected = false;    // Both sides stay inside TLS with the relay.
+  // Of a lane on which one goes on: the node's link on which it was offered. Not 0.
+  uint64_t link_serial = 0;
 };
 
 // LaneEnd is how a lane ended.
@@ -131,6 +133,10 @@ class DataPlane {
   // EndLanes ends all lanes of a session: those that wait at once, and what is joined within a
   // second. An unknown id is no error.
   virtual void EndLanes(std::string_view session_id, std::string_view reason) = 0;
+
+  // RefuseReturns refuses the lanes that wait for a node which was told of them on that link alone:
+  // it may not have heard, and who goes on asks again.
+  virtual void RefuseReturns(uint64_t link_serial) = 0;
 
   // CutLanes cuts what is joined of a session, at once. An unknown id is no error.
   virtual void CutLanes(std::string_view session_id, std::string_view reason) = 0;

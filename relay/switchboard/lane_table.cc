@@ -73,6 +73,13 @@ void LaneTable::CutSession(const std::string& session_id, std::string_view reaso
   }
 }
 
+void LaneTable::RefuseReturns(uint64_t link_serial) {
+  for (Lane* lane : All()) {
+    if (lane->grant().link_serial != link_serial || !lane->IsOpenFor(LaneSide::kNode)) continue;
+    lane->End(CloseCode::kNodeGone, "the node's link was lost; ask again");
+  }
+}
+
 std::vector<Lane*> LaneTable::All() const {
   std::vector<Lane*> all;
   for (const auto& [id, lanes] : sessions_) all.insert(all.end(), lanes.begin(), lanes.end());

@@ -50,6 +50,9 @@ class LaneTable final : private Lane::Owner {
   // CutSession cuts what is joined of the session's lanes here. An unknown id is no error.
   void CutSession(const std::string& session_id, std::string_view reason);
 
+  // RefuseReturns refuses those that wait for a node which was told of them on that link.
+  void RefuseReturns(uint64_t link_serial);
+
   // Stop refuses all that waits, and what is added from now on; what is joined goes on until
   // CutAll, but for what comes again, which is the sooner at the next process.
   void Stop();

@@ -82,11 +82,13 @@ class Switchboard {
   // RenewToken puts another token in the place of the session's: it lets an AWS client come back.
   void RenewToken(const std::string& session_id, const engine::crypto::Sha256Digest& token_sha256);
 
-  // AddLane, EndLanes, CutLanes and TellNode are what DataPlane says of them, on this loop.
+  // AddLane, EndLanes, RefuseReturns, CutLanes and TellNode are what DataPlane says of them, on
+  // this loop.
   void AddLane(const LaneGrant& grant) { lanes_.Add(grant); }
   void EndLanes(const std::string& session_id, std::string_view reason) {
     lanes_.EndSession(session_id, reason);
   }
+  void RefuseReturns(uint64_t link_serial) { lanes_.RefuseReturns(link_serial); }
   void CutLanes(const std::string& session_id, std::string_view reason) {
     lanes_.CutSession(session_id, reason);
   }

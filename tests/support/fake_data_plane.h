@@ -44,6 +44,7 @@ class FakeDataPlane final : public DataPlane {
   void EndLanes(std::string_view session_id, std::string_view reason) override {
     lanes_ended.emplace_back(session_id, reason);
   }
+  void RefuseReturns(uint64_t link) override { links_gone.push_back(link); }
   void CutLanes(std::string_view session_id, std::string_view) override {
     lanes_cut.emplace_back(session_id);
   }
@@ -64,6 +65,7 @@ class FakeDataPlane final : public DataPlane {
   std::vector<std::pair<uint32_t, LaneGrant>> lanes;
   std::vector<std::pair<std::string, std::string>> lanes_ended;
   std::vector<std::string> lanes_cut;
+  std::vector<uint64_t> links_gone;
   std::vector<std::pair<std::string, std::string>> cut;
   std::vector<SessionGrant> grants;
   std::vector<std::pair<std::string, std::string>> ended;

@@ -256,6 +256,21 @@ TEST_F(SealedBrokerTest, LanesThatTheirNodeHasLostAreCutIfTheyComeAgain) {
   EXPECT_EQ(StatusOf(id), SessionStatus::kConnected);
 }
 
+TEST_F(SealedBrokerTest, WhatWasOfferedOnALinkThatIsGoneIsRefused) {
+  access_ = "{}";
+  const std::string id = StartJoined();
+  EXPECT_EQ(plane.lanes.back().second.link_serial, 0u) << "the first lane is not asked for again";
+  broker.NodeDisconnected(kNode, 6, "gone", kNow);
+  EXPECT_TRUE(plane.links_gone.empty()) << "nothing waits";
+  plane.link_serial = 7;
+  ASSERT_TRUE(std::holds_alternative<LaneTicket>(broker.RejoinLane(id, 0)));
+  EXPECT_EQ(plane.lanes.back().second.link_serial, 7u);
+  broker.NodeDisconnected(kNode, 7, "gone", kNow + 1);
+  EXPECT_EQ(plane.links_gone, std::vector<uint64_t>{7});
+  broker.LaneEnded({id, 1}, Ended(0, 0, false), kNow + 2);
+  EXPECT_EQ(StatusOf(id), SessionStatus::kConnected);
+}
+
 TEST_F(SealedBrokerTest, OfASessionWithoutConnectionsItsNodeIsAsked) {
   access_ = "{}";
   const std::string id = StartJoined();

@@ -152,6 +152,23 @@ TEST_F(LaneTableTest, WhatIsCutOfASessionIsWhatIsJoined) {
   EXPECT_FALSE(IsRefused(waiting.client_token, "")) << "it may still come";
 }
 
+TEST_F(LaneTableTest, WhatANodeWasToldOfOnALinkThatIsGoneIsRefused) {
+  TestLane lost(kLoop), other(kLoop), first(kLoop), claimed(kLoop);
+  lost.grant.link_serial = claimed.grant.link_serial = 7;
+  other.grant.link_serial = 8;
+  for (const TestLane* lane : {&lost, &other, &first, &claimed}) table_.Add(lane->grant);
+  Comer client(loop_), node(loop_);
+  Claim(lost.client_token, "", client);
+  Claim(claimed.node_token, TestLane::kNode, node);
+  table_.RefuseReturns(7);
+  EXPECT_EQ(client.refused, CloseCode::kNodeGone);
+  EXPECT_FALSE(node.refused.has_value()) << "it has heard";
+  EXPECT_TRUE(IsRefused(lost.node_token, TestLane::kNode));
+  EXPECT_FALSE(IsRefused(other.node_token, TestLane::kNode));
+  EXPECT_FALSE(IsRefused(first.node_token, TestLane::kNode));
+  EXPECT_FALSE(IsRefused(claimed.client_token, ""));
+}
+
 // ------------------------------------------------------------------------ tokens
 
 TEST_F(LaneTableTest, ATokenIsForItsSideAlone) {
