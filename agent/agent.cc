@@ -186,10 +186,10 @@ void Agent::Dial() {
                     std::string(engine::kFeatureInspectedLanes)};
   hello.node_name = state_.name;
   hello.platform = Platform();
-  link_ = std::make_unique<RelayLink>(driver_, *context_, state_.relay, std::move(hello),
+  link_ = std::make_unique<RelayLink>(driver_, *context_, state_.relay, std::move(hello), targets_,
+                                      static_cast<RelayLink::Events&>(*this),
                                       backoff_.is_eager() ? engine::Backoff::kEagerConnectMax
-                                                          : engine::SecureConnection::kConnectMax,
-                                      targets_, static_cast<RelayLink::Events&>(*this));
+                                                          : engine::SecureConnection::kConnectMax);
 }
 
 void Agent::OnLinkUp(const engine::Hello& relay) {

@@ -24,8 +24,8 @@ engine::MultiplexerOptions LinkOptions() {
 }  // namespace
 
 RelayLink::RelayLink(engine::LoopDriver& driver, const engine::TlsContext& context,
-                     const engine::HostPort& relay, engine::Hello hello,
-                     engine::Duration connect_max, TargetTable& targets, Events& events)
+                     const engine::HostPort& relay, engine::Hello hello, TargetTable& targets,
+                     Events& events, engine::Duration connect_max)
     : driver_(driver),
       hello_(std::move(hello)),
       targets_(targets),

@@ -62,8 +62,8 @@ class RelayLink final : private engine::SecureConnection::Events, private engine
   // Dials at once. `hello` introduces this node. All references outlive the link; `context` need
   // not.
   RelayLink(engine::LoopDriver& driver, const engine::TlsContext& context,
-            const engine::HostPort& relay, engine::Hello hello, engine::Duration connect_max,
-            TargetTable& targets, Events& events);
+            const engine::HostPort& relay, engine::Hello hello, TargetTable& targets,
+            Events& events, engine::Duration connect_max = engine::SecureConnection::kConnectMax);
   ~RelayLink() override;  // Requires: OnLinkDown was called.
 
   // RequestRenewal asks for a new certificate; OnCertificateRenewed follows, if the relay agrees.

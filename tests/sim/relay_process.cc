@@ -168,6 +168,8 @@ void RelayProcess::NodeSaid(std::string node_id, engine::ControlMessage message)
       broker_->NodeEndedSession(node_id, *over, NowMs());
     } else if (const auto* news = std::get_if<engine::StreamNews>(&message)) {
       broker_->NodeToldOfStream(node_id, *news, NowMs());
+    } else if (const auto* lost = std::get_if<engine::LanesLost>(&message)) {
+      broker_->NodeLostLanes(node_id, lost->session_id);
     }
   });
 }
@@ -206,6 +208,16 @@ bool RelayProcess::AddLane(uint32_t, const relay::LaneGrant& grant) {
 void RelayProcess::EndLanes(std::string_view session_id, std::string_view reason) {
   ToLoop([this, id = std::string(session_id), why = std::string(reason)] {
     switchboard_.EndLanes(id, why);
+  });
+}
+
+void RelayProcess::RefuseReturns(uint64_t link_serial) {
+  ToLoop([this, link_serial] { switchboard_.RefuseReturns(link_serial); });
+}
+
+void RelayProcess::CutLanes(std::string_view session_id, std::string_view reason) {
+  ToLoop([this, id = std::string(session_id), why = std::string(reason)] {
+    switchboard_.CutLanes(id, why);
   });
 }
 

@@ -75,6 +75,8 @@ class RelayProcess final : public Process, private relay::ControlPort, private r
   uint32_t loop_count() const override { return 1; }
   bool AddLane(uint32_t loop, const relay::LaneGrant& grant) override;
   void EndLanes(std::string_view session_id, std::string_view reason) override;
+  void RefuseReturns(uint64_t link_serial) override;
+  void CutLanes(std::string_view session_id, std::string_view reason) override;
 
   Witness& witness_;
   engine::Random random_;
