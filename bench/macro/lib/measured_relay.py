@@ -81,7 +81,14 @@ class MeasuredRelay:
 
     def listen(self):
         """Makes the socket that processes from now on are handed, as a service manager does."""
-        self.listener = socket.create_server(('0.0.0.0', self.port), backlog=4096)
+        for tries_left in range(99, -1, -1):
+            try:
+                self.listener = socket.create_server(('0.0.0.0', self.port), backlog=4096)
+                return
+            except OSError:  # The kernel has not let go yet of what was killed.
+                if tries_left == 0:
+                    raise
+            time.sleep(0.05)
 
     def _hand_over(self):
         os.dup2(self.listener.fileno(), 3)
