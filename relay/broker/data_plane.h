@@ -71,7 +71,7 @@ struct LaneGrant {
   engine::Duration join_max{};  // Until both have to be there.
   bool comes_again = false;     // Who is cut goes on over another one.
   bool is_inspected = false;    // Both sides stay inside TLS with the relay.
-  // Of a lane on which one goes on: the node's link on which it was offered. Not 0.
+  // Of a lane on which one goes on: the node's link on which it was offered. Otherwise 0.
   uint64_t link_serial = 0;
 };
 
