@@ -58,10 +58,9 @@ absl::Status ControlDesk::Open(std::vector<LoopThread*> loops) {
     loops_ = loops;
     answers_.resize(loops.size());
     directory_.SetLoops(loops);
-    const absl::Status status =
-        broker_.TakeOver(UnixNowMs(), [this](const std::string& id, const std::string& access) {
-          return api_.GoOn(id, access);
-        });
+    const absl::Status status = broker_.TakeOver(
+        UnixNowMs(),
+        [this](const std::string& id, const std::string& access) { return api_.GoOn(id, access); });
     store_->AfterCommit([&opened, status] { opened.set_value(status); },
                         [&opened] { opened.set_value(absl::UnavailableError(kStoreFailed)); });
   });
