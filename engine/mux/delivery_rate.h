@@ -15,9 +15,10 @@ namespace engine {
 // The rate is measured over rounds of at least one round trip, and the best of the last rounds
 // counts: a thread that waited for its turn delivers late and then much at once, and both is the
 // machine's doing. While the rate still grows by a quarter from round to round, the window is what
-// limits it, and is tripled, a little ahead of TCP's slow start. Later on it only gets a little
-// room more than the way holds, which is all that ever waits in a queue; for one round of a few it
-// is a quarter, to find out whether the way has become faster.
+// limits it, and is quadrupled: TCP's slow start doubles in a round trip of a leg, and a way
+// through a relay has two legs in one round trip of ours. Later on it only gets a little room more
+// than the way holds, which is all that ever waits in a queue; for one round of a few it is a
+// quarter, to find out whether the way has become faster.
 class DeliveryRate {
  public:
   // Measure takes how much was consumed up to `now`, at any times.
@@ -54,7 +55,7 @@ class DeliveryRate {
   uint64_t BytesUnderWay(Duration round_trip) const {
     Duration room = std::max(kRoom, round_trip / 10);
     if (rounds_ == 0) room = std::max(room, round_trip / 4);
-    if (is_growing()) room = 2 * round_trip;
+    if (is_growing()) room = 3 * round_trip;
     return static_cast<uint64_t>(std::max({older_best_, newest_best_, unfinished_}) *
                                  ToSeconds(std::max(round_trip + room, kLeast)));
   }

@@ -28,6 +28,7 @@ void Multiplexer::State::Receive(BufferRef plaintext) {
   received_position_ += plaintext.size();
   parser_.Feed(std::move(plaintext));
   const uint64_t received_before = received_bytes_;
+  const bool was_met = is_hello_received_;
   FrameParser::Frame frame;
   while (phase_ == Phase::kRunning) {
     const FrameParser::Result result = parser_.Next(frame);
@@ -37,8 +38,10 @@ void Multiplexer::State::Receive(BufferRef plaintext) {
                                 : ReceiveFrame(frame);
     if (!error.ok() && phase_ == Phase::kRunning) Fail(error.code, error.text);
   }
-  if (phase_ == Phase::kRunning && received_bytes_ != received_before && liveness_.IsProbeDue(now_))
-    Ping();
+  // A lane measures its way before bulk waits in it; other links once something comes.
+  const bool is_met = is_hello_received_ && !was_met && is_hello_sent_ && log_ != nullptr;
+  const bool is_measured = is_met || received_bytes_ != received_before;
+  if (phase_ == Phase::kRunning && is_measured && liveness_.IsProbeDue(now_)) Ping();
   if (received_position_ - acknowledged_position_ >= kAckBytesMax) Acknowledge();
 }
 

@@ -30,14 +30,14 @@ TEST(DeliveryRate, CountsWhatCameInLessThanARoundTrip) {
   EXPECT_EQ(rate.BytesUnderWay(kRoundTrip), 0u);
   rate.Measure(0, Instant{}, kRoundTrip);
   rate.Measure(1'000'000, Instant{} + kRoundTrip / 2, kRoundTrip);
-  EXPECT_EQ(rate.BytesUnderWay(kRoundTrip), 3'000'000u);
+  EXPECT_EQ(rate.BytesUnderWay(kRoundTrip), 4'000'000u);
 }
 
-TEST(DeliveryRate, TriplesWhileTheRateGrows) {
+TEST(DeliveryRate, QuadruplesWhileTheRateGrows) {
   Reader reader;
   for (uint64_t bytes = 1'000'000; bytes < 32'000'000; bytes *= 2) {
     reader.Rounds(1, bytes);
-    EXPECT_EQ(reader.rate.BytesUnderWay(kRoundTrip), 3 * bytes);
+    EXPECT_EQ(reader.rate.BytesUnderWay(kRoundTrip), 4 * bytes);
   }
 }
 

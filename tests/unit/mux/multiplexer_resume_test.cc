@@ -73,6 +73,30 @@ TEST(MultiplexerResume, WhatWasOnItsWayIsSentAgainFromEveryByte) {
   }
 }
 
+TEST(MultiplexerResume, TheWayIsMeasuredBeforeAnythingWaitsInIt) {
+  ResumePair pair;
+  pair.Pump();
+  const auto has_ping = [](End& end) {
+    return std::ranges::any_of(FramesOf(end.Gathered()), [](const ParsedFrame& frame) {
+      return frame.header.type == FrameType::kPing && frame.header.flags == 0;
+    });
+  };
+  // The hellos were exchanged at time 0, and so was a ping of each end: no other one is due.
+  EXPECT_EQ(pair.client.mux.round_trip(), Duration::zero());
+  FakeStream& stream = pair.client.Open();
+  pair.client.Write(stream.id, "bulk");
+  EXPECT_FALSE(has_ping(pair.client));
+  End lane(Side::kConnected, Resuming());
+  End link(Side::kConnected, MultiplexerOptions{});
+  for (End* end : {&lane, &link}) {
+    end->Say();
+    EXPECT_FALSE(has_ping(*end));
+    end->Receive(FrameText(FrameType::kControl, 0, 0, R"({"type":"hello"})"));
+  }
+  EXPECT_TRUE(has_ping(lane));
+  EXPECT_FALSE(has_ping(link)) << "it is measured once something comes";
+}
+
 TEST(MultiplexerResume, OpensAnswersAndResetsThatWereLostArriveOnce) {
   ResumePair pair;
   FakeStream& kept = pair.client.Open();
