@@ -132,7 +132,8 @@ void SessionLink::HandleHello(const engine::Hello& hello) {
     events_.OnLinkReady(*this);
     return;
   }
-  carriage_->Close();
+  multiplexer_->Goaway(end_code_, end_text_);
+  carriage_->carrier().CloseAfterOutput();
 }
 
 bool SessionLink::GoElsewhere(std::string_view text) {

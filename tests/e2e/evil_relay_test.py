@@ -28,8 +28,7 @@ def _control(message, stream=0):
 
 _GREETING = _control(HELLO | {'role': 'relay', 'software': 'evil/1'})
 
-# In the place of the relay's hello: (name, bytes, close code, pattern). A client that shares no version ends
-# its link without a goaway.
+# In the place of the relay's hello: (name, bytes, close code, pattern).
 _NO_HELLOS = (
     ('a ping first', frame(frames.PING, 0, bytes(8)), _PROTOCOL, 'no hello'),
     ('an open first', frame(frames.OPEN, 2, LIMIT + b'{}'), _PROTOCOL, 'no hello'),
@@ -205,8 +204,7 @@ def _breaks_to_client(name, data, code, why, begin):
     def run(link):
         begin(link)
         link.send(data)
-        if code != frames.UNSUPPORTED:
-            hear_goaway(link, name, code, why)
+        hear_goaway(link, name, code, why)
     return _Script(run)
 
 
