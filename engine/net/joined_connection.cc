@@ -132,7 +132,11 @@ void JoinedConnection::OnInnerEnded(const ConnectionEnd& end) {
 }
 
 void JoinedConnection::OnClosed(SecureConnection& connection, const ConnectionEnd& end) {
-  if (!end_is_known_) end_.end = end;
+  if (!end_is_known_) {
+    end_.end = end;
+    // What ends the TLS around a tunnel is in between: the other end says goodbye inside.
+    if (tunnel_ != nullptr && end.kind == Kind::kClosedByPeer) end_.end.kind = Kind::kCut;
+  }
   if (&connection == inner_.get()) {
     // What ends TLS on the way answers our raw ClientHello with an alert under its own keys.
     end_.heard_other_end = (end_.heard_other_end || connection.heard_peer()) &&
