@@ -131,12 +131,14 @@ int64_t SqliteStatement::IntegerAt(int column) const {
 
 absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const Options& options) {
   // SQLite would create the file readable by others; its log takes the mode of the file.
-  const int file = open(options.path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (file < 0) {
-    return absl::PermissionDeniedError("store: cannot open " + options.path + ": " +
-                                       std::strerror(errno) + Advice(SQLITE_CANTOPEN));
+  if (options.path != kNoFile) {
+    const int file = open(options.path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (file < 0) {
+      return absl::PermissionDeniedError("store: cannot open " + options.path + ": " +
+                                         std::strerror(errno) + Advice(SQLITE_CANTOPEN));
+    }
+    close(file);
   }
-  close(file);
   sqlite3* handle = nullptr;
   const int code = sqlite3_open_v2(options.path.c_str(), &handle,
                                    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);

@@ -51,8 +51,11 @@ class SqliteStatement {
 
 class SqliteDatabase {
  public:
+  // A database that ends with the object: for simulations.
+  static constexpr const char* kNoFile = ":memory:";
+
   struct Options {
-    std::string path;
+    std::string path;  // Of the file, or kNoFile.
     // The store never grows beyond this: then writes fail as on a full disk, and a request that
     // cannot be audited is refused. SQLite's own end is at 281 TB.
     uint64_t size_max_bytes = uint64_t{64} << 30;

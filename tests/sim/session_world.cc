@@ -21,7 +21,8 @@ namespace {
 
 std::unique_ptr<relay::SqliteStore> NewStore() {
   using engine::test::Must;
-  auto store = Must(relay::SqliteStore::Open({.path = ":memory:"}, engine::crypto::MasterKey{}));
+  auto store = Must(relay::SqliteStore::Open({.path = relay::SqliteDatabase::kNoFile},
+                                             engine::crypto::MasterKey{}));
   const std::string user_id = std::string("AIDA") + kUser;
   CHECK(store->Iam().AddEntity({.kind = relay::IamKind::kUser, .id = user_id, .name = kUser}).ok());
   CHECK(store->Iam().Attach(user_id, kUserPolicy).ok());

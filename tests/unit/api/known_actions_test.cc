@@ -20,7 +20,9 @@ TEST(KnownActionsTest, TheClientKnowsEveryOperationOfTheRelayAndOnlyAFewMore) {
     for (const ApiRoute& route : service->routes) {
       if (route.name.starts_with("Adit.")) continue;  // Allowed with what it belongs to.
       // Of what nodes call, policies do not speak.
-      if (route.proof != nullptr || route.signer != ApiRoute::Signer::kPrincipal) continue;
+      using Signer = ApiRoute::Signer;
+      if (route.proof != nullptr || route.signer == Signer::kNode) continue;
+      if (route.signer == Signer::kNodeKey) continue;
       const std::string action(route.name.substr(route.name.rfind('.') + 1));
       ours.insert(std::string(name) + ":" + action);
     }
