@@ -1,6 +1,7 @@
 #include "agent/agent.h"
 
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -26,6 +27,9 @@ namespace {
 constexpr engine::Duration kDelayWithSessionsMax = std::chrono::seconds(2);
 
 using engine::log::Level;
+
+// Between two tries that a change of the network brings about.
+constexpr engine::Duration kGainMin = std::chrono::seconds(1);
 
 constexpr engine::Duration kWaitMax = std::chrono::minutes(1);
 
@@ -128,7 +132,8 @@ Agent::Agent(engine::LoopDriver& driver, NodeState state, engine::crypto::Identi
       backoff_(Seed()),
       retry_op_(engine::Handler<engine::Fired>::To<&Agent::OnRetry>(this)),
       renewal_op_(engine::Handler<engine::Fired>::To<&Agent::OnRenewal>(this)),
-      stop_op_(engine::Handler<engine::Fired>::To<&Agent::OnStopDeadline>(this)) {
+      stop_op_(engine::Handler<engine::Fired>::To<&Agent::OnStopDeadline>(this)),
+      succession_op_(engine::Handler<engine::Fired>::To<&Agent::OnSuccessionDeadline>(this)) {
   driver_.network().Add(static_cast<engine::NetworkWatch::Listener&>(*this));
 }
 
@@ -232,22 +237,30 @@ engine::Duration Agent::DelayAfter(const LinkEnd& end) {
   if (was_replaced_) return engine::Backoff::kDelayMax;
   const bool was_steady = end.was_up && driver_.loop().Now() - up_since_ >= kSteadyLink;
   if (was_steady) backoff_.Succeeded();
+  // TCP got through and TLS did not: the relay has more to do than it can.
+  const bool is_crowded = end.kind == engine::ConnectionEnd::Kind::kHandshakeFailed;
+  if (is_crowded && !end.was_up) {
+    backoff_.Crowded();
+    const engine::Duration delay = backoff_.NextDelay();
+    return sessions_.count() > 0 ? std::min(delay, kDelayWithSessionsMax) : delay;
+  }
   if (sessions_.count() > 0) {
     // Clients that come again have to wait until we are back, so we come before the others.
     if (end.was_up && !was_steady) backoff_.Reached();
     return std::min(backoff_.NextDelay() / 2, kDelayWithSessionsMax);
   }
-  // TCP got through and TLS did not: the relay has more to do than it can.
-  const bool is_crowded = end.kind == engine::ConnectionEnd::Kind::kHandshakeFailed;
-  if (is_crowded && !end.was_up) backoff_.Crowded();
   return backoff_.NextDelay();
 }
 
 void Agent::OnNetworkChanged(bool is_gain) {
   if (stopping_) return;
   if (link_ != nullptr && !link_->down()) return link_->Check();
-  if (!is_gain || was_replaced_ || !retry_op_.in_flight()) return;
-  backoff_.Succeeded();
+  if (!is_gain || was_replaced_ || !retry_op_.in_flight() || backoff_.is_crowded()) return;
+  // Some networks change without end.
+  const engine::Instant now = driver_.loop().Now();
+  if (now - gained_at_ < kGainMin) return;
+  gained_at_ = now;
+  backoff_.Reached();
   driver_.loop().Cancel(retry_op_);  // Which dials.
 }
 
@@ -312,7 +325,7 @@ void Agent::OnCertificateRenewed(const std::string& certificate_pem) {
 // BeginSuccession starts the process that takes our place. Until it is connected a link of ours
 // that stands is kept, and no other one is dialled: of two, the relay would take the later one.
 void Agent::BeginSuccession() {
-  if (succession_.has_begun()) return;
+  if (!succession_.may_begin()) return;
   const absl::Status begun = succession_.Begin();
   if (!begun.ok()) {
     engine::log::Write(Level::kError, "successor_not_started",
@@ -320,6 +333,9 @@ void Agent::BeginSuccession() {
     return;
   }
   engine::log::Write(Level::kInfo, "successor_started");
+  if (!succession_op_.in_flight()) {
+    driver_.loop().StartTimer(succession_op_, driver_.loop().Now() + kSuccessionMax);
+  }
   if (link_ != nullptr && !link_->up() && !link_->down()) link_->Close();
 }
 
@@ -327,20 +343,35 @@ void Agent::OnSucceeded(pid_t successor) {
   engine::log::Write(
       Level::kInfo, "agent_succeeded",
       {{"by", static_cast<uint64_t>(successor)}, {"sealed_sessions", uint64_t{sessions_.count()}}});
+  driver_.loop().Cancel(succession_op_);
   service_manager_.MainProcess(successor);
   if (link_ != nullptr && !link_->down()) link_->CloseAfterOutput();
 }
 
-void Agent::OnSuccessorGone(bool was_up) {
+// OnSuccessorGone takes everything up again.
+void Agent::OnSuccessorGone() {
   if (stopping_) return;
-  if (was_up) return Stop();  // It stops, and we with it.
   engine::log::Write(Level::kError, "successor_failed",
-                     {{"reason", "it ended before it was connected to the relay"},
+                     {{"reason", "it ended, or was not connected to the relay in time"},
                       {"next_step", "its own lines in this log say why; this agent goes on"}});
+  driver_.loop().Cancel(succession_op_);
+  service_manager_.MainProcess(::getpid());
   const bool is_linked = link_ != nullptr && !link_->down();
   if (!is_linked && !retry_op_.in_flight()) {
     driver_.loop().StartTimer(retry_op_, driver_.loop().Now());
   }
+}
+
+void Agent::OnSuccessionDeadline(engine::Fired outcome) {
+  if (outcome.error == engine::IoError::kCanceled) return;
+  if (stopping_ || !succession_.has_begun() || succession_.has_succeeded()) return;
+  succession_.GiveUp();
+  OnSuccessorGone();
+}
+
+// OnPredecessorGone: it gave us up, or was told to stop, before we could take its place.
+void Agent::OnPredecessorGone() {
+  if (!was_ever_up_ && !stopping_) Stop();
 }
 
 void Agent::OnSuccessorSays(std::string_view json) {
@@ -375,6 +406,7 @@ void Agent::Stop() {
   engine::Loop& loop = driver_.loop();
   loop.Cancel(retry_op_);
   loop.Cancel(renewal_op_);
+  loop.Cancel(succession_op_);
   loop.StartTimer(stop_op_, loop.Now() + kStopMax);
   succession_.LeavePredecessor();
   if (link_ != nullptr) {
@@ -423,7 +455,7 @@ bool Agent::stopped() const {
   return stopping_ && link_ == nullptr && !HasSessions() && succession_.closed() &&
          (service_keys_ == nullptr || service_keys_->joined()) && signals_.closed() &&
          children_.closed() && !retry_op_.in_flight() && !renewal_op_.in_flight() &&
-         !stop_op_.in_flight();
+         !stop_op_.in_flight() && !succession_op_.in_flight();
 }
 
 }  // namespace agent

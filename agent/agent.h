@@ -58,6 +58,8 @@ class Agent final : private RelayLink::Events,
  public:
   // A signal to stop gives sessions this long. It is more than the grace of a child.
   static constexpr engine::Duration kStopMax = std::chrono::seconds(8);
+  // A successor that is not connected to the relay after this long is given up.
+  static constexpr engine::Duration kSuccessionMax = std::chrono::seconds(30);
   // A link that lasted this long was a success: the next dial comes at once.
   static constexpr engine::Duration kSteadyLink = std::chrono::seconds(10);
 
@@ -92,12 +94,15 @@ class Agent final : private RelayLink::Events,
   void OnSignal(int signal) override;
   void OnSucceeded(pid_t successor) override;
   void OnSuccessorSays(std::string_view json) override;
-  void OnSuccessorGone(bool was_up) override;
+  void OnSuccessorStops() override { Stop(); }
+  void OnSuccessorGone() override;
   void OnPredecessorSays(std::string_view json) override;
+  void OnPredecessorGone() override;
   void OnNetworkChanged(bool is_gain) override;
   void OnRetry(engine::Fired outcome);
   void OnRenewal(engine::Fired outcome);
   void OnStopDeadline(engine::Fired outcome);
+  void OnSuccessionDeadline(engine::Fired outcome);
 
   void Dial();
   // DelayAfter is how long to wait until the next dial.
@@ -131,7 +136,9 @@ class Agent final : private RelayLink::Events,
   engine::TimerOp retry_op_;
   engine::TimerOp renewal_op_;
   engine::TimerOp stop_op_;
+  engine::TimerOp succession_op_;
   engine::Instant up_since_{};
+  engine::Instant gained_at_{};  // When a change of the network made us dial.
   bool was_ever_up_ = false;
   bool was_replaced_ = false;  // The last link was.
   bool stopping_ = false;

@@ -205,7 +205,7 @@ void SealedSession::OnTimer(engine::Fired) {
   }
   if (now >= end_deadline_) return End(CloseCode::kSessionEnded, engine::kDurationText);
   if (now >= goodbye_deadline_) {
-    if (AwaySince() <= now) return End(CloseCode::kNormal, kClientLeft);
+    if (AwaySince() <= now - kGoodbyeMax) return End(CloseCode::kNormal, kClientLeft);
     goodbye_deadline_ = now + kGoodbyeMax;
   }
   if (now >= Deadline()) return End(CloseCode::kNodeGone, kNoLane);

@@ -13,8 +13,9 @@
 namespace agent {
 namespace {
 
-// The first line of a successor, and its only one that is no control message: "up PID".
+// What a successor says that is no control message: "up PID" first, and "stop" last.
 constexpr absl::string_view kUp = "up ";
+constexpr absl::string_view kStop = "stop";
 
 void SweepOne(std::unique_ptr<GenerationLink>& link, bool is_over) {
   if (link == nullptr) return;
@@ -32,9 +33,10 @@ Succession::Succession(engine::Loop& loop, Descriptor predecessor, int lock, Eve
 }
 
 absl::Status Succession::Begin() {
-  CHECK(!has_begun());
+  CHECK(may_begin());
   absl::StatusOr<Descriptor> socket = StartSuccessor(lock_);
   if (!socket.ok()) return socket.status();
+  is_given_up_ = false;
   successor_ = std::make_unique<GenerationLink>(loop_, socket->Release(),
                                                 static_cast<GenerationLink::Events&>(*this));
   return absl::OkStatus();
@@ -55,6 +57,10 @@ void Succession::OnLine(GenerationLink& link, std::string_view line) {
   if (&link == predecessor_.get()) return events_.OnPredecessorSays(line);
   absl::string_view rest(line.data(), line.size());
   pid_t successor = 0;
+  if (rest == kStop) {
+    is_stopping_ = true;
+    return events_.OnSuccessorStops();
+  }
   if (!absl::ConsumePrefix(&rest, kUp)) return events_.OnSuccessorSays(line);
   // It says so at each of its links.
   if (!absl::SimpleAtoi(rest, &successor) || std::exchange(succeeded_, true)) return;
@@ -62,17 +68,28 @@ void Succession::OnLine(GenerationLink& link, std::string_view line) {
 }
 
 void Succession::OnEnd(GenerationLink& link) {
-  if (&link == successor_.get()) events_.OnSuccessorGone(succeeded_);
+  if (&link == predecessor_.get()) return events_.OnPredecessorGone();
+  if (is_stopping_) return;
+  GiveUp();
+  events_.OnSuccessorGone();
+}
+
+void Succession::GiveUp() {
+  succeeded_ = false;
+  is_given_up_ = true;
+  successor_->Close();
 }
 
 void Succession::Sweep() {
   SweepOne(predecessor_, predecessor_ != nullptr && predecessor_->has_ended());
-  // One that stops still passes on what is said last.
-  SweepOne(successor_, successor_ != nullptr && successor_->has_ended() && !succeeded_);
+  SweepOne(successor_, is_given_up_);
 }
 
 void Succession::LeavePredecessor() {
-  if (predecessor_ != nullptr) predecessor_->Finish();
+  if (!has_predecessor()) return;
+  [[maybe_unused]] const bool sent =
+      predecessor_->Send(std::string_view(kStop.data(), kStop.size()));
+  predecessor_->Finish();
 }
 
 void Succession::Close() {

@@ -28,11 +28,13 @@ class Succession final : private GenerationLink::Events {
     virtual void OnSucceeded(pid_t successor) = 0;
     // What the relay said of a session that the successor does not have.
     virtual void OnSuccessorSays(std::string_view json) = 0;
-    // It ended, or stops and only listens. `was_up`: after OnSucceeded, so that nobody speaks for
-    // this process any more.
-    virtual void OnSuccessorGone(bool was_up) = 0;
+    // It stops, and still passes on what is said last.
+    virtual void OnSuccessorStops() = 0;
+    // It ended without a word, before it was connected or after: has_begun() is false again.
+    virtual void OnSuccessorGone() = 0;
     // What the predecessor has to tell the relay.
     virtual void OnPredecessorSays(std::string_view json) = 0;
+    virtual void OnPredecessorGone() = 0;
 
    protected:
     ~Events() = default;
@@ -42,10 +44,14 @@ class Succession final : private GenerationLink::Events {
   // `loop` and `events` outlive this object.
   Succession(engine::Loop& loop, Descriptor predecessor, int lock, Events& events);
 
-  // Begin starts a successor. Requires: !has_begun().
+  // Begin starts a successor. Requires: may_begin().
   absl::Status Begin();
-  bool has_begun() const { return successor_ != nullptr; }
+  bool may_begin() const { return successor_ == nullptr; }
+  bool has_begun() const { return successor_ != nullptr && !is_given_up_; }
   bool has_succeeded() const { return succeeded_; }
+
+  // GiveUp leaves a successor that has not succeeded; it ends when it learns of that.
+  void GiveUp();
 
   // IsUp tells the predecessor, if there is one, that this process is connected to the relay.
   void IsUp();
@@ -77,6 +83,8 @@ class Succession final : private GenerationLink::Events {
   std::unique_ptr<GenerationLink> predecessor_;
   std::unique_ptr<GenerationLink> successor_;
   bool succeeded_ = false;
+  bool is_stopping_ = false;  // The successor said so.
+  bool is_given_up_ = false;  // It is gone, and its link is being closed.
 };
 
 }  // namespace agent

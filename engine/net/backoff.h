@@ -38,8 +38,12 @@ class Backoff {
 
   bool is_eager() const { return tries_ < kEagerTries; }
 
+  // is_crowded is true from Crowded on until it is known to have room again.
+  bool is_crowded() const { return is_crowded_; }
+
   // Succeeded starts over: the next try comes at once.
   void Succeeded() {
+    is_crowded_ = false;
     tries_ = 0;
     ceiling_ = Duration::zero();
   }
@@ -47,12 +51,14 @@ class Backoff {
   // Reached says that it was there, if only for a moment: it is worth being eager again, but not at
   // once, lest two that cannot live together keep each other busy.
   void Reached() {
+    is_crowded_ = false;
     tries_ = 0;
     ceiling_ = std::clamp(ceiling_, std::min(kFirstDelay, delay_max_), kEagerDelayMax);
   }
 
   // Crowded says that who was reached has no room: then eager tries only make it worse.
   void Crowded() {
+    is_crowded_ = true;
     tries_ = std::max(tries_, kEagerTries);
     ceiling_ = std::min(delay_max_, std::max(ceiling_, 2 * kEagerDelayMax));
   }
@@ -62,6 +68,7 @@ class Backoff {
   Duration delay_max_;
   Duration ceiling_ = Duration::zero();
   uint32_t tries_ = 0;
+  bool is_crowded_ = false;
 };
 
 }  // namespace engine

@@ -131,5 +131,31 @@ def test_a_successor_that_fails_changes_nothing(t):
         agent.signal(signal.SIGUSR2)
         agent.wait_for(lambda: 'successor_failed' in agent.err()[mark:], 20, 'the failure is told')
         _check_exec(stack)
+    # Also where it has no relay when it fails.
+    stack.relay.stop(20)
+    mark = len(agent.err())
+    agent.signal(signal.SIGUSR2)
+    agent.wait_for(lambda: 'successor_failed' in agent.err()[mark:], 20, 'the failure is told')
+    stack.start_relay()
+    stack.wait_connected(agent=agent)
+    _check_exec(stack)
     out, _ = running.communicate(b'still here\n', timeout=20)
     check_equal((running.returncode, out), (0, b'still here\n'), 'a command from before')
+
+
+def test_a_killed_successor_is_followed_by_the_one_before_it(t):
+    """When the newest process is killed, the one that it followed takes the link up again, with its sessions"""
+    stack = t.own_stack()
+    running = stack.popen('exec', stack.NODE, '--', 'cat')
+    newest = _succeed(stack, stack.agent.pid)
+    os.kill(newest, signal.SIGKILL)
+    stack.agent.wait_for(lambda: 'successor_failed' in stack.agent.err(), 20, 'the end is told')
+    stack.wait_connected(agent=stack.agent)
+    _check_exec(stack)
+    again = _succeed(stack, stack.agent.pid)
+    _check_exec(stack)
+    out, _ = running.communicate(b'still here\n', timeout=20)
+    check_equal((running.returncode, out), (0, b'still here\n'), 'a command from before')
+    check_equal(stack.agent.wait(20), 0, 'status of the first process')
+    os.kill(again, signal.SIGTERM)
+    _wait_gone([again])
