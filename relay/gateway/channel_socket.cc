@@ -5,6 +5,7 @@
 
 #include "engine/datachannel/agent_message.h"
 #include "engine/datachannel/agent_payloads.h"
+#include "engine/http/websocket_frames.h"
 
 namespace relay {
 
@@ -15,11 +16,15 @@ using engine::WebSocketKind;
 
 namespace {
 
+// The largest message that comes in may go out again as it is; and a last word.
+constexpr size_t kOutputSizeMax =
+    engine::datachannel::kAgentMessageSizeMax + engine::kWebSocketFrameHeaderMax;
+static_assert(kOutputSizeMax >= 2 * engine::datachannel::kChannelClosedSizeMax);
+
 engine::WebSocketOptions Options() {
   engine::WebSocketOptions options;
   options.message_size_max = engine::datachannel::kOpenDataChannelSizeMax;
-  // The largest is a last word.
-  options.output_size_max = 2 * engine::datachannel::kChannelClosedSizeMax;
+  options.output_size_max = kOutputSizeMax;
   return options;
 }
 

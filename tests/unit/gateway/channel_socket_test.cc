@@ -5,11 +5,14 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "engine/base/bytes.h"
 #include "engine/base/time.h"
+#include "engine/datachannel/agent_message.h"
 #include "engine/datachannel/agent_payloads.h"
 #include "engine/http/http_message.h"
 
@@ -39,13 +42,14 @@ class Owner final : public ChannelSocket::Owner {
     count += batch.sizes.size();
     weight += batch.weight();
   }
-  void OnSent(size_t) override {}
+  void OnSent(size_t size) override { sent += size; }
   void HoldInput(bool hold) override { is_held = hold; }
   void OnChannelClosed(std::string_view) override { is_closed = true; }
 
   int opened = 0;
   size_t count = 0;
   size_t weight = 0;
+  size_t sent = 0;
   bool is_held = false;
   bool is_closed = false;
 };
@@ -59,6 +63,15 @@ class Carrier final : public engine::RecordCarrier {
 class ChannelSocketTest : public testing::Test {
  protected:
   void Receive(std::string_view bytes) { socket_.ReceiveBytes(engine::AsBytes(bytes), now_); }
+  // Gather takes one record of what goes out, and returns its size.
+  size_t Gather() {
+    std::array<engine::ByteView, 8> slices;
+    const size_t count = socket_.GatherRecord(slices, now_);
+    size_t size = 0;
+    for (size_t i = 0; i < count; ++i) size += slices[i].size();
+    if (size > 0) socket_.RecordTaken();
+    return size;
+  }
 
   const engine::Instant now_{std::chrono::hours(1)};
   Owner owner_;
@@ -87,6 +100,23 @@ TEST_F(ChannelSocketTest, EmptyMessagesCostTheirSenderItsTurn) {
   socket_.Taken(owner_.weight);
   EXPECT_FALSE(owner_.is_held);
   EXPECT_FALSE(owner_.is_closed);
+}
+
+// Sessions pass messages on as they are: one that may come must be able to leave.
+TEST_F(ChannelSocketTest, TheLargestMessageThatComesCanLeave) {
+  Receive(Frame(kText, engine::datachannel::Encode({.request_id = "r", .token = "t"})));
+  while (Gather() > 0) {
+  }
+  const std::string largest(engine::datachannel::kAgentMessageSizeMax, 'm');
+  MessageBatch batch;
+  batch.Add(engine::AsBytes("first"));
+  batch.Add(engine::AsBytes(largest));
+  batch.Add(engine::AsBytes("behind it"));
+  socket_.Deliver(std::move(batch));
+  size_t gathered = 0;
+  for (size_t size = Gather(); size > 0; size = Gather()) gathered += size;
+  EXPECT_EQ(owner_.sent, largest.size() + 14);
+  EXPECT_GT(gathered, largest.size() + 14);
 }
 
 TEST_F(ChannelSocketTest, AMessageBeforeTheOpeningEndsIt) {
