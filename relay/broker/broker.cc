@@ -171,6 +171,7 @@ std::variant<StartedSession, StartFailure> Broker::StartSession(const StartReque
   SessionGrant grant;
   grant.session_id = NewSessionId(request.user_name);
   grant.node_id = request.node_id;
+  grant.is_original = IsOriginal(request.node_id);
   grant.principal = request.principal;
   grant.token_sha256 = engine::crypto::Sha256(engine::AsBytes(token));
   grant.plan = wanted.plan;

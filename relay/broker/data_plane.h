@@ -43,6 +43,7 @@ struct ClientTerms {
 struct SessionGrant {
   std::string session_id;
   std::string node_id;
+  bool is_original = false;  // The node's agent is amazon-ssm-agent.
   std::string principal;
   std::string run_as;  // Empty: as the agent is configured.
   engine::crypto::Sha256Digest token_sha256{};

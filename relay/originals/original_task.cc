@@ -61,6 +61,17 @@ OriginalTask ExecTask(const engine::ExecRequest& request) {
   return task;
 }
 
+// Whoever asks for a key has a session that must be encrypted. An agent told by a stream would run
+// it in the clear.
+bool WantsKey(const engine::OpenRequest& open) {
+  return std::visit(
+      [](const auto& request) {
+        if constexpr (requires { request.key; }) return request.key.has_value();
+        return false;
+      },
+      open);
+}
+
 bool IsLinkLocal(const std::string& host) {
   engine::Address address;
   return engine::Address::Parse(host, 1, address) && engine::IsLinkLocal(address);
@@ -112,6 +123,11 @@ OriginalTask TaskOf(std::string_view request) {
   engine::OpenRequest open;
   if (!engine::DecodeOpen(request, open)) {
     return Refused(CloseCode::kUnsupported, "the request cannot be read");
+  }
+  if (WantsKey(open)) {
+    return Refused(CloseCode::kDenied,
+                   "the session has a kmsKeyId, and this node's agent (amazon-ssm-agent) encrypts "
+                   "for AWS's own clients alone: start the session with the AWS CLI");
   }
   OriginalTask task = Refused(CloseCode::kUnsupported,
                               "this node's agent (amazon-ssm-agent) knows nothing of the kind");

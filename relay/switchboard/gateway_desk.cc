@@ -75,6 +75,10 @@ ClientHost* GatewayDesk::Begin(const SessionGrant& grant, const ChannelAttachmen
     refusal = host->Begin(SessionGrant(grant), *node, attachment.source_address);
     if (!refusal.empty()) return nullptr;
     made = std::move(host);
+  } else if (grant.is_original && !grant.plan.key_id.empty()) {
+    // The client would encrypt for the relay, and the agent could not go on from there.
+    refusal = "The node's agent (amazon-ssm-agent) is not connected. Start a new session later.";
+    return nullptr;
   } else {
     auto host = std::make_unique<GatewayHost>(switchboard_, grant, attachment.token,
                                               attachment.source_address);

@@ -277,6 +277,7 @@ TEST_F(BrokerTest, AnOriginalAgentEncryptsForAwsClientsAlone) {
   const auto started = broker.StartSession(request, kNow);
   ASSERT_TRUE(std::holds_alternative<StartedSession>(started));
   EXPECT_EQ(broker.KeyOf(std::get<StartedSession>(started).session_id, "mi-9"), "alias/k");
+  EXPECT_TRUE(plane.grants.back().is_original);
   request.carriage = Carriage::kInspected;
   const auto outcome = broker.StartSession(request, kNow);
   const auto* failure = std::get_if<StartFailure>(&outcome);

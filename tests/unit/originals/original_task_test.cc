@@ -85,6 +85,20 @@ TEST(OriginalTask, ASessionThatPassesAsItIsIsWhatItsClientIsTold) {
   EXPECT_EQ(task.start.port->type, "") << "ssh's, over standard input and output";
 }
 
+// What a native client opens with a key would run in the clear.
+TEST(OriginalTask, ASessionThatMustBeEncryptedIsNotRunForAStream) {
+  const engine::StreamKey key{.key_id = "alias/k", .data_key = "AAAA"};
+  for (const std::string& request : {
+           engine::EncodeOpen(engine::ShellRequest{.session_id = "s", .key = key}),
+           engine::EncodeOpen(
+               engine::ExecRequest{.session_id = "s", .arguments = {"id"}, .key = key}),
+       }) {
+    const OriginalTask task = TaskOf(request);
+    EXPECT_EQ(task.code, CloseCode::kDenied);
+    EXPECT_NE(task.text.find("kmsKeyId"), std::string::npos) << task.text;
+  }
+}
+
 TEST(OriginalTask, WhatItsAgentCannotBeToldIsRefused) {
   EXPECT_EQ(TaskOf("{").code, CloseCode::kUnsupported);
   const OriginalTask task = TaskOf(engine::EncodeOpen(
