@@ -11,6 +11,7 @@ void Farewell::Begin(Cause cause, std::string output, std::string_view reason, b
   away_max_ = cause == Cause::kItsOwn ? kLingerMax : engine::Duration::zero();
   end_by_ = now + (is_connected ? kDrainMax : away_max_);
   drain_by_ = now + away_max_;
+  over_by_ = drain_by_ + kDrainMax;
   unacknowledged_ = unacknowledged;
   output_ = std::move(output);
   reason_ = reason;

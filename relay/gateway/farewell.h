@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <string>
@@ -28,8 +29,9 @@ class Farewell {
   bool begun() const { return begun_; }
 
   // The calls below are for one that has begun.
-  void Connected(engine::Instant now) { end_by_ = now + kDrainMax; }
-  void Disconnected(engine::Instant now) { end_by_ = now + away_max_; }
+  // Nobody who comes and goes makes it last.
+  void Connected(engine::Instant now) { end_by_ = std::min(now + kDrainMax, over_by_); }
+  void Disconnected(engine::Instant now) { end_by_ = std::min(now + away_max_, over_by_); }
   void Drained(size_t unacknowledged, engine::Instant now);
 
   // Without a client nobody hears the rest, unless he comes back for it.
@@ -43,7 +45,8 @@ class Farewell {
   bool begun_ = false;
   engine::Duration away_max_{};
   engine::Instant end_by_ = engine::Instant::max();
-  engine::Instant drain_by_;  // However well it drains.
+  engine::Instant drain_by_;  // However well it drains ...
+  engine::Instant over_by_;   // ... and whoever comes for it.
   size_t unacknowledged_ = 0;
   std::string output_;
   std::string reason_;

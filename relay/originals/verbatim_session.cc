@@ -1,9 +1,11 @@
 #include "relay/originals/verbatim_session.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 #include "engine/datachannel/agent_payloads.h"
+#include "engine/datachannel/smux_frame.h"
 #include "relay/broker/gateway_shares.h"
 #include "relay/gateway/channel_closed.h"
 #include "relay/gateway/gateway_session.h"
@@ -29,6 +31,19 @@ static_assert(2 * (Crossing::kBytesLimit + ChannelEnd::kUnsentMax +
 bool Multiplexes(const SessionGrant& grant) {
   const auto& port = grant.client_terms.port;
   return port.has_value() && port->type == engine::datachannel::kLocalPortForwarding;
+}
+
+// AreKeepAlives says that there is nothing but whole keep-alives of smux: neither a user nor his
+// connections did anything.
+bool AreKeepAlives(ByteView payload) {
+  using engine::datachannel::kSmuxHeaderSize;
+  std::array<std::byte, kSmuxHeaderSize> keep_alive;
+  engine::datachannel::WriteSmuxHeader({.command = engine::datachannel::SmuxCommand::kNop},
+                                       keep_alive);
+  for (; payload.size() >= kSmuxHeaderSize; payload = payload.subspan(kSmuxHeaderSize)) {
+    if (!std::ranges::equal(payload.first(kSmuxHeaderSize), keep_alive)) return false;
+  }
+  return payload.empty();
 }
 
 }  // namespace
@@ -137,6 +152,8 @@ void VerbatimSession::Pass(const MessageBatch& batch, ChannelEnd& from, ChannelE
     AgentMessage message;
     // What is no message goes nowhere: some receivers do not survive it.
     if (Decode(reader.front(), message) != AgentMessageError::kNone) continue;
+    // Who is being told that it is over types into nothing.
+    if (message.type == data && &from == &client_ && farewell_.begun()) continue;
     if (message.type == data) {
       const Crossing::Verdict verdict = to.crossing().Take(message, reader.front());
       if (verdict == Crossing::Verdict::kAcknowledged) AcknowledgeAgain(message, from);
@@ -164,11 +181,13 @@ void VerbatimSession::AcknowledgeAgain(const AgentMessage& message, ChannelEnd& 
 void VerbatimSession::OnPassing(Crossing& crossing, PayloadType type, ByteView payload) {
   const bool is_input = &crossing == &agent_.crossing();
   const bool is_port = grant_.plan.kind == engine::SessionKind::kTcp;
+  const bool is_idle = Multiplexes(grant_) && AreKeepAlives(payload);
   const bool is_seen = passage_ != nullptr && grant_.plan.key_id.empty();
   if (is_input) {
     client_.Speak();
     // A size is nothing that a user did.
-    if (type == PayloadType::kOutput || type == PayloadType::kFlag) active_at_ = now_;
+    const bool is_users = type == PayloadType::kOutput || type == PayloadType::kFlag;
+    if (is_users && !is_idle) active_at_ = now_;
     SessionFlag flag{};
     if (type == PayloadType::kFlag && Decode(payload, flag)) {
       has_left_ = flag == SessionFlag::kTerminateSession;
@@ -184,7 +203,7 @@ void VerbatimSession::OnPassing(Crossing& crossing, PayloadType type, ByteView p
   if (type == PayloadType::kHandshakeComplete) agent_.BeQuietUntil(now_ + kAgentQuiet);
   const bool is_output = type == PayloadType::kOutput || type == PayloadType::kError;
   if (!is_output && type != PayloadType::kStdErr) return;
-  if (is_port) active_at_ = now_;
+  if (is_port && !is_idle) active_at_ = now_;
   to_client_bytes_ += payload.size();
   if (!is_seen) return;
   passage_->OnOutput(is_output ? Passage::Kind::kOutput : Passage::Kind::kErrorOutput, payload);

@@ -98,9 +98,12 @@ void VerbatimSession::Run(Instant now) {
 }
 
 Instant VerbatimSession::NextDeadline() const {
-  Instant next = std::min(client_.NextDeadline(now_), agent_.NextDeadline(now_));
-  if (!is_agent_over_) next = std::min(next, agent_over_by_);
+  Instant next = Instant::max();
+  if (!is_client_over_) next = client_.NextDeadline(now_);
+  if (!is_agent_over_) next = std::min({next, agent_.NextDeadline(now_), agent_over_by_});
   if (farewell_.begun()) return is_client_over_ ? next : std::min(next, farewell_.deadline());
+  // As in EndIfDue: nothing else ends what the agent has ended.
+  if (complete_.has_value()) return next;
   return std::min({next, agent_by_, client_by_, IdleDeadline()});
 }
 

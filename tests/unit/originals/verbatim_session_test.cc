@@ -289,6 +289,65 @@ TEST(VerbatimSession, OnlyTheUserKeepsAProgramFromBeingIdle) {
   EXPECT_NE(world.client.last_word.find("idleSessionTimeout"), std::string::npos);
 }
 
+// smux's, which both sides send all the time.
+TEST(VerbatimSession, KeepAlivesKeepNothingFromBeingIdle) {
+  SessionGrant grant = VerbatimWorld::Grant(engine::SessionKind::kTcp);
+  grant.idle_max = seconds(60);
+  constexpr std::string_view kKeepAlives("\1\3\0\0\0\0\0\0\1\3\0\0\0\0\0\0", 16);
+  VerbatimWorld world(grant);
+  world.Begin();
+  for (const std::string_view said : {std::string_view("\1\2\1\0\3\0\0\0x", 9), kKeepAlives}) {
+    ASSERT_FALSE(world.over_reason.has_value());
+    for (int i = 0; i < 2; ++i) {
+      world.Pass(seconds(30));
+      world.Say(world.client, said);
+      world.Say(world.agent, said);
+      world.Run();
+    }
+  }
+  EXPECT_NE(world.client.last_word.find("idleSessionTimeout"), std::string::npos);
+}
+
+TEST(VerbatimSession, WhatIsTypedAfterATerminationGoesNowhere) {
+  VerbatimWorld world;
+  world.Begin();
+  world.client.is_ready = false;  // It does not acknowledge: the last word has to wait.
+  world.Say(world.agent, "$ ");
+  world.Run();
+  world.session->End("The session was terminated.", world.now);
+  world.Say(world.client, "rm -r *\r");
+  world.Run();
+  EXPECT_FALSE(world.over_reason.has_value());
+  EXPECT_EQ(world.agent.heard, "");
+}
+
+TEST(VerbatimSession, NobodyWhoComesAgainAndAgainMakesAFarewellLast) {
+  VerbatimWorld world;
+  world.Begin();
+  world.client.is_ready = false;
+  world.Say(world.agent, "$ ");
+  world.Run();
+  world.session->End("The session was terminated.", world.now);
+  world.Run();
+  for (int i = 0; i < 4 && !world.over_reason.has_value(); ++i) {
+    world.Pass(milliseconds(500));
+    if (!world.over_reason.has_value()) world.ConnectClient();
+  }
+  EXPECT_TRUE(world.over_reason.has_value());
+}
+
+// While the agent's data channel is still open, nothing else is looked at: not who is away.
+TEST(VerbatimSession, WhatElseIsDueWhileTheAgentClosesIsNotWokenFor) {
+  VerbatimWorld world;
+  world.Begin();
+  world.CutClient();
+  world.Pass(GatewaySession::kAwayMax - seconds(1));
+  world.Complete("Success");
+  world.Pass(seconds(2));
+  EXPECT_FALSE(world.over_reason.has_value());
+  EXPECT_LE(world.session->NextDeadline(), world.now + VerbatimSession::kCloseMax);
+}
+
 TEST(VerbatimSession, AnotherClientWithTheTokenIsRefused) {
   VerbatimWorld world;
   EXPECT_EQ(world.session->Refusal("anybody"), "");

@@ -124,6 +124,8 @@ class VerbatimWorld final : private AgentSession::Owner, private VerbatimSession
         peer == &client ? session->SentToClient(size) : session->Sent(size);
       }
     }
+    // Who runs it would do so without end.
+    if (!session->over()) CHECK(session->NextDeadline() > now);
   }
   void Pass(engine::Duration time) {
     now += time;
