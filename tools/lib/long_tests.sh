@@ -12,7 +12,7 @@ declare -A about_long=(
   [siege]="a session through 50 kills of the relay, cut links, new addresses, a stopped client, a half-open proxy: 1 GiB, each byte once"
   [soak]="SOAK_SECONDS (3600) of sessions and disturbances at random: memory, descriptors and threads stay flat"
   [gateway]="500 sessions of AWS clients at once for GATEWAY_SECONDS (600): relay and agent stay flat"
-  [mutations]="ten bugs planted one by one: which seed of the simulator and of the multiplexer's tests finds each"
+  [mutations]="bugs planted one by one: which seed of the simulator and of the multiplexer's tests finds each"
   [path]="one forward beside raw TCP at 20, 100 and 300 ms, with and without lost packets; figures to bench/results/path.jsonl"
   [policy]="policies against the npm package iam-simulate: makes the cases of tests/data anew and replays them"
 )

@@ -18,7 +18,7 @@ PLANTED = [
     ('what is left of a piece begins one byte too late', 'engine/mux/sent_log.cc',
      '  piece.ring_at += of_ring;', '  piece.ring_at += of_ring + (of_ring > 1 ? 1 : 0);'),
     ('credit that is renewed too late', 'engine/mux/credit.cc',
-     'renewable >= enough', 'renewable > enough + window_'),
+     'return target - limit_ >= RenewedAtOnce();', 'return target - limit_ > RenewedAtOnce() + window_;'),
     ('one byte too much for a limit', 'engine/mux/credit.cc',
      'if (size > limit_ - received_) return false;', 'if (size + 1 > limit_ - received_) return false;'),
     ('a finish that ends the other direction, too', _RECEIVE,

@@ -29,6 +29,7 @@ CHECKS = {
     'readme': tree_checks.check_readmes,
     'attacks': tree_checks.check_attacks,
     'traps': tree_checks.check_traps,
+    'planted': tree_checks.check_planted,
     'banned': text_checks.check_banned,
     'conditionals': text_checks.check_conditionals,
     'leftovers': text_checks.check_leftovers,

@@ -81,6 +81,14 @@ class TidyTest(unittest.TestCase):
         self.write('tests/traps.md', '\n'.join(rows[1:]) + '\n')
         self.assert_found('traps', 'tests/traps.md', 1, 'P1 has no test')
 
+    def test_planted(self):
+        self.write('engine/a.cc', 'one two one\n')
+        self.write('tools/mutations/planted.py', "PLANTED = [('n', 'engine/a.cc', 'two', 'three')]\n")
+        self.assertEqual(self.found('planted'), [])
+        for text in ('one', 'four'):
+            self.write('tools/mutations/planted.py', f"PLANTED = [('n', 'engine/a.cc', '{text}', 'three')]\n")
+            self.assert_found('planted', 'tools/mutations/planted.py', 1, 'times in engine/a.cc')
+
     def test_an_include_upwards_is_found(self):
         self.append('engine/base/clock.cc', '#include "engine/wire/frame.h"\n')
         self.assert_found('layers', 'engine/base/clock.cc', 4, 'engine/base may not include engine/wire/frame.h')

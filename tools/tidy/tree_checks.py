@@ -22,6 +22,8 @@ _TABLES = ('tests/attacks.md', 'tests/rules.md')
 # Traps of AWS's protocol, which are numbered, in the same form.
 _TRAPS = 'tests/traps.md'
 _TRAPS_COUNT = 34
+# Bugs to be planted: a list PLANTED of (name, file, what stands there, what is planted).
+_PLANTED = 'tools/mutations/planted.py'
 
 
 def check_size(tree):
@@ -152,6 +154,18 @@ def check_traps(tree):
     for missing in (f'P{n}' for n in range(1, _TRAPS_COUNT + 1)):
         if missing not in seen:
             yield _TRAPS, 1, f'{missing} has no test'
+
+
+def check_planted(tree):
+    """What a mutation replaces stands in its file, once."""
+    if not tree.has(_PLANTED):
+        return
+    names = {}
+    exec(tree.text(_PLANTED), names)  # pylint: disable=exec-used; the tree's own file.
+    for name, path, before, _ in names['PLANTED']:
+        count = tree.text(path).count(before) if tree.has(path) else 0
+        if count != 1:
+            yield _PLANTED, 1, f'"{name}": what it replaces stands {count} times in {path}'
 
 
 def compiled_files(root, database):
