@@ -237,6 +237,9 @@ engine::Duration Agent::DelayAfter(const LinkEnd& end) {
   if (was_replaced_) return engine::Backoff::kDelayMax;
   const bool was_steady = end.was_up && driver_.loop().Now() - up_since_ >= kSteadyLink;
   if (was_steady) backoff_.Succeeded();
+  if (was_steady && end.code == engine::CloseCode::kShuttingDown && sessions_.count() == 0) {
+    return backoff_.Spread();
+  }
   // TCP got through and TLS did not: the relay has more to do than it can.
   const bool is_crowded = end.kind == engine::ConnectionEnd::Kind::kHandshakeFailed;
   if (is_crowded && !end.was_up) {

@@ -22,6 +22,8 @@ class Backoff {
   // repeated by the kernel after one second, and by us before it would take longer than that.
   static constexpr Duration kEagerConnectMax = std::chrono::seconds(2);
 
+  static constexpr Duration kSpreadMax = std::chrono::seconds(3);
+
   explicit Backoff(uint64_t seed, Duration delay_max = kDelayMax)
       : random_(seed), delay_max_(delay_max) {}
 
@@ -34,6 +36,14 @@ class Backoff {
     if (ceiling == Duration::zero()) return ceiling;
     return Duration{static_cast<Duration::rep>(random_.Range(
         static_cast<uint64_t>(ceiling.count() / 2), static_cast<uint64_t>(ceiling.count())))};
+  }
+
+  // Spread returns how long to wait where nobody waits for us, and many others lose the same relay
+  // in the same moment, in good order: those that have sessions, and their clients, come first.
+  Duration Spread() {
+    return Duration{
+        static_cast<Duration::rep>(random_.Range(static_cast<uint64_t>(kSpreadMax.count() / 10),
+                                                 static_cast<uint64_t>(kSpreadMax.count())))};
   }
 
   bool is_eager() const { return tries_ < kEagerTries; }

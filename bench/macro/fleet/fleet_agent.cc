@@ -74,7 +74,10 @@ void Agent::OnOpen(engine::StreamId id, engine::Priority, engine::ByteView) {
   multiplexer_->Reject(id, engine::CloseCode::kUnsupported, "this node is one of a load test");
 }
 
-void Agent::OnGoaway(engine::CloseCode, std::string_view text) { reason_ = std::string(text); }
+void Agent::OnGoaway(engine::CloseCode code, std::string_view text) {
+  reason_ = std::string(text);
+  is_shut_down_ = code == engine::CloseCode::kShuttingDown;
+}
 
 void Agent::OnFailed(engine::CloseCode, std::string_view text) { reason_ = std::string(text); }
 
@@ -87,7 +90,10 @@ void Agent::OnClosed(engine::SecureConnection&, const engine::ConnectionEnd& end
   const engine::Instant now = driver_.loop().Now();
   if (was_up && now - up_since_ >= kSteadyLink) backoff_.Succeeded();
   if (!was_up && end.kind == engine::ConnectionEnd::Kind::kHandshakeFailed) backoff_.Crowded();
-  driver_.loop().StartTimer(retry_op_, now + backoff_.NextDelay());
+  // As an agent without sessions does.
+  const bool is_spread = was_up && std::exchange(is_shut_down_, false);
+  driver_.loop().StartTimer(retry_op_,
+                            now + (is_spread ? backoff_.Spread() : backoff_.NextDelay()));
   events_.OnDown(*this, was_up, why.empty() ? end.text : why);
   multiplexer_.reset();
   connection_.reset();  // Last: allowed in OnClosed.

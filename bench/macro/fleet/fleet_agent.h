@@ -67,6 +67,7 @@ class Agent final : private engine::SecureConnection::Events, private engine::Li
   bool up_ = false;
   engine::Instant up_since_{};
   engine::Backoff backoff_;
+  bool is_shut_down_ = false;  // The relay said goodbye because it stops.
   engine::TimerOp retry_op_;
   std::unique_ptr<engine::SecureConnection> connection_;
   std::unique_ptr<engine::Multiplexer> multiplexer_;

@@ -36,6 +36,20 @@ TEST(Backoff, ForTenSecondsNoGapIsLongerThanHalfASecondAndThenTheyGrow) {
   EXPECT_LE(delay, seconds(30));
 }
 
+TEST(Backoff, WhoIsNotWaitedForLeavesTheFirstMomentToOthers) {
+  Backoff backoff(7);
+  Duration least = seconds(60);
+  Duration most{};
+  for (int i = 0; i < 1000; ++i) {
+    const Duration delay = backoff.Spread();
+    least = std::min(least, delay);
+    most = std::max(most, delay);
+  }
+  EXPECT_GE(least, Backoff::kSpreadMax / 10);
+  EXPECT_LE(most, Backoff::kSpreadMax);
+  EXPECT_GE(most - least, Backoff::kSpreadMax / 2);
+}
+
 TEST(Backoff, ThoseWhoLostTheSameRelayComeApart) {
   Duration least = seconds(60);
   Duration most{};
