@@ -16,6 +16,7 @@ void ChannelEnd::Connect(std::unique_ptr<ChannelConnection> connection) {
 void ChannelEnd::Disconnect() {
   connection_.reset();
   notices_.clear();
+  notice_bytes_ = 0;
   unsent_ = 0;
   untaken_ = 0;
   crossing_.Restart();
@@ -24,7 +25,9 @@ void ChannelEnd::Disconnect() {
 void ChannelEnd::Sent(size_t size) { unsent_ -= std::min(unsent_, size); }
 
 void ChannelEnd::Tell(std::string message) {
-  if (connected() && notices_.size() < kNoticesMax) notices_.push_back(std::move(message));
+  if (!connected() || notice_bytes_ + message.size() > kNoticeBytesMax) return;
+  notice_bytes_ += message.size();
+  notices_.push_back(std::move(message));
 }
 
 void ChannelEnd::SayLast(std::string_view message) {
@@ -49,6 +52,7 @@ MessageBatch ChannelEnd::Gather(Instant now) {
   };
   for (; unsent_ < kUnsentMax && !notices_.empty(); notices_.pop_front()) {
     add(engine::AsBytes(notices_.front()));
+    notice_bytes_ -= notices_.front().size();
   }
   while (unsent_ < kUnsentMax && crossing_.HasNext()) {
     const Crossing::Passing next = crossing_.Next(now);

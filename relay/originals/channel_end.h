@@ -21,7 +21,7 @@ class ChannelEnd {
   static constexpr size_t kUnsentMax = 64 * 1024;
   // Messages beside stream data that wait. What an acknowledgement was for that finds no room comes
   // again.
-  static constexpr size_t kNoticesMax = 512;
+  static constexpr size_t kNoticeBytesMax = 128 * 1024;
 
   // `after_handshake`: for so long nothing is said behind the end of a handshake.
   ChannelEnd(Crossing::Watch& watch, engine::Duration after_handshake)
@@ -59,6 +59,7 @@ class ChannelEnd {
   Crossing crossing_;
   std::unique_ptr<ChannelConnection> connection_;
   std::deque<std::string> notices_;
+  size_t notice_bytes_ = 0;  // Of all of them.
   size_t unsent_ = 0;
   size_t untaken_ = 0;
   engine::Instant quiet_until_{};

@@ -101,7 +101,7 @@ void Crossing::Settle(int64_t sequence, Kept& kept) {
 void Crossing::Forget(int64_t sequence, Kept& kept) {
   bytes_ -= kept.bytes.size();
   if (sequence < highest_acknowledged_) suspect_bytes_ -= kept.bytes.size();
-  if (kept.bytes.capacity() > kUsualSize) kept.bytes = {};
+  if (kept.bytes.capacity() > kUsualSize) std::string().swap(kept.bytes);
   kept.bytes.clear();
 }
 

@@ -23,9 +23,8 @@ using engine::datachannel::SessionFlag;
 
 namespace {
 
-// A notice is an acknowledgement, of about 300 bytes.
-static_assert(2 * (Crossing::kBytesLimit + ChannelEnd::kUnsentMax +
-                   ChannelEnd::kNoticesMax * 300) <=
+// What waits in both directions fits into the session's share.
+static_assert(2 * (Crossing::kBytesLimit + ChannelEnd::kUnsentMax + ChannelEnd::kNoticeBytesMax) <=
               GatewayShares::kProgramBytes);
 
 bool Multiplexes(const SessionGrant& grant) {
