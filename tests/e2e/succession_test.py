@@ -121,7 +121,8 @@ def test_a_successor_that_fails_changes_nothing(t):
     agent = stack.start('agent-copy', [program, 'run', '--state', stack.agent_state],
                         stack.environment() | stack.extra_env)
     stack.wait_connected(agent=agent)
-    running = stack.popen('exec', stack.NODE, '--', 'cat')
+    running = stack.popen('exec', stack.NODE, '--', 'sh', '-c', 'echo ready; exec cat')
+    check_equal(running.stdout.readline(), b'ready\n', 'the command')
     for broken in ('#!/bin/sh\nexit 3\n', 'no program\n'):
         os.unlink(program)
         with open(program, 'w', encoding='ascii') as file:
@@ -146,7 +147,8 @@ def test_a_successor_that_fails_changes_nothing(t):
 def test_a_killed_successor_is_followed_by_the_one_before_it(t):
     """When the newest process is killed, the one that it followed takes the link up again, with its sessions"""
     stack = t.own_stack()
-    running = stack.popen('exec', stack.NODE, '--', 'cat')
+    running = stack.popen('exec', stack.NODE, '--', 'sh', '-c', 'echo ready; exec cat')
+    check_equal(running.stdout.readline(), b'ready\n', 'the command')  # Its session is there.
     newest = _succeed(stack, stack.agent.pid)
     os.kill(newest, signal.SIGKILL)
     stack.agent.wait_for(lambda: 'successor_failed' in stack.agent.err(), 20, 'the end is told')
