@@ -37,7 +37,6 @@ class Witness {
 
   uint32_t rejoin_count() const { return rejoin_count_; }
   uint32_t resumed_count() const { return resumed_count_; }
-  uint32_t replays_refused = 0;
   uint32_t sessions_started = 0;
 
  private:
