@@ -343,9 +343,9 @@ void Agent::BeginSuccession() {
 }
 
 void Agent::OnSucceeded(pid_t successor) {
-  engine::log::Write(
-      Level::kInfo, "agent_succeeded",
-      {{"by", static_cast<uint64_t>(successor)}, {"sealed_sessions", uint64_t{sessions_.count()}}});
+  engine::log::Write(Level::kInfo, "agent_succeeded",
+                     {{"by", static_cast<uint64_t>(successor)},
+                      {"sessions_that_stay", uint64_t{sessions_.count()}}});
   driver_.loop().Cancel(succession_op_);
   service_manager_.MainProcess(successor);
   if (link_ != nullptr && !link_->down()) link_->CloseAfterOutput();

@@ -160,8 +160,9 @@ Commands:
   run      Connects to the relay, and again whenever the connection is lost. Run as root, sessions
            belong to the user `adit` (made on first use) or to the user that the relay names, never
            to root. Run as another user, sessions belong to that user. SIGTERM ends sessions, then
-           the agent; SIGUSR2 starts the program anew in its place, with the same arguments, and
-           sessions go on in the old process until they end.
+           the agent; SIGUSR2 starts the program anew in its place, with the same arguments, as
+           another process with another id (in the log: agent_succeeded by=ID), and sessions go on
+           in the old process until they end.
   fingerprint
            Prints the fingerprint of the key by which this node proves itself to clients in sealed
            sessions, as enroll does. A client shows it at its first contact with the node; it stays
