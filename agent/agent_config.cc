@@ -176,6 +176,9 @@ Flags:
   --io BACKEND   auto, uring or epoll. Default: $ADIT_IO, else auto.
   --help, --version
 
+Environment: AWS_ENDPOINT_URL_KMS, the key service for sessions that AWS's clients encrypt; default:
+the relay.
+
 Exit codes: 0 done, or stopped by a signal; 1 it failed, the reason is on the standard error;
 2 wrong arguments.
 )";

@@ -26,7 +26,8 @@ const std::string_view kTopHelp =
     "Exit codes: the remote program's own; 128 + n when signal n ended it; 255 for a failure of\n"
     "adit itself, with the cause on stderr.\n"
     "\n"
-    "Environment: ADIT_RELAY (HOST:PORT), ADIT_CA (PEM file), ADIT_CONFIG_DIR, ADIT_IO, and\n"
+    "Environment: ADIT_RELAY (HOST:PORT), ADIT_CA (PEM file), ADIT_CONFIG_DIR, ADIT_IO,\n"
+    "ADIT_PATIENCE (seconds that a session may be without a connection; a day), and\n"
     "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE.\n";
 
 const std::string_view kLoginHelp =
