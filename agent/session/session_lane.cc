@@ -164,6 +164,7 @@ void Lane::OnCarrierResume(LaneCarrier& carrier, const engine::Resume& resume) {
     current_->Close();
     current_ = nullptr;
     multiplexer_->Suspend();
+    options_.wait->Begin(driver_.loop().Now());
   }
   const uint64_t position = multiplexer_->received_position();
   const std::string said = engine::Encode(

@@ -226,6 +226,28 @@ TEST_F(LaneResumeTest, WhenTheNetworkHasChangedAClientThatAnswersIsKept) {
   })) << "the relay had cut it, and knows";
 }
 
+TEST_F(LaneResumeTest, AClientThatIsWhereItCannotBeIsAwayFromThenOn) {
+  Make({.sessions_max = 2});
+  LaneClient& client = MeetResuming();
+  client.Cut();  // The node does not know yet when the client comes again, and drops what it holds.
+  ASSERT_TRUE(Run([&] { return client.suspended(); }));
+  EXPECT_THAT(RefusalOf(client, "2", 1,
+                        [&](engine::Resume& resume, engine::TlsChannel& channel) {
+                          resume.position += 1'000'000;
+                          resume.proof = engine::ResumeProof(client.secret(),
+                                                             {.side = ResumeSide::kClient,
+                                                              .lane = resume.lane,
+                                                              .epoch = resume.epoch,
+                                                              .position = resume.position},
+                                                             channel);
+                        }),
+              HasSubstr("cannot be at"));
+  RunFor(SessionTable::kAwayMin + seconds(1));
+  Say(Offer("other", "admin-2"));  // It takes the last room.
+  ASSERT_TRUE(Run([&] { return Over() != nullptr; }));
+  EXPECT_THAT(Over()->reason, HasSubstr("needed the room"));
+}
+
 TEST_F(LaneResumeTest, OfASessionThatTheRelayAsksForOnlyTheAbsenceIsSaid) {
   LaneClient& client = MeetResuming();
   Say(engine::SessionCheck{kSession});
