@@ -204,6 +204,9 @@ def test_a_node_that_speaks_for_another(t):
             node.say({'type': 'session-over', 'session_id': session, 'reason': 'because I say so'})
             node.say({'type': 'session-answer', 'session_id': session, **key})
             node.say({'type': 'session-answer', 'session_id': session, 'error': 'no'})
+            node.say({'type': 'lanes-lost', 'session_id': session})
+            node.say({'type': 'data-key-request', 'serial': 1, 'session_id': session, 'data_key': 'A' * 88,
+                      'challenge': ''})
             node.say({'type': 'stream-news', 'session_id': session, 'serial': 1, 'what': 'a lie'})
             node.say({'type': 'stream-news', 'session_id': session, 'serial': 1, 'is_closed': True,
                       'outcome': 'normal', 'to_node_bytes': 1 << 62, 'from_node_bytes': 1 << 62})
@@ -212,3 +215,6 @@ def test_a_node_that_speaks_for_another(t):
                    5, 'the log says why no certificate was made')
         check(victim in stack.adit('sessions', '--json').stdout.decode(), "another's session was ended")
         check(node.heard.empty(), 'its link was ended for what may be late news')
+        for answer in (node.keys.get(timeout=10) for _ in range(3)):
+            check(answer.get('error') and not answer.get('plaintext'), f'it was told a key: {answer}')
+    check(f'lane_waits session={victim}' not in stack.agent.err(), "another's lane was cut")

@@ -33,6 +33,7 @@ class FakeNode:
         self.certificate = (path, key)
         self.offers = queue.Queue()  # (session id, token, loop), in order.
         self.stops = []
+        self.keys = queue.Queue()  # Answers to what it asked.
         self.opened = queue.Queue()  # (stream, limit, request) of streams of inspected sessions.
         self._to_say = queue.Queue()
         self._over = threading.Event()
@@ -82,6 +83,8 @@ class FakeNode:
             self._send({'type': 'session-answer', 'session_id': session, 'session_key': 'a' * 64,
                         'node_key': base64.b64encode(bytes(32)).decode(),
                         'signature': base64.b64encode(bytes(64)).decode()})
+        elif message['type'] == 'data-key-answer':
+            self.keys.put(message)
         elif message['type'] == 'lane-offer':
             self.offers.put((session, message['join_token'], message['loop']))
         elif message['type'] == 'session-stop':

@@ -37,8 +37,8 @@ def code_of(got):
 class Link:
     """One TLS connection that carries frames."""
 
-    def __init__(self, port, certificate=None, loop=0):
-        self.connection = tls_connect(port, ['adit/1', f'adit-loop/{loop}'], certificate)
+    def __init__(self, port, certificate=None, loop=0, protocol='adit/1'):
+        self.connection = tls_connect(port, [protocol, f'adit-loop/{loop}'], certificate)
         self._data = b''
 
     def send(self, data):

@@ -27,14 +27,13 @@ def _expand_label(secret, label, context, size):
     return hmac.new(secret, info + b'\1', name).digest()[:size]
 
 
-class _Inner(BioTls):
+class InnerTls(BioTls):
     """TLS with a session's key, whose exporter can be asked (RFC 8446, 7.5)."""
 
-    def __init__(self, connection, certificate, first):
-        self._log = certificate[0] + '.keys'
-        context = tls_context(['adit/1'], certificate)
-        context.keylog_filename = self._log
-        super().__init__(connection, context, False, first)
+    def __init__(self, connection, context, server_side, first, log):
+        self._log = log
+        context.keylog_filename = log
+        super().__init__(connection, context, server_side, first)
 
     def exported(self, label):
         with open(self._log, encoding='ascii') as file:
@@ -44,10 +43,16 @@ class _Inner(BioTls):
         return _expand_label(_expand_label(secret, label, empty, len(secret)), 'exporter', empty, 32)
 
 
+def resume_proof(secret, side, lane, epoch, position, exporter):
+    message = b'adit resume v1\0' + side.encode() + b'\0' + struct.pack('>IQQ', lane, epoch, position) + exporter
+    return hmac.new(secret, message, hashlib.sha256).hexdigest()
+
+
 class SealedLink(BioLink):
     """A link to the node itself. It outlives its connections; `sent` and `received` are its positions."""
 
-    def __init__(self, stack, document, parameters, features=('resume',), node=None):
+    def __init__(self, stack, document, parameters, features=('resume',), node=None, hello=None):
+        """Without `hello`, the bytes of the first word, it says an honest one and waits for the node's."""
         self._stack = stack
         self.epoch = 0
         folder = os.path.join(stack.folder, 'by-hand')
@@ -59,29 +64,46 @@ class SealedLink(BioLink):
                               check=True, timeout=20, stdout=subprocess.PIPE).stdout
         answer = stack.api().call('StartSession', {
             'Target': node or stack.node_id(), 'DocumentName': document, 'Parameters': parameters,
-            'Adit': {'Version': 1, 'Carriage': 'sealed', 'Resume': True,
-                     'ClientKey': hashlib.sha256(spki).hexdigest()}})
+            'Adit': {'Version': 1, 'Resume': True, **self.carriage(hashlib.sha256(spki).hexdigest())}})
         check_equal(answer.status, 200, f'StartSession: {answer}')
-        made = answer.json()
-        self.session = made['SessionId']
-        self.rejoin_key = bytes.fromhex(made['Adit']['RejoinKey'])
-        super().__init__(self.join(made['Adit']['JoinToken'], made['Adit']['Loop']))
-        self.secret = self.tls.exported('EXPORTER-adit-resume-secret')
+        self.made = answer.json()
+        self.session = self.made['SessionId']
+        self.rejoin_key = bytes.fromhex(self.made['Adit']['RejoinKey'])
+        super().__init__(self.join(self.made['Adit']['JoinToken'], self.made['Adit']['Loop']))
+        self.secret = self.first_secret()
+        if hello is not None:
+            self.send(hello)
+            return
         self.hello(role='client', session_id=self.session, features=list(features))
         got = self.wait_for(CONTROL, frames.GOAWAY)
         check(got and got.type == CONTROL, f'the hello was answered with {got}')
         self.node_hello = json.loads(got.payload)
         self.lane = self.node_hello.get('lane', 0)
 
+    def carriage(self, key):
+        return {'Carriage': 'sealed', 'ClientKey': key}
+
+    def first_secret(self):
+        return self.tls.exported('EXPORTER-adit-resume-secret')
+
+    def exporter(self, tls):
+        return tls.exported('EXPORTER-adit-resume')
+
     def join(self, token, loop):
         """Inner TLS of a lane that is joined."""
+        outer = self.joined(token, loop)
+        return InnerTls(outer.socket, tls_context(['adit/1'], self.certificate), False, outer.detach(),
+                        self.certificate[0] + '.keys')
+
+    def joined(self, token, loop, **members):
+        """TLS with the relay, in which `joined` was the last word."""
         raw = socket.create_connection(('127.0.0.1', self._stack.port), 10)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         outer = BioTls(raw, tls_context(['adit-join/1', f'adit-loop/{loop}']), False)
-        outer.send(join_frame(token))
+        outer.send(join_frame(token, **members))
         got = outer.receive_frame()
         check(b'"joined"' in got, f'the join was answered with {got!r}')
-        return _Inner(raw, self.certificate, outer.detach())
+        return outer
 
     def open(self, stream, request, limit=1 << 20):
         self.send(frame(frames.OPEN, stream, struct.pack('>Q', limit) + json.dumps(request).encode()))
@@ -113,10 +135,9 @@ class SealedLink(BioLink):
         return self.join(answer.json()['JoinToken'], answer.json()['Loop'])
 
     def proof(self, tls, side, epoch, position, **lies):
-        message = (b'adit resume v1\0' + side.encode() + b'\0'
-                   + struct.pack('>IQQ', lies.get('lane', self.lane), epoch, position)
-                   + lies.get('exporter', tls.exported('EXPORTER-adit-resume')))
-        return hmac.new(lies.get('secret', self.secret), message, hashlib.sha256).hexdigest()
+        exporter = lies['exporter'] if 'exporter' in lies else self.exporter(tls)
+        return resume_proof(lies.get('secret', self.secret), side, lies.get('lane', self.lane), epoch, position,
+                            exporter)
 
     def resume_frame(self, tls, **lies):
         """The message in the place of a hello; its members and what its proof is over may lie."""
@@ -137,6 +158,22 @@ class SealedLink(BioLink):
         self.carry(tls)
         tls.send(data[answer['position']:])
         return answer['position']
+
+
+class InspectedLink(SealedLink):
+    """The same in an inspected session: inside the TLS with the relay, which vouches for both ends."""
+
+    def carriage(self, key):
+        return {'Carriage': 'inspected'}
+
+    def first_secret(self):
+        return bytes.fromhex(self.made['Adit']['ResumeSecret'])
+
+    def exporter(self, tls):
+        return bytes(32)
+
+    def join(self, token, loop):
+        return self.joined(token, loop, wrapped=True)
 
 
 def refusal(tls):

@@ -14,6 +14,7 @@ from support.bio_tls import BioTls
 from support.fake_node import FakeNode
 from support.lying_relay import join_frame
 from support.processes import check
+from support.sealed_client import InnerTls
 
 
 def own_identity(folder):
@@ -52,8 +53,9 @@ class SealingNode(FakeNode):
 
     def __init__(self, stack, name):
         self._stack = stack
-        self._sign, public, self._session_key, self._context = own_identity(
-            os.path.join(stack.folder, name + '-identity'))
+        folder = os.path.join(stack.folder, name + '-identity')
+        self._sign, public, self._session_key, self._context = own_identity(folder)
+        self._key_log = os.path.join(folder, 'keys')
         self._node_key = base64.b64encode(public).decode()
         super().__init__(stack, name)
 
@@ -69,11 +71,15 @@ class SealingNode(FakeNode):
 
     def meet(self):
         """The link of the client of the next session that is offered, before both hellos."""
-        self.session, token, loop = self.offers.get(timeout=10)
+        return BioLink(self.meet_tls())
+
+    def meet_tls(self, seconds=10):
+        """Its TLS; also of a client that comes again."""
+        self.session, token, loop = self.offers.get(timeout=seconds)
         raw = socket.create_connection(('127.0.0.1', self._stack.port), 10)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         outer = BioTls(raw, tls_context(['adit-join/1', f'adit-loop/{loop}'], self.certificate), False)
         outer.send(join_frame(token))
         got = outer.receive_frame()
         check(b'"joined"' in got, f'the join was answered with {got!r}')
-        return BioLink(BioTls(raw, self._context, True, outer.detach()))
+        return InnerTls(raw, self._context, True, outer.detach(), self._key_log)
