@@ -71,6 +71,7 @@ class JoiningRelay::Leg final : private SecureConnection::Events,
     if (!wrapped_) connection_->Detach();
   }
   bool joined() const { return other_ != nullptr; }
+  bool can_join() const { return !gone_ && !cut_ && connection_->open(); }
   bool is_agent() const { return is_agent_; }
   bool gone() const { return gone_; }
 
@@ -244,7 +245,7 @@ void JoiningRelay::OnJoin(Leg& leg, const engine::Join& join) {
   const auto partner = partners_.find(join.token);
   if (partner == partners_.end()) return leg.Cut();
   const auto other = waiting_.find(partner->second);
-  if (other == waiting_.end()) {
+  if (other == waiting_.end() || !other->second->can_join()) {
     waiting_[join.token] = &leg;
     return;
   }
