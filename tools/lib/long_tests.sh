@@ -5,7 +5,7 @@ long_tests=(asan tsan fuzz e2e bench policy crash path siege soak gateway mutati
 declare -A about_long=(
   [asan]="unit, contract, sim and fuzz inputs with AddressSanitizer and UndefinedBehaviorSanitizer"
   [tsan]="unit, contract and sim with ThreadSanitizer"
-  [fuzz]="every fuzz target for FUZZ_SECONDS (300), on a corpus that grows in build/fuzz-corpus"
+  [fuzz]="every fuzz target for FUZZ_SECONDS (300), on a corpus that grows in build/fuzz-corpus; coverage to tests/fuzz/coverage.md"
   [e2e]="the real programs at full size, on both backends"
   [bench]="every micro benchmark at full length, in preset release"
   [crash]="the relay killed at 200 random moments under load, on both backends: no answered call is lost, the chain is whole"
@@ -51,37 +51,24 @@ long_tsan() {
   run_sanitized tsan unit contract sim
 }
 
-fuzz_one() {
-  local target=$1 name corpus code=0
-  name=$(basename "$target" _fuzz)
-  corpus=build/fuzz-corpus/$name
-  mkdir -p "$corpus" build/fuzz-artifacts "tests/fuzz/corpus/$name"
-  "$target" -max_total_time="${FUZZ_SECONDS:-300}" -timeout=25 -rss_limit_mb=2048 -print_final_stats=1 \
-    -artifact_prefix="build/fuzz-artifacts/$name-" "$corpus" "tests/fuzz/corpus/$name" \
-    > "build/fuzz-artifacts/$name.log" 2>&1 || code=$?
-  printf '%s %s %s %s\n' "$name" "$code" \
-    "$(sed -n 's/^stat::number_of_executed_units: *//p' "build/fuzz-artifacts/$name.log")" \
-    "$(find "$corpus" -type f | wc -l)"
-  if [ "$code" != 0 ]; then tail -n 40 "build/fuzz-artifacts/$name.log" >&2; fi
-  return 0
-}
-
+# FUZZ_TARGETS names some of them; those that ran longest ago come first. FUZZ_JOBS says how many at a time.
 long_fuzz() {
   tools/dependencies fuzz
   cmake --preset fuzz > build/fuzz.configure.log 2>&1 || { cat build/fuzz.configure.log; return 1; }
-  local targets
-  targets=$(ninja -C build/fuzz -t targets all | sed -n 's/^\([a-z0-9_]*_fuzz\): phony$/\1/p')
+  local targets target results=build/fuzz-results.jsonl
+  targets=${FUZZ_TARGETS:-$(ninja -C build/fuzz -t targets all | sed -n 's/^\([a-z0-9_]*\)_fuzz: phony$/\1/p')}
   [ -n "$targets" ] || { echo "there is no fuzz target"; return 1; }
   # shellcheck disable=SC2086
-  configure_and_build fuzz $targets
-  export -f fuzz_one
-  local target
-  for target in $targets; do find build/fuzz -name "$target" -type f -perm -u+x; done |
-    xargs -n 1 -P "$jobs" bash -c 'fuzz_one "$0"' | tee build/fuzz-results.txt
-  awk 'BEGIN { printf "{" }
-       { printf "%s\"%s\": {\"exit\": %d, \"runs\": %d, \"corpus\": %d}", (NR > 1 ? ", " : ""), $1, $2, $3, $4 }
-       END { print "}" }' build/fuzz-results.txt > "$long_details"
-  ! awk '$2 != 0 { bad = 1 } END { exit !bad }' build/fuzz-results.txt
+  configure_and_build fuzz $(printf '%s_fuzz ' $targets)
+  mkdir -p build/fuzz-artifacts
+  for target in $targets; do
+    echo "$(stat -c %Y "build/fuzz-artifacts/$target.log" 2> /dev/null || echo 0) build/fuzz/tests/fuzz/${target}_fuzz"
+  done | sort -n | cut -d ' ' -f 2 |
+    xargs -I {} -P "${FUZZ_JOBS:-$jobs}" python3 tools/lib/fuzz_target.py {} "${FUZZ_SECONDS:-300}" | tee "$results"
+  python3 tools/lib/fuzz_table.py "$results" tests/fuzz/coverage.md
+  python3 -c 'import json, sys
+print(json.dumps({result.pop("name"): result for result in map(json.loads, sys.stdin)}))' < "$results" > "$long_details"
+  ! grep -qv '"exit": 0,' "$results"
 }
 
 long_e2e() {
