@@ -276,10 +276,11 @@ class World {
     CHECK(honest_->resumed == resumed);
   }
   std::string Pretence(LaneTalk& talk, unsigned how, ByteView bytes) {
+    // Where it says that it is, the client could be.
     engine::Resume resume{.session_id = kHonest,
                           .lane = honest_->answer->lane,
-                          .epoch = 1 + fuzz::Number(bytes) % 1'000,
-                          .position = fuzz::Number(bytes.subspan(bytes.size() / 2)) % 100'000};
+                          .epoch = honest_epoch_ + 1 + fuzz::Number(bytes) % 1'000,
+                          .position = honest_->multiplexer().received_position()};
     engine::ResumeClaim claim{.side = ResumeSide::kClient,
                               .lane = resume.lane,
                               .epoch = resume.epoch,

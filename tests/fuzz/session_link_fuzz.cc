@@ -285,6 +285,7 @@ class World final : private SessionLink::Events {
   void BeHonest() {
     if (!is_ready_ || kind_ == Kind::kLink) {
       if (kind_ != Kind::kLink) Join();
+      RunFor(milliseconds(200));  // Nothing may stand right behind a join's answer.
       return Hello(0, {});
     }
     if (is_ended_ || !link_.multiplexer().suspended()) return;
