@@ -5,6 +5,7 @@
 #include "client/api_client.h"
 #include "engine/net/backoff.h"
 #include "engine/net/resume_proof.h"
+#include "engine/wire/protocol_names.h"
 
 namespace client {
 
@@ -41,10 +42,12 @@ void LaneCalls::Ask(const std::string& session_id, engine::HttpRequest request, 
         absl::StatusOr<LaneTicket> ticket =
             response.ok() ? api_.ReadOpenLane(*response) : response.status();
         if (ticket.ok()) ticket->epoch = epoch;
+        // Who is refused for now asks again soon, and the relay has others to shake hands with.
+        const bool asks_again = !ticket.ok() && CanRejoinLater(ticket.status());
         done(std::move(ticket));
-        if (asked_.empty()) calls_.CloseKept();
+        if (asked_.empty() && !asks_again) calls_.CloseKept();
       },
-      connect_max);
+      {.connect_max = connect_max, .offer = engine::kLiveProtocol});
   asked_.push_back({.number = number, .session_id = session_id, .call = call});
 }
 

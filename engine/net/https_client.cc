@@ -14,13 +14,14 @@ namespace engine {
 class HttpsClient::Connection final : private SecureConnection::Events,
                                       private HttpClientSession::Handler {
  public:
-  Connection(HttpsClient& client, Duration connect_max)
-      : client_(client), connect_max_(connect_max), connection_(client.driver_.loop(), *this) {
+  Connection(HttpsClient& client, const Manner& manner)
+      : client_(client), manner_(manner), connection_(client.driver_.loop(), *this) {
     LoopDriver& driver = client.driver_;
-    connection_.Dial(
-        driver.resolver(), client.server_.host, client.server_.port,
-        std::make_unique<TlsChannel>(client.context_, driver.loop().buffers(), client.server_.host),
-        connect_max);
+    auto channel =
+        std::make_unique<TlsChannel>(client.context_, driver.loop().buffers(), client.server_.host);
+    if (!manner.offer.empty()) channel->Offer(manner.offer);
+    connection_.Dial(driver.resolver(), client.server_.host, client.server_.port,
+                     std::move(channel), manner.connect_max);
   }
 
   // Start gives it a call. Requires: it is new, or is_kept().
@@ -33,9 +34,14 @@ class HttpsClient::Connection final : private SecureConnection::Events,
 
   bool is_kept() const { return kept_ && session_->idle() && connection_.open(); }
   bool has(uint64_t number) const { return done_ != nullptr && number_ == number; }
+  Socket socket() const { return connection_.socket(); }
   void Close() {
     cancelled_ = true;
     connection_.Close();
+  }
+  void Leave() {
+    is_gone_ = true;
+    Close();
   }
 
  private:
@@ -77,11 +83,11 @@ class HttpsClient::Connection final : private SecureConnection::Events,
       const bool is_tls = end.kind == ConnectionEnd::Kind::kHandshakeFailed;
       Finish({.kind = is_tls ? CallResult::Kind::kTls : CallResult::Kind::kUnreachable,
               .response = {},
-              .text = end.text,
+              .text = is_gone_ ? "this machine has another address now; try again" : end.text,
               .anchor_pem = {}});
     } else if (done_ != nullptr && kept_ && is_orderly && !session_->heard_answer() &&
                !cancelled_) {
-      client.Dial(number_, std::move(request_), std::exchange(done_, nullptr), connect_max_);
+      client.Dial(number_, std::move(request_), std::exchange(done_, nullptr), manner_);
     } else if (session_ != nullptr) {
       session_->HandleEnd(is_orderly ? HttpClientSession::End::kOrderly
                                      : HttpClientSession::End::kCut);
@@ -90,22 +96,32 @@ class HttpsClient::Connection final : private SecureConnection::Events,
   }
 
   HttpsClient& client_;
-  const Duration connect_max_;
+  const Manner manner_;
   uint64_t number_ = 0;
   HttpRequest request_;
   Done done_;          // Null: no call.
   bool kept_ = false;  // A call was answered, and the next one may come.
   bool cancelled_ = false;
+  bool is_gone_ = false;  // Its own address is.
   std::unique_ptr<HttpClientSession> session_;
   SecureConnection connection_;
 };
 
 HttpsClient::HttpsClient(LoopDriver& driver, const TlsContext& context, HostPort server)
-    : driver_(driver), context_(context), server_(std::move(server)) {}
+    : driver_(driver), context_(context), server_(std::move(server)) {
+  driver_.network().Add(static_cast<NetworkWatch::Listener&>(*this));
+}
 
-HttpsClient::~HttpsClient() { CHECK(joined()); }
+HttpsClient::~HttpsClient() {
+  driver_.network().Remove(static_cast<NetworkWatch::Listener&>(*this));
+  CHECK(joined());
+}
 
-uint64_t HttpsClient::Call(HttpRequest request, Done done, Duration connect_max) {
+uint64_t HttpsClient::Call(HttpRequest request, Done done) {
+  return Call(std::move(request), std::move(done), Manner{});
+}
+
+uint64_t HttpsClient::Call(HttpRequest request, Done done, const Manner& manner) {
   CHECK(!closing_);
   const uint64_t number = ++call_count_;
   const auto kept =
@@ -113,13 +129,13 @@ uint64_t HttpsClient::Call(HttpRequest request, Done done, Duration connect_max)
   if (kept != connections_.end()) {
     (*kept)->Start(number, std::move(request), std::move(done));
   } else {
-    Dial(number, std::move(request), std::move(done), connect_max);
+    Dial(number, std::move(request), std::move(done), manner);
   }
   return number;
 }
 
-void HttpsClient::Dial(uint64_t number, HttpRequest request, Done done, Duration connect_max) {
-  connections_.push_back(std::make_unique<Connection>(*this, connect_max));
+void HttpsClient::Dial(uint64_t number, HttpRequest request, Done done, const Manner& manner) {
+  connections_.push_back(std::make_unique<Connection>(*this, manner));
   connections_.back()->Start(number, std::move(request), std::move(done));
 }
 
@@ -136,6 +152,14 @@ void HttpsClient::Cancel(uint64_t number) {
 void HttpsClient::CloseKept() {
   for (const auto& connection : connections_) {
     if (connection->is_kept()) connection->Close();
+  }
+}
+
+void HttpsClient::OnNetworkChanged(bool) {
+  CloseKept();
+  for (const auto& connection : connections_) {
+    const Footing footing = driver_.network().FootingOf(connection->socket());
+    if (footing == Footing::kGone) connection->Leave();
   }
 }
 

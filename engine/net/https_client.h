@@ -26,8 +26,9 @@ struct CallResult {
 
 // HttpsClient makes calls to one server. A connection is kept for the next call for a while
 // (HttpClientSession::kIdleMax), so that calls in a row shake hands once; calls at the same time
-// have connections of their own. Cold: it may allocate.
-class HttpsClient {
+// have connections of their own. When the network has changed, the one that is kept is closed, and
+// so are those whose own address is gone: their calls fail. Cold: it may allocate.
+class HttpsClient final : private NetworkWatch::Listener {
  public:
   using Done = std::function<void(CallResult)>;
 
@@ -35,13 +36,19 @@ class HttpsClient {
   HttpsClient(LoopDriver& driver, const TlsContext& context, HostPort server);
   ~HttpsClient();  // Requires: joined().
 
+  // Manner is how a call is made, where it has a connection of its own.
+  struct Manner {
+    Duration connect_max = SecureConnection::kConnectMax;
+    std::string_view offer = {};  // As of TlsChannel::Offer; a constant. Empty: none.
+  };
+
   // Call starts at once and returns the call's number. `done` is called once, from the loop; it may
   // make the next call. When a kept connection turns out to have been closed in order before a byte
   // of the answer came, the server has not taken the request (HttpServerSession::Finish), and it is
   // sent once more on a fresh connection. Any other end may have come after the call was carried
   // out: that is a failure, and the caller's to judge.
-  uint64_t Call(HttpRequest request, Done done,
-                Duration connect_max = SecureConnection::kConnectMax);
+  uint64_t Call(HttpRequest request, Done done);
+  uint64_t Call(HttpRequest request, Done done, const Manner& manner);
 
   // Cancel ends a call early; its `done` is still called. Without such a call it does nothing.
   void Cancel(uint64_t number);
@@ -56,7 +63,8 @@ class HttpsClient {
  private:
   class Connection;
 
-  void Dial(uint64_t number, HttpRequest request, Done done, Duration connect_max);
+  void OnNetworkChanged(bool is_gain) override;
+  void Dial(uint64_t number, HttpRequest request, Done done, const Manner& manner);
   bool HasKept() const;
 
   LoopDriver& driver_;

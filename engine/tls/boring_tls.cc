@@ -127,6 +127,16 @@ BoringTls::BoringTls(std::shared_ptr<const TlsSettings> settings, std::string_vi
 
 BoringTls::~BoringTls() = default;
 
+void BoringTls::Offer(std::string_view protocol) {
+  CHECK(settings_->role == TlsRole::kClient);
+  CHECK(!settings_->protocols.empty());
+  std::string names = settings_->protocols;
+  names += static_cast<char>(protocol.size());
+  names += protocol;
+  CHECK(SSL_set_alpn_protos(ssl_.get(), crypto::Octets(AsBytes(names)),
+                            static_cast<unsigned>(names.size())) == 0);
+}
+
 Outcome BoringTls::Handshake() {
   const int result = SSL_do_handshake(ssl_.get());
   if (result != 1) return Explain(result);

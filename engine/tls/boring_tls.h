@@ -37,6 +37,7 @@ class BoringTls {
   BoringTls& operator=(const BoringTls&) = delete;
 
   // These do what TlsChannel says of them. With kError, failure() says why.
+  void Offer(std::string_view protocol);
   Outcome Handshake();
   Outcome Read(BufferRef& plaintext);
   Outcome Write(std::span<const ByteView> pieces);

@@ -55,6 +55,11 @@ TlsChannel::TlsChannel(const TlsContext& context, BufferPool& pool, std::string_
 
 TlsChannel::~TlsChannel() = default;
 
+void TlsChannel::Offer(std::string_view protocol) {
+  CHECK(boring_ != nullptr);
+  boring_->Offer(protocol);
+}
+
 bool TlsChannel::Receive(BufferRef&& ciphertext) {
   if (ciphertext.empty() || error_ != TlsError::kNone || end_received_) {
     BufferRef(std::move(ciphertext));

@@ -66,6 +66,11 @@ class TlsChannel {
   // for it. `pool` must outlive the channel; `context` need not.
   TlsChannel(const TlsContext& context, BufferPool& pool, std::string_view host = {});
   ~TlsChannel();
+
+  // Offer names one more protocol (ALPN), behind those of the context: a hint for the server, which
+  // is not expected to pick it. Requires: a client's channel that offers any, and was not read yet.
+  void Offer(std::string_view protocol);
+
   TlsChannel(const TlsChannel&) = delete;
   TlsChannel& operator=(const TlsChannel&) = delete;
 

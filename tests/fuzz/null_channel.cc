@@ -89,6 +89,8 @@ TlsChannel::TlsChannel(const TlsContext& context, BufferPool& pool, std::string_
 
 TlsChannel::~TlsChannel() { Nulls().erase(this); }
 
+void TlsChannel::Offer(std::string_view) {}
+
 bool TlsChannel::Receive(BufferRef&& ciphertext) {
   if (ciphertext.empty() || error_ != TlsError::kNone || end_received_) {
     BufferRef(std::move(ciphertext));

@@ -261,5 +261,24 @@ TEST_F(HttpsClientTest, AServerThatIsNotThereAndOneOfAnotherAuthorityAreToldApar
   EXPECT_TRUE(server_.asked.empty());
 }
 
+TEST_F(HttpsClientTest, WhatIsKeptIsNotTrustedWhenTheNetworkHasChanged) {
+  Ask("a");
+  Start("b");
+  driver_.network().Tell(true);
+  ASSERT_TRUE(Run([&] { return results_.size() == 2; }));
+  EXPECT_EQ(results_.back().response.body, "to b") << "a call is not cut for that";
+  driver_.network().Tell(true);
+  ASSERT_TRUE(Run([&] { return client_.joined(); }));
+  EXPECT_EQ(Ask("c").response.body, "to c");
+  EXPECT_EQ(server_.connection_count(), 2U);
+}
+
+TEST_F(HttpsClientTest, ACallMayOfferAHint) {
+  client_.Call(Post("a"), [this](CallResult result) { results_.push_back(std::move(result)); },
+               {.offer = "adit-live"});
+  ASSERT_TRUE(Run([&] { return !results_.empty(); }));
+  EXPECT_EQ(results_.back().response.body, "to a") << "which is not picked";
+}
+
 }  // namespace
 }  // namespace engine::test
