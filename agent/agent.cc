@@ -11,7 +11,6 @@
 #include "agent/host_facts.h"
 #include "agent/link_advice.h"
 #include "agent/session/node_clock.h"
-#include "engine/base/bytes.h"
 #include "engine/base/check.h"
 #include "engine/base/log.h"
 #include "engine/crypto/certificate.h"
@@ -23,13 +22,7 @@
 namespace agent {
 namespace {
 
-// Between two tries to reach the relay while there are sessions whose clients may come again.
-constexpr engine::Duration kDelayWithSessionsMax = std::chrono::seconds(2);
-
 using engine::log::Level;
-
-// Between two tries that a change of the network brings about.
-constexpr engine::Duration kGainMin = std::chrono::seconds(1);
 
 constexpr engine::Duration kWaitMax = std::chrono::minutes(1);
 
@@ -57,12 +50,6 @@ std::vector<LaneHost*> HostsOf(const std::vector<std::unique_ptr<LaneWorker>>& w
 }
 
 std::string Software(const AgentOptions& options) { return "adit-agent/" + options.version; }
-
-uint64_t Seed() {
-  std::array<std::byte, sizeof(uint64_t)> bytes;
-  engine::crypto::FillRandom(bytes);
-  return engine::LoadBig<uint64_t>(bytes.data());
-}
 
 }  // namespace
 
@@ -129,7 +116,7 @@ Agent::Agent(engine::LoopDriver& driver, NodeState state, engine::crypto::Identi
                  .more_hosts = HostsOf(workers_)}),
       succession_(driver.loop(), std::move(predecessor), options_.state_lock,
                   static_cast<Succession::Events&>(*this)),
-      backoff_(Seed()),
+      redial_(engine::crypto::RandomNumber()),
       retry_op_(engine::Handler<engine::Fired>::To<&Agent::OnRetry>(this)),
       renewal_op_(engine::Handler<engine::Fired>::To<&Agent::OnRenewal>(this)),
       stop_op_(engine::Handler<engine::Fired>::To<&Agent::OnStopDeadline>(this)),
@@ -157,7 +144,7 @@ void Agent::Start() {
                       {"node", state_.node_id},
                       {"name", state_.name},
                       {"relay", engine::FormatHostPort(state_.relay)}});
-  driver_.loop().StartTimer(retry_op_, driver_.loop().Now() + backoff_.NextDelay());
+  driver_.loop().StartTimer(retry_op_, driver_.loop().Now() + redial_.FirstDelay());
   driver_.loop().StartTimer(renewal_op_, driver_.loop().Now() + kRenewalLook);
 }
 
@@ -193,12 +180,11 @@ void Agent::Dial() {
   hello.platform = Platform();
   link_ = std::make_unique<RelayLink>(driver_, *context_, state_.relay, std::move(hello), targets_,
                                       static_cast<RelayLink::Events&>(*this),
-                                      backoff_.is_eager() ? engine::Backoff::kEagerConnectMax
-                                                          : engine::SecureConnection::kConnectMax);
+                                      redial_.MannerOf(HasLiveSessions()));
 }
 
 void Agent::OnLinkUp(const engine::Hello& relay) {
-  up_since_ = driver_.loop().Now();
+  redial_.LinkUp(driver_.loop().Now());
   was_ever_up_ = true;
   engine::log::Write(Level::kInfo, "relay_connected",
                      {{"relay", engine::FormatHostPort(state_.relay)},
@@ -220,7 +206,7 @@ void Agent::OnLinkDown(const LinkEnd& end) {
   if (end.was_up && end.code == engine::CloseCode::kDenied) {
     sessions_.EndOpen(engine::CloseCode::kSessionEnded, "The node was deregistered.");
   }
-  const engine::Duration delay = DelayAfter(end);
+  const engine::Duration delay = redial_.DelayAfter(end, HasLiveSessions(), now);
   engine::log::Write(
       Level::kWarning, end.was_up ? "relay_lost" : "relay_not_reached",
       {{"relay", relay},
@@ -231,40 +217,11 @@ void Agent::OnLinkDown(const LinkEnd& end) {
   driver_.loop().StartTimer(retry_op_, now + delay);
 }
 
-engine::Duration Agent::DelayAfter(const LinkEnd& end) {
-  // Two agents with one identity replace each other for ever: then there is no hurry.
-  was_replaced_ = end.code == engine::CloseCode::kReplaced;
-  if (was_replaced_) return engine::Backoff::kDelayMax;
-  const bool was_steady = end.was_up && driver_.loop().Now() - up_since_ >= kSteadyLink;
-  if (was_steady) backoff_.Succeeded();
-  if (was_steady && end.code == engine::CloseCode::kShuttingDown && sessions_.count() == 0) {
-    return backoff_.Spread();
-  }
-  // TCP got through and TLS did not: the relay has more to do than it can.
-  const bool is_crowded = end.kind == engine::ConnectionEnd::Kind::kHandshakeFailed;
-  if (is_crowded && !end.was_up) {
-    backoff_.Crowded();
-    const engine::Duration delay = backoff_.NextDelay();
-    return sessions_.count() > 0 ? std::min(delay, kDelayWithSessionsMax) : delay;
-  }
-  if (sessions_.count() > 0) {
-    // Clients that come again have to wait until we are back, so we come before the others.
-    if (end.was_up && !was_steady) backoff_.Reached();
-    return std::min(backoff_.NextDelay() / 2, kDelayWithSessionsMax);
-  }
-  return backoff_.NextDelay();
-}
-
 void Agent::OnNetworkChanged(bool is_gain) {
   if (stopping_) return;
   if (link_ != nullptr && !link_->down()) return link_->Check();
-  if (!is_gain || was_replaced_ || !retry_op_.in_flight() || backoff_.is_crowded()) return;
-  // Some networks change without end.
-  const engine::Instant now = driver_.loop().Now();
-  if (now - gained_at_ < kGainMin) return;
-  gained_at_ = now;
-  backoff_.Reached();
-  driver_.loop().Cancel(retry_op_);  // Which dials.
+  if (!is_gain || !retry_op_.in_flight()) return;
+  if (redial_.Gained(driver_.loop().Now())) driver_.loop().Cancel(retry_op_);  // Which dials.
 }
 
 void Agent::OnRelayMessage(const engine::ControlMessage& message) {
@@ -424,6 +381,12 @@ void Agent::Stop() {
 
 bool Agent::WorkersAreIdle() const {
   return std::ranges::all_of(workers_, [](const auto& worker) { return worker->idle(); });
+}
+
+// HasLiveSessions is true while clients wait for this link when it is lost: of sessions here, or of
+// those that a predecessor has.
+bool Agent::HasLiveSessions() const {
+  return sessions_.count() > 0 || succession_.has_predecessor();
 }
 
 bool Agent::HasSessions() const {

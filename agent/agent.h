@@ -19,13 +19,13 @@
 #include "agent/keys/service_keys.h"
 #include "agent/node_state.h"
 #include "agent/process/child_watcher.h"
+#include "agent/redial.h"
 #include "agent/relay_link.h"
 #include "agent/session/lane_worker.h"
 #include "agent/session/session_table.h"
 #include "agent/succession/succession.h"
 #include "agent/target/target_table.h"
 #include "engine/loop/op.h"
-#include "engine/net/backoff.h"
 #include "engine/platform/network_watch.h"
 #include "engine/platform/service_manager.h"
 #include "engine/platform/signal_receiver.h"
@@ -60,8 +60,6 @@ class Agent final : private RelayLink::Events,
   static constexpr engine::Duration kStopMax = std::chrono::seconds(8);
   // A successor that is not connected to the relay after this long is given up.
   static constexpr engine::Duration kSuccessionMax = std::chrono::seconds(30);
-  // A link that lasted this long was a success: the next dial comes at once.
-  static constexpr engine::Duration kSteadyLink = std::chrono::seconds(10);
 
   // Create returns an error when the state's keys or certificates cannot be used, or a worker's
   // loop cannot be made; it needs an identity (node_identity.h). Requires: SIGCHLD, SIGTERM,
@@ -105,13 +103,12 @@ class Agent final : private RelayLink::Events,
   void OnSuccessionDeadline(engine::Fired outcome);
 
   void Dial();
-  // DelayAfter is how long to wait until the next dial.
-  engine::Duration DelayAfter(const LinkEnd& end);
   void ScheduleRenewal();
   void TakeRenewed();
   void TellRelay();
   bool WorkersAreIdle() const;
   bool HasSessions() const;
+  bool HasLiveSessions() const;
   void BeginSuccession();
   void LeaveWhenDone();
   void Stop();
@@ -132,15 +129,12 @@ class Agent final : private RelayLink::Events,
   SessionTable sessions_;
   Succession succession_;
   std::unique_ptr<RelayLink> link_;
-  engine::Backoff backoff_;
+  Redial redial_;
   engine::TimerOp retry_op_;
   engine::TimerOp renewal_op_;
   engine::TimerOp stop_op_;
   engine::TimerOp succession_op_;
-  engine::Instant up_since_{};
-  engine::Instant gained_at_{};  // When a change of the network made us dial.
   bool was_ever_up_ = false;
-  bool was_replaced_ = false;  // The last link was.
   bool stopping_ = false;
   bool stop_overdue_ = false;
 };

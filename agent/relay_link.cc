@@ -6,12 +6,15 @@
 #include "engine/base/log.h"
 #include "engine/net/loop_driver.h"
 #include "engine/tls/tls_channel.h"
+#include "engine/wire/protocol_names.h"
 
 namespace agent {
 namespace {
 
 // How often limits are looked at, while there are any.
 constexpr engine::Duration kLimitsLook = std::chrono::seconds(1);
+
+constexpr const char* kAddressGone = "this machine has another address now";
 
 engine::MultiplexerOptions LinkOptions() {
   engine::MultiplexerOptions options;
@@ -25,17 +28,17 @@ engine::MultiplexerOptions LinkOptions() {
 
 RelayLink::RelayLink(engine::LoopDriver& driver, const engine::TlsContext& context,
                      const engine::HostPort& relay, engine::Hello hello, TargetTable& targets,
-                     Events& events, engine::Duration connect_max)
+                     Events& events, const Manner& manner)
     : driver_(driver),
       hello_(std::move(hello)),
       targets_(targets),
       events_(events),
       connection_(driver.loop(), *this),
       timer_op_(engine::Handler<engine::Fired>::To<&RelayLink::OnTimer>(this)) {
-  connection_.Dial(
-      driver.resolver(), relay.host, relay.port,
-      std::make_unique<engine::TlsChannel>(context, driver.loop().buffers(), relay.host),
-      connect_max);
+  auto channel = std::make_unique<engine::TlsChannel>(context, driver.loop().buffers(), relay.host);
+  if (manner.has_sessions) channel->Offer(engine::kLiveProtocol);
+  connection_.Dial(driver.resolver(), relay.host, relay.port, std::move(channel),
+                   manner.connect_max);
 }
 
 RelayLink::~RelayLink() { CHECK(down_); }
@@ -119,9 +122,14 @@ void RelayLink::OnFailed(engine::CloseCode code, std::string_view text) {
 
 void RelayLink::Check() {
   using engine::Footing;
-  if (!up_ || failed_) return;
+  if (failed_ || closed_) return;
   const engine::Instant now = driver_.loop().Now();
   const Footing footing = driver_.network().FootingOf(connection_.socket());
+  if (!up_) {
+    if (footing != Footing::kGone) return;
+    reason_ = kAddressGone;
+    return connection_.Close();
+  }
   if (multiplexer_->stream_count() > 0) {
     if (footing == Footing::kGone) multiplexer_->Probe(kGoneMax, now);
     return;
@@ -129,8 +137,8 @@ void RelayLink::Check() {
   if (footing == Footing::kFirm) {
     return multiplexer_->Probe(engine::ProbePatience(multiplexer_->round_trip()), now);
   }
-  reason_ = footing == Footing::kGone ? "this machine has another address now"
-                                      : "the relay does not acknowledge what was sent";
+  reason_ =
+      footing == Footing::kGone ? kAddressGone : "the relay does not acknowledge what was sent";
   connection_.Close();
 }
 

@@ -59,11 +59,17 @@ class RelayLink final : private engine::SecureConnection::Events, private engine
   // link: the address may come back.
   static constexpr engine::Duration kGoneMax = std::chrono::seconds(5);
 
+  // Manner is how the link is dialled.
+  struct Manner {
+    engine::Duration connect_max = engine::SecureConnection::kConnectMax;
+    bool has_sessions = false;  // That run without the link, and whose clients wait for it.
+  };
+
   // Dials at once. `hello` introduces this node. All references outlive the link; `context` need
   // not.
   RelayLink(engine::LoopDriver& driver, const engine::TlsContext& context,
             const engine::HostPort& relay, engine::Hello hello, TargetTable& targets,
-            Events& events, engine::Duration connect_max = engine::SecureConnection::kConnectMax);
+            Events& events, const Manner& manner);
   ~RelayLink() override;  // Requires: OnLinkDown was called.
 
   // RequestRenewal asks for a new certificate; OnCertificateRenewed follows, if the relay agrees.
@@ -79,7 +85,7 @@ class RelayLink final : private engine::SecureConnection::Events, private engine
   void Close();
 
   // Check finds out whether the link has survived a change of the network, and ends it if not. One
-  // without streams is given up easily: nothing ends with it.
+  // without streams, or not up yet, is given up easily: nothing ends with it.
   void Check();
 
   bool up() const { return up_; }

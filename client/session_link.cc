@@ -5,13 +5,11 @@
 #include <utility>
 #include <vector>
 
-#include "client/dial_error.h"
 #include "client/say.h"
 #include "client/sealed_text.h"
 #include "client/session_end.h"
 #include "engine/base/check.h"
 #include "engine/base/version.h"
-#include "engine/crypto/random_bytes.h"
 #include "engine/wire/control.h"
 
 namespace client {
@@ -24,8 +22,7 @@ SessionLink::SessionLink(engine::LoopDriver& driver, LinkTarget target, LaneSour
       target_(std::move(target)),
       lanes_(lanes),
       events_(events),
-      backoff_(engine::crypto::RandomNumber(), kAgainMax),
-      again_op_(engine::Handler<engine::Fired>::To<&SessionLink::OnAgain>(this)) {
+      return_(driver, target_, lanes, static_cast<LaneReturn::Events&>(*this)) {
   if (target_.patience == std::chrono::seconds::zero()) target_.options.resume_bytes_max = 0;
   driver_.network().Add(static_cast<engine::NetworkWatch::Listener&>(*this));
 }
@@ -34,7 +31,6 @@ SessionLink::~SessionLink() {
   driver_.network().Remove(static_cast<engine::NetworkWatch::Listener&>(*this));
   CHECK(carriage_ == nullptr);
   CHECK(!asking_);
-  CHECK(!again_op_.in_flight());
 }
 
 void SessionLink::Dial() {
@@ -52,7 +48,7 @@ void SessionLink::Dial() {
 void SessionLink::Close() {
   if (std::exchange(closing_, true)) return;
   if (asking_) lanes_.HurryLanes(target_.session_id);
-  if (again_op_.in_flight()) driver_.loop().Cancel(again_op_);
+  return_.Stop();
   if (carriage_ == nullptr) return;
   if (multiplexer_ != nullptr && !multiplexer_->suspended()) {
     if (target_.lane_secret.has_value()) multiplexer_->Goaway(CloseCode::kNormal, {});
@@ -65,7 +61,7 @@ void SessionLink::Close() {
 void SessionLink::Abort() {
   closing_ = true;
   if (asking_) lanes_.HurryLanes(target_.session_id);
-  if (again_op_.in_flight()) driver_.loop().Cancel(again_op_);
+  return_.Stop();
   if (carriage_ != nullptr) carriage_->Close();
 }
 
@@ -168,6 +164,7 @@ void SessionLink::Give(CloseCode code, std::string text) {
   if (!end_text_.empty()) return;
   end_code_ = code;
   end_text_ = std::move(text);
+  if (multiplexer_ != nullptr && multiplexer_->suspended()) return_.Stop();
 }
 
 void SessionLink::OnCarriageOver(const CarriageEnd& end) {
@@ -182,13 +179,14 @@ void SessionLink::OnCarriageOver(const CarriageEnd& end) {
       carriage_.reset();
       return Dial();
     }
-    if (end.kind == Kind::kNotStarted && !target_.wrapped) return AskToWrap(EndText(end));
+    if (end.kind == Kind::kNotStarted && !target_.wrapped)
+      return AskToWrap(LinkEndText(target_, end, ready_));
   }
   if (!end_text_.empty()) {
     return End(end_code_, {.text = end_text_, .unexplained = false});
   }
   End(end.kind == Kind::kNotJoined ? end.code : CloseCode::kConnectionReset,
-      {.text = EndText(end),
+      {.text = LinkEndText(target_, end, ready_),
        .unexplained = is_lane() && (end.kind == Kind::kClosed || end.kind == Kind::kCut)});
 }
 
@@ -204,32 +202,27 @@ bool SessionLink::CanGoOn(const CarriageEnd& end) const {
 bool SessionLink::Rejoin() {
   if (multiplexer_ == nullptr || !ready_ || over() || !multiplexer_->can_resume()) return false;
   if (multiplexer_->suspended()) {
-    if (again_op_.in_flight()) driver_.loop().Cancel(again_op_);
+    return_.Hurry();
     return true;
   }
-  told_lost_ = lane_ == 0;  // Who asked hears when it is done.
+  return_.TellWhenBack();
   carriage_->Close();
   return true;
 }
 
 void SessionLink::OnNetworkChanged(bool is_gain) {
   if (multiplexer_ == nullptr || !ready_ || over() || !multiplexer_->can_resume()) return;
+  const engine::Footing footing = carriage_ != nullptr
+                                      ? driver_.network().FootingOf(carriage_->socket())
+                                      : engine::Footing::kFirm;
   if (multiplexer_->suspended()) {
-    if (is_gain) TryAtOnce();
+    const bool is_to_begin_anew =
+        footing == engine::Footing::kGone || (is_gain && return_.Gained());
+    if (is_to_begin_anew && carriage_ != nullptr) carriage_->Close();
     return;
   }
-  if (driver_.network().FootingOf(carriage_->socket()) != engine::Footing::kFirm) {
-    return carriage_->Close();
-  }
+  if (footing != engine::Footing::kFirm) return carriage_->Close();
   multiplexer_->Probe(engine::ProbePatience(multiplexer_->round_trip()), driver_.loop().Now());
-}
-
-void SessionLink::TryAtOnce() {
-  backoff_.Succeeded();
-  if (again_op_.in_flight()) return driver_.loop().Cancel(again_op_);
-  if (driver_.loop().Now() - tried_at_ < kTryMax) return;
-  if (asking_) return lanes_.HurryLanes(target_.session_id);
-  if (carriage_ != nullptr) carriage_->Close();
 }
 
 // Inside the relay's TLS the node says goodbye by a goaway, and a close is the relay's alone.
@@ -239,10 +232,9 @@ bool SessionLink::EndsInOrder(const CarriageEnd& end) const {
 
 void SessionLink::GoOn(const CarriageEnd& end) {
   using Kind = CarriageEnd::Kind;
-  const engine::Instant now = driver_.loop().Now();
   talk_.reset();
   if (!multiplexer_->suspended()) {
-    lost_at_ = now;
+    return_.Lost(lane_);
     multiplexer_->Suspend();
   }
   if (over()) return End(end_code_, {.text = end_text_, .unexplained = false});
@@ -251,74 +243,32 @@ void SessionLink::GoOn(const CarriageEnd& end) {
   if (end.kind == Kind::kNotStarted) target_.wrapped = !target_.wrapped;
   carriage_.reset();  // Last of `end`, which is its.
   if (is_elsewhere) return Dial();
-  WaitAndAskAgain();
+  return_.AskSoon();
 }
 
-void SessionLink::WaitAndAskAgain() {
-  const engine::Instant now = driver_.loop().Now();
-  if (now - lost_at_ >= target_.patience) {
-    return End(CloseCode::kConnectionReset,
-               {.text = "no connection to " + Printable(target_.node_label) + " came about for " +
-                        std::to_string(target_.patience.count()) +
-                        " s (ADIT_PATIENCE); the session is given up",
-                .unexplained = false});
-  }
-  if (!told_lost_ && now - lost_at_ >= kQuietMax && lane_ == 0) {
-    told_lost_ = true;
-    Say("the connection to " + Printable(target_.node_label) +
-        " is lost; the session goes on when there is another one");
-  }
-  driver_.loop().StartTimer(again_op_, now + backoff_.NextDelay());
-}
-
-void SessionLink::OnAgain(engine::Fired) {
-  if (over()) return EndSuspended();
-  asking_ = true;
-  tried_at_ = driver_.loop().Now();
-  target_.connect_max = backoff_.is_eager() ? engine::Backoff::kEagerConnectMax
-                                            : engine::SecureConnection::kConnectMax;
-  lanes_.AskToRejoin(target_.session_id, lane_, [this](absl::StatusOr<LaneTicket> ticket) {
-    OnTicketToRejoin(std::move(ticket));
-  });
-}
-
-void SessionLink::OnTicketToRejoin(absl::StatusOr<LaneTicket> ticket) {
-  asking_ = false;
-  if (over()) return EndSuspended();
-  if (!ticket.ok()) {
-    if (CanRejoinLater(ticket.status())) return WaitAndAskAgain();
-    return End(CloseCode::kSessionEnded,
-               {.text = TextOf(ticket.status()), .unexplained = absl::IsNotFound(ticket.status())});
-  }
-  target_.ticket = *std::move(ticket);
+void SessionLink::OnReturnTicket(LaneTicket ticket) {
+  target_.ticket = std::move(ticket);
+  target_.connect_max = return_.connect_max();
   dials_ = 0;
   Dial();
 }
+
+void SessionLink::OnReturnGivenUp(CloseCode code, const LinkEnd& end) { End(code, end); }
+
+void SessionLink::OnReturnStopped() { End(end_code_, {.text = end_text_, .unexplained = false}); }
 
 void SessionLink::OnLaneResumed(uint64_t position) {
   if (!multiplexer_->Resume(position, {}, carriage_->carrier(), driver_.loop().Now())) {
     return OnResumeRefused(CloseCode::kProtocolError, "the node is where it cannot be");
   }
   carriage_->ReplaceProtocol(*multiplexer_);
-  backoff_.Succeeded();
-  if (std::exchange(told_lost_, false)) {
-    Say("the connection to " + Printable(target_.node_label) + " is back");
-  }
+  return_.Resumed();
 }
 
 void SessionLink::OnResumeRefused(CloseCode code, std::string_view text) {
   Give(code, "the session on " + Printable(target_.node_label) +
                  " cannot go on after its connection was lost: " + Printable(text));
   carriage_->Close();
-}
-
-// EndSuspended ends a link that has no connection, or will have none soon, as it was told to.
-void SessionLink::EndSuspended() {
-  if (!multiplexer_->suspended()) return;
-  if (carriage_ != nullptr) return carriage_->Close();
-  if (again_op_.in_flight()) return driver_.loop().Cancel(again_op_);
-  if (asking_) return lanes_.HurryLanes(target_.session_id);
-  End(end_code_, {.text = end_text_, .unexplained = false});
 }
 
 // A join works once: wrapped, it needs a ticket of its own.
@@ -340,38 +290,6 @@ void SessionLink::AskToWrap(std::string why) {
         dials_ = 0;
         Dial();
       });
-}
-
-std::string SessionLink::EndText(const CarriageEnd& end) const {
-  const std::string relay = engine::FormatHostPort(target_.relay);
-  switch (end.kind) {
-    case CarriageEnd::Kind::kUnreachable:
-      return DialErrorText(DialFailure::kUnreachable, end.text, target_.relay);
-    case CarriageEnd::Kind::kRelayTls:
-      return DialErrorText(DialFailure::kHandshake, end.text, target_.relay);
-    case CarriageEnd::Kind::kEndedEarly:
-      return DialErrorText(DialFailure::kEnded, end.text, target_.relay);
-    case CarriageEnd::Kind::kNotJoined:
-      return SessionEndText(end.code, end.text, target_.node_label);
-    case CarriageEnd::Kind::kNotStarted:
-    case CarriageEnd::Kind::kNodeTls:
-      return NodeTlsText(target_.node_label, target_.relay, end.text);
-    case CarriageEnd::Kind::kClosed:
-    case CarriageEnd::Kind::kBroken:
-    case CarriageEnd::Kind::kCut:
-      break;
-  }
-  if (!ready_ && !is_lane()) return DialErrorText(DialFailure::kEnded, end.text, target_.relay);
-  std::string text = is_lane() ? "the connection to " + Printable(target_.node_label) +
-                                     " through the relay " + relay
-                               : "the connection to the relay " + relay;
-  if (end.kind == CarriageEnd::Kind::kClosed) {
-    text = is_lane() ? text + " was closed" : "the relay " + relay + " closed the connection";
-  } else {
-    text += " broke";
-  }
-  if (!end.text.empty()) text += ": " + Printable(end.text);
-  return text + "\nthe session on " + Printable(target_.node_label) + " is over; start it again";
 }
 
 void SessionLink::End(CloseCode code, LinkEnd end) {

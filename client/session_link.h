@@ -7,9 +7,9 @@
 //
 // A lane that can rejoin outlives its connection, and what runs on it notices nothing:
 //
-//     carriage over --> AskToRejoin --> Dial --> carried --> resumed --> ... --> OnLinkEnded
-//           ^               |                       |
-//           +-- back-off ---+-----------------------+
+//     carriage over --> LaneReturn: a ticket --> Dial --> carried --> resumed --> ... OnLinkEnded
+//           ^                                               |
+//           +-----------------------------------------------+
 //
 // When the network has changed, a connection that cannot live on is left, one that may not is asked
 // for a sign of life, and nobody waits for the next try.
@@ -24,11 +24,11 @@
 #include <string_view>
 
 #include "client/carriage.h"
+#include "client/lane_return.h"
 #include "client/lane_source.h"
+#include "client/link_end.h"
 #include "client/resume_talk.h"
-#include "engine/loop/op.h"
 #include "engine/mux/multiplexer.h"
-#include "engine/net/backoff.h"
 #include "engine/net/loop_driver.h"
 #include "engine/net/resume_proof.h"
 #include "engine/platform/network_watch.h"
@@ -39,15 +39,9 @@ struct Hello;
 
 namespace client {
 
-// LinkEnd says why a link is over.
-struct LinkEnd {
-  std::string text;          // For people; empty when Close was called.
-  bool unexplained = false;  // A lane: it was cut without a word. The relay may know why.
-  bool told = false;         // The session is over, as the other side or the relay said.
-};
-
 class SessionLink final : private engine::LinkEvents,
                           private Carriage::Events,
+                          private LaneReturn::Events,
                           private ResumeTalk::Events,
                           private engine::NetworkWatch::Listener {
  public:
@@ -61,13 +55,6 @@ class SessionLink final : private engine::LinkEvents,
 
   // A session moves at most once, from a stale hint; more is a relay that sends us in a circle.
   static constexpr int kDialsMax = 3;
-  // Between two tries to come again, at most this long.
-  static constexpr engine::Duration kAgainMax = std::chrono::seconds(5);
-  // A try that is older and not through when the network changes is begun anew.
-  static constexpr engine::Duration kTryMax = std::chrono::seconds(1);
-  // An interruption that is shorter is not worth a line.
-  static constexpr engine::Duration kQuietMax = std::chrono::seconds(1);
-
   // `lanes` is asked for a wrapped lane, and for another connection of one that lost its own. All
   // outlive the link.
   SessionLink(engine::LoopDriver& driver, LinkTarget target, LaneSource& lanes, Events& events);
@@ -108,6 +95,9 @@ class SessionLink final : private engine::LinkEvents,
   void OnCarried() override;
   void OnCarriageOver(const CarriageEnd& end) override;
   void OnLaneResumed(uint64_t position) override;
+  void OnReturnTicket(LaneTicket ticket) override;
+  void OnReturnGivenUp(engine::CloseCode code, const LinkEnd& end) override;
+  void OnReturnStopped() override;
   void OnResumeSilent() override { carriage_->Close(); }
   void OnResumeRefused(engine::CloseCode code, std::string_view text) override;
   void OnNetworkChanged(bool is_gain) override;
@@ -122,13 +112,7 @@ class SessionLink final : private engine::LinkEvents,
 
   bool CanGoOn(const CarriageEnd& end) const;
   void GoOn(const CarriageEnd& end);
-  void WaitAndAskAgain();
-  void TryAtOnce();
-  void OnAgain(engine::Fired outcome);
-  void OnTicketToRejoin(absl::StatusOr<LaneTicket> ticket);
   bool over() const { return closing_ || !end_text_.empty(); }
-  void EndSuspended();
-  std::string EndText(const CarriageEnd& end) const;
   void Give(engine::CloseCode code, std::string text);
   void End(engine::CloseCode code, LinkEnd end);
 
@@ -142,14 +126,10 @@ class SessionLink final : private engine::LinkEvents,
   std::unique_ptr<ResumeTalk> talk_;  // On a connection on which the link will go on.
   engine::ResumeSecret secret_{};
   uint32_t lane_ = 0;  // The node's number for it.
-  engine::Backoff backoff_;
-  engine::Instant lost_at_{};  // While the multiplexer is suspended.
-  engine::Instant tried_at_{};
-  bool told_lost_ = false;
-  engine::TimerOp again_op_;
+  LaneReturn return_;
   bool ready_ = false;
   bool leaving_ = false;
-  bool asking_ = false;        // For the ticket of a wrapped join or a rejoin ...
+  bool asking_ = false;        // For the ticket of a wrapped join ...
   bool tell_wrapped_ = false;  // ... and the user does not know yet that it is one.
   bool closing_ = false;       // By us.
   bool redial_ = false;

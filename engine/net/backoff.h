@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include "engine/base/random.h"
 #include "engine/base/time.h"
@@ -23,6 +24,8 @@ class Backoff {
   static constexpr Duration kEagerConnectMax = std::chrono::seconds(2);
 
   static constexpr Duration kSpreadMax = std::chrono::seconds(3);
+  // Between two tries that changes of the network bring about.
+  static constexpr Duration kGainMin = std::chrono::seconds(1);
 
   explicit Backoff(uint64_t seed, Duration delay_max = kDelayMax)
       : random_(seed), delay_max_(delay_max) {}
@@ -66,6 +69,16 @@ class Backoff {
     ceiling_ = std::clamp(ceiling_, std::min(kFirstDelay, delay_max_), kEagerDelayMax);
   }
 
+  // Gained says that there may be a way where there was none, and returns whether who waits should
+  // try now. Not more often than once in kGainMin, since some networks change without end; and not
+  // while who is there has no room.
+  bool Gained(Instant now) {
+    if (is_crowded_ || (gained_at_.has_value() && now - *gained_at_ < kGainMin)) return false;
+    gained_at_ = now;
+    Reached();
+    return true;
+  }
+
   // Crowded says that who was reached has no room: then eager tries only make it worse.
   void Crowded() {
     is_crowded_ = true;
@@ -79,6 +92,7 @@ class Backoff {
   Duration ceiling_ = Duration::zero();
   uint32_t tries_ = 0;
   bool is_crowded_ = false;
+  std::optional<Instant> gained_at_;
 };
 
 }  // namespace engine

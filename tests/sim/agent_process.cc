@@ -34,9 +34,9 @@ AgentProcess::AgentProcess(engine::sim::SimWorld& world, uint16_t block_count)
       target_context_{.loop = driver().loop(), .resolver = driver().resolver(), .inherited = {}},
       targets_(target_context_),
       sessions_(driver(), targets_, SessionOptions()),
-      backoff_(world.random.Next()),
+      redial_(world.random.Next()),
       retry_op_(engine::Handler<engine::Fired>::To<&AgentProcess::OnRetry>(this)) {
-  driver().loop().StartTimer(retry_op_, loop().Now() + backoff_.NextDelay());
+  driver().loop().StartTimer(retry_op_, loop().Now() + redial_.FirstDelay());
 }
 
 bool AgentProcess::over() const {
@@ -67,13 +67,13 @@ void AgentProcess::OnRetry(engine::Fired) {
   hello.features = {std::string(engine::kFeatureSealed), std::string(engine::kFeatureEncrypted),
                     std::string(engine::kFeatureInspectedLanes)};
   hello.node_name = "web-1";
-  link_ = std::make_unique<agent::RelayLink>(driver(), *WorldKeys::Shared().agent_link, RelayAt(),
-                                             std::move(hello), targets_,
-                                             static_cast<agent::RelayLink::Events&>(*this));
+  link_ = std::make_unique<agent::RelayLink>(
+      driver(), *WorldKeys::Shared().agent_link, RelayAt(), std::move(hello), targets_,
+      static_cast<agent::RelayLink::Events&>(*this), redial_.MannerOf(sessions_.count() > 0));
 }
 
 void AgentProcess::OnLinkUp(const engine::Hello&) {
-  up_since_ = loop().Now();
+  redial_.LinkUp(loop().Now());
   engine::log::Write(engine::log::Level::kInfo, "relay_connected");
 }
 
@@ -86,10 +86,7 @@ void AgentProcess::OnLinkDown(const agent::LinkEnd& end) {
   sessions_.outbox().LinkLost();
   engine::log::Write(engine::log::Level::kInfo, "relay_lost", {{"why", end.text}});
   if (is_leaving()) return;
-  const bool replaced = end.code == CloseCode::kReplaced;
-  if (end.was_up && now - up_since_ >= std::chrono::seconds(10) && !replaced) backoff_.Succeeded();
-  engine::Duration delay = replaced ? engine::Backoff::kDelayMax : backoff_.NextDelay();
-  if (!replaced && sessions_.count() > 0) delay = std::min(delay, kDelayWithSessionsMax);
+  const engine::Duration delay = redial_.DelayAfter(end, sessions_.count() > 0, now);
   driver().loop().StartTimer(retry_op_, now + delay);
 }
 

@@ -2,10 +2,10 @@
 
 #include <memory>
 
+#include "agent/redial.h"
 #include "agent/relay_link.h"
 #include "agent/session/session_table.h"
 #include "agent/target/target_table.h"
-#include "engine/net/backoff.h"
 #include "tests/sim/process.h"
 
 namespace sim {
@@ -18,7 +18,6 @@ class AgentProcess final : public Process, private agent::RelayLink::Events {
 
   bool over() const override;
   size_t session_count() const { return sessions_.count(); }
-  static constexpr engine::Duration kDelayWithSessionsMax = std::chrono::seconds(2);
 
  private:
   void AfterIteration() override;
@@ -35,9 +34,8 @@ class AgentProcess final : public Process, private agent::RelayLink::Events {
   agent::TargetTable targets_;
   agent::SessionTable sessions_;
   std::unique_ptr<agent::RelayLink> link_;
-  engine::Backoff backoff_;
+  agent::Redial redial_;
   engine::TimerOp retry_op_;
-  engine::Instant up_since_{};
 };
 
 }  // namespace sim

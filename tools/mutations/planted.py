@@ -32,6 +32,6 @@ PLANTED = [
      '  if (position <= begin_) return true;\n', '  if (position <= begin_) return true;\n  position = sent_;\n'),
     ('a request to come again that works twice', 'relay/api/rejoin_api.cc',
      'context.store.RaiseSessionEpoch(input.session_id, input.epoch);', 'absl::OkStatus();'),
-    ('a client that does not ask again', 'client/session_link.cc',
-     'if (CanRejoinLater(ticket.status())) return WaitAndAskAgain();', 'if (CanRejoinLater(ticket.status())) return;'),
+    ('a client that does not ask again', 'client/lane_return.cc',
+     'if (CanRejoinLater(ticket.status())) return AskSoon();', 'if (CanRejoinLater(ticket.status())) return;'),
 ]

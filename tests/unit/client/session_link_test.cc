@@ -403,7 +403,7 @@ TEST_F(SessionLinkTest, WhenTheNetworkHasChangedNobodyWaits) {
   driver_->network().Tell(true);
   EXPECT_FALSE(lanes_.hurried) << "that try has only begun";
   const engine::Instant then = driver_->loop().Now();
-  ASSERT_TRUE(Run([&] { return driver_->loop().Now() - then > 2 * SessionLink::kTryMax; }));
+  ASSERT_TRUE(Run([&] { return driver_->loop().Now() - then > 2 * LaneReturn::kTryMax; }));
   driver_->network().Tell(true);
   EXPECT_TRUE(lanes_.hurried) << "it went by a way that is no more";
   lanes_.hurried = false;
@@ -412,6 +412,24 @@ TEST_F(SessionLinkTest, WhenTheNetworkHasChangedNobodyWaits) {
   lanes_.Answer(LaneTicket{.token = "next", .loop = 0, .epoch = 1});
   ASSERT_TRUE(Run([&] { return relay_->count() == 2 && relay_->seen(1).went_on; }));
   TalkOn(" and back");
+}
+
+TEST_F(SessionLinkTest, ANetworkWithoutRestMakesNoStorm) {
+  MeetResuming();
+  Lose(0);
+  size_t tries = 0;
+  const engine::Instant start = driver_->loop().Now();
+  while (driver_->loop().Now() - start < std::chrono::seconds(60)) {
+    driver_->network().Tell(true);
+    if (!lanes_.asked.empty()) {
+      ++tries;
+      lanes_.Answer(absl::UnavailableError("the relay is away"));
+    }
+    driver_->RunOnce(std::chrono::milliseconds(50));
+    relay_->Step();
+    lanes_.Step();
+  }
+  EXPECT_LE(tries, 60u * 6);
 }
 
 TEST_F(SessionLinkTest, WhatMayPassIsTriedAgainAndWhatMayNotIsTheEnd) {

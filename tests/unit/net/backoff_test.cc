@@ -91,5 +91,21 @@ TEST(Backoff, ABoundBelowTheFirstDelayHolds) {
   for (int i = 0; i < 100; ++i) EXPECT_LE(backoff.NextDelay(), milliseconds(20));
 }
 
+TEST(Backoff, AGainCountsOnceASecondAndNotWhereThereIsNoRoom) {
+  Backoff backoff(7);
+  for (int i = 0; i < 60; ++i) backoff.NextDelay();
+  EXPECT_FALSE(backoff.is_eager());
+  const Instant start{};
+  EXPECT_TRUE(backoff.Gained(start));
+  EXPECT_TRUE(backoff.is_eager());
+  EXPECT_GT(backoff.NextDelay(), Duration::zero()) << "a network without rest is no storm";
+  for (int i = 0; i < 60; ++i) backoff.NextDelay();
+  EXPECT_FALSE(backoff.Gained(start + Backoff::kGainMin - milliseconds(1)));
+  EXPECT_FALSE(backoff.is_eager()) << "it changes nothing";
+  EXPECT_TRUE(backoff.Gained(start + Backoff::kGainMin));
+  backoff.Crowded();
+  EXPECT_FALSE(backoff.Gained(start + seconds(60)));
+}
+
 }  // namespace
 }  // namespace engine
