@@ -31,6 +31,7 @@ void LaneTable::Add(const LaneGrant& grant) {
   const bool is_new = lanes_.emplace(grant.name, std::move(lane)).second;
   CHECK(is_new);
   sessions_[grant.id.session_id].push_back(&added);
+  if (grant.link_serial != 0) returns_[grant.link_serial].push_back(&added);
   if (stopping_) added.End(CloseCode::kShuttingDown, kStopping);
 }
 
@@ -74,10 +75,20 @@ void LaneTable::CutSession(const std::string& session_id, std::string_view reaso
 }
 
 void LaneTable::RefuseReturns(uint64_t link_serial) {
-  for (Lane* lane : All()) {
-    if (lane->grant().link_serial != link_serial || !lane->IsOpenFor(LaneSide::kNode)) continue;
+  const auto found = returns_.find(link_serial);
+  if (found == returns_.end()) return;
+  const std::vector<Lane*> lanes = found->second;  // As above.
+  for (Lane* lane : lanes) {
+    if (!lane->IsOpenFor(LaneSide::kNode)) continue;
     lane->End(CloseCode::kNodeGone, "the node's link was lost; ask again");
   }
+}
+
+void LaneTable::NoReturn(Lane& lane) {
+  const auto found = returns_.find(lane.grant().link_serial);
+  if (found == returns_.end()) return;
+  std::erase(found->second, &lane);
+  if (found->second.empty()) returns_.erase(found);
 }
 
 std::vector<Lane*> LaneTable::All() const {
@@ -103,6 +114,7 @@ void LaneTable::CutAll(std::string_view reason) {
 
 void LaneTable::OnLaneJoined(Lane& lane, std::string source_address) {
   ++joined_count_;
+  NoReturn(lane);
   control_.LaneJoined(lane.grant().id, std::move(source_address));
 }
 
@@ -111,6 +123,7 @@ void LaneTable::OnLaneOver(Lane& lane, LaneEnd end) {
   CHECK(session != sessions_.end());
   std::erase(session->second, &lane);
   if (session->second.empty()) sessions_.erase(session);
+  NoReturn(lane);
   if (end.was_joined) --joined_count_;
   control_.LaneEnded(lane.grant().id, std::move(end));
 }

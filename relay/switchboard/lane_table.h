@@ -67,6 +67,8 @@ class LaneTable final : private Lane::Owner {
   void OnLaneOver(Lane& lane, LaneEnd end) override;
   void OnLaneIdle(Lane& lane) override;
 
+  // NoReturn takes a lane out of returns_.
+  void NoReturn(Lane& lane);
   std::vector<Lane*> All() const;
 
   engine::Loop& loop_;
@@ -75,6 +77,8 @@ class LaneTable final : private Lane::Owner {
   const std::function<void()> emptied_;
   absl::flat_hash_map<std::string, std::unique_ptr<Lane>> lanes_;  // By their name in tokens.
   absl::flat_hash_map<std::string, std::vector<Lane*>> sessions_;  // Lanes that are not over.
+  // Those that wait for a node and were offered on a link of its, by the link's serial.
+  absl::flat_hash_map<uint64_t, std::vector<Lane*>> returns_;
   size_t joined_count_ = 0;
   bool stopping_ = false;
 };
