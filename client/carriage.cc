@@ -6,6 +6,7 @@
 #include "engine/net/joined_connection.h"
 #include "engine/net/secure_connection.h"
 #include "engine/tls/tls_channel.h"
+#include "engine/wire/protocol_names.h"
 
 namespace client {
 namespace {
@@ -132,7 +133,8 @@ class LaneCarriage final : public Carriage, private engine::JoinedConnection::Ev
 
 absl::StatusOr<std::unique_ptr<Carriage>> Carriage::Dial(engine::LoopDriver& driver,
                                                          const LinkTarget& target, Events& events) {
-  const auto context = RelayContext(target, target.is_lane() ? "adit-join/1" : "adit/1");
+  const auto context =
+      RelayContext(target, target.is_lane() ? std::string(engine::kJoinProtocol) : "adit/1");
   if (!context.ok()) return context.status();
   if (target.is_lane()) return std::make_unique<LaneCarriage>(driver, **context, target, events);
   return std::make_unique<LinkCarriage>(driver, **context, target.relay, events);

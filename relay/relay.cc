@@ -14,6 +14,7 @@
 #include "engine/platform/wall_clock.h"
 #include "engine/tls/tls_context.h"
 #include "engine/wire/host_port.h"
+#include "engine/wire/protocol_names.h"
 #include "relay/control_desk.h"
 #include "relay/first_start.h"
 #include "relay/listener.h"
@@ -94,7 +95,7 @@ struct Relay::State {
     engine::TlsServerOptions options;
     options.identity = std::move(identity);
     options.client_authority_pem = authority->certificate.Pem();
-    options.protocols = {"adit/1", "adit-join/1", "http/1.1"};
+    options.protocols = {"adit/1", std::string(engine::kJoinProtocol), "http/1.1"};
     return options;
   }
   absl::Status StartLoops(int listener);
@@ -144,8 +145,10 @@ void Relay::State::Place(Switchboard& first, Greeting greeting) {
     const auto descriptor = static_cast<int>(greeting.socket.handle);
     first.loop().Release(greeting.socket);
     const bool posted = loops[index]->Post(
-        [descriptor, bytes = std::string(engine::AsText(greeting.first_bytes.bytes()))](
-            Switchboard& switchboard) { switchboard.AdoptCopy(descriptor, bytes); });
+        [descriptor, bytes = std::string(engine::AsText(greeting.first_bytes.bytes())),
+         counted = first.CountHandshake()](Switchboard& switchboard) {
+          switchboard.AdoptCopy(descriptor, bytes);
+        });
     if (posted) return;
     greeting.socket = first.loop().Adopt(descriptor);
   }

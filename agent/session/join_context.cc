@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/session/node_clock.h"
+#include "engine/wire/protocol_names.h"
 
 namespace agent {
 
@@ -17,7 +18,7 @@ absl::StatusOr<std::shared_ptr<const engine::TlsContext>> JoinContext::ForLoop(u
   options.trust = engine::TlsTrust::Authority(access_.authority_pem);
   options.identity = access_.node;
   options.clock = NodeClock(access_.node.certificate_chain_pem);
-  options.protocols = {"adit-join/1", "adit-loop/" + std::to_string(loop)};
+  options.protocols = {std::string(engine::kJoinProtocol), "adit-loop/" + std::to_string(loop)};
   absl::StatusOr<std::unique_ptr<engine::TlsContext>> context = engine::TlsContext::Client(options);
   if (!context.ok()) return context.status();
   context_ = std::move(*context);

@@ -1,7 +1,6 @@
 #include "relay/switchboard/greeter.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "engine/base/log.h"
@@ -17,24 +16,14 @@ using engine::IoError;
 
 namespace {
 
-constexpr std::string_view kPlacementPrefix = "adit-loop/";
 // Out of descriptors: others must close first, so trying again at once would only burn the CPU.
 constexpr engine::Duration kAcceptPause = std::chrono::milliseconds(100);
 // How soon to look again whether it is less crowded: a few handshakes later.
 constexpr engine::Duration kCrowdedPause = std::chrono::milliseconds(5);
+// How many of the silent are cut in one go: each is a walk over all.
+constexpr size_t kCutsMax = 64;
 
 }  // namespace
-
-std::optional<uint32_t> PlacementHint(const std::vector<std::string>& protocols) {
-  for (const std::string& name : protocols) {
-    if (!std::string_view(name).starts_with(kPlacementPrefix)) continue;
-    uint32_t index = 0;
-    const char* end = name.data() + name.size();
-    const auto [rest, error] = std::from_chars(name.data() + kPlacementPrefix.size(), end, index);
-    if (error == std::errc{} && rest == end) return index;
-  }
-  return std::nullopt;
-}
 
 // Guest is one connection before its hello is whole. The bytes are gathered in one block.
 class Greeter::Guest {
@@ -85,6 +74,7 @@ class Greeter::Guest {
     }
     // Bytes that are no TLS go on as well: the channel answers with an alert and the right words.
     loop_index_ = PlacementHint(hello.protocols);
+    is_live_ = SaysLive(hello.protocols);
     greeted_ = true;
     ending_ = true;
     greeter_.loop_.Cancel(deadline_op_);
@@ -142,8 +132,9 @@ class Greeter::Guest {
       return;
     }
     Greeter& greeter = greeter_;
+    const bool is_live = is_live_;
     Leave();
-    greeter.host_.greeted(std::move(greeting));
+    greeter.SaidHello(std::move(greeting), is_live);
   }
 
   void Leave() {
@@ -163,6 +154,7 @@ class Greeter::Guest {
   size_t gathered_ = 0;
   bool owned_ = false;    // bytes_ is a block of our own to append to.
   bool greeted_ = false;  // Hand over, do not close.
+  bool is_live_ = false;  // By its own word.
   bool ending_ = true;    // Or not there at all.
   std::optional<uint32_t> loop_index_;
   engine::ReceiveOp receive_op_;
@@ -194,9 +186,9 @@ void Greeter::OnAccepted(engine::Accepted outcome) {
     if (stopping_) {
       Greet(outcome.socket).End();
     } else {
-      queue_.push_back(outcome.socket);
-      LetIn();
-      if (outcome.more && is_queue_long()) loop_.Cancel(accept_op_);
+      arrived_.push_back(outcome.socket);
+      GreetArrived();
+      if (outcome.more && is_full()) loop_.Cancel(accept_op_);
     }
   }
   if (outcome.more) return;
@@ -206,44 +198,72 @@ void Greeter::OnAccepted(engine::Accepted outcome) {
     }
     return;
   }
-  if (is_queue_long()) return;  // LetIn() starts it again.
+  if (is_full()) return;  // GreetArrived() starts it again.
   if (outcome.error == IoError::kNone || outcome.error == IoError::kCanceled) return StartAccept();
   engine::log::Write(engine::log::Level::kWarning, "accept_paused",
                      {{"reason", "out of descriptors or memory; see ulimit -n"}});
   loop_.StartTimer(retry_op_, loop_.Now() + kAcceptPause);
 }
 
-void Greeter::LetIn() {
-  while (queue_.size() > kQueueMax) Greet(TakeQueued()).End();
-  const engine::Instant now = loop_.Now();
-  size_t anyway = now - let_in_at_ >= kCrowdedMax ? kLetInAnyway : 0;
-  size_t cuts = kLetInAnyway;  // In one go: each is a walk over all.
-  while (!queue_.empty()) {
+void Greeter::GreetArrived() {
+  size_t cuts = kCutsMax;
+  while (!arrived_.empty()) {
     if (greeting_count() >= host_.greetings_max) {
       if (cuts == 0 || !CutOldest()) break;
       --cuts;
     }
+    Greet(TakeArrived());
+  }
+  if (!is_full()) StartAccept();
+  LookAgain();
+}
+
+void Greeter::SaidHello(Greeting greeting, bool is_live) {
+  if (waiting_.empty() && !is_crowded()) return host_.greeted(std::move(greeting));
+  WaitingRoom::Guest guest{.socket = greeting.socket,
+                           .first_bytes = std::string(engine::AsText(greeting.first_bytes.bytes())),
+                           .loop_index = greeting.loop_index};
+  greeting.first_bytes = {};
+  if (!waiting_.Enter(std::move(guest), is_live)) Greet(greeting.socket).End();
+  LetIn();
+}
+
+void Greeter::LetIn() {
+  const engine::Instant now = loop_.Now();
+  size_t anyway = now - let_in_at_ >= kCrowdedMax ? kLetInAnyway : 0;
+  while (!waiting_.empty()) {
     if (is_crowded()) {
       if (anyway == 0) break;
       --anyway;
     }
+    BufferRef block = loop_.buffers().Take();
+    if (block.size() < WaitingRoom::kHelloSizeMax) break;  // The pool has run dry.
     let_in_at_ = now;
-    Greet(TakeQueued());
+    const WaitingRoom::Guest guest = waiting_.Next();
+    const engine::ByteView bytes = engine::AsBytes(guest.first_bytes);
+    std::ranges::copy(bytes, block.bytes().begin());
+    host_.greeted({guest.socket, block.Share(0, bytes.size()), guest.loop_index});
   }
-  if (!is_queue_long()) StartAccept();
-  if (!queue_.empty() && !let_in_op_.in_flight()) {
-    loop_.StartTimer(let_in_op_, now + kCrowdedPause);
+  LookAgain();
+}
+
+void Greeter::LookAgain() {
+  const bool is_needed = !arrived_.empty() || !waiting_.empty();
+  if (is_needed && !let_in_op_.in_flight()) {
+    loop_.StartTimer(let_in_op_, loop_.Now() + kCrowdedPause);
   }
 }
 
-engine::Socket Greeter::TakeQueued() {
-  const engine::Socket socket = queue_.front();
-  queue_.pop_front();
+engine::Socket Greeter::TakeArrived() {
+  const engine::Socket socket = arrived_.front();
+  arrived_.pop_front();
   return socket;
 }
 
 void Greeter::OnLetIn(engine::Fired) {
-  if (!stopping_) LetIn();
+  if (stopping_) return;
+  GreetArrived();
+  LetIn();
 }
 
 Greeter::Guest& Greeter::Greet(engine::Socket socket) {
@@ -275,10 +295,7 @@ void Greeter::OnRetry(engine::Fired) {
 
 void Greeter::OnListenerClosed(engine::Closed) { listener_closed_ = true; }
 
-void Greeter::Left(Guest& guest) {
-  free_.push_back(&guest);
-  StartAccept();
-}
+void Greeter::Left(Guest& guest) { free_.push_back(&guest); }
 
 void Greeter::Stop() {
   if (stopping_) return;
@@ -287,7 +304,8 @@ void Greeter::Stop() {
   loop_.Cancel(retry_op_);
   if (!accept_op_.in_flight() && !retry_op_.in_flight()) loop_.Close(close_op_, listener_);
   loop_.Cancel(let_in_op_);
-  while (!queue_.empty()) Greet(TakeQueued());
+  while (!arrived_.empty()) Greet(TakeArrived());
+  while (!waiting_.empty()) Greet(waiting_.Next().socket);
   for (const auto& guest : guests_) guest->End();
 }
 

@@ -3,23 +3,19 @@
 
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string_view>
 #include <vector>
 
 #include "engine/base/time.h"
 #include "engine/loop/loop.h"
 #include "engine/loop/op.h"
+#include "relay/switchboard/waiting_room.h"
 
 namespace relay {
-
-// Placement is what a client asked for by the ALPN name `adit-loop/<n>`; empty: any loop.
-std::optional<uint32_t> PlacementHint(const std::vector<std::string>& protocols);
 
 // Greeting is one socket that said hello. `first_bytes` live on the greeter's loop.
 struct Greeting {
@@ -30,26 +26,26 @@ struct Greeting {
 
 // Greeter accepts on one listener, and lets connections in as fast as their handshakes can be done:
 //
-//   accepted --> in the queue --not crowded--> greeted: has said hello --> handed over
+//   accepted --> greeted: to say hello --not crowded--> handed over
+//                                |                          ^
+//                                +-crowded--> waiting room -+
 //
 // When a relay comes back, all of its agents come at once, with more handshakes than can be done
-// before the first of them gives up. So whoever comes while it is crowded waits in the queue, in
-// the order of arrival; from half of kQueueMax on nobody is accepted, so that the kernel makes the
-// others try again later, and beyond kQueueMax the oldest is cut. Those who make it crowded and
-// then do nothing keep nobody out: kLetInAnyway are let in every kCrowdedMax whatever happens.
+// before the first of them gives up. So while it is crowded they wait for their handshakes, and
+// those whose sessions run go first (waiting_room.h); for whom there is no room is cut, and comes
+// again later. Those who make it crowded and then do nothing keep nobody out: kLetInAnyway are let
+// in every kCrowdedMax whatever happens.
 //
 // It greets at most kGreetingsMax connections; at the maximum the one that has been silent longest
 // is cut for the next one, if it had kSilentMin for its first words: who is cut dials again, and a
 // machine from which thousands dial takes a second or two to say hello on each. Each has kHelloMax
-// to say hello.
+// to say hello. Meanwhile at most kArrivedMax are accepted, and the kernel keeps the others.
 class Greeter {
  public:
   static constexpr size_t kGreetingsMax = 4096;
   static constexpr engine::Duration kHelloMax = std::chrono::seconds(10);
   static constexpr engine::Duration kSilentMin = std::chrono::seconds(2);
-  // What can be served within the ten seconds that a client has patience, at 800 handshakes a
-  // second of a small machine.
-  static constexpr size_t kQueueMax = 8 * 1024;
+  static constexpr size_t kArrivedMax = 1024;
   static constexpr engine::Duration kCrowdedMax = std::chrono::milliseconds(100);
   static constexpr size_t kLetInAnyway = 64;
 
@@ -78,16 +74,22 @@ class Greeter {
   void OnRetry(engine::Fired outcome);
   void OnListenerClosed(engine::Closed outcome);
   void OnLetIn(engine::Fired outcome);
-  // LetIn greets who waits, as long as it is not crowded.
+  // GreetArrived greets who was accepted, as long as there are not too many.
+  void GreetArrived();
+  // SaidHello hands over a socket, or lets it wait.
+  void SaidHello(Greeting greeting, bool is_live);
+  // LetIn hands over who waits, as long as it is not crowded.
   void LetIn();
-  engine::Socket TakeQueued();
+  // LookAgain sees to it that there is another look soon, while somebody waits.
+  void LookAgain();
+  engine::Socket TakeArrived();
   Guest& Greet(engine::Socket socket);
   // CutOldest makes room among the greeted for the next one; false: all of them are new.
   bool CutOldest();
   void StartAccept();
   void Left(Guest& guest);
   bool is_crowded() const { return host_.is_crowded != nullptr && host_.is_crowded(); }
-  bool is_queue_long() const { return queue_.size() >= kQueueMax / 2; }
+  bool is_full() const { return arrived_.size() >= kArrivedMax; }
   size_t greeting_count() const { return guests_.size() - free_.size(); }
 
   engine::Loop& loop_;
@@ -97,7 +99,8 @@ class Greeter {
   engine::TimerOp retry_op_;
   engine::TimerOp let_in_op_;
   engine::CloseOp close_op_;
-  std::deque<engine::Socket> queue_;
+  std::deque<engine::Socket> arrived_;  // And not greeted yet.
+  WaitingRoom waiting_;
   engine::Instant let_in_at_{};                 // The last time that anybody was.
   std::vector<std::unique_ptr<Guest>> guests_;  // All that were ever needed at once; reused.
   std::vector<Guest*> free_;

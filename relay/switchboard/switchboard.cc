@@ -9,6 +9,7 @@
 #include "engine/crypto/constant_time.h"
 #include "engine/crypto/digest.h"
 #include "engine/tls/tls_channel.h"
+#include "engine/wire/protocol_names.h"
 #include "relay/switchboard/agent_role.h"
 #include "relay/switchboard/api_role.h"
 #include "relay/switchboard/client_role.h"
@@ -137,11 +138,16 @@ void Switchboard::AdoptCopy(int descriptor, std::string_view first_bytes) {
   Adopt(socket, block.Share(0, first_bytes.size()));
 }
 
+std::shared_ptr<void> Switchboard::CountHandshake() {
+  ++*options_.handshakes;
+  return {nullptr, [count = options_.handshakes](void*) { --*count; }};
+}
+
 std::unique_ptr<Role> Switchboard::MakeRole(SecureConnection& connection) {
   const engine::TlsChannel& channel = connection.channel();
   const auto certificate = channel.PeerCertificate();
   const std::string node_id = certificate.ok() ? certificate->common_name() : std::string();
-  if (channel.protocol() == "adit-join/1") {
+  if (channel.protocol() == engine::kJoinProtocol) {
     return std::make_unique<JoinRole>(*this, connection, node_id);
   }
   if (channel.protocol() != "adit/1") return std::make_unique<ApiRole>(*this, connection);

@@ -72,8 +72,10 @@ class Switchboard {
   // Adopt takes a socket that was accepted, with the bytes that were read from it.
   void Adopt(engine::Socket socket, engine::BufferRef first_bytes);
 
-  // AdoptCopy is Adopt for a socket from another loop's thread.
+  // AdoptCopy is Adopt for a socket from another loop's thread. CountHandshake counts one that is
+  // on its way there as under way, until the last copy of what it returns is gone.
   void AdoptCopy(int descriptor, std::string_view first_bytes);
+  std::shared_ptr<void> CountHandshake();
 
   // Prepare lets the session be joined here; End ends it, joined or not.
   void Prepare(const SessionGrant& grant);

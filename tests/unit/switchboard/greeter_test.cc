@@ -232,6 +232,41 @@ TEST_F(GreeterTest, WhileItIsCrowdedTheyWaitInTheOrderOfTheirArrival) {
   EXPECT_LT(loop_.Now() - start, Greeter::kCrowdedMax);
 }
 
+TEST_F(GreeterTest, WhileItIsCrowdedThoseWhoseSessionsRunGoFirst) {
+  is_crowded_ = true;
+  const std::string other = ClientHelloBytes({"adit/1"});
+  const std::string live = ClientHelloBytes({"adit/1", "adit-live"});
+  const std::string lane = ClientHelloBytes({"adit-join/1", "adit-loop/0"});
+  Arrive().Say(other);
+  Run([&] { return hellos_.size() == 1; });  // The first one is let in anyway.
+  for (int i = 0; i < 6; ++i) Arrive().Say(other);
+  for (int i = 0; i < 2; ++i) Arrive().Say(live);
+  Arrive().Say(lane);
+  const engine::Instant later = loop_.Now() + milliseconds(10);
+  Run([&] { return loop_.Now() >= later; });
+  ASSERT_EQ(hellos_.size(), 1u);
+  is_crowded_ = false;
+  Run([&] { return hellos_.size() == 10; });
+  ASSERT_EQ(hellos_.size(), 10u);
+  EXPECT_EQ(hellos_[1], live);
+  EXPECT_EQ(hellos_[2], live);
+  EXPECT_EQ(hellos_[3], lane);
+  EXPECT_EQ(places_[3], 0u);
+  for (size_t i = 4; i < 10; ++i) EXPECT_EQ(hellos_[i], other);
+}
+
+TEST_F(GreeterTest, AHelloThatIsTooLongToWaitIsCut) {
+  is_crowded_ = true;
+  Arrive().Say(ClientHelloBytes({"adit/1"}));
+  Run([&] { return hellos_.size() == 1; });
+  Guest& guest = Arrive();
+  guest.Say(ClientHelloBytes(std::vector<std::string>(20, std::string(250, 'x'))));
+  const engine::Instant start = loop_.Now();
+  Run([&] { return guest.is_cut(); });
+  EXPECT_LT(loop_.Now() - start, milliseconds(90)) << "before anybody is let in anyway";
+  EXPECT_EQ(hellos_.size(), 1u);
+}
+
 TEST_F(GreeterTest, WhoMakesItCrowdedKeepsNobodyOut) {
   is_crowded_ = true;  // And so it stays.
   const std::string hello = ClientHelloBytes({"adit/1"});
@@ -248,14 +283,6 @@ TEST_F(GreeterTest, WhoWaitsIsCutWhenItStops) {
   greeter_.Stop();
   Run([&] { return greeter_.stopped() && guests_.back().is_cut(); });
   EXPECT_TRUE(guests_.back().is_cut());
-}
-
-TEST(PlacementHint, IsTheFirstNameThatIsOne) {
-  EXPECT_EQ(PlacementHint({"adit/1", "adit-loop/3", "adit-loop/4"}), 3u);
-  EXPECT_EQ(PlacementHint({"adit/1"}), std::nullopt);
-  EXPECT_EQ(PlacementHint({"adit-loop/", "adit-loop/x", "adit-loop/-1", "adit-loop/1x"}),
-            std::nullopt);
-  EXPECT_EQ(PlacementHint({"adit-loop/99999999999999"}), std::nullopt);
 }
 
 }  // namespace
