@@ -10,8 +10,13 @@ namespace agent {
 
 using engine::log::Level;
 
+RelayOutbox::Kind RelayOutbox::KindOf(const engine::ControlMessage& message) {
+  if (std::holds_alternative<engine::SessionAnswer>(message)) return Kind::kAnswer;
+  return std::holds_alternative<engine::LanesLost>(message) ? Kind::kLanesLost : Kind::kNews;
+}
+
 void RelayOutbox::Push(const engine::ControlMessage& message) {
-  Message encoded{engine::Encode(message), std::holds_alternative<engine::SessionAnswer>(message)};
+  Message encoded{engine::Encode(message), KindOf(message)};
   {
     const std::lock_guard lock(mutex_);
     if (messages_.size() < kMessagesMax && encoded.json.size() <= engine::kControlSizeMax) {
@@ -27,7 +32,15 @@ void RelayOutbox::Push(const engine::ControlMessage& message) {
 
 void RelayOutbox::Flush(absl::FunctionRef<bool(std::string_view json)> send) {
   const std::lock_guard lock(mutex_);
-  while (!messages_.empty() && send(messages_.front().json)) messages_.pop_front();
+  while (!messages_.empty() && send(messages_.front().json)) {
+    Message& said = messages_.front();
+    if (said.kind == Kind::kLanesLost) {
+      said.said_at = home_.Now();
+      unheard_.push_back(std::move(said));
+      if (unheard_.size() > kUnheardCountMax) unheard_.pop_front();
+    }
+    messages_.pop_front();
+  }
   if (dropped_count_ == 0 || !messages_.empty()) return;
   engine::log::Write(Level::kWarning, "session_news_were_dropped",
                      {{"count", uint64_t{std::exchange(dropped_count_, 0)}}});
@@ -40,7 +53,12 @@ size_t RelayOutbox::size() const {
 
 void RelayOutbox::LinkLost() {
   const std::lock_guard lock(mutex_);
-  std::erase_if(messages_, [](const Message& message) { return message.is_answer; });
+  std::erase_if(messages_, [](const Message& message) { return message.kind == Kind::kAnswer; });
+  const engine::Instant since = home_.Now() - kUnheardMax;
+  while (!unheard_.empty()) {
+    if (unheard_.back().said_at >= since) messages_.push_front(std::move(unheard_.back()));
+    unheard_.pop_back();
+  }
 }
 
 }  // namespace agent

@@ -1,12 +1,15 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <mutex>
 #include <string>
 #include <string_view>
 
 #include "absl/functional/function_ref.h"
+#include "engine/base/time.h"
 #include "engine/wire/control.h"
 
 namespace engine {
@@ -25,6 +28,9 @@ class RelayOutbox {
   // full (HasRoomForStream), so that the rest is there for ends: of all streams that may be open,
   // of sessions, and for answers.
   static constexpr size_t kMessagesMax = 4096;
+  // A link that is dead is left within this time.
+  static constexpr engine::Duration kUnheardMax = std::chrono::seconds(20);
+  static constexpr size_t kUnheardCountMax = 256;
 
   // `home` is the loop of the thread that flushes; it is woken to do so, and outlives the outbox.
   explicit RelayOutbox(engine::Loop& home) : home_(home) {}
@@ -37,20 +43,27 @@ class RelayOutbox {
   // Flush passes the messages to `send`, the first ones first, until it returns false.
   void Flush(absl::FunctionRef<bool(std::string_view json)> send);
 
-  // LinkLost forgets answers: the relay that asked awaits them no more.
+  // LinkLost forgets answers: the relay that asked awaits them no more. What was said in the last
+  // kUnheardMax of connections that are lost (LanesLost) is said again on the next link: the
+  // address that took them has mostly taken the link, too, and with it the words that were on their
+  // way. From the loop's thread, as Flush.
   void LinkLost();
 
   size_t size() const;
 
  private:
+  enum class Kind : uint8_t { kNews, kAnswer, kLanesLost };
   struct Message {
     std::string json;
-    bool is_answer = false;
+    Kind kind = Kind::kNews;
+    engine::Instant said_at{};
   };
+  static Kind KindOf(const engine::ControlMessage& message);
 
   engine::Loop& home_;
   mutable std::mutex mutex_;
   std::deque<Message> messages_;  // From here on under mutex_.
+  std::deque<Message> unheard_;   // Were said, and may have been lost with the link.
   size_t dropped_count_ = 0;
 };
 

@@ -88,5 +88,40 @@ TEST(RelayOutboxTest, ALostLinkForgetsAnswersAndNothingElse) {
   EXPECT_TRUE(std::holds_alternative<engine::SessionOver>(left[1]));
 }
 
+TEST(RelayOutboxTest, ALostConnectionIsSaidAgainIfTheLinkWasLostWithIt) {
+  engine::sim::SimLoop home{1, {}, 16, 1024};
+  RelayOutbox outbox(home);
+  const auto pass = [&](engine::Duration time) {
+    const engine::Instant end = home.Now() + time;
+    while (home.Now() < end) home.RunOnce(end - home.Now());
+  };
+  const auto tokens = [&] {
+    std::string all;
+    for (const engine::ControlMessage& message : Flush(outbox, 10'000)) {
+      if (const auto* lost = std::get_if<engine::LanesLost>(&message)) all += lost->session_id;
+    }
+    return all;
+  };
+  outbox.Push(engine::LanesLost{"a"});
+  outbox.Push(News(1));
+  outbox.Push(engine::LanesLost{"b"});
+  EXPECT_EQ(tokens(), "ab");
+  EXPECT_EQ(tokens(), "");
+  outbox.Push(engine::LanesLost{"c"});
+  outbox.LinkLost();
+  EXPECT_EQ(outbox.size(), 3u) << "news is told once";
+  EXPECT_EQ(tokens(), "abc");
+  pass(RelayOutbox::kUnheardMax + std::chrono::seconds(1));
+  outbox.LinkLost();
+  EXPECT_EQ(tokens(), "") << "that link has lived, so the relay has heard";
+
+  for (size_t i = 0; i < 2 * RelayOutbox::kUnheardCountMax; ++i) {
+    outbox.Push(engine::LanesLost{"x"});
+    tokens();
+  }
+  outbox.LinkLost();
+  EXPECT_EQ(outbox.size(), RelayOutbox::kUnheardCountMax);
+}
+
 }  // namespace
 }  // namespace agent
