@@ -67,10 +67,10 @@ class DeliveryRate {
   static constexpr Duration kFirstRoundMin = std::chrono::milliseconds(1);
   static constexpr Duration kRoundMin = std::chrono::milliseconds(20);
   // How long what is let in may wait in a queue, and an interactive stream beside it.
-  static constexpr Duration kRoom = std::chrono::milliseconds(4);
+  static constexpr Duration kRoom = std::chrono::milliseconds(2);
   // Threads that share a processor wait for their turn about as long: with less under way, a near
-  // peer is not kept busy.
-  static constexpr Duration kLeast = std::chrono::milliseconds(8);
+  // peer is not kept busy; with more, the bytes under way fall out of the processor's near caches.
+  static constexpr Duration kLeast = std::chrono::milliseconds(3);
 
   static double ToSeconds(Duration duration) {
     return std::chrono::duration<double>(duration).count();

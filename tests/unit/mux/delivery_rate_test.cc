@@ -46,7 +46,7 @@ TEST(DeliveryRate, LeavesLittleToAQueueWhenTheRateGrowsNoMore) {
   reader.Rounds(4, 1'000'000);
   EXPECT_FALSE(reader.rate.is_growing());
   EXPECT_EQ(reader.rate.BytesUnderWay(kRoundTrip), 1'100'000u) << "a tenth of a round trip";
-  EXPECT_EQ(reader.rate.BytesUnderWay(milliseconds(20)), 240'000u) << "4 ms";
+  EXPECT_EQ(reader.rate.BytesUnderWay(milliseconds(10)), 120'000u) << "2 ms";
 }
 
 TEST(DeliveryRate, LooksForAFasterWayInOneRoundOfAFew) {
