@@ -21,6 +21,7 @@ engine::MultiplexerOptions LinkOptions() {
   options.streams_max = TargetQuota::kTargetsMax;
   options.window_bytes_sum_max = RelayLink::kWindowBytesSumMax;
   options.output_bytes_per_stream_max = kStreamOutputMax;
+  options.may_rest = true;
   return options;
 }
 

@@ -14,18 +14,20 @@ Instant AtTick(Instant time) {
 
 }  // namespace
 
-Liveness::Liveness(const LivenessTimes& times, Instant now) : times_(times), heard_(now) {
+Liveness::Liveness(const LivenessTimes& times, Instant now)
+    : times_(times), heard_(now), used_(now) {
   CHECK(times.next_ping > Duration::zero());
   CHECK(times.first_ping + times.next_ping <= times.silence_max);
 }
 
 Instant Liveness::GivenUpAt() const {
-  const Instant usual = std::max(heard_ + times_.silence_max, *unheard_since_ + times_.next_ping);
+  const Instant usual =
+      std::max(heard_ + times_.silence_max + Rest(), *unheard_since_ + times_.next_ping);
   return std::min(usual, probed_until_);
 }
 
 Instant Liveness::NextDeadline() const {
-  if (!unheard_since_.has_value()) return AtTick(heard_ + times_.first_ping);
+  if (!unheard_since_.has_value()) return AtTick(heard_ + times_.first_ping + Rest());
   return std::min(*pinged_ + times_.next_ping, GivenUpAt());
 }
 

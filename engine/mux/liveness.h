@@ -16,15 +16,28 @@ namespace engine {
 //
 // The side that accepted the connection asks first, so that the two never ask at once: an idle link
 // costs one ping and one answer in ten seconds, and a relay sends those of its many links together.
+//
+// A link that has carried nothing but pings for `rests_after` may be silent for `rest` longer: that
+// is for links of which a relay has very many, and on which nobody waits for anything.
 struct LivenessTimes {
   Duration first_ping{};
   Duration next_ping{};
   Duration silence_max{};
+  Duration rests_after{};
+  Duration rest{};  // Zero: it never rests.
 };
 inline constexpr LivenessTimes kAcceptedLiveness{std::chrono::seconds(10), std::chrono::seconds(2),
                                                  std::chrono::seconds(14)};
 inline constexpr LivenessTimes kConnectedLiveness{std::chrono::seconds(11), std::chrono::seconds(2),
                                                   std::chrono::seconds(14)};
+
+// Resting returns the times of a link that may rest: one ping in 25 s, well below the minute after
+// which the first load balancers drop what is silent, and a dead peer is noticed within 30 s.
+constexpr LivenessTimes Resting(LivenessTimes times) {
+  times.rests_after = std::chrono::minutes(1);
+  times.rest = std::chrono::seconds(15);
+  return times;
+}
 
 // ProbePatience is how long the answer to a question may take that was asked because there is
 // reason to doubt: what is there answers within a round trip, and a busy machine soon after.
@@ -58,6 +71,13 @@ class Liveness {
     heard_ = now;
     unheard_since_.reset();
     probed_until_ = Instant::max();
+  }
+
+  // Used says that the link carries more than pings, in whichever direction: it does not rest, and
+  // is asked now if it was silent for as long as others may be.
+  void Used(Instant now) {
+    if (Rest() > Duration::zero()) heard_ = std::max(heard_, now - times_.first_ping);
+    used_ = std::max(used_, now);
   }
 
   // StartAnew says that the link goes on over another connection, maybe another way: what was
@@ -98,9 +118,14 @@ class Liveness {
  private:
   // When it is silent, once it was pinged.
   Instant GivenUpAt() const;
+  // How much longer than others it may be silent.
+  Duration Rest() const {
+    return heard_ - used_ >= times_.rests_after ? times_.rest : Duration::zero();
+  }
 
   const LivenessTimes times_;
   Instant heard_;
+  Instant used_;
   std::optional<Instant> pinged_;          // When the last ping went out.
   std::optional<Instant> unheard_since_;   // The first ping since anything was heard.
   Instant probed_until_ = Instant::max();  // By Suspect; there is a ping.

@@ -52,6 +52,7 @@ struct MultiplexerOptions {
   // What is kept of what was sent, until the peer says that it has it, so that the link can resume;
   // at least kResumeBytesMin, or 0: nothing is kept, and a connection that dies ends the link.
   size_t resume_bytes_max = 0;
+  bool may_rest = false;  // Asked more rarely while nothing is carried (engine/mux/liveness.h).
 };
 
 // A receiver acknowledges no later than after kAckBytesMax, so a sender must be able to keep more.

@@ -53,6 +53,7 @@ PeerError Multiplexer::State::ReceiveFrame(FrameParser::Frame& frame) {
       return PeerError::Protocol("the first frame is no hello");
     is_hello_received_ = is_hello;
   }
+  if (header.type != FrameType::kPing) liveness_.Used(now_);
   switch (header.type) {
     case FrameType::kOpen:
       return ReceiveOpen(header, frame.payload);

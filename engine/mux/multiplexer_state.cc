@@ -18,6 +18,11 @@ constexpr uint64_t kGrowthReserveFraction = 4;
 // Acknowledgements that travel with credit cost nothing, and so come earlier than they must.
 constexpr uint64_t kAckBytesWithCredit = 64 * 1024;
 
+LivenessTimes Times(Side side, bool may_rest) {
+  const LivenessTimes times = side == Side::kConnected ? kConnectedLiveness : kAcceptedLiveness;
+  return may_rest ? Resting(times) : times;
+}
+
 OutputQueue::Options OutputOptions(const MultiplexerOptions& options) {
   return {.link_bytes_max = kLinkBytesBase + kLinkBytesPerStream * size_t{options.streams_max},
           .control_messages_max = kControlQueueMax,
@@ -33,7 +38,7 @@ Multiplexer::State::State(Side side, const MultiplexerOptions& options, LinkEven
       events_(events),
       now_(now),
       next_id_(side == Side::kConnected ? 1 : 2),
-      liveness_(side == Side::kConnected ? kConnectedLiveness : kAcceptedLiveness, now),
+      liveness_(Times(side, options.may_rest), now),
       output_(OutputOptions(options), pool, *this),
       stream_slab_(options.streams_max) {
   CHECK(options.streams_max > 0);

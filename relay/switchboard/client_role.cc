@@ -70,6 +70,7 @@ void ClientRole::OnOpen(engine::StreamId id, engine::Priority priority, uint64_t
   if (agent == nullptr) {
     return port_.Reject(id, CloseCode::kNodeGone, "the node is not connected");
   }
+  agent->port().Stir(switchboard_.loop().Now());
   const StreamReport report{grant_->session_id, switchboard_.NextStreamSerial()};
   if (port_.Connect(id, priority, agent->port(), report.stream_serial, limit, checked.request)) {
     opened_.emplace(report.stream_serial, switchboard_.loop().Now());

@@ -68,7 +68,9 @@ SwitchPort::SwitchPort(const Options& options, engine::RecordCarrier& carrier,
               .chunks = engine::OutputQueue::Chunks::kWhole},
              pool, *this),
       budget_(options.peer_opens ? options.circuits_max : 0),
-      liveness_(engine::kAcceptedLiveness, now),
+      liveness_(options.peer_opens ? engine::kAcceptedLiveness
+                                   : engine::Resting(engine::kAcceptedLiveness),
+                now),
       hello_deadline_(now + options.hello_max) {}
 
 SwitchPort::~SwitchPort() { CHECK(ends_.empty()); }
@@ -189,6 +191,7 @@ PeerError SwitchPort::HandleFrame(Frame& frame, engine::Instant now) {
   if (!hello_seen_ && type != FrameType::kControl && type != FrameType::kGoaway) {
     return PeerError::Protocol("the first frame is not a hello");
   }
+  if (type != FrameType::kPing) liveness_.Used(now);
   if (frame.header.stream == engine::kLinkStream) return HandleLinkFrame(frame, now);
   if (frame.header.type == FrameType::kOpen) return HandleOpen(frame);
   const auto found = ends_.find(frame.header.stream);

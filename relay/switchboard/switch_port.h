@@ -66,6 +66,10 @@ class SwitchPort final : public engine::RecordProtocol, private engine::OutputQu
   void SendHello(const engine::Hello& hello);
   void SendControl(const engine::ControlMessage& message);
 
+  // Stir says that something is about to be sent on whose answer somebody waits: a node's link does
+  // not rest then (engine/mux/liveness.h).
+  void Stir(engine::Instant now) { liveness_.Used(now); }
+
   // LimitIdle asks for OnIdle once no data of a circuit of this port, a client's, was received for
   // so long, in either direction. Zero: never.
   void LimitIdle(engine::Duration idle_max, engine::Instant now);

@@ -237,7 +237,9 @@ AgentRole* Switchboard::FindAgent(const std::string& node_id) {
 
 void Switchboard::TellNode(const std::string& node_id, const engine::ControlMessage& message) {
   AgentRole* agent = FindAgent(node_id);
-  if (agent != nullptr) agent->port().SendControl(message);
+  if (agent == nullptr) return;
+  agent->port().Stir(loop().Now());
+  agent->port().SendControl(message);
 }
 
 // -------------------------------------------------------------------- sessions

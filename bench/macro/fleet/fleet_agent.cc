@@ -14,6 +14,7 @@ namespace {
 engine::MultiplexerOptions LinkOptions() {
   engine::MultiplexerOptions options;
   options.streams_max = 1;
+  options.may_rest = true;
   return options;
 }
 

@@ -44,6 +44,48 @@ TEST(Liveness, TheAcceptingSideAsksFirst) {
   EXPECT_LE(kConnectedLiveness.silence_max, seconds(14));
 }
 
+TEST(Liveness, ALinkThatCarriesOnlyPingsRests) {
+  Liveness liveness(Resting(kTimes), kStart);
+  Instant now = kStart;
+  // Pings and their answers, until a minute has passed.
+  for (; now - kStart < seconds(60); now += seconds(5)) {
+    EXPECT_EQ(liveness.NextDeadline(), now + kTimes.first_ping);
+    liveness.Ping(now + seconds(5));
+    liveness.Heard(now + seconds(5));
+  }
+  const Duration rest = Resting(kTimes).rest;
+  EXPECT_EQ(liveness.NextDeadline(), now + kTimes.first_ping + rest);
+  liveness.Ping(now + seconds(20));
+  EXPECT_EQ(liveness.Check(now + kTimes.silence_max + rest - Duration(1)), Due::kPing);
+  EXPECT_EQ(liveness.Check(now + kTimes.silence_max + rest), Due::kSilent);
+  liveness.Heard(now + seconds(21));
+  EXPECT_EQ(liveness.NextDeadline(), now + seconds(21) + kTimes.first_ping + rest);
+}
+
+TEST(Liveness, ALinkThatIsUsedDoesNotRest) {
+  Liveness liveness(Resting(kTimes), kStart);
+  const Instant heard = kStart + seconds(70);
+  liveness.Heard(heard);
+  liveness.Used(heard + seconds(1));
+  EXPECT_EQ(liveness.NextDeadline(), heard + kTimes.first_ping);
+  liveness.Heard(heard + seconds(80));
+  ASSERT_EQ(liveness.NextDeadline(), heard + seconds(80) + kTimes.first_ping + seconds(15));
+  const Instant used = heard + seconds(80) + seconds(18);
+  liveness.Used(used);
+  EXPECT_EQ(liveness.Check(used), Due::kPing) << "it was silent for longer than others may be";
+  liveness.Ping(used);
+  const Instant end = used + kTimes.silence_max - kTimes.first_ping;
+  EXPECT_NE(liveness.Check(end - Duration(1)), Due::kSilent);
+  liveness.Used(used + seconds(3));
+  EXPECT_EQ(liveness.Check(end), Due::kSilent) << "more use puts nothing off";
+}
+
+TEST(Liveness, ALinkThatMayNotRestIsPingedAsEver) {
+  Liveness liveness(kTimes, kStart);
+  liveness.Heard(kStart + std::chrono::hours(1));
+  EXPECT_EQ(liveness.NextDeadline(), kStart + std::chrono::hours(1) + kTimes.first_ping);
+}
+
 TEST(Liveness, AnyByteIsLife) {
   Liveness liveness(kTimes, kStart);
   liveness.Ping(kStart + seconds(5));

@@ -422,6 +422,19 @@ TEST_F(SwitchPortTest, GivesUpALinkThatSaysNothing) {
   EXPECT_EQ(client_role.failed_code, CloseCode::kSilent);
 }
 
+TEST_F(SwitchPortTest, ANodeIsAskedMoreRarelyWhileNobodyWaitsForIt) {
+  now += std::chrono::minutes(2);
+  Feed(agent_port, FrameText(FrameType::kPing, engine::kFlagAnswer, 0, engine::Big64(1)));
+  const auto rest = engine::Resting(engine::kAcceptedLiveness).rest;
+  EXPECT_GE(agent_port.NextDeadline(), now + engine::kAcceptedLiveness.first_ping + rest);
+  now += std::chrono::seconds(20);
+  agent_port.Stir(now);
+  EXPECT_LE(agent_port.NextDeadline(), now + engine::Liveness::kTick);
+  Feed(client_port, FrameText(FrameType::kPing, engine::kFlagAnswer, 0, engine::Big64(1)));
+  EXPECT_LE(client_port.NextDeadline(),
+            now + engine::kAcceptedLiveness.first_ping + engine::Liveness::kTick);
+}
+
 TEST(SwitchPortHelloTest, AsksForAHelloFirstAndInTime) {
   BufferPool pool(16, kBlockSize);
   FakeCarrier carrier;
