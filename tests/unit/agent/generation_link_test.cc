@@ -131,7 +131,7 @@ TEST_F(GenerationLinkTest, ALineThatIsTooLongEndsTheLink) {
 TEST_F(GenerationLinkTest, WhatNobodyReadsIsBounded) {
   OpenOne();
   const std::string line(64 * 1024, 'x');
-  int taken = 0;
+  size_t taken = 0;
   while (one_->Send(line)) ++taken;
   EXPECT_LE(taken * line.size(), 2 * GenerationLink::kQueuedMax);
   EXPECT_FALSE(one_->is_flushed());
