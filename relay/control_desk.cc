@@ -203,7 +203,7 @@ void ControlDesk::NodeSaid(std::string node_id, engine::ControlMessage message) 
     } else if (const auto* over = std::get_if<engine::SessionOver>(&message)) {
       broker_.NodeEndedSession(node_id, *over, now);
     } else if (const auto* lost = std::get_if<engine::LanesLost>(&message)) {
-      broker_.NodeLostLanes(node_id, lost->session_id);
+      broker_.NodeLostLanes(node_id, *lost);
     } else if (const auto* news = std::get_if<engine::StreamNews>(&message)) {
       broker_.NodeToldOfStream(node_id, *news, now);
     } else if (const auto* wish = std::get_if<engine::DataKeyRequest>(&message)) {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "relay/broker/join_token.h"
 #include "relay/switchboard/agent_role.h"
 #include "relay/switchboard/switchboard.h"
 
@@ -138,10 +139,13 @@ void LoopDirectory::RefuseReturns(uint64_t link_serial) {
   }
 }
 
-void LoopDirectory::CutLanes(std::string_view session_id, std::string_view reason) {
-  for (LoopThread* loop : loops_) {
-    Tell(*loop, [id = std::string(session_id), why = std::string(reason)](
-                    Switchboard& switchboard) { switchboard.CutLanes(id, why); });
+void LoopDirectory::CutLanes(const engine::LanesLost& lost, std::string_view reason) {
+  const std::optional<JoinTokenPlace> place = ReadJoinToken(lost.join_token);
+  for (uint32_t index = 0; index < loop_count(); ++index) {
+    if (place.has_value() && place->loop != index) continue;
+    Tell(*loops_[index], [lost, why = std::string(reason)](Switchboard& switchboard) {
+      switchboard.CutLanes(lost, why);
+    });
   }
 }
 

@@ -51,7 +51,7 @@ class LoopDirectory final : public DataPlane {
   bool AddLane(uint32_t loop, const LaneGrant& grant) override;
   void EndLanes(std::string_view session_id, std::string_view reason) override;
   void RefuseReturns(uint64_t link_serial) override;
-  void CutLanes(std::string_view session_id, std::string_view reason) override;
+  void CutLanes(const engine::LanesLost& lost, std::string_view reason) override;
 
  private:
   struct Link {

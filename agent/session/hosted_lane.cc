@@ -43,7 +43,9 @@ void HostedLane::OnLaneOpen(Lane& lane, engine::StreamId stream, engine::ByteVie
       std::make_unique<StreamMeter>(static_cast<StreamMeter::Owner&>(*this), admitted.serial, now));
 }
 
-void HostedLane::OnLaneLeft(Lane&) { plan_->grant->LanesLost(); }
+void HostedLane::OnLaneLeft(Lane&, const std::string& join_token) {
+  plan_->grant->LaneLost(join_token);
+}
 
 void HostedLane::OnLaneDown(Lane& lane, const LaneEnd& end) {
   end_ = end;

@@ -69,7 +69,7 @@ class HostedLane final : private Lane::Owner, private StreamMeter::Owner {
  private:
   void OnLaneSecured(Lane& lane) override;
   void OnLaneOpen(Lane& lane, engine::StreamId id, engine::ByteView request) override;
-  void OnLaneLeft(Lane& lane) override;
+  void OnLaneLeft(Lane& lane, const std::string& join_token) override;
   void OnLaneDown(Lane& lane, const LaneEnd& end) override;
   void OnStreamBytes(size_t to_node, size_t from_node) override;
   void OnStreamOver(const StreamMeter& meter, engine::CloseCode code,

@@ -8,6 +8,7 @@ LaneCarrier::LaneCarrier(Kind kind, engine::LoopDriver& driver, const engine::Tl
                          std::shared_ptr<engine::TlsContext> inner,
                          engine::JoinedConnection::Options join, Owner& owner)
     : kind_(kind),
+      join_token_(join.token),
       driver_(driver),
       owner_(owner),
       connection_(driver, outer, std::move(inner), std::move(join),

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "engine/mux/join_exchange.h"
@@ -48,6 +49,8 @@ class LaneCarrier final : private engine::JoinedConnection::Events,
   void Refuse(engine::CloseCode code, std::string_view text);
   // Close closes at once: OnCarrierClosed follows.
   void Close();
+  // The token with which it joins.
+  const std::string& join_token() const { return join_token_; }
   // is_closing is true once it was closed by us: it is gone soon.
   bool is_closing() const { return is_closing_; }
 
@@ -59,6 +62,7 @@ class LaneCarrier final : private engine::JoinedConnection::Events,
   void OnBroken(std::string_view text) override;
 
   const Kind kind_;
+  const std::string join_token_;
   engine::LoopDriver& driver_;
   Owner& owner_;
   std::unique_ptr<engine::JoinExchange> exchange_;  // kReturning, once it is secured.

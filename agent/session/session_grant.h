@@ -51,8 +51,10 @@ class SessionGrant {
   };
   void StreamOver(uint32_t serial, engine::CloseCode code, const Account& account);
 
-  // LanesLost reports that connections of the session were left, and that nobody may have heard.
-  void LanesLost() { outbox_.Push(engine::LanesLost{names_.session_id}); }
+  // LaneLost reports that the connection with that token was left, and that nobody may have heard.
+  void LaneLost(const std::string& join_token) {
+    outbox_.Push(engine::LanesLost{names_.session_id, join_token});
+  }
 
   const std::string& session_id() const { return names_.session_id; }
   const engine::SessionPlan& plan() const { return plan_; }

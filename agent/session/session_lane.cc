@@ -98,16 +98,27 @@ void Lane::OnOpen(engine::StreamId id, engine::Priority, engine::ByteView reques
 
 // ----------------------------------------------------------------- coming again
 
-void Lane::LeaveConnection() {
-  if (current_ == nullptr || current_->is_closing()) return;
-  current_->Close();
-  owner_.OnLaneLeft(*this);
+void Lane::Leave(LaneCarrier& carrier) {
+  if (carrier.is_closing()) return;
+  carrier.Close();
+  owner_.OnLaneLeft(*this, carrier.join_token());
+}
+
+void Lane::OnStalled() {
+  if (current_ != nullptr) Leave(*current_);
 }
 
 void Lane::OnNetworkChanged(bool) {
-  if (!up_ || ending_ || down_ || current_ == nullptr || !multiplexer_->can_resume()) return;
-  const engine::Socket socket = current_->connection().socket();
-  if (driver_.network().FootingOf(socket) != engine::Footing::kFirm) return LeaveConnection();
+  if (!up_ || ending_ || down_ || !multiplexer_->can_resume()) return;
+  const auto footing = [this](LaneCarrier& carrier) {
+    return driver_.network().FootingOf(carrier.connection().socket());
+  };
+  for (const auto& carrier : carriers_) {
+    const bool returns = carrier.get() != current_;
+    if (returns && footing(*carrier) == engine::Footing::kGone) Leave(*carrier);
+  }
+  if (current_ == nullptr) return;
+  if (footing(*current_) != engine::Footing::kFirm) return Leave(*current_);
   multiplexer_->Probe(engine::ProbePatience(multiplexer_->round_trip()), driver_.loop().Now());
 }
 

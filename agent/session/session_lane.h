@@ -52,8 +52,9 @@ class Lane final : private LaneCarrier::Owner,
     virtual void OnLaneSecured(Lane& lane) = 0;
     // The client opens a stream. Answer it on lane.multiplexer(), now or later.
     virtual void OnLaneOpen(Lane& lane, engine::StreamId id, engine::ByteView request) = 0;
-    // The lane has left a connection that was dead at our end; the other end may not know.
-    virtual void OnLaneLeft(Lane& lane) = 0;
+    // The lane has left the connection that was joined with that token, or was about to be: it is
+    // dead at our end, and the other end may not know.
+    virtual void OnLaneLeft(Lane& lane, const std::string& join_token) = 0;
     // The lane has ended, and so have its streams that were answered. The last call; the lane may
     // be destroyed once over(), with no call of it on the stack.
     virtual void OnLaneDown(Lane& lane, const LaneEnd& end) = 0;
@@ -102,9 +103,9 @@ class Lane final : private LaneCarrier::Owner,
   void OnControl(engine::ByteView message) override;
   void OnGoaway(engine::CloseCode code, std::string_view text) override;
   void OnFailed(engine::CloseCode code, std::string_view text) override;
-  void OnStalled() override { LeaveConnection(); }
+  void OnStalled() override;
   void OnNetworkChanged(bool is_gain) override;
-  void LeaveConnection();
+  void Leave(LaneCarrier& carrier);
   void OnHello(const engine::Hello& hello);
   void OnTimer(engine::Fired outcome);
   void Refuse(engine::CloseCode code, std::string_view text);

@@ -75,12 +75,15 @@ NetworkWatch::~NetworkWatch() {
 }
 
 void NetworkWatch::Start() {
-  if (std::exchange(is_started_, true)) return;
+  if (is_started_) return;
   const int descriptor = OpenRouteSocket();
-  if (descriptor >= 0) {
-    socket_ = loop_.Adopt(descriptor);
-    Receive();
-  }
+  StartOn(descriptor >= 0 ? loop_.Adopt(descriptor) : Socket{});
+}
+
+void NetworkWatch::StartOn(Socket socket) {
+  if (std::exchange(is_started_, true)) return;
+  socket_ = socket;
+  Receive();
   suspended_ = Suspended();
   look_at_ = loop_.Now() + kClockLook;
   loop_.StartTimer(clock_op_, look_at_);
@@ -174,6 +177,7 @@ void NetworkWatch::OnClock(Fired) {
 // ------------------------------------------------------------- what the kernel knows
 
 Footing NetworkWatch::FootingOf(Socket socket) const {
+  if (ask_instead_ != nullptr) return ask_instead_(socket);
   if (!is_started_ || !socket.valid() || socket.kind != SocketKind::kSocket) return Footing::kFirm;
   const int descriptor = static_cast<int>(socket.handle);
   sockaddr_storage address{};

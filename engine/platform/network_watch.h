@@ -7,6 +7,8 @@
 
 #pragma once
 
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include "engine/loop/loop.h"
@@ -48,8 +50,10 @@ class NetworkWatch {
   NetworkWatch& operator=(const NetworkWatch&) = delete;
 
   // Start begins to watch. Where the kernel gives no rtnetlink socket (a sandbox), there is only
-  // the clock. Not on a simulated loop. More calls do nothing.
+  // the clock. Not on a simulated loop. More calls do nothing. StartOn begins with a socket on
+  // which somebody else speaks rtnetlink; an invalid one is none.
   void Start();
+  void StartOn(Socket socket);
 
   // Stop runs the loop until nothing is in flight. On the loop's thread.
   void Stop();
@@ -61,8 +65,10 @@ class NetworkWatch {
   // Tell is what a change does, for whoever knows of one by other means.
   void Tell(bool is_gain);
 
-  // FootingOf asks the kernel; without Start it is kFirm.
+  // FootingOf asks the kernel; without Start it is kFirm. AskInstead makes it ask somebody else,
+  // for whoever has no kernel below.
   Footing FootingOf(Socket socket) const;
+  void AskInstead(std::function<Footing(Socket)> ask) { ask_instead_ = std::move(ask); }
 
  private:
   void Receive();
@@ -75,6 +81,7 @@ class NetworkWatch {
 
   Loop& loop_;
   std::vector<Listener*> listeners_;
+  std::function<Footing(Socket)> ask_instead_;
   size_t told_ = 0;  // While listeners are told: those before it were.
   Socket socket_;
   ReceiveOp receive_op_;

@@ -193,10 +193,12 @@ struct SessionOver {
 struct SessionCheck {
   std::string session_id;
 };
-// LanesLost (node to relay) says that the node has left connections of a session which were dead at
-// its end. The relay, and the client behind it, may not have heard.
+// LanesLost (node to relay) says that the node has left a connection of a session which was dead at
+// its end: the one that it had joined with that token, or, when there is none, any of them. The
+// relay, and the client behind it, may not have heard.
 struct LanesLost {
   std::string session_id;
+  std::string join_token = {};
 };
 // StreamNews is what the node says of a stream that the relay cannot see.
 struct StreamNews {

@@ -143,10 +143,14 @@ bool Read(const Json& json, SessionCheck& out) {
 void Write(Json& json, const SessionCheck& message) { Put(json, "session_id", message.session_id); }
 
 bool Read(const Json& json, LanesLost& out) {
-  return Reader(json).Text("session_id", out.session_id).ok() && !out.session_id.empty();
+  return Reader(json).Text("session_id", out.session_id).Text("join_token", out.join_token).ok() &&
+         !out.session_id.empty();
 }
 
-void Write(Json& json, const LanesLost& message) { Put(json, "session_id", message.session_id); }
+void Write(Json& json, const LanesLost& message) {
+  Put(json, "session_id", message.session_id);
+  Put(json, "join_token", message.join_token);
+}
 
 bool Read(const Json& json, StreamNews& out) {
   return Reader(json)

@@ -161,8 +161,9 @@ class Broker {
                         int64_t now_unix_ms);
   void NodeToldOfStream(std::string_view node_id, const engine::StreamNews& news,
                         int64_t now_unix_ms);
-  // NodeLostLanes cuts the session's lanes, so that its client comes again at once.
-  void NodeLostLanes(std::string_view node_id, std::string_view session_id);
+  // NodeLostLanes cuts what the node has lost of a session of its, so that the client comes again
+  // at once.
+  void NodeLostLanes(std::string_view node_id, const engine::LanesLost& lost);
   // AskAbout asks a node that was admitted for the sessions which go on without a connection: it
   // may be another process than the one that had them.
   void AskAbout(std::string_view node_id);

@@ -170,10 +170,10 @@ void Broker::AskAbout(std::string_view node_id) {
   }
 }
 
-void Broker::NodeLostLanes(std::string_view node_id, std::string_view session_id) {
-  const Live* live = FindSealed(session_id, node_id);
+void Broker::NodeLostLanes(std::string_view node_id, const engine::LanesLost& lost) {
+  const Live* live = FindSealed(lost.session_id, node_id);
   if (live == nullptr || !live->sealed->may_rejoin) return;
-  data_plane_.CutLanes(session_id, "the node has lost its connection");
+  data_plane_.CutLanes(lost, "the node has lost its connection");
 }
 
 void Broker::NodeEndedSession(std::string_view node_id, const engine::SessionOver& over,

@@ -139,8 +139,9 @@ class DataPlane {
   // it may not have heard, and who goes on asks again.
   virtual void RefuseReturns(uint64_t link_serial) = 0;
 
-  // CutLanes cuts what is joined of a session, at once. An unknown id is no error.
-  virtual void CutLanes(std::string_view session_id, std::string_view reason) = 0;
+  // CutLanes cuts the connection that is lost, joined or not, or else what is joined of its
+  // session. An unknown one is no error. Requires: the session is the node's who says so.
+  virtual void CutLanes(const engine::LanesLost& lost, std::string_view reason) = 0;
 };
 
 }  // namespace relay

@@ -65,13 +65,30 @@ void LaneTable::EndSession(const std::string& session_id, std::string_view reaso
   for (Lane* lane : lanes) lane->End(CloseCode::kSessionEnded, reason);
 }
 
-void LaneTable::CutSession(const std::string& session_id, std::string_view reason) {
-  const auto found = sessions_.find(session_id);
+void LaneTable::CutLost(const engine::LanesLost& lost, std::string_view reason) {
+  if (!lost.join_token.empty()) {
+    Lane* lane = FindOf(lost);
+    if (lane == nullptr) return;
+    return lane->is_joined() ? lane->Cut(reason) : lane->End(CloseCode::kNodeGone, reason);
+  }
+  const auto found = sessions_.find(lost.session_id);
   if (found == sessions_.end()) return;
   const std::vector<Lane*> lanes = found->second;  // As above.
   for (Lane* lane : lanes) {
     if (lane->is_joined()) lane->Cut(reason);
   }
+}
+
+Lane* LaneTable::FindOf(const engine::LanesLost& lost) const {
+  const std::optional<JoinTokenPlace> place = ReadJoinToken(lost.join_token);
+  if (!place.has_value() || place->loop != index_) return nullptr;
+  const auto found = lanes_.find(std::string(place->lane_name));
+  if (found == lanes_.end()) return nullptr;
+  const LaneGrant& grant = found->second->grant();
+  const engine::crypto::Sha256Digest shown =
+      engine::crypto::Sha256(engine::AsBytes(lost.join_token));
+  const bool is_its = engine::crypto::ConstantTimeEqual(shown, grant.node_token_sha256);
+  return is_its && grant.id.session_id == lost.session_id ? found->second.get() : nullptr;
 }
 
 void LaneTable::RefuseReturns(uint64_t link_serial) {

@@ -12,6 +12,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "engine/loop/loop.h"
+#include "engine/wire/control.h"
 #include "relay/switchboard/lane.h"
 
 namespace relay {
@@ -47,8 +48,9 @@ class LaneTable final : private Lane::Owner {
   // EndSession ends the session's lanes here. An unknown id is no error.
   void EndSession(const std::string& session_id, std::string_view reason);
 
-  // CutSession cuts what is joined of the session's lanes here. An unknown id is no error.
-  void CutSession(const std::string& session_id, std::string_view reason);
+  // CutLost cuts the lane that the node joined with the token which is named, if it is here;
+  // without one, what is joined of the session's lanes here. An unknown one is no error.
+  void CutLost(const engine::LanesLost& lost, std::string_view reason);
 
   // RefuseReturns refuses those that wait for a node which was told of them on that link.
   void RefuseReturns(uint64_t link_serial);
@@ -67,6 +69,8 @@ class LaneTable final : private Lane::Owner {
   void OnLaneOver(Lane& lane, LaneEnd end) override;
   void OnLaneIdle(Lane& lane) override;
 
+  // FindOf returns the lane of a node's token, used up or not; null: it is of none that is here.
+  Lane* FindOf(const engine::LanesLost& lost) const;
   // NoReturn takes a lane out of returns_.
   void NoReturn(Lane& lane);
   std::vector<Lane*> All() const;

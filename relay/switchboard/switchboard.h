@@ -91,8 +91,8 @@ class Switchboard {
     lanes_.EndSession(session_id, reason);
   }
   void RefuseReturns(uint64_t link_serial) { lanes_.RefuseReturns(link_serial); }
-  void CutLanes(const std::string& session_id, std::string_view reason) {
-    lanes_.CutSession(session_id, reason);
+  void CutLanes(const engine::LanesLost& lost, std::string_view reason) {
+    lanes_.CutLost(lost, reason);
   }
   void TellNode(const std::string& node_id, const engine::ControlMessage& message);
 

@@ -169,7 +169,7 @@ void RelayProcess::NodeSaid(std::string node_id, engine::ControlMessage message)
     } else if (const auto* news = std::get_if<engine::StreamNews>(&message)) {
       broker_->NodeToldOfStream(node_id, *news, NowMs());
     } else if (const auto* lost = std::get_if<engine::LanesLost>(&message)) {
-      broker_->NodeLostLanes(node_id, lost->session_id);
+      broker_->NodeLostLanes(node_id, *lost);
     }
   });
 }
@@ -215,10 +215,8 @@ void RelayProcess::RefuseReturns(uint64_t link_serial) {
   ToLoop([this, link_serial] { switchboard_.RefuseReturns(link_serial); });
 }
 
-void RelayProcess::CutLanes(std::string_view session_id, std::string_view reason) {
-  ToLoop([this, id = std::string(session_id), why = std::string(reason)] {
-    switchboard_.CutLanes(id, why);
-  });
+void RelayProcess::CutLanes(const engine::LanesLost& lost, std::string_view reason) {
+  ToLoop([this, lost, why = std::string(reason)] { switchboard_.CutLanes(lost, why); });
 }
 
 }  // namespace sim

@@ -76,7 +76,7 @@ class RelayProcess final : public Process, private relay::ControlPort, private r
   bool AddLane(uint32_t loop, const relay::LaneGrant& grant) override;
   void EndLanes(std::string_view session_id, std::string_view reason) override;
   void RefuseReturns(uint64_t link_serial) override;
-  void CutLanes(std::string_view session_id, std::string_view reason) override;
+  void CutLanes(const engine::LanesLost& lost, std::string_view reason) override;
 
   Witness& witness_;
   engine::Random random_;

@@ -45,8 +45,8 @@ class FakeDataPlane final : public DataPlane {
     lanes_ended.emplace_back(session_id, reason);
   }
   void RefuseReturns(uint64_t link) override { links_gone.push_back(link); }
-  void CutLanes(std::string_view session_id, std::string_view) override {
-    lanes_cut.emplace_back(session_id);
+  void CutLanes(const engine::LanesLost& lost, std::string_view) override {
+    lanes_cut.push_back(lost);
   }
 
   // Told returns the last message to a node, which must be a Message.
@@ -64,7 +64,7 @@ class FakeDataPlane final : public DataPlane {
   std::vector<engine::ControlMessage> told;
   std::vector<std::pair<uint32_t, LaneGrant>> lanes;
   std::vector<std::pair<std::string, std::string>> lanes_ended;
-  std::vector<std::string> lanes_cut;
+  std::vector<engine::LanesLost> lanes_cut;
   std::vector<uint64_t> links_gone;
   std::vector<std::pair<std::string, std::string>> cut;
   std::vector<SessionGrant> grants;

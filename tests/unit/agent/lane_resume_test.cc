@@ -46,6 +46,17 @@ class LaneResumeTest : public SealedFixture {
     EXPECT_TRUE(Run([&] { return client.resumed > before || client.suspended(); }));
     return client.resumed > before;
   }
+  // Lost is the tokens of the connections that the relay was told are lost.
+  std::vector<std::string> Lost() {
+    std::vector<std::string> tokens;
+    for (const engine::ControlMessage& message : Heard()) {
+      const auto* lost = std::get_if<engine::LanesLost>(&message);
+      if (lost == nullptr) continue;
+      EXPECT_EQ(lost->session_id, kSession);
+      tokens.push_back(lost->join_token);
+    }
+    return tokens;
+  }
   std::string RefusalOf(LaneClient& client, const std::string& token, uint64_t epoch,
                         LaneClient::Lie lie = {}) {
     EXPECT_FALSE(Returns(client, token, epoch, std::move(lie)));
@@ -221,9 +232,46 @@ TEST_F(LaneResumeTest, WhenTheNetworkHasChangedAClientThatAnswersIsKept) {
   Lose(client);
   driver_->network().Tell(true);
   ASSERT_TRUE(Returns(client, "2", 1));
-  EXPECT_TRUE(std::ranges::none_of(Heard(), [](const engine::ControlMessage& message) {
-    return std::holds_alternative<engine::LanesLost>(message);
-  })) << "the relay had cut it, and knows";
+  EXPECT_TRUE(Lost().empty()) << "the relay had cut it, and knows";
+}
+
+TEST_F(LaneResumeTest, AConnectionWithoutAnAddressOrAWayIsLeftAndNamed) {
+  LaneClient& client = MeetResuming();
+  PeerStream& stream = client.Tcp(kTarget, kTargetPort);
+  uint64_t epoch = 0;
+  std::string said;
+  std::vector<std::string> tokens = {"n-1"};
+  for (const engine::Footing footing : {engine::Footing::kGone, engine::Footing::kStuck}) {
+    stream.Send("word ");
+    said += "word ";
+    ASSERT_TRUE(Run([&] { return stream.output == said; }));
+    driver_->network().AskInstead([footing](engine::Socket) { return footing; });
+    driver_->network().Tell(false);
+    driver_->network().AskInstead(nullptr);
+    EXPECT_EQ(Lost(), tokens);
+    ASSERT_TRUE(Run([&] { return client.suspended(); }));
+    tokens.push_back("n-again" + std::to_string(++epoch));
+    ASSERT_TRUE(Returns(client, "again" + std::to_string(epoch), epoch));
+  }
+  stream.Send("end");
+  ASSERT_TRUE(Run([&] { return stream.output == said + "end"; }));
+}
+
+TEST_F(LaneResumeTest, OneThatComesAgainIsLeftWhenItsAddressIsGoneAndNotWhenItIsSlow) {
+  LaneClient& client = MeetResuming();
+  Lose(client);
+  relay_->Expect("n-2", "c-2");
+  Say(engine::LaneOffer{kSession, "n-2", 0, client.answer->lane});
+  RunFor(std::chrono::milliseconds(100));
+  driver_->network().AskInstead([](engine::Socket) { return engine::Footing::kStuck; });
+  driver_->network().Tell(false);
+  EXPECT_TRUE(Lost().empty());
+  driver_->network().AskInstead([](engine::Socket) { return engine::Footing::kGone; });
+  driver_->network().Tell(false);
+  driver_->network().Tell(false);
+  driver_->network().AskInstead(nullptr);
+  EXPECT_EQ(Lost(), std::vector<std::string>{"n-2"});
+  EXPECT_TRUE(Returns(client, "3", 1));
 }
 
 TEST_F(LaneResumeTest, AClientThatIsWhereItCannotBeIsAwayFromThenOn) {

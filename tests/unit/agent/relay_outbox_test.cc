@@ -98,16 +98,16 @@ TEST(RelayOutboxTest, ALostConnectionIsSaidAgainIfTheLinkWasLostWithIt) {
   const auto tokens = [&] {
     std::string all;
     for (const engine::ControlMessage& message : Flush(outbox, 10'000)) {
-      if (const auto* lost = std::get_if<engine::LanesLost>(&message)) all += lost->session_id;
+      if (const auto* lost = std::get_if<engine::LanesLost>(&message)) all += lost->join_token;
     }
     return all;
   };
-  outbox.Push(engine::LanesLost{"a"});
+  outbox.Push(engine::LanesLost{"s", "a"});
   outbox.Push(News(1));
-  outbox.Push(engine::LanesLost{"b"});
+  outbox.Push(engine::LanesLost{"s", "b"});
   EXPECT_EQ(tokens(), "ab");
   EXPECT_EQ(tokens(), "");
-  outbox.Push(engine::LanesLost{"c"});
+  outbox.Push(engine::LanesLost{"s", "c"});
   outbox.LinkLost();
   EXPECT_EQ(outbox.size(), 3u) << "news is told once";
   EXPECT_EQ(tokens(), "abc");
@@ -116,7 +116,7 @@ TEST(RelayOutboxTest, ALostConnectionIsSaidAgainIfTheLinkWasLostWithIt) {
   EXPECT_EQ(tokens(), "") << "that link has lived, so the relay has heard";
 
   for (size_t i = 0; i < 2 * RelayOutbox::kUnheardCountMax; ++i) {
-    outbox.Push(engine::LanesLost{"x"});
+    outbox.Push(engine::LanesLost{"s", "x"});
     tokens();
   }
   outbox.LinkLost();

@@ -244,15 +244,17 @@ TEST_F(SealedBrokerTest, LanesOutliveTheNodesLink) {
 
 TEST_F(SealedBrokerTest, LanesThatTheirNodeHasLostAreCutIfTheyComeAgain) {
   const std::string once = StartJoined();
-  broker.NodeLostLanes(kNode, once);
+  broker.NodeLostLanes(kNode, {once});
   EXPECT_TRUE(plane.lanes_cut.empty()) << "they would be lost for good";
   access_ = "{}";
   const std::string id = StartJoined();
-  broker.NodeLostLanes("mi-2", id);
-  broker.NodeLostLanes(kNode, "nobody");
+  broker.NodeLostLanes("mi-2", {id});
+  broker.NodeLostLanes(kNode, {"nobody"});
   EXPECT_TRUE(plane.lanes_cut.empty()) << "they are another node's";
-  broker.NodeLostLanes(kNode, id);
-  EXPECT_EQ(plane.lanes_cut, std::vector<std::string>{id});
+  broker.NodeLostLanes(kNode, {id, "token"});
+  ASSERT_EQ(plane.lanes_cut.size(), 1u);
+  EXPECT_EQ(plane.lanes_cut[0].session_id, id);
+  EXPECT_EQ(plane.lanes_cut[0].join_token, "token");
   EXPECT_EQ(StatusOf(id), SessionStatus::kConnected);
 }
 

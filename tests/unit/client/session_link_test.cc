@@ -414,6 +414,39 @@ TEST_F(SessionLinkTest, WhenTheNetworkHasChangedNobodyWaits) {
   TalkOn(" and back");
 }
 
+TEST_F(SessionLinkTest, AConnectionWithoutAnAddressOrAWayIsLeft) {
+  MeetResuming();
+  size_t connection = 0;
+  for (const engine::Footing footing : {engine::Footing::kGone, engine::Footing::kStuck}) {
+    driver_->network().AskInstead([footing](engine::Socket) { return footing; });
+    driver_->network().Tell(false);
+    driver_->network().AskInstead(nullptr);
+    ASSERT_TRUE(Run([this] { return !lanes_.asked.empty(); }));
+    EXPECT_TRUE(link_->multiplexer().suspended());
+    ++connection;
+    lanes_.Answer(LaneTicket{.token = "next", .loop = 0, .epoch = connection});
+    ASSERT_TRUE(Run([&] { return relay_->count() == connection + 1; }));
+    ASSERT_TRUE(Run([&] { return relay_->seen(connection).went_on; }));
+    TalkOn(" and back");
+  }
+}
+
+TEST_F(SessionLinkTest, ATryWhoseAddressIsGoneIsBegunAnewAtOnce) {
+  MeetResuming();
+  Lose(0);
+  lanes_.Answer(LaneTicket{.token = "next", .loop = 0, .epoch = 1});
+  driver_->network().Tell(true);
+  EXPECT_TRUE(lanes_.asked.empty()) << "it has only begun";
+  driver_->network().AskInstead([](engine::Socket) { return engine::Footing::kGone; });
+  driver_->network().Tell(false);
+  driver_->network().AskInstead(nullptr);
+  ASSERT_TRUE(Run([this] { return !lanes_.asked.empty(); }));
+  lanes_.Answer(LaneTicket{.token = "last", .loop = 0, .epoch = 2});
+  ASSERT_TRUE(Run([&] { return relay_->seen(relay_->count() - 1).went_on; }));
+  EXPECT_EQ(relay_->seen(relay_->count() - 1).token, "last");
+  TalkOn(" and back");
+}
+
 TEST_F(SessionLinkTest, ANetworkWithoutRestMakesNoStorm) {
   MeetResuming();
   Lose(0);

@@ -273,6 +273,24 @@ TEST_F(HttpsClientTest, WhatIsKeptIsNotTrustedWhenTheNetworkHasChanged) {
   EXPECT_EQ(server_.connection_count(), 2U);
 }
 
+TEST_F(HttpsClientTest, ACallWhoseAddressIsGoneFailsAtOnce) {
+  server_.answers = false;
+  Start("a");
+  ASSERT_TRUE(Run([&] { return !server_.asked.empty(); }));
+  Start("b");
+  const Instant start = driver_.loop().Now();
+  driver_.network().AskInstead([](Socket) { return Footing::kStuck; });
+  driver_.network().Tell(false);
+  driver_.network().AskInstead([](Socket) { return Footing::kGone; });
+  driver_.RunOnce(Duration::zero());
+  EXPECT_TRUE(results_.empty()) << "one that is slow may still be answered";
+  driver_.network().Tell(false);
+  driver_.network().AskInstead(nullptr);
+  ASSERT_TRUE(Run([&] { return results_.size() == 2; }));
+  EXPECT_LT(driver_.loop().Now() - start, std::chrono::seconds(1));
+  for (const CallResult& result : results_) EXPECT_NE(result.kind, Kind::kResponse);
+}
+
 TEST_F(HttpsClientTest, ACallMayOfferAHint) {
   client_.Call(Post("a"), [this](CallResult result) { results_.push_back(std::move(result)); },
                {.offer = "adit-live"});

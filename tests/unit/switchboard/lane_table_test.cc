@@ -146,10 +146,33 @@ TEST_F(LaneTableTest, WhatIsCutOfASessionIsWhatIsJoined) {
   Comer client(loop_), node(loop_);
   Join(joined, client, node);
   table_.Add(waiting.grant);
-  table_.CutSession("nobody", "why");
-  table_.CutSession(joined.grant.id.session_id, "why");
+  table_.CutLost({"nobody"}, "why");
+  table_.CutLost({joined.grant.id.session_id}, "why");
   ASSERT_TRUE(Run([&] { return table_.joined_count() == 0; }));
   EXPECT_FALSE(IsRefused(waiting.client_token, "")) << "it may still come";
+}
+
+TEST_F(LaneTableTest, OfSeveralConnectionsTheOneThatIsNamedIsCutAlone) {
+  const TestLane first(kLoop), second(kLoop), waiting(kLoop);
+  Comer client(loop_), node(loop_), other_client(loop_), other_node(loop_), comer(loop_);
+  Join(first, client, node);
+  Join(second, other_client, other_node);
+  table_.Add(waiting.grant);
+  Claim(waiting.client_token, "", comer);
+  const std::string session = first.grant.id.session_id;
+  table_.CutLost({"another", first.node_token}, "why");
+  table_.CutLost({session, first.client_token}, "why");
+  table_.CutLost({session, first.node_token + "x"}, "why");
+  table_.CutLost({session, "no token"}, "why");
+  RunFor(std::chrono::seconds(1));
+  EXPECT_EQ(table_.joined_count(), 2u) << "nobody has said so who may";
+  table_.CutLost({session, first.node_token}, "why");
+  table_.CutLost({waiting.grant.id.session_id, waiting.node_token}, "why");
+  ASSERT_TRUE(Run([&] { return table_.joined_count() == 1; }));
+  EXPECT_EQ(comer.refused, CloseCode::kNodeGone) << "so that it asks again at once";
+  RunFor(std::chrono::seconds(1));
+  EXPECT_EQ(table_.joined_count(), 1u);
+  table_.CutLost({session, first.node_token}, "why");
 }
 
 TEST_F(LaneTableTest, WhatANodeWasToldOfOnALinkThatIsGoneIsRefused) {

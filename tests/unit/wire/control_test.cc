@@ -81,6 +81,8 @@ TEST(Control, TheMessagesOfSealedSessionsComeBackAsTheyWereSent) {
   EXPECT_EQ(RoundTrip(SessionCheck{"s-1"}).session_id, "s-1");
   EXPECT_FALSE(Decodes(R"({"type":"session-check"})"));
   EXPECT_EQ(RoundTrip(LanesLost{"s-1"}).session_id, "s-1");
+  EXPECT_EQ(RoundTrip(LanesLost{"s-1"}).join_token, "");
+  EXPECT_EQ(RoundTrip(LanesLost{"s-1", "token"}).join_token, "token");
   EXPECT_FALSE(Decodes(R"({"type":"lanes-lost"})"));
   EXPECT_EQ(RoundTrip(Join{"t", false}).token, "t");
   EXPECT_FALSE(RoundTrip(Join{"t", false}).is_wrapped);
