@@ -28,11 +28,13 @@ uint32_t Loop(const Json& object) {
 }
 
 SessionInfo ReadSession(const Json& entry) {
+  const auto adit = entry.find("Adit");
   return {.id = JsonText(entry, "SessionId"),
           .node_id = JsonText(entry, "Target"),
           .status = JsonText(entry, "Status"),
           .document = JsonText(entry, "DocumentName"),
           .owner = JsonText(entry, "Owner"),
+          .carriage = adit == entry.end() ? "" : JsonText(*adit, "Carriage"),
           .reason = JsonText(entry, "Reason"),
           .details = JsonText(entry, "Details"),
           .started = JsonTime(entry, "StartDate"),
@@ -211,7 +213,8 @@ absl::StatusOr<std::vector<SessionInfo>> ApiClient::ListSessions(Which which) {
   constexpr char kOperation[] = "DescribeSessions";
   std::vector<SessionInfo> sessions;
   Json request = {{"State", which == Which::kActive ? "Active" : "History"},
-                  {"MaxResults", kSessionsPerPage}};
+                  {"MaxResults", kSessionsPerPage},
+                  {"Adit", {{"Version", 1}}}};
   for (int page = 0; page < kPagesMax; ++page) {
     absl::StatusOr<std::string> answer = CallSsm(kOperation, JsonBody(request));
     if (!answer.ok()) return answer.status();

@@ -49,7 +49,7 @@ std::string NodesText(std::vector<NodeInfo> nodes, OutputFormat format) {
 std::string SessionsText(const std::vector<SessionInfo>& sessions,
                          const std::map<std::string, std::string>& names, OutputFormat format) {
   std::string lines;
-  Table table({"SESSION", "NODE", "STATE", "OWNER", "STARTED", "ENDED", "DOCUMENT"});
+  Table table({"SESSION", "NODE", "STATE", "CARRIAGE", "OWNER", "STARTED", "ENDED", "DOCUMENT"});
   for (const SessionInfo& session : sessions) {
     const auto name = names.find(session.node_id);
     const std::string label = name == names.end() ? session.node_id : name->second;
@@ -58,14 +58,16 @@ std::string SessionsText(const std::vector<SessionInfo>& sessions,
                          {"node_id", session.node_id},
                          {"node_name", name == names.end() ? Json() : Json(label)},
                          {"status", session.status},
+                         {"carriage", session.carriage.empty() ? Json() : Json(session.carriage)},
                          {"owner", session.owner},
                          {"document", session.document},
                          {"reason", session.reason},
                          {"started", TimeOrNull(session.started)},
                          {"ended", TimeOrNull(session.ended)}});
     } else {
-      table.AddRow({session.id, label, session.status, ShortOwner(session.owner),
-                    TimeText(session.started), TimeText(session.ended), session.document});
+      table.AddRow({session.id, label, session.status, session.carriage,
+                    ShortOwner(session.owner), TimeText(session.started), TimeText(session.ended),
+                    session.document});
     }
   }
   return format == OutputFormat::kJson ? lines : table.ToText();

@@ -45,12 +45,15 @@ ApiError Over(const std::string& why) {
   return {"DoesNotExistException", "The session is over" + (why.empty() ? "." : ": " + why)};
 }
 
-// Check returns why the session cannot go on. Its credentials may be gone; the permission may not.
-std::optional<ApiError> Check(ApiContext& context, const std::string& id, ApiCall& call) {
-  const absl::StatusOr<Session> session = context.store.FindSession(id);
+// Check returns why the session, which it finds, cannot go on. Its credentials may be gone; the
+// permission may not.
+std::optional<ApiError> Check(ApiContext& context, const std::string& id, ApiCall& call,
+                              absl::StatusOr<Session>& session) {
+  session = context.store.FindSession(id);
   if (absl::IsNotFound(session.status())) return Over({});
   if (!session.ok()) return LogStoreFailure(session.status());
   call.audit.principal = session->principal;
+  call.audit.resources = {session->id, session->node_id};
   if (IsOver(session->status)) return Over(session->details);
   const AccessCase* asked = context.watch.Find(id);
   if (asked == nullptr) return Over({});
@@ -87,7 +90,8 @@ ApiOutcome Rejoin(ApiContext& context, ApiCall& call) {
   if (!HoldsRejoinKey(context.store, call.input, call.now_unix_ms)) {
     return ApiError{"AccessDeniedException", "The proof is not that of this session's client."};
   }
-  if (std::optional<ApiError> error = Check(context, input.session_id, call)) return error;
+  absl::StatusOr<Session> session;
+  if (std::optional<ApiError> error = Check(context, input.session_id, call, session)) return error;
   const absl::Status raised = context.store.RaiseSessionEpoch(input.session_id, input.epoch);
   if (absl::IsFailedPrecondition(raised)) {
     return ApiError{"StaleEpochException", "The session came again with a later epoch."};
@@ -98,11 +102,12 @@ ApiOutcome Rejoin(ApiContext& context, ApiCall& call) {
   if (const auto* failure = std::get_if<LaneFailure>(&result)) return ToError(*failure);
   const auto& ticket = std::get<LaneTicket>(result);
   call.output = {{"JoinToken", ticket.join_token}, {"Loop", ticket.loop}};
-  call.audit.response_elements = Json({{"sessionId", input.session_id},
-                                       {"joinToken", kHiddenValue},
-                                       {"loop", ticket.loop},
-                                       {"epoch", input.epoch}})
-                                     .dump();
+  Json elements = {{"sessionId", input.session_id},
+                   {"joinToken", kHiddenValue},
+                   {"loop", ticket.loop},
+                   {"epoch", input.epoch}};
+  if (session->carriage.has_value()) elements["carriage"] = CarriageText(*session->carriage);
+  call.audit.response_elements = elements.dump();
   return std::nullopt;
 }
 

@@ -44,7 +44,8 @@ bool WantsToRejoin(const Json& input) {
 void AnswerSealed(ApiContext& context, ApiCall& call, const SealedOffer& offer, bool may_rejoin) {
   Json adit = NativeAnswer(context, offer.session.node_id, offer.loop);
   const bool is_inspected = !offer.resume_secret.empty();
-  const char* carriage = is_inspected ? "inspected" : "sealed";
+  const std::string_view carriage =
+      CarriageText(is_inspected ? Carriage::kInspected : Carriage::kSealed);
   adit.update({{"Carriage", carriage}, {"JoinToken", offer.join_token}});
   if (is_inspected) {
     adit["ResumeSecret"] = offer.resume_secret;
@@ -149,18 +150,18 @@ ApiError ToError(const StartFailure& failure) {
 
 std::optional<ApiError> ReadCarriage(const Json& adit, StartRequest& request) {
   ApiInput input(adit);
-  const std::string carriage =
-      input.Choice("Carriage", Presence::kOptional, {"inspected", "sealed"});
+  const std::optional<Carriage> carriage =
+      ParseCarriage(input.Choice("Carriage", Presence::kOptional, {"inspected", "sealed"}));
   const std::string key = input.Text("ClientKey", Presence::kOptional, 0, kKeyDigits);
   if (input.error().has_value()) return input.error();
   request.comes_again = SaysResume(adit);
-  if (carriage == "inspected") request.carriage = Carriage::kInspected;
-  if (carriage != "sealed") return std::nullopt;
+  if (carriage == Carriage::kInspected) request.carriage = carriage;
+  if (carriage != Carriage::kSealed) return std::nullopt;
   if (!IsKey(key)) {
     return ApiError{"ValidationException",
                     "A sealed session needs Adit.ClientKey: 64 lower-case hexadecimal digits."};
   }
-  request.carriage = Carriage::kSealed;
+  request.carriage = carriage;
   request.client_key = key;
   return std::nullopt;
 }

@@ -83,6 +83,7 @@ Json ToJson(const Session& session, std::string_view status, bool native) {
     json["Adit"] = {{"What", session.what},
                     {"BytesToNode", session.bytes_in},
                     {"BytesFromNode", session.bytes_out}};
+    if (session.carriage.has_value()) json["Adit"]["Carriage"] = CarriageText(*session.carriage);
   }
   return json;
 }
@@ -172,10 +173,10 @@ ApiOutcome StartOverLink(ApiContext& context, ApiCall& call, const StartRequest&
       {"SessionId", session.session_id}, {"TokenValue", session.token}, {"StreamUrl", url}};
   if (IsNative(call.input)) {
     call.output["Adit"] = NativeAnswer(context, request.node_id, session.loop);
-    call.output["Adit"]["Carriage"] = "inspected";
+    call.output["Adit"]["Carriage"] = CarriageText(Carriage::kInspected);
   }
   call.audit.response_elements = Json({{"sessionId", session.session_id},
-                                       {"carriage", "inspected"},
+                                       {"carriage", CarriageText(Carriage::kInspected)},
                                        {"tokenValue", kHiddenValue},
                                        {"streamUrl", url}})
                                      .dump();

@@ -57,7 +57,7 @@ Broker::Live* Broker::Find(std::string_view session_id) {
 
 SessionSubject Broker::SubjectOf(std::string_view session_id) {
   const Live* live = Find(session_id);
-  return live != nullptr ? live->subject : SessionSubject{std::string(session_id), {}, {}};
+  return live != nullptr ? live->subject : SessionSubject{std::string(session_id), {}, {}, {}};
 }
 
 // ------------------------------------------------------------------- start, end
@@ -77,7 +77,7 @@ absl::Status Broker::TakeOver(int64_t now_unix_ms, const GoesOn& goes_on) {
           continue;
         }
         const absl::Status status =
-            records_.Ended({session.id, session.node_id, session.principal},
+            records_.Ended({session.id, session.node_id, session.principal, session.carriage},
                            {.reason = "The relay was restarted."}, now_unix_ms);
         if (!status.ok()) return status;
       }
@@ -140,7 +140,7 @@ std::chrono::seconds Broker::DurationOf(const ResolvedSession& session) {
 }
 
 Session Broker::ToSession(const StartRequest& request, const ResolvedSession& resolved,
-                          std::string_view session_id) {
+                          std::string_view session_id, Carriage carriage) {
   Session session;
   session.id = session_id;
   session.node_id = request.node_id;
@@ -151,6 +151,7 @@ Session Broker::ToSession(const StartRequest& request, const ResolvedSession& re
   session.reason = request.reason;
   session.what = Describe(resolved.plan);
   session.duration_seconds_max = DurationOf(resolved).count();
+  session.carriage = carriage;
   return session;
 }
 
@@ -181,7 +182,7 @@ std::variant<StartedSession, StartFailure> Broker::StartSession(const StartReque
   grant.duration_max = DurationOf(wanted);
   grant.idle_max = std::chrono::seconds(wanted.idle_seconds_max);
 
-  Session session = ToSession(request, wanted, grant.session_id);
+  Session session = ToSession(request, wanted, grant.session_id, Carriage::kInspected);
   session.token_sha256 = grant.token_sha256;
   session.started_unix_ms = now_unix_ms;
   if (absl::Status status = store_.AddSession(session); !status.ok()) {
@@ -195,7 +196,7 @@ std::variant<StartedSession, StartFailure> Broker::StartSession(const StartReque
   store_.AfterCommit([this, grant = std::move(grant), gateway_bytes, may_be_sealed, now_unix_ms] {
     gateway_shares_.Add(grant.principal, gateway_bytes);
     Live& live = live_[grant.session_id];
-    live.subject = {grant.session_id, grant.node_id, grant.principal};
+    live.subject = {grant.session_id, grant.node_id, grant.principal, Carriage::kInspected};
     live.join_by_unix_ms = now_unix_ms + milliseconds(kJoinMax).count();
     live.end_by_unix_ms =
         now_unix_ms + std::chrono::duration_cast<milliseconds>(grant.duration_max).count();

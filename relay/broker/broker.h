@@ -220,7 +220,7 @@ class Broker {
   std::string UpdateText(const std::string& node_id) const;
   static std::chrono::seconds DurationOf(const ResolvedSession& session);
   static Session ToSession(const StartRequest& request, const ResolvedSession& resolved,
-                           std::string_view session_id);
+                           std::string_view session_id, Carriage carriage);
   SessionSubject SubjectOf(std::string_view session_id);
   static int64_t DueAt(const Live& live);
   // False of one that is offered to its node, and in no table but ours.

@@ -53,7 +53,8 @@ void Broker::OfferSession(const StartRequest& request, int64_t now_unix_ms, Offe
 std::optional<StartFailure> Broker::TryOffer(const StartRequest& request, int64_t now_unix_ms,
                                              OfferDone& done) {
   const bool is_inspected = request.carriage == Carriage::kInspected;
-  WishOutcome resolved = Resolve(request, is_inspected ? Carriage::kInspected : Carriage::kSealed);
+  const Carriage carriage = is_inspected ? Carriage::kInspected : Carriage::kSealed;
+  WishOutcome resolved = Resolve(request, carriage);
   if (auto* failure = std::get_if<StartFailure>(&resolved)) return std::move(*failure);
   const ResolvedSession& wanted = std::get<ResolvedSession>(resolved);
   if (std::optional<StartFailure> failure = CheckOffer(request.node_id)) return failure;
@@ -63,7 +64,7 @@ std::optional<StartFailure> Broker::TryOffer(const StartRequest& request, int64_
   }
   const std::string id = NewSessionId(request.user_name);
   Live& live = live_[id];
-  live.subject = {id, request.node_id, request.principal};
+  live.subject = {id, request.node_id, request.principal, carriage};
   std::optional<StartFailure> failure =
       MakeOffer(live,
                 {.plan = wanted.plan,
@@ -72,7 +73,7 @@ std::optional<StartFailure> Broker::TryOffer(const StartRequest& request, int64_
                  .comes_again = request.comes_again,
                  .idle_max = std::chrono::seconds(wanted.idle_seconds_max),
                  .duration_max = DurationOf(wanted)},
-                ToSession(request, wanted, id), now_unix_ms, done);
+                ToSession(request, wanted, id, carriage), now_unix_ms, done);
   if (failure.has_value()) live_.erase(id);
   return failure;
 }
@@ -275,7 +276,7 @@ absl::Status Broker::StartSealed(const SealedOffer& offer, int64_t now_unix_ms) 
   session.started_unix_ms = now_unix_ms;
   const bool is_stored = live->unsealed != nullptr;
   const absl::Status status =
-      is_stored ? store_.SetSessionAccess(session.id, session.access) : store_.AddSession(session);
+      is_stored ? store_.SetSessionSealed(session.id, session.access) : store_.AddSession(session);
   if (!status.ok()) return status;
   live->state = Live::State::kStarting;
   live->sealed->may_rejoin = !session.access.empty();
@@ -288,6 +289,7 @@ absl::Status Broker::StartSealed(const SealedOffer& offer, int64_t now_unix_ms) 
         Live* kept = Find(id);
         if (kept == nullptr || kept->state != Live::State::kStarting) return;
         kept->state = Live::State::kConnecting;
+        if (kept->unsealed != nullptr) kept->subject.carriage = Carriage::kSealed;
         kept->unsealed.reset();
         gateway_shares_.Remove(kept->subject.principal, std::exchange(kept->gateway_bytes, 0));
       },

@@ -108,13 +108,14 @@ bool Broker::GoOn(const Session& session, int64_t now_unix_ms) {
                          milliseconds(std::chrono::seconds(session.duration_seconds_max)).count();
   if (session.status != SessionStatus::kConnected || now_unix_ms >= end_by) return false;
   Live& live = live_[session.id];
-  live.subject = {session.id, session.node_id, session.principal};
+  live.subject = {session.id, session.node_id, session.principal, session.carriage};
   live.state = Live::State::kConnected;
   live.end_by_unix_ms = end_by;
   live.sealed = std::make_unique<SealedState>();
   live.sealed->may_rejoin = true;
   live.sealed->has_begun = true;
   live.sealed->is_taken_over = true;
+  live.sealed->is_inspected = session.carriage == Carriage::kInspected;
   live.sealed->first_loop = next_first_loop_++ % data_plane_.loop_count();
   return true;
 }

@@ -24,6 +24,9 @@ AuditRecord SessionRecords::NewRecord(std::string_view name, const SessionSubjec
   if (!subject.node_id.empty()) record.resources.push_back(subject.node_id);
   record.additional.emplace_back("sessionId", subject.id);
   if (!subject.node_id.empty()) record.additional.emplace_back("target", subject.node_id);
+  if (subject.carriage.has_value()) {
+    record.additional.emplace_back("carriage", CarriageText(*subject.carriage));
+  }
   return record;
 }
 

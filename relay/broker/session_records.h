@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,6 +22,7 @@ struct SessionSubject {
   std::string id;
   std::string node_id;
   std::string principal;
+  std::optional<Carriage> carriage;  // Nothing: it is not known.
 };
 
 // SessionRecords writes a change and its audit record in one transaction: the one that is open, or

@@ -1,6 +1,22 @@
 #include "relay/documents/carriage_rule.h"
 
 namespace relay {
+namespace {
+
+constexpr std::string_view kInspectedText = "inspected";
+constexpr std::string_view kSealedText = "sealed";
+
+}  // namespace
+
+std::string_view CarriageText(Carriage carriage) {
+  return carriage == Carriage::kSealed ? kSealedText : kInspectedText;
+}
+
+std::optional<Carriage> ParseCarriage(std::string_view text) {
+  if (text == kInspectedText) return Carriage::kInspected;
+  if (text == kSealedText) return Carriage::kSealed;
+  return std::nullopt;
+}
 
 absl::StatusOr<Carriage> ChooseCarriage(CarriageRule rule, std::optional<Carriage> asked) {
   const Carriage chosen = asked.value_or(Carriage::kInspected);

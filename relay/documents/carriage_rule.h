@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 
@@ -12,6 +13,12 @@ namespace relay {
 // Carriage is how a session's bytes travel: in frames that the relay reads, or in TLS from client
 // to node, which the relay only joins.
 enum class Carriage : uint8_t { kInspected, kSealed };
+
+// CarriageText is a carriage's name, in the API, in records and in the store; ParseCarriage reads
+// it: nothing if it is none.
+std::string_view CarriageText(Carriage carriage);
+std::optional<Carriage> ParseCarriage(std::string_view text);
+
 // kKeyed: sealed, or in frames whose contents client and node encrypt for each other with a data
 // key, which those of AWS can.
 enum class CarriageRule : uint8_t { kEither, kInspectedOnly, kSealedOnly, kKeyed };

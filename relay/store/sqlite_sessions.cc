@@ -11,14 +11,14 @@ namespace {
 
 constexpr const char* kFindSession =
     "SELECT id, node_id, principal, source_ip, document, reason, what, status, token_sha256,"
-    " started, ended, details, bytes_in, bytes_out, owner_id, duration_max FROM sessions WHERE id "
-    "= ?";
+    " started, ended, details, bytes_in, bytes_out, owner_id, duration_max, carriage"
+    " FROM sessions WHERE id = ?";
 
 // A parameter that is NULL narrows nothing.
 constexpr const char* kListSessions =
     "SELECT id, node_id, principal, source_ip, document, reason, what, status, token_sha256,"
-    " started, ended, details, bytes_in, bytes_out, owner_id, duration_max FROM sessions"
-    " WHERE (ended <> 0) = ?1 AND started >= ?2 AND started <= ?3"
+    " started, ended, details, bytes_in, bytes_out, owner_id, duration_max, carriage"
+    " FROM sessions WHERE (ended <> 0) = ?1 AND started >= ?2 AND started <= ?3"
     " AND (?4 IS NULL OR node_id = ?4) AND (?5 IS NULL OR principal = ?5)"
     " AND (?6 IS NULL OR id = ?6) AND (?7 IS NULL OR status = ?7)"
     " AND (?8 IS NULL OR (started, id) < (?8, ?9))"
@@ -53,7 +53,8 @@ Session SessionFrom(const SqliteStatement& row) {
           .bytes_in = static_cast<uint64_t>(row.IntegerAt(12)),
           .bytes_out = static_cast<uint64_t>(row.IntegerAt(13)),
           .owner_id = row.TextAt(14),
-          .duration_seconds_max = row.IntegerAt(15)};
+          .duration_seconds_max = row.IntegerAt(15),
+          .carriage = ParseCarriage(row.TextAt(16))};
 }
 
 void BindOptional(SqliteStatement& statement, const std::optional<std::string>& text) {
@@ -71,7 +72,8 @@ absl::Status SqliteStore::AddSession(const Session& session) {
       ->Prepare(
           "INSERT INTO sessions(id, node_id, principal, source_ip, document, reason, what,"
           " status, token_sha256, started, ended, details, bytes_in, bytes_out, owner_id,"
-          " duration_max, access) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+          " duration_max, access, carriage)"
+          " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .Text(session.id)
       .Text(session.node_id)
       .Text(session.principal)
@@ -89,6 +91,7 @@ absl::Status SqliteStore::AddSession(const Session& session) {
       .Text(session.owner_id)
       .Integer(session.duration_seconds_max)
       .Text(session.access)
+      .Text(session.carriage.has_value() ? CarriageText(*session.carriage) : "")
       .Run()
       .status();
 }
@@ -109,8 +112,9 @@ absl::StatusOr<std::string> SqliteStore::FindSessionAccess(std::string_view id) 
   return row.TextAt(0);
 }
 
-absl::Status SqliteStore::SetSessionAccess(std::string_view id, std::string_view access) {
-  return database_->Prepare("UPDATE sessions SET access = ? WHERE id = ?")
+absl::Status SqliteStore::SetSessionSealed(std::string_view id, std::string_view access) {
+  return database_->Prepare("UPDATE sessions SET carriage = ?, access = ? WHERE id = ?")
+      .Text(CarriageText(Carriage::kSealed))
       .Text(access)
       .Text(id)
       .Run()

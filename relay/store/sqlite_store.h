@@ -58,7 +58,7 @@ class SqliteStore final : public Store {
   absl::StatusOr<std::vector<Session>> ListSessions(const SessionQuery& query) override;
   absl::Status SetSessionConnected(std::string_view id) override;
   absl::StatusOr<std::string> FindSessionAccess(std::string_view id) override;
-  absl::Status SetSessionAccess(std::string_view id, std::string_view access) override;
+  absl::Status SetSessionSealed(std::string_view id, std::string_view access) override;
   absl::Status RaiseSessionEpoch(std::string_view id, uint64_t epoch) override;
   absl::Status EndSession(const SessionEnd& end) override;
   absl::Status SetSessionBytes(std::string_view id, uint64_t bytes_in, uint64_t bytes_out) override;

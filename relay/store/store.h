@@ -19,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/crypto/digest.h"
+#include "relay/documents/carriage_rule.h"
 
 namespace relay {
 
@@ -85,6 +86,8 @@ struct Session {
   uint64_t bytes_out = 0;
   std::string owner_id;              // The aws:userid of who started it.
   int64_t duration_seconds_max = 0;  // The longest that it may last.
+  // Nothing: it was started by a relay that did not keep it.
+  std::optional<Carriage> carriage;
   // What it was allowed by, of a session that may come again (WriteAccessCase); empty: it may not.
   // Read by FindSessionAccess alone.
   std::string access;
@@ -240,7 +243,9 @@ class Store {
   virtual absl::StatusOr<std::vector<Session>> ListSessions(const SessionQuery& query) = 0;
   virtual absl::Status SetSessionConnected(std::string_view id) = 0;
   virtual absl::StatusOr<std::string> FindSessionAccess(std::string_view id) = 0;  // NotFound.
-  virtual absl::Status SetSessionAccess(std::string_view id, std::string_view access) = 0;
+  // SetSessionSealed keeps that a session which was started inspected goes on sealed, and what it
+  // was allowed by.
+  virtual absl::Status SetSessionSealed(std::string_view id, std::string_view access) = 0;
   // RaiseSessionEpoch keeps how often a session came again. FailedPrecondition: it knows one that
   // is as great, or the session is over.
   virtual absl::Status RaiseSessionEpoch(std::string_view id, uint64_t epoch) = 0;

@@ -6,6 +6,7 @@ none for a time; the local connections are the same ones from the first byte to 
 """
 
 import hashlib
+import json
 import os
 import re
 import resource
@@ -22,9 +23,9 @@ from support.terminal import Terminal, plain
 _BLOCK = os.urandom(1 << 20)
 
 
-def _forward(stack, target, *options):
+def _forward(stack, target, carriage='--sealed'):
     port = free_port()
-    process = stack.start('forward', [stack.program('adit'), 'forward', '--sealed', *options, stack.NODE,
+    process = stack.start('forward', [stack.program('adit'), 'forward', carriage, stack.NODE,
                                       f'{port}:{target}'])
     process.wait_for(lambda: proc_facts.is_listening(port) and f':{port} -> ' in process.err(), 20,
                      'the forward is ready')
@@ -262,6 +263,54 @@ def _shell_over_a_killed_relay(t, *options):
         check(shown == wanted, 'the screen is not the one that the shell wrote')
         terminal.send(b'\x04')
         terminal.wait_ended(20)
+
+
+def _listed(stack):
+    """The sessions that are open: carriage to id."""
+    lines = stack.adit('sessions', '--json').stdout.decode().splitlines()
+    return {session['carriage']: session['id'] for session in map(json.loads, lines)}
+
+
+def _records(stack, session, name):
+    """The records of that name about the session, oldest first."""
+    found = stack.adit('audit', 'lookup', '--json', '--by', f'ResourceName={session}')
+    check_equal(found.returncode, 0, found.stderr)
+    records = [json.loads(line) for line in found.stdout.decode().splitlines()]
+    return [record for record in reversed(records) if record['eventName'] == name]
+
+
+def test_a_session_keeps_its_carriage(t):
+    """Over a killed relay inspected sessions stay inspected and sealed ones sealed, and lists and records say so"""
+    stack = t.own_stack()
+    with TcpServer(echo) as target:
+        forwards = {carriage: _forward(stack, target.port, f'--{carriage}') for carriage in ('inspected', 'sealed')}
+        connections = {carriage: socket.create_connection(('127.0.0.1', forward.port), 60)
+                       for carriage, forward in forwards.items()}
+
+        def talk():
+            for connection in connections.values():
+                connection.sendall(b'hello')
+                check_equal(receive_exactly(connection, 5), b'hello', 'the echo')
+
+        talk()
+        sessions = _listed(stack)
+        check_equal(set(sessions), {'inspected', 'sealed'}, 'carriages')
+        _kill_relay(stack)
+        talk()
+        check_equal(_listed(stack), sessions, 'sessions and carriages after the restart')
+        for carriage, connection in connections.items():
+            connection.close()
+            check_equal(forwards[carriage].stop(), 0, 'status')
+            session = sessions[carriage]
+            wait_until(lambda: _records(stack, session, 'SessionEnded'), 20, 'the end is on record')
+            said = [_records(stack, session, name)[-1]['additionalEventData']['carriage']
+                    for name in ('SessionConnected', 'SessionEnded')]
+            check_equal(said, [carriage] * 2, 'the records before and after the restart')
+            again = _records(stack, session, 'Rejoin')[-1]
+            check_equal(again['responseElements']['carriage'], carriage, 'the record of the return')
+
+
+test_a_session_keeps_its_carriage.limit = 90
 
 
 def test_sealed_shell_survives_a_killed_relay(t):

@@ -375,6 +375,7 @@ TEST_F(SealedApiTest, AnAwsClientsSessionIsSealedByItsTokenAlone) {
   EXPECT_NE(reply->body["Adit"].value("JoinToken", ""), "");
   EXPECT_NE(reply->body["Adit"].value("RejoinKey", ""), "");
   EXPECT_NE(*store_->FindSessionAccess(id), "");
+  EXPECT_EQ(store_->FindSession(id)->carriage, Carriage::kSealed);
   const auto event = store_->ListAudit(0, 1'000)->back();
   EXPECT_EQ(event.name, "SealSession");
   EXPECT_THAT(event.record, Not(HasSubstr(token)));

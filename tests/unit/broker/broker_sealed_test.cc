@@ -336,6 +336,45 @@ TEST_F(SealedBrokerTest, TheCountsOfASessionThatWasTakenOverAreTheNodes) {
   EXPECT_THAT(LastRecord(), HasSubstr("90002"));
 }
 
+TEST_F(SealedBrokerTest, ASessionKeepsItsCarriageOverARestartWhateverComesBack) {
+  access_ = "{}";
+  const std::string sealed = StartJoined();
+  StartRequest wish = Wish();
+  wish.carriage = Carriage::kInspected;
+  wish.client_key.clear();
+  wish.comes_again = true;
+  Offer(wish);
+  engine::SessionAnswer consent;
+  consent.session_id = plane.Told<engine::SessionOffer>().session_id;
+  Answer(consent);
+  const std::string inspected = consent.session_id;
+  broker.LaneJoined({inspected, 0}, "192.0.2.7", kNow);
+  EXPECT_EQ(store->FindSession(sealed)->carriage, Carriage::kSealed);
+  EXPECT_EQ(store->FindSession(inspected)->carriage, Carriage::kInspected);
+
+  Broker next(*store, plane);
+  const auto goes_on = [](const std::string&, const std::string&) { return true; };
+  ASSERT_TRUE(next.TakeOver(kNow + 1, goes_on).ok());
+  ASSERT_TRUE(std::holds_alternative<LaneTicket>(next.RejoinLane(sealed, 0)));
+  EXPECT_FALSE(plane.lanes.back().second.is_inspected);
+  ASSERT_TRUE(std::holds_alternative<LaneTicket>(next.RejoinLane(inspected, 0)));
+  EXPECT_TRUE(plane.lanes.back().second.is_inspected) << "then no side may come without TLS";
+  EXPECT_TRUE(plane.lanes.back().second.comes_again);
+  next.NodeEndedSession(kNode, {inspected, "the client ended the session", 1, 2}, kNow + 2);
+  for (uint32_t i = 0; i < 2; ++i) next.LaneEnded({inspected, i}, Ended(0, 0, false), kNow + 3);
+  EXPECT_THAT(LastRecord(), HasSubstr(R"("carriage":"inspected")"));
+}
+
+TEST_F(SealedBrokerTest, EveryRecordOfASessionSaysItsCarriage) {
+  const std::string id = StartJoined();
+  EXPECT_THAT(LastRecord(), HasSubstr(R"("carriage":"sealed")"));
+  StartRequest wish = Wish();
+  wish.carriage = Carriage::kInspected;
+  const auto started = broker.StartSession(wish, kNow);
+  broker.SessionJoined(std::get<StartedSession>(started).session_id, "192.0.2.7", kNow);
+  EXPECT_THAT(LastRecord(), HasSubstr(R"("carriage":"inspected")"));
+}
+
 TEST_F(SealedBrokerTest, ASealedSessionEndsAtItsMaximumDuration) {
   const std::string id = StartJoined();
   broker.Tick(kNow + 24 * 3'600'000 - 1);

@@ -268,6 +268,7 @@ TEST_F(SqliteStoreTest, AVersion1FileIsUpgradedAndKeepsItsRows) {
   ASSERT_TRUE(session.ok()) << session.status();
   EXPECT_EQ(session->started_unix_ms, 50);
   EXPECT_EQ(session->bytes_in, 0u);
+  EXPECT_EQ(session->carriage, std::nullopt) << "nobody knows";
   EXPECT_TRUE(store->SetSessionBytes("s-1", 1, 2).ok());
 }
 
@@ -362,6 +363,18 @@ TEST_F(SqliteStoreTest, ASessionEndsOnceAndKeepsItsFirstReason) {
   EXPECT_EQ(store->FindSession("s")->details, "first");
   EXPECT_EQ(store->FindSession("s")->ended_unix_ms, 20);
   EXPECT_EQ(store->FindSession("s")->status, SessionStatus::kTerminated);
+}
+
+TEST_F(SqliteStoreTest, ASessionKeepsItsCarriageAndCanOnlyBecomeSealed) {
+  const auto store = Open();
+  Session session = SessionAt("s", 10);
+  session.carriage = Carriage::kInspected;
+  ASSERT_TRUE(store->AddSession(session).ok());
+  EXPECT_EQ(store->FindSession("s")->carriage, Carriage::kInspected);
+  ASSERT_TRUE(store->SetSessionSealed("s", "what it was allowed by").ok());
+  EXPECT_EQ(store->FindSession("s")->carriage, Carriage::kSealed);
+  EXPECT_EQ(store->ListSessions({})->at(0).carriage, Carriage::kSealed);
+  EXPECT_EQ(*store->FindSessionAccess("s"), "what it was allowed by");
 }
 
 TEST_F(SqliteStoreTest, SessionsAreListedNewestFirstInPagesWithoutGapOrRepetition) {
