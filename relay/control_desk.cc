@@ -73,16 +73,13 @@ absl::Status ControlDesk::Open(std::vector<LoopThread*> loops) {
 // answers leave after that, in one letter for each loop.
 
 void ControlDesk::BeginBatch() {
-  const absl::Status status = store_->OpenGroup();
-  // Each change is kept by itself then, and says what is wrong.
-  if (!status.ok()) LogStoreFailure(status);
+  NoteStore(store_->OpenGroup());  // Without a group each change is tried by itself.
 }
 
 void ControlDesk::EndBatch() {
   // With what is written anyway; the files know it better.
   if (store_->in_group()) outbox_->Mark();
-  const absl::Status status = store_->CloseGroup();
-  if (!status.ok()) LogStoreFailure(status);
+  NoteStore(store_->CloseGroup());
   outbox_->Pump();
   for (size_t i = 0; i < answers_.size(); ++i) {
     if (answers_[i].empty()) continue;
@@ -92,9 +89,16 @@ void ControlDesk::EndBatch() {
   }
 }
 
-void ControlDesk::LogStoreFailure(const absl::Status& status) {
-  engine::log::Write(engine::log::Level::kError, "store_failed",
-                     {{"at", "batch"}, {"why", status.ToString()}});
+void ControlDesk::NoteStore(const absl::Status& status) {
+  using engine::log::Level;
+  const bool is_down = store_->is_down();
+  if (std::exchange(was_down_, is_down) == is_down) return;
+  if (is_down) {
+    engine::log::Write(Level::kError, "store_failed",
+                       {{"at", "batch"}, {"why", status.ToString()}});
+  } else {
+    engine::log::Write(Level::kInfo, "store_works_again", {});
+  }
 }
 
 void ControlDesk::Answer(uint32_t loop_index, std::function<void()> answer,
@@ -119,6 +123,11 @@ void ControlDesk::HandleRequest(uint32_t loop_index, engine::HttpRequest request
                         },
                         {});
         }
+        if (auto response = api_.AnswerMeanwhile(request, source, UnixNowMs())) {
+          answers_[loop_index].push_back(
+              [reply, response = *std::move(response)] { reply(response); });
+          return;
+        }
         api_.Handle(request, source, UnixNowMs(),
                     [this, loop_index, reply](engine::HttpResponse response) {
                       Answer(
@@ -141,12 +150,14 @@ void ControlDesk::NodeConnected(NodeArrival arrival, std::function<void(absl::St
     const bool replaces = directory_.NodeArrived(
         arrival.node_id, {arrival.loop_index, arrival.link_serial, arrival.is_sealing,
                           arrival.is_encrypting, arrival.is_laning});
-    const absl::Status status = broker_.NodeConnected({.node_id = arrival.node_id,
-                                                       .name = arrival.name,
-                                                       .platform = arrival.platform,
-                                                       .agent_version = arrival.software,
-                                                       .source_ip = arrival.source_address},
-                                                      UnixNowMs());
+    const NodeConnection connection = {.node_id = arrival.node_id,
+                                       .name = arrival.name,
+                                       .platform = arrival.platform,
+                                       .agent_version = arrival.software,
+                                       .source_ip = arrival.source_address};
+    const bool is_down = store_->is_down();
+    const absl::Status status = is_down ? broker_.NodeReturned(connection, UnixNowMs())
+                                        : broker_.NodeConnected(connection, UnixNowMs());
     if (!status.ok()) directory_.NodeLeft(arrival.node_id, arrival.link_serial);
     engine::log::Write(engine::log::Level::kInfo, "node_connected",
                        {{"node", arrival.node_id},
@@ -154,18 +165,19 @@ void ControlDesk::NodeConnected(NodeArrival arrival, std::function<void(absl::St
                         {"from", arrival.source_address},
                         {"replaces_a_link", replaces ? "yes" : "no"},
                         {"admitted", status.ok() ? "yes" : "no"}});
-    Answer(
-        arrival.loop_index,
-        [this, admitted, status, node = arrival.node_id, serial = arrival.link_serial] {
-          admitted(status);
-          if (!status.ok()) return;
-          // Behind the hello that admits it.
-          thread_->Tell([this, node, serial] {
-            directory_.NodeAdmitted(node, serial);
-            broker_.AskAbout(node);
-          });
-        },
-        [admitted] { admitted(absl::UnavailableError(kStoreFailed)); });
+    const auto admit = [this, admitted, status, node = arrival.node_id,
+                        serial = arrival.link_serial] {
+      admitted(status);
+      if (!status.ok()) return;
+      // Behind the hello that admits it.
+      thread_->Tell([this, node, serial] {
+        directory_.NodeAdmitted(node, serial);
+        broker_.AskAbout(node);
+      });
+    };
+    if (is_down) return answers_[arrival.loop_index].push_back(admit);
+    Answer(arrival.loop_index, admit,
+           [admitted] { admitted(absl::UnavailableError(kStoreFailed)); });
   });
 }
 

@@ -54,7 +54,8 @@ class ControlDesk final : public ControlPort {
  private:
   void BeginBatch();
   void EndBatch();
-  static void LogStoreFailure(const absl::Status& status);
+  // NoteStore says once that the store does not work, and once that it does again.
+  void NoteStore(const absl::Status& status);
   // Answer runs `answer` on a loop once what the task changed is on the disk, or else `lost`. For
   // tasks of the control thread.
   void Answer(uint32_t loop_index, std::function<void()> answer, std::function<void()> lost);
@@ -67,6 +68,7 @@ class ControlDesk final : public ControlPort {
   Api api_;
   std::vector<LoopThread*> loops_;
   std::vector<std::vector<std::function<void()>>> answers_;  // Of this batch, by loop.
+  bool was_down_ = false;
   std::unique_ptr<ControlThread> thread_;                    // Last: its tasks use the others.
 };
 

@@ -20,6 +20,23 @@ const AccessCase* SessionWatch::Find(std::string_view session_id) const {
   return found == watched_.end() ? nullptr : &found->second.asked;
 }
 
+absl::StatusOr<std::optional<std::string>> SessionWatch::Ask(std::string_view session_id,
+                                                            int64_t now_unix_ms) {
+  const auto found = watched_.find(std::string(session_id));
+  if (found == watched_.end()) return absl::NotFoundError("the session is not watched");
+  const Watched& watched = found->second;
+  AccessCase again = watched.asked;
+  absl::Status status = authoriser_.ReadTags(again.question);
+  if (status.ok()) {
+    absl::StatusOr<Authoriser::Outcome> outcome = authoriser_.CheckAgain(again, now_unix_ms);
+    if (outcome.ok()) return std::move(outcome->lost);
+    status = outcome.status();
+  }
+  const bool is_known = watched.revision == store_.Iam().revision() && !watched.depends_on_time;
+  if (is_known) return std::nullopt;
+  return status;
+}
+
 std::optional<std::string> SessionWatch::Decide(Watched& watched, int64_t now_unix_ms) {
   const uint64_t revision = store_.Iam().revision();
   const bool is_new = watched.revision != revision;

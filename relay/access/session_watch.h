@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -30,6 +31,11 @@ class SessionWatch {
 
   // Find returns what a session was allowed by; null: it is not watched.
   const AccessCase* Find(std::string_view session_id) const;
+
+  // Ask asks again whether it is allowed, now, and returns why it is not. Where the store cannot be
+  // read, what was found last holds, unless it depends on the time. NotFound: it is not watched;
+  // other errors: nobody knows.
+  absl::StatusOr<std::optional<std::string>> Ask(std::string_view session_id, int64_t now_unix_ms);
 
   // Tick forgets sessions that `is_live` does not know, and calls `end` for those that are not
   // allowed any more, with the reason for people. While the store does not work, none is ended.

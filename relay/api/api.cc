@@ -194,12 +194,36 @@ void Api::Handle(const HttpRequest& request, std::string_view source_ip, int64_t
   Call(request, nullptr, source_ip, now_unix_ms, std::move(reply));
 }
 
-void Api::Call(const HttpRequest& request, const engine::SigV4ChunkedBody* chunked,
-               std::string_view source_ip, int64_t now_unix_ms, Reply reply) {
+std::optional<HttpResponse> Api::AnswerMeanwhile(const HttpRequest& request,
+                                                 std::string_view source_ip, int64_t now_unix_ms) {
+  if (!context_.store.is_down()) return std::nullopt;
+  const bool is_small = request.body.size() <= kUnsignedBodySizeMax;
+  if (request.method != "POST" || request.path() != "/" || IsQuery(request) || !is_small) {
+    return std::nullopt;
+  }
   const ApiService& service = ServiceOf(request);
-  const bool is_query = service.protocol == ApiService::Protocol::kQuery;
-  auto pending = std::make_shared<Pending>(Pending{service, {}, std::move(reply)});
-  ApiCall& call = pending->call;
+  const std::string name(request.headers.Get("x-amz-target"));
+  const ApiRoute* route = FindRoute(service, name);
+  if (route == nullptr || route->meanwhile == nullptr) return std::nullopt;
+  ApiCall call;
+  Note(request, service, source_ip, now_unix_ms, call);
+  const bool is_read = !ParseBody(request.body, call.input).has_value();
+  if (!is_read || !route->proof(context_.store, call.input, now_unix_ms)) return std::nullopt;
+  AuditRecord& audit = call.audit;
+  audit.event_name = EventName(name);
+  audit.event_source = "adit";
+  audit.request_parameters = AuditedParameters(call.input, route->audited);
+  const std::optional<ApiError> error = route->meanwhile(context_, call).error();
+  if (error.has_value()) {
+    audit.error_code = error->code;
+    audit.error_message = error->message;
+  }
+  context_.broker.RecordLater(audit);
+  return error.has_value() ? Failure(service, *error, audit.request_id) : Success(service, call);
+}
+
+void Api::Note(const HttpRequest& request, const ApiService& service, std::string_view source_ip,
+               int64_t now_unix_ms, ApiCall& call) {
   call.source_ip = source_ip;
   call.now_unix_ms = now_unix_ms;
   ReadAttempt(request, call);
@@ -210,6 +234,16 @@ void Api::Call(const HttpRequest& request, const engine::SigV4ChunkedBody* chunk
   audit.host = request.headers.Get("host");
   audit.request_id = engine::crypto::NewUuid();
   audit.event_source = service.source;
+}
+
+void Api::Call(const HttpRequest& request, const engine::SigV4ChunkedBody* chunked,
+               std::string_view source_ip, int64_t now_unix_ms, Reply reply) {
+  const ApiService& service = ServiceOf(request);
+  const bool is_query = service.protocol == ApiService::Protocol::kQuery;
+  auto pending = std::make_shared<Pending>(Pending{service, {}, std::move(reply)});
+  ApiCall& call = pending->call;
+  Note(request, service, source_ip, now_unix_ms, call);
+  AuditRecord& audit = call.audit;
 
   // A large body is read when it is known whose it is.
   const bool is_small = request.body.size() <= kUnsignedBodySizeMax;
@@ -417,8 +451,7 @@ void Api::Tick(int64_t now_unix_ms) {
   watch_.Tick(
       now_unix_ms, [&broker](std::string_view id) { return broker.IsLive(id); },
       [&broker, now_unix_ms](std::string_view id, std::string_view reason) {
-        const absl::Status status = broker.TerminateSession(id, reason, now_unix_ms);
-        if (!status.ok()) LogStoreFailure(status);
+        broker.Revoke(id, reason, now_unix_ms);
       });
 }
 

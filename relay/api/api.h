@@ -54,6 +54,12 @@ class Api {
   void Handle(const engine::HttpRequest& request, std::string_view source_ip, int64_t now_unix_ms,
               Reply reply);
 
+  // AnswerMeanwhile answers what can be answered while the store is down without waiting for it.
+  // Nothing: Handle does.
+  std::optional<engine::HttpResponse> AnswerMeanwhile(const engine::HttpRequest& request,
+                                                      std::string_view source_ip,
+                                                      int64_t now_unix_ms);
+
   // GoOn watches a session of the process before this one, by what it was allowed by. False: it
   // cannot be read.
   bool GoOn(const std::string& session_id, const std::string& access);
@@ -79,6 +85,9 @@ class Api {
  private:
   struct Pending;  // A call that is not answered yet.
 
+  // Note begins a call, and its record, with what is known of any request.
+  static void Note(const engine::HttpRequest& request, const ApiService& service,
+                   std::string_view source_ip, int64_t now_unix_ms, ApiCall& call);
   // `chunked` is where the body comes from if it was signed in chunks.
   void Call(const engine::HttpRequest& request, const engine::SigV4ChunkedBody* chunked,
             std::string_view source_ip, int64_t now_unix_ms, Reply reply);

@@ -33,6 +33,8 @@ struct ApiRoute {
   enum class Signer : uint8_t { kPrincipal, kNode, kNodeKey, kEither } signer = Signer::kPrincipal;
   // A success is not worth a record: what comes every few seconds, and changes nothing.
   bool is_routine = false;
+  // What does it while the store is down, without the store; its record waits. Null: it is refused.
+  ApiOutcome (*meanwhile)(ApiContext& context, ApiCall& call) = nullptr;
 };
 
 // ApiService is what a signature is scoped to, and speaks one protocol.

@@ -45,28 +45,29 @@ ApiError Over(const std::string& why) {
   return {"DoesNotExistException", "The session is over" + (why.empty() ? "." : ": " + why)};
 }
 
-// Check returns why the session, which it finds, cannot go on. Its credentials may be gone; the
-// permission may not.
-std::optional<ApiError> Check(ApiContext& context, const std::string& id, ApiCall& call,
-                              absl::StatusOr<Session>& session) {
-  session = context.store.FindSession(id);
-  if (absl::IsNotFound(session.status())) return Over({});
-  if (!session.ok()) return LogStoreFailure(session.status());
-  call.audit.principal = session->principal;
-  call.audit.resources = {session->id, session->node_id};
-  if (IsOver(session->status)) return Over(session->details);
-  const AccessCase* asked = context.watch.Find(id);
-  if (asked == nullptr) return Over({});
-  AccessCase again = *asked;
-  if (absl::Status status = context.authoriser.ReadTags(again.question); !status.ok()) {
-    return LogStoreFailure(status);
-  }
-  const absl::StatusOr<Authoriser::Outcome> outcome =
-      context.authoriser.CheckAgain(again, call.now_unix_ms);
-  if (!outcome.ok()) return LogStoreFailure(outcome.status());
-  if (!outcome->lost.has_value()) return std::nullopt;
-  return ApiError{"AccessDeniedException",
-                  "The permission for this session has ended: " + *outcome->lost};
+// Ask returns why the session cannot go on. Its credentials may be gone; the permission may not.
+std::optional<ApiError> Ask(ApiContext& context, const std::string& id, int64_t now_unix_ms) {
+  const absl::StatusOr<std::optional<std::string>> lost = context.watch.Ask(id, now_unix_ms);
+  if (absl::IsNotFound(lost.status())) return Over({});
+  if (!lost.ok()) return LogStoreFailure(lost.status());
+  if (!lost->has_value()) return std::nullopt;
+  return ApiError{"AccessDeniedException", "The permission for this session has ended: " + **lost};
+}
+
+// Answer gives the ticket, or says why there is none.
+ApiOutcome Answer(ApiContext& context, const RejoinInput& input, ApiCall& call) {
+  const std::variant<LaneTicket, LaneFailure> result =
+      context.broker.RejoinLane(input.session_id, input.lane, input.epoch);
+  if (const auto* failure = std::get_if<LaneFailure>(&result)) return ToError(*failure);
+  const auto& ticket = std::get<LaneTicket>(result);
+  call.output = {{"JoinToken", ticket.join_token}, {"Loop", ticket.loop}};
+  Json elements = {{"sessionId", input.session_id},
+                   {"joinToken", kHiddenValue},
+                   {"loop", ticket.loop},
+                   {"epoch", input.epoch}};
+  if (ticket.carriage.has_value()) elements["carriage"] = CarriageText(*ticket.carriage);
+  call.audit.response_elements = elements.dump();
+  return std::nullopt;
 }
 
 }  // namespace
@@ -90,25 +91,26 @@ ApiOutcome Rejoin(ApiContext& context, ApiCall& call) {
   if (!HoldsRejoinKey(context.store, call.input, call.now_unix_ms)) {
     return ApiError{"AccessDeniedException", "The proof is not that of this session's client."};
   }
-  absl::StatusOr<Session> session;
-  if (std::optional<ApiError> error = Check(context, input.session_id, call, session)) return error;
-  const absl::Status raised = context.store.RaiseSessionEpoch(input.session_id, input.epoch);
-  if (absl::IsFailedPrecondition(raised)) {
-    return ApiError{"StaleEpochException", "The session came again with a later epoch."};
-  }
-  if (!raised.ok()) return LogStoreFailure(raised);
-  const std::variant<LaneTicket, LaneFailure> result =
-      context.broker.RejoinLane(input.session_id, input.lane);
-  if (const auto* failure = std::get_if<LaneFailure>(&result)) return ToError(*failure);
-  const auto& ticket = std::get<LaneTicket>(result);
-  call.output = {{"JoinToken", ticket.join_token}, {"Loop", ticket.loop}};
-  Json elements = {{"sessionId", input.session_id},
-                   {"joinToken", kHiddenValue},
-                   {"loop", ticket.loop},
-                   {"epoch", input.epoch}};
-  if (session->carriage.has_value()) elements["carriage"] = CarriageText(*session->carriage);
-  call.audit.response_elements = elements.dump();
-  return std::nullopt;
+  const absl::StatusOr<Session> session = context.store.FindSession(input.session_id);
+  if (absl::IsNotFound(session.status())) return Over({});
+  if (!session.ok()) return LogStoreFailure(session.status());
+  call.audit.principal = session->principal;
+  call.audit.resources = {session->id, session->node_id};
+  if (IsOver(session->status)) return Over(session->details);
+  if (auto error = Ask(context, input.session_id, call.now_unix_ms)) return error;
+  return Answer(context, input, call);
+}
+
+ApiOutcome RejoinMeanwhile(ApiContext& context, ApiCall& call) {
+  RejoinInput input;
+  if (std::optional<ApiError> error = ReadInput(call.input, input)) return error;
+  const AccessCase* allowed = context.watch.Find(input.session_id);
+  if (allowed == nullptr || !context.broker.IsLive(input.session_id)) return Over({});
+  call.audit.principal = allowed->caller.principal;
+  call.audit.resources = {input.session_id};
+  if (!context.broker.HasRoomForRecords()) return StoreFailure();
+  if (auto error = Ask(context, input.session_id, call.now_unix_ms)) return error;
+  return Answer(context, input, call);
 }
 
 }  // namespace relay

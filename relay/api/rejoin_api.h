@@ -23,4 +23,9 @@ bool HoldsRejoinKey(Store& store, const nlohmann::json& input, int64_t now_unix_
 
 ApiOutcome Rejoin(ApiContext& context, ApiCall& call);
 
+// RejoinMeanwhile is Rejoin while the store is down, by what is known without it: the session
+// lives, and the permission that was found last holds, since nobody can take it away without
+// writing. Requires: HoldsRejoinKey.
+ApiOutcome RejoinMeanwhile(ApiContext& context, ApiCall& call);
+
 }  // namespace relay

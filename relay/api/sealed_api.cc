@@ -118,6 +118,10 @@ ApiError ToError(const LaneFailure& failure) {
       return {"LaneLimitExceeded", failure.text};
     case Kind::kBusy:
       return {"ThrottlingException", failure.text};
+    case Kind::kStale:
+      return {"StaleEpochException", failure.text};
+    case Kind::kStore:
+      return LogStoreFailure(absl::UnavailableError(failure.text));
     case Kind::kNotConnected:
       break;
   }

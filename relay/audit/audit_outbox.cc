@@ -12,7 +12,9 @@ using engine::log::Level;
 
 namespace {
 
-void LogFailure(const absl::Status& status) {
+// That a store is down is said once, by who owns it.
+void LogFailure(const Store& store, const absl::Status& status) {
+  if (store.is_down()) return;
   engine::log::Write(Level::kError, "store_failed",
                      {{"at", "audit_outbox"}, {"why", status.ToString()}});
 }
@@ -61,20 +63,20 @@ void AuditOutbox::Mark() {
   const AuditMark last = thread_.progress().last;
   if (last.sequence == marked_.sequence) return;
   const absl::Status status = store_.SetAuditMark(last);
-  if (!status.ok()) return LogFailure(status);
+  if (!status.ok()) return LogFailure(store_, status);
   marked_ = last;
 }
 
 void AuditOutbox::Forget(int64_t now_unix_ms) {
   const absl::Status status =
       store_.ForgetAudit(marked_.sequence, now_unix_ms - kLookupMs, kLookupEventsMax, kForgetMax);
-  if (!status.ok()) LogFailure(status);
+  if (!status.ok()) LogFailure(store_, status);
 }
 
 void AuditOutbox::Pump() {
   const AuditThread::Progress progress = thread_.progress();
   const absl::StatusOr<uint64_t> newest = store_.LastAudit();
-  if (!newest.ok()) return LogFailure(newest.status());
+  if (!newest.ok()) return LogFailure(store_, newest.status());
   const bool was_full = is_full();
   is_full_.store(*newest - progress.last.sequence >= kEventsMax, std::memory_order_relaxed);
   if (is_full() != was_full) {
@@ -86,7 +88,7 @@ void AuditOutbox::Pump() {
   if (!progress.is_idle || *newest == progress.last.sequence) return;
   absl::StatusOr<std::vector<AuditEvent>> events =
       store_.ListAudit(progress.last.sequence, kBatchMax);
-  if (!events.ok()) return LogFailure(events.status());
+  if (!events.ok()) return LogFailure(store_, events.status());
   if (!events->empty()) thread_.Give(*std::move(events));
 }
 

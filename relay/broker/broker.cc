@@ -73,11 +73,14 @@ absl::Status Broker::TakeOver(int64_t now_unix_ms, const GoesOn& goes_on) {
       for (const Session& session : *left) {
         const absl::StatusOr<std::string> access = store_.FindSessionAccess(session.id);
         if (!access.ok()) return access.status();
-        if (!access->empty() && goes_on(session.id, *access) && GoOn(session, now_unix_ms)) {
+        const absl::StatusOr<uint64_t> epoch = store_.FindSessionEpoch(session.id);
+        if (!epoch.ok()) return epoch.status();
+        if (!access->empty() && goes_on(session.id, *access) &&
+            GoOn(session, *epoch, now_unix_ms)) {
           continue;
         }
         const absl::Status status =
-            records_.Ended({session.id, session.node_id, session.principal, session.carriage},
+            records_.EndedNow({session.id, session.node_id, session.principal, session.carriage},
                            {.reason = "The relay was restarted."}, now_unix_ms);
         if (!status.ok()) return status;
       }
@@ -270,6 +273,12 @@ bool Broker::IsAway(std::string_view session_id) {
   return live->sealed->lanes_open == 0 && live->sealed->has_begun;
 }
 
+void Broker::Revoke(std::string_view session_id, std::string_view reason, int64_t now_unix_ms) {
+  Live* live = Find(session_id);
+  if (live == nullptr || !HasStarted(*live) || live->state == Live::State::kEnding) return;
+  End(*live, SessionStatus::kTerminated, reason, now_unix_ms);
+}
+
 bool Broker::HasStarted(const Live& live) {
   return live.state != Live::State::kOffered || live.unsealed != nullptr;
 }
@@ -285,10 +294,10 @@ void Broker::End(Live& live, SessionStatus status, std::string_view reason, int6
   if (live.sealed == nullptr) data_plane_.EndSession(live.subject.id, reason);
   if (live.sealed == nullptr && !was_joined) return Finish(live, {.status = status}, now_unix_ms);
   // The record follows when the data plane has reported the bytes.
-  records_
-      .Keep("end_session",
-            [&] { return records_.End(live.subject.id, status, reason, now_unix_ms); })
-      .IgnoreError();
+  records_.KeepOrLater("end_session", [this, id = live.subject.id, status,
+                                       why = std::string(reason), now_unix_ms] {
+    return records_.End(id, status, why, now_unix_ms);
+  });
   if (live.sealed != nullptr) CutSealed(live, now_unix_ms);
 }
 
@@ -296,7 +305,7 @@ void Broker::Finish(const Live& live, SessionRecords::Ending ending, int64_t now
   // Who ended it knows the reason better than who saw the link go.
   if (!live.end_reason.empty()) ending.reason = live.end_reason;
   ending.reported_by = live.reported_by;
-  records_.Ended(live.subject, ending, now_unix_ms).IgnoreError();
+  records_.Ended(live.subject, ending, now_unix_ms);
   gateway_shares_.Remove(live.subject.principal, live.gateway_bytes);
   live_.erase(std::string(live.subject.id));
 }
@@ -324,22 +333,44 @@ absl::Status Broker::NodeConnected(const NodeConnection& connection, int64_t now
   });
 }
 
+absl::Status Broker::NodeReturned(const NodeConnection& connection, int64_t now_unix_ms) {
+  // Found once for all that come before the next Tick.
+  if (nodes_with_sessions_.empty()) {
+    for (const auto& [id, live] : live_) {
+      if (HasStarted(live)) nodes_with_sessions_.insert(live.subject.node_id);
+    }
+  }
+  // It was registered when they were started, and nobody can deregister it meanwhile.
+  if (!nodes_with_sessions_.contains(connection.node_id) || !records_.has_room()) {
+    return absl::UnavailableError("the relay cannot write its store; see its log");
+  }
+  AuditRecord record = NewServiceEvent("NodeConnected", now_unix_ms);
+  record.principal = connection.node_id;
+  record.source_ip = connection.source_ip;
+  record.additional = {{"name", connection.name}, {"agentVersion", connection.agent_version}};
+  RecordLater(std::move(record));
+  return absl::OkStatus();
+}
+
+void Broker::RecordLater(AuditRecord record) {
+  records_.KeepOrLater("late_record",
+                       [this, record = std::move(record)] { return AppendAudit(store_, record); });
+}
+
 void Broker::NodeDisconnected(std::string_view node_id, uint64_t link_serial,
                               std::string_view reason, int64_t now_unix_ms) {
-  const bool superseded = IsConnected(node_id);
-  records_
-      .Keep("node_disconnected",
-            [&]() -> absl::Status {
-              const absl::Status status = store_.TouchNode(node_id, now_unix_ms);
-              // One that was deregistered leaves a record all the same.
-              if (!status.ok() && !absl::IsNotFound(status)) return status;
-              AuditRecord record = NewServiceEvent(
-                  superseded ? "NodeLinkReplaced" : "NodeDisconnected", now_unix_ms);
-              record.principal = node_id;
-              record.additional.emplace_back("reason", reason);
-              return AppendAudit(store_, record);
-            })
-      .IgnoreError();
+  AuditRecord record = NewServiceEvent(
+      IsConnected(node_id) ? "NodeLinkReplaced" : "NodeDisconnected", now_unix_ms);
+  record.principal = node_id;
+  record.additional.emplace_back("reason", reason);
+  records_.KeepOrLater(
+      "node_disconnected",
+      [this, id = std::string(node_id), record = std::move(record), now_unix_ms]() -> absl::Status {
+        const absl::Status status = store_.TouchNode(id, now_unix_ms);
+        // One that was deregistered leaves a record all the same.
+        if (!status.ok() && !absl::IsNotFound(status)) return status;
+        return AppendAudit(store_, record);
+      });
   FailOffersOf(link_serial, now_unix_ms);
   if (waiting_lane_count_ > 0) data_plane_.RefuseReturns(link_serial);
 }
@@ -373,7 +404,7 @@ void Broker::SessionJoined(std::string_view session_id, std::string_view source_
   if (live == nullptr || live->state != Live::State::kConnecting) return;
   live->state = Live::State::kConnected;
   live->unsealed.reset();
-  records_.Connected(live->subject, source_ip, now_unix_ms).IgnoreError();
+  records_.Connected(live->subject, source_ip, now_unix_ms);
 }
 
 void Broker::SessionLost(std::string_view session_id, int64_t now_unix_ms) {
@@ -399,7 +430,9 @@ bool Broker::SessionEnded(std::string_view session_id, std::string_view reason, 
   // Who joined while a node was asked to seal it was in no session of ours: it goes on without.
   if (live == nullptr || live->sealed != nullptr) return false;
   if (live->state != Live::State::kConnected && live->state != Live::State::kEnding) return false;
-  Finish(*live, {.reason = reason, .bytes_in = bytes_in, .bytes_out = bytes_out}, now_unix_ms);
+  Finish(*live,
+         {.reason = std::string(reason), .bytes_in = bytes_in, .bytes_out = bytes_out},
+         now_unix_ms);
   return true;
 }
 
@@ -415,6 +448,8 @@ void Broker::StreamClosed(std::string_view session_id, uint32_t stream_id, const
 
 void Broker::Tick(int64_t now_unix_ms) {
   records_.FlushDue(now_unix_ms);
+  SaveEpochs();
+  nodes_with_sessions_.clear();
   // Collected first: what is done about them takes sessions out of live_.
   std::vector<std::string> due;
   for (const auto& [id, live] : live_) {

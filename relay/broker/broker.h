@@ -20,7 +20,9 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <variant>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "engine/wire/control.h"
@@ -84,6 +86,9 @@ class Broker {
   absl::Status TerminateSession(std::string_view session_id, std::string_view reason,
                                 int64_t now_unix_ms);
 
+  // Revoke ends a session whose permission has ended, whether or not the store works.
+  void Revoke(std::string_view session_id, std::string_view reason, int64_t now_unix_ms);
+
   // Supersede ends a session that nobody has joined yet: its client asked again.
   absl::Status Supersede(std::string_view session_id, int64_t now_unix_ms);
 
@@ -101,6 +106,9 @@ class Broker {
   // NodeConnected is for a link whose certificate was proven. NotFound: the node is not registered
   // (any more); the link must be closed. Any other error: the store does not work; as well.
   absl::Status NodeConnected(const NodeConnection& connection, int64_t now_unix_ms);
+  // NodeReturned is NodeConnected while the store is down: for a node with sessions here, which
+  // cannot go on without its link. Unavailable: it has none, and comes when the store is back.
+  absl::Status NodeReturned(const NodeConnection& connection, int64_t now_unix_ms);
   // NodeDisconnected says that a link of the node is gone, and no offer on it will be answered.
   // When the node has another, newer one, it stays connected.
   void NodeDisconnected(std::string_view node_id, uint64_t link_serial, std::string_view reason,
@@ -149,9 +157,16 @@ class Broker {
   std::variant<LaneTicket, LaneFailure> OpenLane(std::string_view session_id,
                                                  std::string_view principal);
 
-  // RejoinLane is OpenLane for another connection of a lane that a client has lost; the caller has
-  // checked who asks.
-  std::variant<LaneTicket, LaneFailure> RejoinLane(std::string_view session_id, uint32_t lane);
+  // RejoinLane is OpenLane for another connection of a lane that a client has lost, each with a
+  // greater epoch than the one before; the caller has checked who asks. While the store is down it
+  // does without: node and data plane hear of the lane at once, and the epoch is kept later.
+  std::variant<LaneTicket, LaneFailure> RejoinLane(std::string_view session_id, uint32_t lane,
+                                                   uint64_t epoch);
+
+  // RecordLater writes a record of what happened while the store was down, when it is back. Ask
+  // HasRoomForRecords first, if what happened may be refused.
+  void RecordLater(AuditRecord record);
+  bool HasRoomForRecords() const { return records_.has_room(); }
 
   // What nodes say on their links. A node is believed about its own sessions only, and what it says
   // is recorded as its word.
@@ -266,9 +281,17 @@ class Broker {
   // In broker_sealed.cc:
   NewLane MakeLane(const Live& live) const;
   std::string ResumeSecretOf(std::string_view session_id) const;
-  std::variant<LaneTicket, LaneFailure> OfferLane(const Live& live, std::optional<uint32_t> lane);
+  // What is offered of a lane that comes again; nothing: it is a new one.
+  struct Return {
+    uint32_t lane = 0;
+    uint64_t epoch = 0;
+  };
+  std::variant<LaneTicket, LaneFailure> OfferLane(const Live& live, std::optional<Return> again);
+  // CheckEpoch returns why a lane cannot come again under that epoch, and keeps it in the store.
+  std::optional<LaneFailure> CheckEpoch(const Live& live, uint64_t epoch);
+  void SaveEpochs();
   // GoOn makes a session of the process before this one live. False: it is over.
-  bool GoOn(const Session& session, int64_t now_unix_ms);
+  bool GoOn(const Session& session, uint64_t epoch, int64_t now_unix_ms);
   void AddLane(Live& live, const NewLane& lane);
   void AskAbout(const Live& live);
   void CutSealed(Live& live, int64_t now_unix_ms);
@@ -286,6 +309,9 @@ class Broker {
   size_t offer_count_ = 0;
   size_t waiting_lane_count_ = 0;
   uint32_t next_first_loop_ = 0;
+  // While the store is down:
+  std::vector<std::string> unsaved_epochs_;              // Sessions that came again.
+  std::unordered_set<std::string> nodes_with_sessions_;  // Since the last Tick; empty: not known.
 };
 
 }  // namespace relay

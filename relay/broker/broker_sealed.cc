@@ -66,7 +66,7 @@ std::variant<LaneTicket, LaneFailure> Broker::OpenLane(std::string_view session_
 }
 
 std::variant<LaneTicket, LaneFailure> Broker::RejoinLane(std::string_view session_id,
-                                                         uint32_t lane) {
+                                                         uint32_t lane, uint64_t epoch) {
   using Kind = LaneFailure::Kind;
   const Live* live = Find(session_id);
   if (live == nullptr || live->sealed == nullptr || live->state != Live::State::kConnected) {
@@ -76,11 +76,35 @@ std::variant<LaneTicket, LaneFailure> Broker::RejoinLane(std::string_view sessio
   if (live->sealed->lanes_open >= 2 * engine::kLanesMax) {
     return LaneFailure{Kind::kTooManyLanes, "The session has too many lanes; try again soon."};
   }
-  return OfferLane(*live, lane);
+  if (std::optional<LaneFailure> failure = CheckEpoch(*live, epoch)) return *std::move(failure);
+  return OfferLane(*live, Return{lane, epoch});
+}
+
+std::optional<LaneFailure> Broker::CheckEpoch(const Live& live, uint64_t epoch) {
+  using Kind = LaneFailure::Kind;
+  const LaneFailure stale{Kind::kStale, "The session came again with a later epoch."};
+  if (epoch <= live.sealed->epoch) return stale;
+  if (store_.is_down()) return std::nullopt;
+  const absl::Status raised = store_.RaiseSessionEpoch(live.subject.id, epoch);
+  if (absl::IsFailedPrecondition(raised)) return stale;
+  if (!raised.ok()) return LaneFailure{Kind::kStore, raised.ToString()};
+  return std::nullopt;
+}
+
+void Broker::SaveEpochs() {
+  if (unsaved_epochs_.empty() || store_.is_down()) return;
+  for (const std::string& id : std::exchange(unsaved_epochs_, {})) {
+    const Live* live = Find(id);
+    if (live == nullptr || live->sealed == nullptr) continue;
+    records_.KeepOrLater("save_epoch", [this, id, epoch = live->sealed->epoch] {
+      const absl::Status status = store_.RaiseSessionEpoch(id, epoch);
+      return absl::IsFailedPrecondition(status) ? absl::OkStatus() : status;  // There is a later.
+    });
+  }
 }
 
 std::variant<LaneTicket, LaneFailure> Broker::OfferLane(const Live& live,
-                                                        std::optional<uint32_t> number) {
+                                                        std::optional<Return> again) {
   using Kind = LaneFailure::Kind;
   if (waiting_lane_count_ >= SealedState::kLanesWaitingMax) {
     return LaneFailure{Kind::kBusy, "Rate exceeded"};
@@ -89,21 +113,32 @@ std::variant<LaneTicket, LaneFailure> Broker::OfferLane(const Live& live,
     return LaneFailure{Kind::kNotConnected, live.subject.node_id + " is not connected."};
   }
   const NewLane made = MakeLane(live);
-  store_.AfterCommit([this, made, number] {
+  const auto offer = [this, made, again] {
     Live* now_live = Find(made.grant.id.session_id);
     const std::optional<NodePlace> place = data_plane_.FindNode(made.grant.node_id);
     // Without a lane the ticket is not good, and the client asks again.
     if (now_live == nullptr || !place.has_value()) return;
     NewLane lane = made;
-    if (number.has_value()) lane.grant.link_serial = place->link_serial;
+    std::optional<uint32_t> number;
+    if (again.has_value()) {
+      lane.grant.link_serial = place->link_serial;
+      number = again->lane;
+      now_live->sealed->epoch = std::max(now_live->sealed->epoch, again->epoch);
+    }
     AddLane(*now_live, lane);
     data_plane_.TellNode(lane.grant.node_id, engine::LaneOffer{lane.grant.id.session_id,
                                                                lane.node_token, lane.loop, number});
-  });
-  return LaneTicket{made.client_token, made.loop};
+  };
+  if (again.has_value() && store_.is_down()) {
+    offer();
+    unsaved_epochs_.push_back(live.subject.id);
+  } else {
+    store_.AfterCommit(offer);
+  }
+  return LaneTicket{made.client_token, made.loop, live.subject.carriage};
 }
 
-bool Broker::GoOn(const Session& session, int64_t now_unix_ms) {
+bool Broker::GoOn(const Session& session, uint64_t epoch, int64_t now_unix_ms) {
   const int64_t end_by = session.started_unix_ms +
                          milliseconds(std::chrono::seconds(session.duration_seconds_max)).count();
   if (session.status != SessionStatus::kConnected || now_unix_ms >= end_by) return false;
@@ -115,6 +150,7 @@ bool Broker::GoOn(const Session& session, int64_t now_unix_ms) {
   live.sealed->may_rejoin = true;
   live.sealed->has_begun = true;
   live.sealed->is_taken_over = true;
+  live.sealed->epoch = epoch;
   live.sealed->is_inspected = session.carriage == Carriage::kInspected;
   live.sealed->first_loop = next_first_loop_++ % data_plane_.loop_count();
   return true;

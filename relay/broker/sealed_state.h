@@ -16,6 +16,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -47,6 +49,7 @@ using OfferDone = std::function<void(const std::variant<SealedOffer, StartFailur
 struct LaneTicket {
   std::string join_token;  // Secret.
   uint32_t loop = 0;
+  std::optional<Carriage> carriage;  // Of its session; nothing: it is not known.
 };
 
 struct LaneFailure {
@@ -55,6 +58,8 @@ struct LaneFailure {
     kTooManyLanes,  // engine::kLanesMax of the session.
     kBusy,          // kLanesWaitingMax of the relay.
     kNotConnected,  // The node's link is gone.
+    kStale,         // It came again with a later epoch.
+    kStore,         // The store does not work.
   };
   Kind kind;
   std::string text;
@@ -91,6 +96,7 @@ struct SealedState {
 
   uint32_t first_loop = 0;  // Lane n is joined on the loop n after this one.
   uint32_t lanes_made = 0;
+  uint64_t epoch = 0;               // The greatest under which a lane came again.
   uint32_t lanes_open = 0;          // Waiting or joined: their ends have yet to be reported.
   bool has_begun = false;           // A lane carried kBeginningBytes.
   bool is_inspected = false;        // It has no keys of its own.

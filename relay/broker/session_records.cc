@@ -30,12 +30,28 @@ AuditRecord SessionRecords::NewRecord(std::string_view name, const SessionSubjec
   return record;
 }
 
-absl::Status SessionRecords::Connected(const SessionSubject& subject, std::string_view source_ip,
-                                       int64_t now_unix_ms) {
-  return Keep("session_joined", [&]() -> absl::Status {
+void SessionRecords::KeepOrLater(std::string_view what, Change change) {
+  const auto wait = [this, what](Change later) {
+    if (!has_room()) {
+      ++lost_count_;
+      return;
+    }
+    late_.push_back({what, std::move(later)});
+  };
+  // What waits already comes first.
+  if (!late_.empty()) return wait(std::move(change));
+  const absl::Status status = Keep(what, change);
+  if (!status.ok() && !absl::IsNotFound(status)) return wait(std::move(change));
+  store_.AfterCommit([] {}, [wait, change = std::move(change)] { wait(change); });
+}
+
+void SessionRecords::Connected(const SessionSubject& subject, std::string_view source_ip,
+                               int64_t now_unix_ms) {
+  KeepOrLater("session_joined", [this, subject, source = std::string(source_ip),
+                                 now_unix_ms]() -> absl::Status {
     if (absl::Status status = store_.SetSessionConnected(subject.id); !status.ok()) return status;
     AuditRecord record = NewRecord("SessionConnected", subject, now_unix_ms);
-    record.source_ip = source_ip;
+    record.source_ip = source;
     return AppendAudit(store_, record);
   });
 }
@@ -48,24 +64,27 @@ absl::Status SessionRecords::End(std::string_view session_id, SessionStatus stat
                             .ended_unix_ms = now_unix_ms});
 }
 
-absl::Status SessionRecords::Ended(const SessionSubject& subject, const Ending& ending,
-                                   int64_t now_unix_ms) {
-  Flush();
-  return Keep("session_ended", [&]() -> absl::Status {
-    absl::Status status = End(subject.id, ending.status, ending.reason, now_unix_ms);
-    if (status.ok()) {
-      status = store_.SetSessionBytes(subject.id, ending.bytes_in, ending.bytes_out);
-    }
-    if (!status.ok()) return status;
-    AuditRecord record = NewRecord("SessionEnded", subject, now_unix_ms);
-    record.additional.emplace_back("reason", ending.reason);
-    if (!ending.reported_by.empty()) {
-      record.additional.emplace_back("reportedBy", ending.reported_by);
-    }
-    record.additional.emplace_back("bytesToNode", std::to_string(ending.bytes_in));
-    record.additional.emplace_back("bytesFromNode", std::to_string(ending.bytes_out));
-    return AppendAudit(store_, record);
+void SessionRecords::Ended(const SessionSubject& subject, const Ending& ending,
+                           int64_t now_unix_ms) {
+  if (!store_.is_down()) FlushStreams();
+  KeepOrLater("session_ended", [this, subject, ending, now_unix_ms] {
+    return EndedNow(subject, ending, now_unix_ms);
   });
+}
+
+absl::Status SessionRecords::EndedNow(const SessionSubject& subject, const Ending& ending,
+                                      int64_t now_unix_ms) {
+  absl::Status status = End(subject.id, ending.status, ending.reason, now_unix_ms);
+  if (status.ok()) status = store_.SetSessionBytes(subject.id, ending.bytes_in, ending.bytes_out);
+  if (!status.ok()) return status;
+  AuditRecord record = NewRecord("SessionEnded", subject, now_unix_ms);
+  record.additional.emplace_back("reason", ending.reason);
+  if (!ending.reported_by.empty()) {
+    record.additional.emplace_back("reportedBy", ending.reported_by);
+  }
+  record.additional.emplace_back("bytesToNode", std::to_string(ending.bytes_in));
+  record.additional.emplace_back("bytesFromNode", std::to_string(ending.bytes_out));
+  return AppendAudit(store_, record);
 }
 
 AuditRecord SessionRecords::StreamRecord(std::string_view name, const Stream& stream,
@@ -99,27 +118,51 @@ void SessionRecords::AddOfStream(AuditRecord record) {
     return;
   }
   waiting_.push_back(std::move(record));
-  if (waiting_.size() == kWaitingMax) Flush();
+  if (waiting_.size() == kWaitingMax) FlushStreams();
 }
 
 void SessionRecords::FlushDue(int64_t now_unix_ms) {
-  if (!waiting_.empty() && now_unix_ms - waiting_.front().time_unix_ms >= kDelayMs) Flush();
+  if (store_.is_down()) return;
+  const bool is_due = !waiting_.empty() && now_unix_ms - waiting_.front().time_unix_ms >= kDelayMs;
+  if (is_due || !late_.empty()) Flush();
 }
 
 void SessionRecords::Flush() {
+  std::vector<Late> late;
+  late.swap(late_);
+  for (Late& each : late) KeepOrLater(each.what, std::move(each.change));
+  FlushStreams();
+}
+
+void SessionRecords::FlushStreams() {
   if (waiting_.empty()) return;
+  std::vector<AuditRecord> records;
+  records.swap(waiting_);
+  waiting_.reserve(kWaitingMax);
   const absl::Status status = Keep("stream_records", [&]() -> absl::Status {
-    for (const AuditRecord& record : waiting_) {
+    for (const AuditRecord& record : records) {
       if (absl::Status kept = AppendAudit(store_, record); !kept.ok()) return kept;
     }
     return absl::OkStatus();
   });
-  if (!status.ok()) return;
-  waiting_.clear();
+  if (!status.ok()) return PutBack(std::move(records));
   if (lost_count_ > 0) {
     engine::log::Write(Level::kError, "audit_records_lost",
                        {{"count", std::exchange(lost_count_, 0)}});
   }
+  store_.AfterCommit([] {},
+                     [this, records = std::move(records)] { PutBack(records); });
+}
+
+void SessionRecords::PutBack(std::vector<AuditRecord> records) {
+  for (AuditRecord& record : waiting_) {
+    if (records.size() >= 4 * kWaitingMax) {
+      ++lost_count_;
+      continue;
+    }
+    records.push_back(std::move(record));
+  }
+  waiting_ = std::move(records);
 }
 
 }  // namespace relay

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,13 +28,16 @@ struct SessionSubject {
 
 // SessionRecords writes a change and its audit record in one transaction: the one that is open, or
 // one of its own. Streams' records alone wait up to kDelayMs, so that a forwarded connection does
-// not cost two writes to the disk.
+// not cost two writes to the disk. What happens while the store is down waits until it is back.
 class SessionRecords {
  public:
   static constexpr int64_t kDelayMs = 250;
   // Records of streams that wait at most; then they are written at once. While the store does not
   // work, what comes beyond four times as many is dropped, counted, and logged.
   static constexpr size_t kWaitingMax = 256;
+  // Other changes that wait for the store at most. What comes then and may be refused is refused;
+  // what has happened all the same is dropped, counted, and logged.
+  static constexpr size_t kLateMax = 8'192;
 
   // Requires: the store outlives it.
   explicit SessionRecords(Store& store);
@@ -52,27 +56,34 @@ class SessionRecords {
         store_.Rollback();
       }
     }
-    if (!status.ok() && !absl::IsNotFound(status)) LogFailure(what, status);
+    // That a store is down is said once, by who owns it.
+    if (!status.ok() && !absl::IsNotFound(status) && !store_.is_down()) LogFailure(what, status);
     return status;
   }
 
-  absl::Status Connected(const SessionSubject& subject, std::string_view source_ip,
-                         int64_t now_unix_ms);
+  // KeepOrLater is Keep for what has happened anyway: a change that is not kept now, or lost with
+  // its group, is tried again by FlushDue. `what` is static. Call it with no transaction open.
+  using Change = std::function<absl::Status()>;
+  void KeepOrLater(std::string_view what, Change change);
+  bool has_room() const { return late_.size() < kLateMax; }
+
+  void Connected(const SessionSubject& subject, std::string_view source_ip, int64_t now_unix_ms);
 
   // End sets the end of the session's row, and leaves one that is over as it is.
   absl::Status End(std::string_view session_id, SessionStatus status, std::string_view reason,
                    int64_t now_unix_ms);
 
   // Ended writes the record of a session's end, after those of its streams that wait, and ends its
-  // row if nobody has yet.
+  // row if nobody has yet. EndedNow does so in the transaction that is open.
   struct Ending {
     SessionStatus status = SessionStatus::kTerminated;
-    std::string_view reason;
-    std::string_view reported_by;  // Who says so, if it is not the relay itself.
+    std::string reason;
+    std::string_view reported_by;  // Who says so, if it is not the relay itself. Static.
     uint64_t bytes_in = 0;         // To the node.
     uint64_t bytes_out = 0;
   };
-  absl::Status Ended(const SessionSubject& subject, const Ending& ending, int64_t now_unix_ms);
+  void Ended(const SessionSubject& subject, const Ending& ending, int64_t now_unix_ms);
+  absl::Status EndedNow(const SessionSubject& subject, const Ending& ending, int64_t now_unix_ms);
 
   // NewRecord begins a record about a session.
   static AuditRecord NewRecord(std::string_view name, const SessionSubject& subject,
@@ -89,17 +100,24 @@ class SessionRecords {
   void StreamClosed(const Stream& stream, const StreamEnd& end, int64_t now_unix_ms);
 
   // AddOfStream takes a record that may wait; FlushDue writes those that have waited long enough,
-  // Flush all of them. What cannot be written stays for the next time.
+  // Flush all that waits. What cannot be written stays for the next time.
   void AddOfStream(AuditRecord record);
   void FlushDue(int64_t now_unix_ms);
   void Flush();
 
  private:
   static AuditRecord StreamRecord(std::string_view name, const Stream& stream, int64_t now_unix_ms);
+  void FlushStreams();
+  void PutBack(std::vector<AuditRecord> records);
   static void LogFailure(std::string_view what, const absl::Status& status);
 
   Store& store_;
-  std::vector<AuditRecord> waiting_;
+  struct Late {
+    std::string_view what;
+    Change change;
+  };
+  std::vector<Late> late_;
+  std::vector<AuditRecord> waiting_;  // Of streams.
   uint64_t lost_count_ = 0;
 };
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -131,12 +132,14 @@ int64_t SqliteStatement::IntegerAt(int column) const {
 
 absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const Options& options) {
   // SQLite would create the file readable by others; its log takes the mode of the file.
+  struct stat facts {};
   if (options.path != kNoFile) {
     const int file = open(options.path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (file < 0) {
       return absl::PermissionDeniedError("store: cannot open " + options.path + ": " +
                                          std::strerror(errno) + Advice(SQLITE_CANTOPEN));
     }
+    fstat(file, &facts);
     close(file);
   }
   sqlite3* handle = nullptr;
@@ -149,6 +152,9 @@ absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const Optio
   }
   sqlite3_extended_result_codes(handle, 1);
   std::unique_ptr<SqliteDatabase> database(new SqliteDatabase(handle));
+  if (options.path != kNoFile) database->path_ = options.path;
+  database->device_ = facts.st_dev;
+  database->inode_ = facts.st_ino;
   // Exclusive: two relays on one state directory would each end the other's sessions. Temporary
   // files stay in memory: what a savepoint may undo is small, and a sandboxed relay has no
   // /var/tmp.
@@ -183,6 +189,18 @@ SqliteStatement SqliteDatabase::Prepare(const char* sql) {
     if (code != SQLITE_OK) return SqliteStatement(handle_, nullptr, ToStatus(handle_, code));
   }
   return SqliteStatement(handle_, statement, absl::OkStatus());
+}
+
+absl::Status SqliteDatabase::CheckFile() const {
+  if (path_.empty()) return absl::OkStatus();
+  struct stat facts {};
+  const int result = stat(path_.c_str(), &facts);
+  if (result == 0 && facts.st_dev == device_ && facts.st_ino == inode_) return absl::OkStatus();
+  return absl::UnavailableError(
+      "store: " + path_ +
+      (result == 0 ? " is another file than the one that is open"
+                   : " is gone: " + std::string(std::strerror(errno))) +
+      "; put the state directory back as it was, or restart the relay with one from a backup");
 }
 
 bool SqliteDatabase::in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }

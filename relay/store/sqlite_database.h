@@ -75,12 +75,19 @@ class SqliteDatabase {
   // statements kept is the number of literals.
   SqliteStatement Prepare(const char* sql);
 
+  // CheckFile is an error when the file is not where it was opened: what is written would go with
+  // this process.
+  absl::Status CheckFile() const;
+
   // in_transaction is false after SQLite has rolled back by itself (a full disk, for one).
   bool in_transaction() const;
 
  private:
   explicit SqliteDatabase(sqlite3* handle) : handle_(handle) {}
   sqlite3* const handle_;
+  std::string path_;  // Empty: there is no file.
+  uint64_t device_ = 0;
+  uint64_t inode_ = 0;
   std::unordered_map<const char*, sqlite3_stmt*> statements_;
 };
 

@@ -112,6 +112,14 @@ absl::StatusOr<std::string> SqliteStore::FindSessionAccess(std::string_view id) 
   return row.TextAt(0);
 }
 
+absl::StatusOr<uint64_t> SqliteStore::FindSessionEpoch(std::string_view id) {
+  SqliteStatement row = database_->Prepare("SELECT epoch FROM sessions WHERE id = ?");
+  const absl::StatusOr<bool> found = row.Text(id).Step();
+  if (!found.ok()) return found.status();
+  if (!*found) return absl::NotFoundError("there is no such session");
+  return static_cast<uint64_t>(row.IntegerAt(0));
+}
+
 absl::Status SqliteStore::SetSessionSealed(std::string_view id, std::string_view access) {
   return database_->Prepare("UPDATE sessions SET carriage = ?, access = ? WHERE id = ?")
       .Text(CarriageText(Carriage::kSealed))

@@ -112,11 +112,20 @@ absl::Status SqliteStore::EncryptAgain(const MasterKey& new_key) {
                   .Run());
 }
 
-absl::Status SqliteStore::DoBegin() { return Done(database_->Prepare("BEGIN IMMEDIATE").Run()); }
+absl::Status SqliteStore::DoBegin() {
+  if (absl::Status status = database_->CheckFile(); !status.ok()) return status;
+  return Done(database_->Prepare("BEGIN IMMEDIATE").Run());
+}
 absl::Status SqliteStore::DoCommit() { return Done(database_->Prepare("COMMIT").Run()); }
 void SqliteStore::DoRollback() {
   // A full disk may have rolled back already.
   if (database_->in_transaction()) database_->Execute("ROLLBACK").IgnoreError();
+}
+absl::Status SqliteStore::DoTouch() {
+  return Done(database_
+                  ->Prepare("INSERT INTO facts(name, value) VALUES('touched', randomblob(8))"
+                            " ON CONFLICT(name) DO UPDATE SET value = excluded.value")
+                  .Run());
 }
 absl::Status SqliteStore::DoSave() { return Done(database_->Prepare("SAVEPOINT change").Run()); }
 absl::Status SqliteStore::DoRelease() { return Done(database_->Prepare("RELEASE change").Run()); }

@@ -58,6 +58,7 @@ class SqliteStore final : public Store {
   absl::StatusOr<std::vector<Session>> ListSessions(const SessionQuery& query) override;
   absl::Status SetSessionConnected(std::string_view id) override;
   absl::StatusOr<std::string> FindSessionAccess(std::string_view id) override;
+  absl::StatusOr<uint64_t> FindSessionEpoch(std::string_view id) override;
   absl::Status SetSessionSealed(std::string_view id, std::string_view access) override;
   absl::Status RaiseSessionEpoch(std::string_view id, uint64_t epoch) override;
   absl::Status EndSession(const SessionEnd& end) override;
@@ -76,6 +77,7 @@ class SqliteStore final : public Store {
   absl::Status DoBegin() override;
   absl::Status DoCommit() override;
   void DoRollback() override;
+  absl::Status DoTouch() override;
   absl::Status DoSave() override;
   absl::Status DoRelease() override;
   void DoRollbackToSave() override;

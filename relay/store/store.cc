@@ -43,7 +43,12 @@ absl::Status Store::OpenGroup() {
   CHECK(!in_transaction_);
   CHECK(!in_group_);
   absl::Status status = DoBegin();
+  if (status.ok() && is_down_) {
+    status = DoTouch();
+    if (!status.ok()) DoRollback();
+  }
   in_group_ = status.ok();
+  if (!status.ok()) is_down_ = true;
   return status;
 }
 
@@ -57,6 +62,7 @@ absl::Status Store::CloseGroup() {
     return status;
   }
   in_group_ = false;
+  is_down_ = false;
   // What the actions write is one more group, and so are the actions that they add.
   while (!after_commit_.empty()) {
     const std::vector<Action> actions = std::exchange(after_commit_, {});
@@ -77,6 +83,7 @@ absl::Status Store::CloseGroup() {
 void Store::LoseGroup() {
   DoRollback();
   in_group_ = false;
+  is_down_ = true;
   const std::vector<Action> actions = std::exchange(after_commit_, {});
   for (const Action& action : actions) {
     if (action.lost) action.lost();

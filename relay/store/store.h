@@ -194,6 +194,9 @@ class Store {
   void Rollback();
   bool in_transaction() const { return in_transaction_; }
   bool in_group() const { return in_group_; }
+  // is_down is true from a group that could not be kept until one that was: what is changed
+  // meanwhile is most likely lost. Each group writes something of its own then, to find out.
+  bool is_down() const { return is_down_; }
 
   // OpenGroup begins a group commit: to wait for the disk costs the same for one change and for
   // hundreds. Transactions, and calls outside of them, go on as before; what they change is on the
@@ -242,7 +245,9 @@ class Store {
   virtual absl::StatusOr<Session> FindSession(std::string_view id) = 0;
   virtual absl::StatusOr<std::vector<Session>> ListSessions(const SessionQuery& query) = 0;
   virtual absl::Status SetSessionConnected(std::string_view id) = 0;
-  virtual absl::StatusOr<std::string> FindSessionAccess(std::string_view id) = 0;  // NotFound.
+  // FindSessionAccess and FindSessionEpoch: NotFound.
+  virtual absl::StatusOr<std::string> FindSessionAccess(std::string_view id) = 0;
+  virtual absl::StatusOr<uint64_t> FindSessionEpoch(std::string_view id) = 0;
   // SetSessionSealed keeps that a session which was started inspected goes on sealed, and what it
   // was allowed by.
   virtual absl::Status SetSessionSealed(std::string_view id, std::string_view access) = 0;
@@ -278,6 +283,8 @@ class Store {
   virtual absl::Status DoSave() = 0;
   virtual absl::Status DoRelease() = 0;
   virtual void DoRollbackToSave() = 0;
+  // DoTouch writes something that nobody reads.
+  virtual absl::Status DoTouch() = 0;
   // DoIsOpen is false when the store has rolled back by itself (a full disk).
   virtual bool DoIsOpen() const = 0;
 
@@ -290,6 +297,7 @@ class Store {
 
   bool in_transaction_ = false;
   bool in_group_ = false;
+  bool is_down_ = false;
   size_t collected_before_ = 0;  // How many of after_commit_ are older than the transaction.
   std::vector<Action> after_commit_;
 };

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import re
-import resource
 import signal
 import socket
 import threading
@@ -108,7 +107,7 @@ def test_relay_killed_under_a_transfer(t):
 test_relay_killed_under_a_transfer.limit = 240
 
 
-class _Cutter(TcpServer):
+class Cutter(TcpServer):
     """A TCP proxy that can cut all its connections at once."""
 
     def __init__(self, server_port):
@@ -155,7 +154,7 @@ def test_connections_cut_under_a_transfer(t):
     cutters = []
 
     def advertise(port):
-        cutters.append(_Cutter(port))
+        cutters.append(Cutter(port))
         return cutters[0].port
 
     stack = t.own_stack(advertise=advertise)
@@ -441,42 +440,3 @@ def test_a_restart_refuses_nobody(t):
 
 
 test_a_restart_refuses_nobody.limit = 180
-
-
-# ---------------------------------------------------------------- the control plane is down
-
-
-def _store_takes(stack, bytes_max):
-    """Lets the relay write so much into a file, and no more, as a full disk or a quota does."""
-    hard = resource.prlimit(stack.relay.pid, resource.RLIMIT_FSIZE)[1]
-    resource.prlimit(stack.relay.pid, resource.RLIMIT_FSIZE, (bytes_max, hard))
-
-
-def test_sessions_go_on_without_the_store(t):
-    """While the store cannot be written sessions go on, new ones are refused with the reason, and come later"""
-    stack = t.own_stack()
-    with TcpServer(echo) as target, _shell(stack) as terminal:
-        terminal.run('x=kept')
-        forward = _forward(stack, target.port)
-        with socket.create_connection(('127.0.0.1', forward.port), 60) as connection:
-            connection.sendall(b'before')
-            check_equal(receive_exactly(connection, 6), b'before', 'the echo')
-            _store_takes(stack, 0)
-            for _ in range(3):
-                refused = stack.exec('echo', 'new')
-                check_equal(refused.returncode, 255, f'status of a new session: {refused.stderr}')
-                check(b'store' in refused.stderr, f'no reason: {refused.stderr}')
-            connection.sendall(b'meanwhile')
-            check_equal(receive_exactly(connection, 9), b'meanwhile', 'the echo')
-            check_equal(terminal.run('echo $x').strip(), 'kept', 'the shell')
-            # Each permission that is given anew has to be on record first; so this waits, and is not lost.
-            terminal.send(b'~R')
-            stack.agent.wait_for(lambda: 'lane_waits' in stack.agent.err(), 30, 'the connection is left')
-            _store_takes(stack, resource.RLIM_INFINITY)
-            check_equal(terminal.run('echo $x', 60).strip(), 'kept', 'the shell when the store is back')
-            wait_until(lambda: stack.exec('echo', 'new').stdout == b'new\n', 30, 'new sessions')
-        check_equal(target.connections, 1, 'connections at the target')
-        check_equal(forward.stop(), 0, 'status')
-
-
-test_sessions_go_on_without_the_store.limit = 150

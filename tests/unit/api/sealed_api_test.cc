@@ -5,25 +5,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <memory>
-#include <nlohmann/json.hpp>
-#include <optional>
-#include <span>
 #include <string>
-#include <vector>
 
-#include "engine/base/bytes.h"
-#include "engine/crypto/base64.h"
 #include "engine/crypto/digest.h"
-#include "engine/http/sigv4.h"
-#include "engine/net/resume_proof.h"
-#include "relay/api/api.h"
-#include "relay/broker/broker.h"
-#include "relay/store/sqlite_store.h"
-#include "tests/support/fake_data_plane.h"
-#include "tests/support/iam_user.h"
-#include "tests/support/temporary_folder.h"
-#include "tests/support/tls_credentials.h"
+#include "tests/unit/api/sealed_api_fixture.h"
 
 namespace relay {
 namespace {
@@ -33,157 +18,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 using testing::SizeIs;
-using Json = nlohmann::json;
 
-constexpr int64_t kNow = 1'700'000'000'000;
-constexpr char kNode[] = "mi-0123456789abcdef0";
-
-class SealedApiTest : public testing::Test {
- protected:
-  SealedApiTest() {
-    auto opened = SqliteStore::Open({.path = folder_ / "adit.db"}, engine::crypto::MasterKey{});
-    EXPECT_TRUE(opened.ok()) << opened.status();
-    store_ = *std::move(opened);
-    for (const std::string user : {"alice", "bob"}) {
-      AddAdministrator(*store_, {.id = "AKIA" + user,
-                                 .user_name = user,
-                                 .principal = "arn:" + user,
-                                 .secret = "secret-of-" + user});
-    }
-    EXPECT_TRUE(store_->AddNode({.id = kNode, .name = "web"}).ok());
-    plane_.nodes[kNode] = 2;
-    broker_ = std::make_unique<Broker>(*store_, plane_);
-    const engine::test::TestAuthority authority;
-    certificates_ = std::make_unique<NodeCertificates>(authority.issuer());
-    api_ = std::make_unique<Api>(*store_, *broker_, *certificates_, "relay.test:443");
-  }
-
-  // Reply is what came for one call; nothing while it waits.
-  struct Reply {
-    int count = 0;
-    int status = 0;
-    Json body;
-    std::string type() const { return body.value("__type", ""); }
-    std::string message() const { return body.value("message", ""); }
-  };
-  std::shared_ptr<Reply> Call(const std::string& target, const Json& input,
-                              const std::string& user = "alice") {
-    engine::HttpRequest request;
-    request.method = "POST";
-    request.headers.Add("Host", "relay.test:443");
-    request.headers.Add("Content-Type", "application/x-amz-json-1.1");
-    request.headers.Add("X-Amz-Target", target);
-    request.body = input.dump();
-    engine::Sign(request, {"AKIA" + user, "secret-of-" + user, ""}, "adit", "ssm", kNow / 1000);
-    auto reply = std::make_shared<Reply>();
-    api_->Handle(request, "192.0.2.7", kNow, [reply](engine::HttpResponse response) {
-      ++reply->count;
-      reply->status = response.status;
-      reply->body = Json::parse(response.body);
-    });
-    EXPECT_LE(reply->count, 1);
-    return reply;
-  }
-  static Json Wish() {
-    return {
-        {"Target", kNode},
-        {"DocumentName", "AWS-StartPortForwardingSession"},
-        {"Parameters", {{"portNumber", {"5432"}}}},
-        {"Adit", {{"Version", 1}, {"Carriage", "sealed"}, {"ClientKey", std::string(64, 'c')}}}};
-  }
-  std::shared_ptr<Reply> Start(const Json& wish = Wish()) {
-    return Call("AmazonSSM.StartSession", wish);
-  }
-
-  // StartResuming starts a session that may come again, and lets its first lane be joined and lost.
-  struct Resuming {
-    std::string id;
-    std::string key;
-  };
-  Resuming StartResuming() {
-    Json wish = Wish();
-    wish["Adit"]["Resume"] = true;
-    const auto reply = Start(wish);
-    Resuming session{.id = NodeConsents(), .key = std::string(32, '\0')};
-    EXPECT_TRUE(engine::FromHex(reply->body["Adit"].value("RejoinKey", ""),
-                                std::as_writable_bytes(std::span(session.key))));
-    broker_->LaneJoined({session.id, 0}, "192.0.2.7", kNow);
-    LoseLane(session.id);
-    api_->Tick(kNow);
-    return session;
-  }
-  void LoseLane(const std::string& id) {
-    broker_->LaneEnded(
-        {id, 0},
-        {.was_joined = true, .reason = "cut", .to_node_bytes = 1'000, .to_client_bytes = 1'000},
-        kNow);
-  }
-  Json Rejoin(const Resuming& session, uint32_t lane, uint64_t epoch) const {
-    return {{"SessionId", session.id},
-            {"Lane", lane},
-            {"Epoch", epoch},
-            {"Proof", engine::RejoinProof(engine::AsBytes(session.key), session.id, lane, epoch)}};
-  }
-  // Ask posts without a signature.
-  std::shared_ptr<Reply> Ask(const Json& input, const std::string& operation = "Rejoin") {
-    engine::HttpRequest request;
-    request.method = "POST";
-    request.headers.Add("Host", "relay.test:443");
-    request.headers.Add("Content-Type", "application/x-amz-json-1.1");
-    request.headers.Add("X-Amz-Target", "Adit." + operation);
-    request.body = input.dump();
-    auto reply = std::make_shared<Reply>();
-    api_->Handle(request, "192.0.2.8", kNow, [reply](engine::HttpResponse response) {
-      ++reply->count;
-      reply->status = response.status;
-      reply->body = Json::parse(response.body);
-    });
-    EXPECT_LE(reply->count, 1);
-    return reply;
-  }
-  // Restart is another process with the same store.
-  void Restart() {
-    api_.reset();
-    broker_ = std::make_unique<Broker>(*store_, plane_);
-    api_ = std::make_unique<Api>(*store_, *broker_, *certificates_, "relay.test:443");
-    EXPECT_TRUE(
-        broker_
-            ->TakeOver(kNow, [this](const std::string& id,
-                                    const std::string& access) { return api_->GoOn(id, access); })
-            .ok());
-  }
-
-  // NodeConsents answers the last offer.
-  std::string NodeConsents(int64_t now = kNow + 40) {
-    engine::SessionAnswer answer;
-    answer.session_id = plane_.Told<engine::SessionOffer>().session_id;
-    answer.session_key = std::string(64, 'a');
-    answer.node_key = EncodeBase64(engine::AsBytes(std::string(32, 'k')));
-    answer.signature = EncodeBase64(engine::AsBytes(std::string(64, 's')));
-    broker_->NodeAnswered(kNode, answer, now);
-    return answer.session_id;
-  }
-
-  std::vector<std::string> Events() {
-    std::vector<std::string> names;
-    const auto events = store_->ListAudit(0, 1'000);
-    for (const AuditEvent& event : *events) names.push_back(event.name);
-    return names;
-  }
-  std::string AllRecords() {
-    std::string all;
-    const auto events = store_->ListAudit(0, 1'000);
-    for (const AuditEvent& event : *events) all += event.record + "\n";
-    return all;
-  }
-
-  TemporaryFolder folder_;
-  FakeDataPlane plane_;
-  std::unique_ptr<SqliteStore> store_;
-  std::unique_ptr<Broker> broker_;
-  std::unique_ptr<NodeCertificates> certificates_;
-  std::unique_ptr<Api> api_;
-};
+class SealedApiTest : public SealedApiFixture {};
 
 TEST_F(SealedApiTest, StartSessionAnswersWhenTheNodeHas) {
   const auto reply = Start();
@@ -206,80 +42,6 @@ TEST_F(SealedApiTest, StartSessionAnswersWhenTheNodeHas) {
   EXPECT_FALSE(reply->body.contains("TokenValue"));
   EXPECT_EQ(store_->FindSession(id)->status, SessionStatus::kConnecting);
   EXPECT_EQ(store_->FindSession(id)->source_ip, "192.0.2.7");
-}
-
-TEST_F(SealedApiTest, ALostLaneComesAgainWithTheSessionsKeyAlone) {
-  const Resuming session = StartResuming();
-  EXPECT_TRUE(broker_->IsLive(session.id));
-  const auto reply = Ask(Rejoin(session, 0, 1));
-  ASSERT_EQ(reply->status, 200) << reply->body;
-  EXPECT_EQ(engine::crypto::Sha256(engine::AsBytes(reply->body["JoinToken"].get<std::string>())),
-            plane_.lanes.back().second.client_token_sha256);
-  const auto offer = plane_.Told<engine::LaneOffer>();
-  EXPECT_EQ(offer.session_id, session.id);
-  EXPECT_EQ(offer.lane, 0u);
-  EXPECT_THAT(AllRecords(), Not(HasSubstr(reply->body["JoinToken"].get<std::string>())));
-  EXPECT_THAT(AllRecords(), Not(HasSubstr(engine::ToHex(engine::AsBytes(session.key)))));
-}
-
-TEST_F(SealedApiTest, ARejoinThatIsReplayedOrStaleIsRefused) {
-  const Resuming session = StartResuming();
-  EXPECT_EQ(Ask(Rejoin(session, 0, 7))->status, 200);
-  EXPECT_EQ(Ask(Rejoin(session, 0, 7))->type(), "StaleEpochException");
-  EXPECT_EQ(Ask(Rejoin(session, 1, 6))->type(), "StaleEpochException");
-  Restart();
-  EXPECT_EQ(Ask(Rejoin(session, 0, 7))->type(), "StaleEpochException");
-  EXPECT_EQ(Ask(Rejoin(session, 0, 8))->status, 200);
-}
-
-TEST_F(SealedApiTest, ARejoinOfAnotherSideSessionOrLaneIsRefused) {
-  const Resuming session = StartResuming();
-  const Resuming other = StartResuming();
-  const size_t lanes = plane_.lanes.size();
-  const Json right = Rejoin(session, 0, 1);
-  const auto refused = [&](const char* member, const Json& value) {
-    Json wrong = right;
-    wrong[member] = value;
-    return Ask(wrong)->type();
-  };
-  // As a node would prove it, if it had the key.
-  std::string node("adit rejoin v1\0node\0", 20);
-  node += std::string{'\0', static_cast<char>(session.id.size())} + session.id +
-          std::string(11, '\0') + '\1';
-  EXPECT_EQ(refused("Proof", engine::ToHex(engine::crypto::HmacSha256(engine::AsBytes(session.key),
-                                                                      engine::AsBytes(node)))),
-            "AccessDeniedException");
-  EXPECT_EQ(refused("SessionId", other.id), "AccessDeniedException");
-  EXPECT_EQ(refused("SessionId", "nobody-1"), "AccessDeniedException");
-  EXPECT_EQ(refused("Lane", 1), "AccessDeniedException");
-  EXPECT_EQ(refused("Epoch", 2), "AccessDeniedException");
-  EXPECT_EQ(refused("Proof", std::string(64, '0')), "AccessDeniedException");
-  EXPECT_EQ(plane_.lanes.size(), lanes);
-  EXPECT_EQ(Ask(right)->status, 200);
-}
-
-TEST_F(SealedApiTest, ASessionOutlivesTheRelayButNotItsPermission) {
-  const Resuming session = StartResuming();
-  Restart();
-  EXPECT_TRUE(broker_->IsLive(session.id));
-  EXPECT_EQ(Ask(Rejoin(session, 0, 1))->status, 200);
-  ASSERT_TRUE(store_->Iam().SetAccessKeyActive("AKIAalice", false).ok());
-  const auto reply = Ask(Rejoin(session, 0, 2));
-  EXPECT_EQ(reply->type(), "AccessDeniedException");
-  EXPECT_THAT(reply->message(), HasSubstr("permission"));
-  api_->Tick(kNow + 10'000);
-  const auto over = Ask(Rejoin(session, 0, 3));
-  EXPECT_EQ(over->type(), "DoesNotExistException");
-  EXPECT_THAT(over->message(), HasSubstr("permission"));
-}
-
-TEST_F(SealedApiTest, WhoDidNotAskToComeAgainDoesNotOutliveItsLanes) {
-  Start();
-  const std::string id = NodeConsents();
-  broker_->LaneJoined({id, 0}, "192.0.2.7", kNow);
-  Restart();
-  EXPECT_FALSE(broker_->IsLive(id));
-  EXPECT_EQ(store_->FindSession(id)->details, "The relay was restarted.");
 }
 
 TEST_F(SealedApiTest, ASessionThatIsNotAskedToBeSealedIsInspectedAndWaitsForNobody) {

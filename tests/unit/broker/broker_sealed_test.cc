@@ -265,7 +265,7 @@ TEST_F(SealedBrokerTest, WhatWasOfferedOnALinkThatIsGoneIsRefused) {
   broker.NodeDisconnected(kNode, 6, "gone", kNow);
   EXPECT_TRUE(plane.links_gone.empty()) << "nothing waits";
   plane.link_serial = 7;
-  ASSERT_TRUE(std::holds_alternative<LaneTicket>(broker.RejoinLane(id, 0)));
+  ASSERT_TRUE(std::holds_alternative<LaneTicket>(broker.RejoinLane(id, 0, 1)));
   EXPECT_EQ(plane.lanes.back().second.link_serial, 7u);
   broker.NodeDisconnected(kNode, 7, "gone", kNow + 1);
   EXPECT_EQ(plane.links_gone, std::vector<uint64_t>{7});
@@ -355,9 +355,9 @@ TEST_F(SealedBrokerTest, ASessionKeepsItsCarriageOverARestartWhateverComesBack) 
   Broker next(*store, plane);
   const auto goes_on = [](const std::string&, const std::string&) { return true; };
   ASSERT_TRUE(next.TakeOver(kNow + 1, goes_on).ok());
-  ASSERT_TRUE(std::holds_alternative<LaneTicket>(next.RejoinLane(sealed, 0)));
+  ASSERT_TRUE(std::holds_alternative<LaneTicket>(next.RejoinLane(sealed, 0, 1)));
   EXPECT_FALSE(plane.lanes.back().second.is_inspected);
-  ASSERT_TRUE(std::holds_alternative<LaneTicket>(next.RejoinLane(inspected, 0)));
+  ASSERT_TRUE(std::holds_alternative<LaneTicket>(next.RejoinLane(inspected, 0, 1)));
   EXPECT_TRUE(plane.lanes.back().second.is_inspected) << "then no side may come without TLS";
   EXPECT_TRUE(plane.lanes.back().second.comes_again);
   next.NodeEndedSession(kNode, {inspected, "the client ended the session", 1, 2}, kNow + 2);

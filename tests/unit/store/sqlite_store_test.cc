@@ -5,10 +5,12 @@
 
 #include "relay/store/sqlite_store.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -201,6 +203,25 @@ TEST_F(SqliteStoreTest, AGroupThatADiskFailureEndsIsLostAsAWholeAndSaysSo) {
   ASSERT_TRUE(store->AddNode({.id = "mi-2"}).ok());
   ASSERT_TRUE(store->CloseGroup().ok());
   EXPECT_TRUE(store->FindNode("mi-2").ok());
+}
+
+TEST_F(SqliteStoreTest, AStoreWhoseFileIsGoneIsDownAndSaysSoUntilItIsBack) {
+  const auto store = Open();
+  ASSERT_TRUE(store->AddNode({.id = "mi-1"}).ok());
+  std::filesystem::rename(path(), path() + ".gone");
+  const absl::Status gone = store->OpenGroup();
+  EXPECT_THAT(gone.ToString(), testing::HasSubstr("adit.db is gone"));
+  EXPECT_TRUE(store->is_down());
+  EXPECT_FALSE(store->Begin().ok());
+  EXPECT_TRUE(store->FindNode("mi-1").ok()) << "it can still be read";
+  std::ofstream(path()) << "something else";
+  EXPECT_THAT(store->OpenGroup().ToString(), testing::HasSubstr("another file"));
+  std::filesystem::rename(path() + ".gone", path());
+  ASSERT_TRUE(store->OpenGroup().ok());
+  EXPECT_TRUE(store->is_down()) << "until something is kept";
+  ASSERT_TRUE(store->CloseGroup().ok());
+  EXPECT_FALSE(store->is_down());
+  ASSERT_TRUE(store->AddNode({.id = "mi-2"}).ok());
 }
 
 TEST_F(SqliteStoreTest, AStoreUnderAnotherMasterKeyIsRefusedByName) {
