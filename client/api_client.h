@@ -27,11 +27,11 @@ struct SessionInfo {
   std::string node_id;
   std::string status;
   std::string document;
-  std::string owner;    // The ARN of who started it.
+  std::string owner;     // The ARN of who started it.
   std::string carriage;  // "sealed" or "inspected"; empty: the relay does not say.
-  std::string reason;   // Why it was started, as its owner said.
-  std::string details;  // Why it ended, as the relay says.
-  int64_t started = 0;  // Unix seconds; 0: not said.
+  std::string reason;    // Why it was started, as its owner said.
+  std::string details;   // Why it ended, as the relay says.
+  int64_t started = 0;   // Unix seconds; 0: not said.
   int64_t ended = 0;
 };
 

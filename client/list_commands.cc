@@ -65,9 +65,8 @@ std::string SessionsText(const std::vector<SessionInfo>& sessions,
                          {"started", TimeOrNull(session.started)},
                          {"ended", TimeOrNull(session.ended)}});
     } else {
-      table.AddRow({session.id, label, session.status, session.carriage,
-                    ShortOwner(session.owner), TimeText(session.started), TimeText(session.ended),
-                    session.document});
+      table.AddRow({session.id, label, session.status, session.carriage, ShortOwner(session.owner),
+                    TimeText(session.started), TimeText(session.ended), session.document});
     }
   }
   return format == OutputFormat::kJson ? lines : table.ToText();

@@ -114,27 +114,26 @@ void ControlDesk::Answer(uint32_t loop_index, std::function<void()> answer,
 void ControlDesk::HandleRequest(uint32_t loop_index, engine::HttpRequest request,
                                 std::string source_address,
                                 std::function<void(engine::HttpResponse)> reply) {
-  const bool taken = thread_->Ask(
-      [this, loop_index, request = std::move(request), source = std::move(source_address), reply] {
-        if (outbox_->is_full()) {
-          return Answer(loop_index,
-                        [reply, response = Unavailable("ServiceUnavailable", outbox_->Why())] {
-                          reply(response);
-                        },
-                        {});
-        }
-        if (auto response = api_.AnswerMeanwhile(request, source, UnixNowMs())) {
-          answers_[loop_index].push_back(
-              [reply, response = *std::move(response)] { reply(response); });
-          return;
-        }
-        api_.Handle(request, source, UnixNowMs(),
-                    [this, loop_index, reply](engine::HttpResponse response) {
-                      Answer(
-                          loop_index, [reply, response = std::move(response)] { reply(response); },
-                          [reply] { reply(Unavailable("InternalServerError", kStoreFailed)); });
-                    });
-      });
+  const bool taken = thread_->Ask([this, loop_index, request = std::move(request),
+                                   source = std::move(source_address), reply] {
+    if (outbox_->is_full()) {
+      return Answer(loop_index,
+                    [reply, response = Unavailable("ServiceUnavailable", outbox_->Why())] {
+                      reply(response);
+                    },
+                    {});
+    }
+    if (auto response = api_.AnswerMeanwhile(request, source, UnixNowMs())) {
+      answers_[loop_index].push_back([reply, response = *std::move(response)] { reply(response); });
+      return;
+    }
+    api_.Handle(request, source, UnixNowMs(),
+                [this, loop_index, reply](engine::HttpResponse response) {
+                  Answer(
+                      loop_index, [reply, response = std::move(response)] { reply(response); },
+                      [reply] { reply(Unavailable("InternalServerError", kStoreFailed)); });
+                });
+  });
   if (taken) return;
   static_cast<void>(loops_[loop_index]->Tell(
       [reply](Switchboard&) { reply(Unavailable("ThrottlingException", "Rate exceeded")); }));

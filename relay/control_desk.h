@@ -69,7 +69,7 @@ class ControlDesk final : public ControlPort {
   std::vector<LoopThread*> loops_;
   std::vector<std::vector<std::function<void()>>> answers_;  // Of this batch, by loop.
   bool was_down_ = false;
-  std::unique_ptr<ControlThread> thread_;                    // Last: its tasks use the others.
+  std::unique_ptr<ControlThread> thread_;  // Last: its tasks use the others.
 };
 
 }  // namespace relay

@@ -21,7 +21,7 @@ const AccessCase* SessionWatch::Find(std::string_view session_id) const {
 }
 
 absl::StatusOr<std::optional<std::string>> SessionWatch::Ask(std::string_view session_id,
-                                                            int64_t now_unix_ms) {
+                                                             int64_t now_unix_ms) {
   const auto found = watched_.find(std::string(session_id));
   if (found == watched_.end()) return absl::NotFoundError("the session is not watched");
   const Watched& watched = found->second;

@@ -105,8 +105,8 @@ constexpr ApiRoute kSsmRoutes[] = {
     Nothing("AmazonSSM.PutComplianceItems"),
     Nothing("AmazonSSM.PutInventory"),
     Nothing("AmazonSSM.UpdateInstanceAssociationStatus"),
-    {"Adit.Rejoin", Rejoin, nullptr, kRejoinAudited, HoldsRejoinKey,
-     ApiRoute::Signer::kPrincipal, false, RejoinMeanwhile},
+    {"Adit.Rejoin", Rejoin, nullptr, kRejoinAudited, HoldsRejoinKey, ApiRoute::Signer::kPrincipal,
+     false, RejoinMeanwhile},
 };
 
 constexpr ApiRoute kCloudTrailRoutes[] = {

@@ -278,7 +278,7 @@ class Broker {
   static constexpr std::string_view kNotStarted = "The relay could not start it.";
   void Withdraw(std::string id, std::string_view reason);
   void FailOffersOf(uint64_t link_serial, int64_t now_unix_ms);
-  // In broker_sealed.cc:
+  // In broker_lanes.cc:
   NewLane MakeLane(const Live& live) const;
   std::string ResumeSecretOf(std::string_view session_id) const;
   // What is offered of a lane that comes again; nothing: it is a new one.
@@ -293,6 +293,7 @@ class Broker {
   // GoOn makes a session of the process before this one live. False: it is over.
   bool GoOn(const Session& session, uint64_t epoch, int64_t now_unix_ms);
   void AddLane(Live& live, const NewLane& lane);
+  // In broker_sealed.cc:
   void AskAbout(const Live& live);
   void CutSealed(Live& live, int64_t now_unix_ms);
   // FinishIfDone finishes an ending of which nothing more will be heard: `live` may be gone.

@@ -47,13 +47,14 @@ void SessionRecords::KeepOrLater(std::string_view what, Change change) {
 
 void SessionRecords::Connected(const SessionSubject& subject, std::string_view source_ip,
                                int64_t now_unix_ms) {
-  KeepOrLater("session_joined", [this, subject, source = std::string(source_ip),
-                                 now_unix_ms]() -> absl::Status {
-    if (absl::Status status = store_.SetSessionConnected(subject.id); !status.ok()) return status;
-    AuditRecord record = NewRecord("SessionConnected", subject, now_unix_ms);
-    record.source_ip = source;
-    return AppendAudit(store_, record);
-  });
+  KeepOrLater("session_joined",
+              [this, subject, source = std::string(source_ip), now_unix_ms]() -> absl::Status {
+                if (absl::Status status = store_.SetSessionConnected(subject.id); !status.ok())
+                  return status;
+                AuditRecord record = NewRecord("SessionConnected", subject, now_unix_ms);
+                record.source_ip = source;
+                return AppendAudit(store_, record);
+              });
 }
 
 absl::Status SessionRecords::End(std::string_view session_id, SessionStatus status,
@@ -150,8 +151,7 @@ void SessionRecords::FlushStreams() {
     engine::log::Write(Level::kError, "audit_records_lost",
                        {{"count", std::exchange(lost_count_, 0)}});
   }
-  store_.AfterCommit([] {},
-                     [this, records = std::move(records)] { PutBack(records); });
+  store_.AfterCommit([] {}, [this, records = std::move(records)] { PutBack(records); });
 }
 
 void SessionRecords::PutBack(std::vector<AuditRecord> records) {

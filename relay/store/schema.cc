@@ -171,9 +171,9 @@ constexpr const char* kVersion11 = R"sql(
 ALTER TABLE sessions ADD COLUMN carriage TEXT NOT NULL DEFAULT '';
 )sql";
 
-constexpr std::array<const char*, 11> kMigrations = {
-    kVersion1, kVersion2, kVersion3, kVersion4,  kVersion5, kVersion6,
-    kVersion7, kVersion8, kVersion9, kVersion10, kVersion11};
+constexpr std::array<const char*, 11> kMigrations = {kVersion1, kVersion2,  kVersion3, kVersion4,
+                                                     kVersion5, kVersion6,  kVersion7, kVersion8,
+                                                     kVersion9, kVersion10, kVersion11};
 
 absl::StatusOr<int64_t> ReadVersion(SqliteDatabase& database) {
   SqliteStatement statement = database.Prepare("SELECT version FROM schema_version");

@@ -1,5 +1,5 @@
-// A disk that fails, for one process. Preloaded: LD_PRELOAD=libdisk_errors.so, DISK_ERRORS_FOLDER is
-// where files fail, and DISK_ERRORS_CONTROL is a file of two int32: errno of writing, errno of
+// A disk that fails, for one process. Preloaded: LD_PRELOAD=libdisk_errors.so, DISK_ERRORS_FOLDER
+// is where files fail, and DISK_ERRORS_CONTROL is a file of two int32: errno of writing, errno of
 // reading; 0: it works. The test changes them while the process runs.
 
 #include <fcntl.h>
@@ -76,8 +76,6 @@ int ftruncate(int file, off_t size) noexcept { return ftruncate64(file, size); }
 ssize_t pread64(int file, void* data, size_t size, off64_t at) {
   return Fails(file, kReading) ? -1 : syscall(SYS_pread64, file, data, size, at);
 }
-ssize_t pread(int file, void* data, size_t size, off_t at) {
-  return pread64(file, data, size, at);
-}
+ssize_t pread(int file, void* data, size_t size, off_t at) { return pread64(file, data, size, at); }
 
 }  // extern "C"

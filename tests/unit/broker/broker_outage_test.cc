@@ -117,8 +117,8 @@ TEST_F(BrokerOutageTest, WhatWasLostWithItsGroupIsWrittenInTheNext) {
   EXPECT_FALSE(store->is_down());
   Turn(kNow + 2'000);
   EXPECT_EQ(StatusOf(id), SessionStatus::kTerminated);
-  EXPECT_THAT(Events(), testing::UnorderedElementsAre("SessionConnected", "StreamOpened",
-                                                      "SessionEnded"));
+  EXPECT_THAT(Events(),
+              testing::UnorderedElementsAre("SessionConnected", "StreamOpened", "SessionEnded"));
 }
 
 TEST_F(BrokerOutageTest, ANodeWithSessionsIsLetInWithoutTheStoreAndAnotherIsNot) {

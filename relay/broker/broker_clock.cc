@@ -1,0 +1,71 @@
+// The part of Broker that does what is due.
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/base/check.h"
+#include "relay/broker/broker.h"
+
+namespace relay {
+
+void Broker::Tick(int64_t now_unix_ms) {
+  records_.FlushDue(now_unix_ms);
+  SaveEpochs();
+  nodes_with_sessions_.clear();
+  // Collected first: what is done about them takes sessions out of live_.
+  std::vector<std::string> due;
+  for (const auto& [id, live] : live_) {
+    if (now_unix_ms >= DueAt(live)) due.push_back(id);
+  }
+  for (const std::string& id : due) {
+    Live* live = Find(id);
+    if (live != nullptr) DoWhatIsDue(*live, now_unix_ms);
+  }
+}
+
+// DueAt is when a session needs attention if nothing else happens.
+int64_t Broker::DueAt(const Live& live) {
+  switch (live.state) {
+    case Live::State::kOffered:
+      return live.sealed->offer->answer_by_unix_ms;
+    case Live::State::kStarting:
+    case Live::State::kConnecting:
+      return live.join_by_unix_ms;
+    case Live::State::kConnected: {
+      const bool is_alone = live.sealed != nullptr && live.sealed->lanes_open == 0 &&
+                            !(live.sealed->may_rejoin && live.sealed->has_begun);
+      return is_alone ? live.join_by_unix_ms : live.end_by_unix_ms;
+    }
+    case Live::State::kEnding:
+      return live.report_by_unix_ms;
+  }
+  CHECK(false);
+}
+
+void Broker::DoWhatIsDue(Live& live, int64_t now_unix_ms) {
+  switch (live.state) {
+    case Live::State::kOffered:
+      return Settle(
+          live,
+          StartFailure{StartFailure::Kind::kCarriage,
+                       "The agent of " + live.subject.node_id + " did not answer in time."},
+          now_unix_ms);
+    case Live::State::kStarting:  // Its transaction was taken back.
+      return Withdraw(live.subject.id, kNotStarted);
+    case Live::State::kConnecting:
+      return End(live, SessionStatus::kFailed, "The client did not connect in time.", now_unix_ms);
+    case Live::State::kConnected:
+      if (now_unix_ms >= live.end_by_unix_ms) {
+        return End(live, SessionStatus::kTerminated, engine::kDurationText, now_unix_ms);
+      }
+      return End(live, SessionStatus::kFailed, "Client and node did not get through to each other.",
+                 now_unix_ms);
+    case Live::State::kEnding:
+      return Finish(live,
+                    live.sealed == nullptr ? SessionRecords::Ending{} : EndingOf(*live.sealed),
+                    now_unix_ms);
+  }
+}
+
+}  // namespace relay
