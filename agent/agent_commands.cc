@@ -130,10 +130,13 @@ int RunEnroll(const AgentConfig& config, int input) {
       "Its fingerprint, which a client shows at its first contact with this node, is\n"
       "  %s\n"
       "Next: start the agent with\n"
-      "  sudo systemctl enable --now adit-agent      or, without a service:\n"
-      "  adit-agent run --state %s\n",
+      "%s  adit-agent run --state %s\n",
       state->node_id.c_str(), state->name.c_str(), engine::FormatHostPort(state->relay).c_str(),
-      config.state_folder.c_str(), fingerprint->c_str(), config.state_folder.c_str());
+      config.state_folder.c_str(), fingerprint->c_str(),
+      config.state_folder == kServiceStateFolder
+          ? "  sudo systemctl enable --now adit-agent      or, without a service:\n"
+          : "",
+      config.state_folder.c_str());
   return kExitDone;
 }
 

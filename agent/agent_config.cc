@@ -89,7 +89,7 @@ std::string DefaultStateFolder(const Environment& environment, bool is_root) {
   if (const auto folder = environment("STATE_DIRECTORY")) {
     return folder->substr(0, folder->find(':'));  // systemd: several, separated by colons.
   }
-  if (is_root) return "/var/lib/adit-agent";
+  if (is_root) return kServiceStateFolder;
   if (const auto folder = environment("XDG_STATE_HOME")) return *folder + "/adit-agent";
   return environment("HOME").value_or("") + "/.local/state/adit-agent";
 }

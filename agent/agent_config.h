@@ -31,6 +31,9 @@ struct AgentConfig {
 absl::StatusOr<AgentConfig> ParseArguments(std::span<const std::string> arguments,
                                            const Environment& environment, bool is_root);
 
+// kServiceStateFolder is where the service that we install has its state.
+inline constexpr const char* kServiceStateFolder = "/var/lib/adit-agent";
+
 // DefaultStateFolder is systemd's $STATE_DIRECTORY, else /var/lib/adit-agent for root, else below
 // the user's own state folder.
 std::string DefaultStateFolder(const Environment& environment, bool is_root);

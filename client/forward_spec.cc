@@ -123,7 +123,11 @@ bool ParseLocal(std::string_view text, bool bracketed, ForwardSpec& spec, std::s
 
 bool ParseParts(const Parts& parts, ForwardSpec& spec, std::string& error) {
   if (parts.count < 2) {
-    const std::string port = IsNumber(parts.text[0]) ? std::string(parts.text[0]) : "5432";
+    std::string port = "5432";
+    if (uint16_t value = 0; IsNumber(parts.text[0])) {
+      if (!ParsePort(parts.text[0], 1, "port", value, error)) return false;
+      port = parts.text[0];
+    }
     error = "needs at least LOCAL:PORT, for instance " + port + ":" + port;
     return false;
   }

@@ -70,6 +70,8 @@ TEST(ForwardSpecTest, AReasonSaysWhatToWriteInstead) {
   std::string error;
   EXPECT_FALSE(ParseForwardSpec("5432", spec, error));
   EXPECT_EQ(error, "forward '5432': needs at least LOCAL:PORT, for instance 5432:5432");
+  EXPECT_FALSE(ParseForwardSpec("99999", spec, error));
+  EXPECT_EQ(error, "forward '99999': port '99999' is not a port number from 1 to 65535");
   EXPECT_FALSE(ParseForwardSpec("::1:80:web:80", spec, error));
   EXPECT_NE(error.find("[::1]"), std::string::npos) << error;
   EXPECT_FALSE(ParseForwardSpec("1:ho\x1Bst:2", spec, error));
