@@ -12,7 +12,11 @@ import re
 import signal
 import socket
 import threading
+import time
 
+from certificate_test import travel
+from first_minutes_test import Person
+from support import aws as aws_support
 from support import proc_facts
 from support.processes import check, check_equal, free_port, wait_until
 from support.targets import echo, receive_exactly
@@ -22,10 +26,10 @@ from support.terminal import Terminal, plain
 _BLOCK = os.urandom(1 << 20)
 
 
-def _forward(stack, target, carriage='--sealed'):
+def _forward(stack, target, carriage='--sealed', env=None):
     port = free_port()
     process = stack.start('forward', [stack.program('adit'), 'forward', carriage, stack.NODE,
-                                      f'{port}:{target}'])
+                                      f'{port}:{target}'], env)
     process.wait_for(lambda: proc_facts.is_listening(port) and f':{port} -> ' in process.err(), 20,
                      'the forward is ready')
     process.port = port
@@ -310,6 +314,57 @@ def test_a_session_keeps_its_carriage(t):
 
 
 test_a_session_keeps_its_carriage.limit = 90
+
+
+def _credentials_for_a_while(stack):
+    """An environment with credentials of the administrator's that end after the least that there is."""
+    made = aws_support.of_stack(stack).call('sts', 'GetSessionToken', DurationSeconds=900)['Credentials']
+    return stack.environment() | {'AWS_ACCESS_KEY_ID': made['AccessKeyId'],
+                                  'AWS_SECRET_ACCESS_KEY': made['SecretAccessKey'],
+                                  'AWS_SESSION_TOKEN': made['SessionToken']}
+
+
+def _user_for_a_while(stack, seconds):
+    """A user who may do everything for so long."""
+    line = stack.adit('user', 'add', 'bob', '--policy', 'none').stdout.decode()
+    until = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(time.time() + seconds))
+    policy = {'Version': '2012-10-17', 'Statement': [
+        {'Effect': 'Allow', 'Action': 'ssm:*', 'Resource': '*',
+         'Condition': {'DateLessThan': {'aws:CurrentTime': until}}}]}
+    for command in (('policy', 'put', 'while', '-'), ('policy', 'attach', 'while', '--user', 'bob')):
+        done = stack.adit(*command, input=json.dumps(policy).encode())
+        check_equal(done.returncode, 0, done.stderr)
+    return Person(stack, line, 'bob')
+
+
+def test_a_session_outlives_its_credential_and_not_its_permission(t):
+    """Credentials that have ended do not keep a session from coming again; a permission that has ended does"""
+    stack = t.own_stack()
+    for_a_while = _credentials_for_a_while(stack)
+    bob = _user_for_a_while(stack, 1800)
+    with TcpServer(echo) as target:
+        outlives = _forward(stack, target.port, env=for_a_while)
+        ends = _forward(stack, target.port, env=bob.env)
+        connections = [socket.create_connection(('127.0.0.1', forward.port), 60) for forward in (outlives, ends)]
+        for connection in connections:
+            connection.sendall(b'before')
+            check_equal(receive_exactly(connection, 6), b'before', 'the echo')
+        stack.relay.signal(signal.SIGKILL)
+        stack.relay.wait(20)
+        late = travel(t, stack, 3600)
+        stack.extra_env = {name: late[name] for name in ('LD_PRELOAD', 'WALL_CLOCK_SHIFT_SECONDS')}
+        stack.start_relay()  # An hour later.
+        connections[0].sendall(b'after')
+        check_equal(receive_exactly(connections[0], 5), b'after', 'the echo of who has no credentials any more')
+        refused = stack.adit('exec', stack.NODE, '--', 'true', env=for_a_while | stack.extra_env)
+        check_equal(refused.returncode, 255, 'status of a new session with those credentials')
+        check(b'expired' in refused.stderr.lower(), f'no reason: {refused.stderr}')
+        check_equal(ends.wait(30), 255, f'status of who is not permitted any more: {ends.tail()}')
+        check('The permission for this session has ended' in ends.err(), f'no reason: {ends.tail()}')
+        check_equal(outlives.stop(), 0, 'status')
+
+
+test_a_session_outlives_its_credential_and_not_its_permission.limit = 90
 
 
 def test_sealed_shell_survives_a_killed_relay(t):

@@ -125,6 +125,18 @@ TEST_F(ClientConfigTest, FlagsOverrideVariablesWhichOverrideTheFile) {
   EXPECT_EQ(loaded->ca_pem, "flag PEM");
 }
 
+TEST_F(ClientConfigTest, PatienceIsADayUnlessTheVariableSaysOtherwise) {
+  EXPECT_EQ(*PatienceFrom(Variables()), std::chrono::hours(24));
+  variables_["ADIT_PATIENCE"] = "0";
+  EXPECT_EQ(*PatienceFrom(Variables()), std::chrono::seconds(0));
+  variables_["ADIT_PATIENCE"] = "90";
+  EXPECT_EQ(*PatienceFrom(Variables()), std::chrono::seconds(90));
+  for (const char* text : {"a day", "-1", "1h", "99999999999"}) {
+    variables_["ADIT_PATIENCE"] = text;
+    EXPECT_FALSE(PatienceFrom(Variables()).ok()) << text;
+  }
+}
+
 TEST_F(ClientConfigTest, NoFileIsAnEmptyConfiguration) {
   const auto loaded = LoadConfig(Variables(), {});
   ASSERT_TRUE(loaded.ok());
