@@ -30,8 +30,8 @@ PLANTED = [
      '  const uint64_t position = multiplexer_->received_position() - 1;\n'),
     ('what was sent is let go before it was acknowledged', 'engine/mux/sent_log.cc',
      '  if (position <= begin_) return true;\n', '  if (position <= begin_) return true;\n  position = sent_;\n'),
-    ('a request to come again that works twice', 'relay/api/rejoin_api.cc',
-     'context.store.RaiseSessionEpoch(input.session_id, input.epoch);', 'absl::OkStatus();'),
+    ('a request to come again that works twice', 'relay/broker/broker_lanes.cc',
+     'if (std::optional<LaneFailure> failure = CheckEpoch(*live, epoch)) return *std::move(failure);', ''),
     ('a client that does not ask again', 'client/lane_return.cc',
      'if (CanRejoinLater(ticket.status())) return AskSoon();', 'if (CanRejoinLater(ticket.status())) return;'),
 ]
