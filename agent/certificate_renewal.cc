@@ -34,6 +34,12 @@ absl::StatusOr<NodeState> WithCertificate(const NodeState& state,
   if (!engine::crypto::KeyMatches(*certificate, *key)) {
     return absl::InvalidArgumentError("the relay sent a certificate for another key");
   }
+  const absl::StatusOr<Certificate> before = Certificate::FromPem(state.certificate_pem);
+  if (before.ok() && certificate->not_after() <= before->not_after()) {
+    return absl::InvalidArgumentError(
+        "the relay sent a certificate that ends no later than the one that is there, so its clock "
+        "is behind; the one that is there is kept");
+  }
   NodeState renewed = state;
   renewed.certificate_pem = certificate_pem;
   return renewed;

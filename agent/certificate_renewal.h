@@ -18,7 +18,8 @@ bool RenewalIsDue(const std::string& certificate_pem, int64_t unix_now);
 absl::StatusOr<std::string> RenewalRequest(const NodeState& state);
 
 // WithCertificate returns the state with the relay's new certificate, foreign text, in it.
-// InvalidArgument: it is not for this node, or not for its key.
+// InvalidArgument: it is not for this node, or not for its key, or it ends no later than the one
+// that is there: the relay's clock was behind when it made it.
 absl::StatusOr<NodeState> WithCertificate(const NodeState& state,
                                           const std::string& certificate_pem);
 

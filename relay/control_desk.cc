@@ -29,32 +29,30 @@ engine::HttpResponse Unavailable(const std::string& type, const std::string& mes
 
 ControlDesk::ControlDesk(std::unique_ptr<SqliteStore> store, std::unique_ptr<AuditOutbox> outbox,
                          engine::crypto::Issuer authority, std::string advertise,
-                         std::function<void()> tick)
+                         std::function<void()> tick, const MakeLine& make_line)
     : store_(std::move(store)),
       outbox_(std::move(outbox)),
       certificates_(std::move(authority)),
       broker_(*store_, directory_),
       api_(*store_, broker_, certificates_, std::move(advertise)),
-      thread_(std::make_unique<ControlThread>(
+      line_(make_line(
           [this, tick = std::move(tick)] {
-            broker_.Tick(UnixNowMs());
-            api_.Tick(UnixNowMs());
-            outbox_->Forget(UnixNowMs());
+            Tick();
             tick();
           },
-          ControlThread::Batch{[this] { BeginBatch(); }, [this] { EndBatch(); }})) {}
+          TaskLine::Batch{[this] { BeginBatch(); }, [this] { EndBatch(); }})) {}
 
 ControlDesk::~ControlDesk() {
-  thread_.reset();
+  line_.reset();
   broker_.Flush();
   outbox_.reset();
 }
 
 // The thread has had its ticks since it was made: all that they see is set there.
-absl::Status ControlDesk::Open(std::vector<LoopThread*> loops) {
+absl::Status ControlDesk::Open(std::vector<LoopPort*> loops) {
   std::promise<absl::Status> opened;
   std::future<absl::Status> result = opened.get_future();
-  thread_->Tell([this, &opened, loops = std::move(loops)] {
+  line_->Tell([this, &opened, loops = std::move(loops)] {
     loops_ = loops;
     answers_.resize(loops.size());
     directory_.SetLoops(loops);
@@ -65,6 +63,16 @@ absl::Status ControlDesk::Open(std::vector<LoopThread*> loops) {
                         [&opened] { opened.set_value(absl::UnavailableError(kStoreFailed)); });
   });
   return result.get();
+}
+
+void ControlDesk::Tick() {
+  const int64_t now = UnixNowMs();
+  const int64_t passed = ticked_unix_ms_ == 0 ? 0 : now - ticked_unix_ms_;
+  ticked_unix_ms_ = now;
+  if (passed < 0 || passed > kTickLateMs) broker_.ClockWasSet(passed);
+  broker_.Tick(now);
+  api_.Tick(now);
+  outbox_->Forget(now);
 }
 
 // ------------------------------------------------- what tasks have in common
@@ -114,7 +122,7 @@ void ControlDesk::Answer(uint32_t loop_index, std::function<void()> answer,
 void ControlDesk::HandleRequest(uint32_t loop_index, engine::HttpRequest request,
                                 std::string source_address,
                                 std::function<void(engine::HttpResponse)> reply) {
-  const bool taken = thread_->Ask([this, loop_index, request = std::move(request),
+  const bool taken = line_->Ask([this, loop_index, request = std::move(request),
                                    source = std::move(source_address), reply] {
     if (outbox_->is_full()) {
       return Answer(loop_index,
@@ -140,7 +148,7 @@ void ControlDesk::HandleRequest(uint32_t loop_index, engine::HttpRequest request
 }
 
 void ControlDesk::NodeConnected(NodeArrival arrival, std::function<void(absl::Status)> admitted) {
-  thread_->Tell([this, arrival = std::move(arrival), admitted = std::move(admitted)] {
+  line_->Tell([this, arrival = std::move(arrival), admitted = std::move(admitted)] {
     if (outbox_->is_full()) {
       return Answer(
           arrival.loop_index,
@@ -169,7 +177,7 @@ void ControlDesk::NodeConnected(NodeArrival arrival, std::function<void(absl::St
       admitted(status);
       if (!status.ok()) return;
       // Behind the hello that admits it.
-      thread_->Tell([this, node, serial] {
+      line_->Tell([this, node, serial] {
         directory_.NodeAdmitted(node, serial);
         broker_.AskAbout(node);
       });
@@ -181,7 +189,7 @@ void ControlDesk::NodeConnected(NodeArrival arrival, std::function<void(absl::St
 }
 
 void ControlDesk::NodeDisconnected(std::string node_id, uint64_t link_serial, std::string reason) {
-  thread_->Tell([this, node_id = std::move(node_id), link_serial, reason = std::move(reason)] {
+  line_->Tell([this, node_id = std::move(node_id), link_serial, reason = std::move(reason)] {
     directory_.NodeLeft(node_id, link_serial);
     broker_.NodeDisconnected(node_id, link_serial, reason, UnixNowMs());
     engine::log::Write(engine::log::Level::kInfo, "node_disconnected",
@@ -192,8 +200,8 @@ void ControlDesk::NodeDisconnected(std::string node_id, uint64_t link_serial, st
 void ControlDesk::RenewCertificate(uint32_t loop_index, std::string node_id,
                                    std::string request_pem,
                                    std::function<void(absl::StatusOr<std::string>)> reply) {
-  thread_->Tell([this, loop_index, node_id = std::move(node_id), request = std::move(request_pem),
-                 reply = std::move(reply)] {
+  line_->Tell([this, loop_index, node_id = std::move(node_id), request = std::move(request_pem),
+               reply = std::move(reply)] {
     if (outbox_->is_full()) {
       return Answer(loop_index,
                     [reply, status = absl::UnavailableError(outbox_->Why())] { reply(status); },
@@ -207,7 +215,7 @@ void ControlDesk::RenewCertificate(uint32_t loop_index, std::string node_id,
 }
 
 void ControlDesk::NodeSaid(std::string node_id, engine::ControlMessage message) {
-  thread_->Tell([this, node_id = std::move(node_id), message = std::move(message)] {
+  line_->Tell([this, node_id = std::move(node_id), message = std::move(message)] {
     const int64_t now = UnixNowMs();
     if (const auto* answer = std::get_if<engine::SessionAnswer>(&message)) {
       broker_.NodeAnswered(node_id, *answer, now);
@@ -227,41 +235,41 @@ void ControlDesk::NodeSaid(std::string node_id, engine::ControlMessage message) 
 }
 
 void ControlDesk::NewsMissed(std::string node_id, uint64_t count) {
-  thread_->Tell([this, node_id = std::move(node_id), count] {
+  line_->Tell([this, node_id = std::move(node_id), count] {
     broker_.NodeNewsMissed(node_id, count, UnixNowMs());
   });
 }
 
 void ControlDesk::LaneJoined(LaneId lane, std::string source_address) {
-  thread_->Tell([this, lane = std::move(lane), source = std::move(source_address)] {
+  line_->Tell([this, lane = std::move(lane), source = std::move(source_address)] {
     broker_.LaneJoined(lane, source, UnixNowMs());
   });
 }
 
 void ControlDesk::LaneEnded(LaneId lane, LaneEnd end) {
-  thread_->Tell([this, lane = std::move(lane), end = std::move(end)] {
+  line_->Tell([this, lane = std::move(lane), end = std::move(end)] {
     broker_.LaneEnded(lane, end, UnixNowMs());
   });
 }
 
 void ControlDesk::SessionJoined(std::string session_id, std::string source_address) {
-  thread_->Tell([this, id = std::move(session_id), source = std::move(source_address)] {
+  line_->Tell([this, id = std::move(session_id), source = std::move(source_address)] {
     broker_.SessionJoined(id, source, UnixNowMs());
   });
 }
 
 void ControlDesk::SessionLost(std::string session_id) {
-  thread_->Tell([this, id = std::move(session_id)] { broker_.SessionLost(id, UnixNowMs()); });
+  line_->Tell([this, id = std::move(session_id)] { broker_.SessionLost(id, UnixNowMs()); });
 }
 
 void ControlDesk::SessionResumed(std::string session_id, std::string source_address) {
-  thread_->Tell([this, id = std::move(session_id), source = std::move(source_address)] {
+  line_->Tell([this, id = std::move(session_id), source = std::move(source_address)] {
     broker_.SessionResumed(id, source, UnixNowMs());
   });
 }
 
 void ControlDesk::JoinRefused(RefusedJoin refused) {
-  thread_->Tell([this, refused = std::move(refused)] {
+  line_->Tell([this, refused = std::move(refused)] {
     if (outbox_->is_full()) return;  // Nobody is let in, and that is on record.
     api_.RecordRefusedJoin(refused.event, refused.session_id, refused.source_address, refused.text,
                            UnixNowMs());
@@ -270,8 +278,8 @@ void ControlDesk::JoinRefused(RefusedJoin refused) {
 
 void ControlDesk::SessionEnded(std::string session_id, std::string reason, uint64_t to_node_bytes,
                                uint64_t to_client_bytes) {
-  thread_->Tell([this, id = std::move(session_id), reason = std::move(reason), to_node_bytes,
-                 to_client_bytes] {
+  line_->Tell([this, id = std::move(session_id), reason = std::move(reason), to_node_bytes,
+               to_client_bytes] {
     if (broker_.SessionEnded(id, reason, to_node_bytes, to_client_bytes, UnixNowMs())) {
       directory_.Forget(id);
     }
@@ -279,13 +287,13 @@ void ControlDesk::SessionEnded(std::string session_id, std::string reason, uint6
 }
 
 void ControlDesk::StreamOpened(StreamReport report, std::string what) {
-  thread_->Tell([this, report = std::move(report), what = std::move(what)] {
+  line_->Tell([this, report = std::move(report), what = std::move(what)] {
     broker_.StreamOpened(report.session_id, report.stream_serial, what, UnixNowMs());
   });
 }
 
 void ControlDesk::StreamClosed(StreamReport report, StreamEnd end) {
-  thread_->Tell([this, report = std::move(report), end = std::move(end)] {
+  line_->Tell([this, report = std::move(report), end = std::move(end)] {
     broker_.StreamClosed(report.session_id, report.stream_serial, end, UnixNowMs());
   });
 }

@@ -8,10 +8,10 @@
 #include "relay/api/api.h"
 #include "relay/audit/audit_outbox.h"
 #include "relay/broker/broker.h"
-#include "relay/control_thread.h"
 #include "relay/first_start.h"
 #include "relay/loop_directory.h"
 #include "relay/switchboard/control_port.h"
+#include "relay/task_line.h"
 
 namespace relay {
 
@@ -20,15 +20,21 @@ namespace relay {
 // of the loop that asked.
 class ControlDesk final : public ControlPort {
  public:
+  // MakeLine makes what tasks run on: it calls `tick` a few times a second, and `batch` around the
+  // others.
+  using MakeLine =
+      std::function<std::unique_ptr<TaskLine>(std::function<void()> tick, TaskLine::Batch batch)>;
+
   // `tick` runs on the control thread a few times a second, beside the desk's own work.
   ControlDesk(std::unique_ptr<SqliteStore> store, std::unique_ptr<AuditOutbox> outbox,
-              engine::crypto::Issuer authority, std::string advertise, std::function<void()> tick);
+              engine::crypto::Issuer authority, std::string advertise, std::function<void()> tick,
+              const MakeLine& make_line);
   // Runs what was posted, then writes what waits. Requires: no loop runs any more.
   ~ControlDesk() override;
 
   // Open goes on with what an earlier process left open, or ends it. Call it once, before the first
   // loop runs.
-  absl::Status Open(std::vector<LoopThread*> loops);
+  absl::Status Open(std::vector<LoopPort*> loops);
   const LoopDirectory& directory() const { return directory_; }
 
   void HandleRequest(uint32_t loop_index, engine::HttpRequest request, std::string source_address,
@@ -47,11 +53,16 @@ class ControlDesk final : public ControlPort {
   void JoinRefused(RefusedJoin refused) override;
   void SessionEnded(std::string session_id, std::string reason, uint64_t to_node_bytes,
                     uint64_t to_client_bytes) override;
-  bool IsBehind() const override { return thread_->IsBehind() || outbox_->is_full(); }
+  bool IsBehind() const override { return line_->IsBehind() || outbox_->is_full(); }
   void StreamOpened(StreamReport report, std::string what) override;
   void StreamClosed(StreamReport report, StreamEnd end) override;
 
+  // Ticks come a few times a second. One that comes so late, or before the one before it, tells
+  // that the clock was set, or that nothing ran.
+  static constexpr int64_t kTickLateMs = 30'000;
+
  private:
+  void Tick();
   void BeginBatch();
   void EndBatch();
   // NoteStore says once that the store does not work, and once that it does again.
@@ -66,10 +77,11 @@ class ControlDesk final : public ControlPort {
   LoopDirectory directory_;
   Broker broker_;
   Api api_;
-  std::vector<LoopThread*> loops_;
+  int64_t ticked_unix_ms_ = 0;
+  std::vector<LoopPort*> loops_;
   std::vector<std::vector<std::function<void()>>> answers_;  // Of this batch, by loop.
   bool was_down_ = false;
-  std::unique_ptr<ControlThread> thread_;  // Last: its tasks use the others.
+  std::unique_ptr<TaskLine> line_;  // Last: its tasks use the others.
 };
 
 }  // namespace relay

@@ -11,11 +11,13 @@
 #include <thread>
 #include <utility>
 
+#include "relay/task_line.h"
+
 namespace relay {
 
 // ControlThread is where the relay's state lives: store, broker and API are used on it alone, so
 // none of them has a lock. Loops post what happened; what is to be answered goes back to the loop.
-class ControlThread {
+class ControlThread final : public TaskLine {
  public:
   // Requests beyond this are refused at the edge (the API answers ThrottlingException).
   static constexpr size_t kRequestsMax = 1024;
@@ -25,30 +27,21 @@ class ControlThread {
   static constexpr size_t kBatchTasksMax = 256;
   static constexpr std::chrono::milliseconds kBatchTimeMax{20};
 
-  // Batch is called around tasks that run one after another without a pause: what costs the same
-  // for one and for many (waiting for the disk) belongs into `end`.
-  struct Batch {
-    std::function<void()> begin = [] {};
-    std::function<void()> end = [] {};
-  };
-
   // `tick` runs on the thread every kTickInterval, also while tasks are waiting, as a batch of
   // its own.
   explicit ControlThread(std::function<void()> tick) : ControlThread(std::move(tick), Batch()) {}
   ControlThread(std::function<void()> tick, Batch batch);
-  ~ControlThread();  // Runs what was posted, then ends.
+  ~ControlThread() override;  // Runs what was posted, then ends.
   ControlThread(const ControlThread&) = delete;
   ControlThread& operator=(const ControlThread&) = delete;
 
-  // Ask queues a task that somebody outside wants; false when kRequestsMax wait already.
-  [[nodiscard]] bool Ask(std::function<void()> task);
-
-  // Tell queues a task that must not be lost: the end of a session, a node's coming and going.
-  // Their number is bounded by the links and streams that cause them; see IsBehind.
-  void Tell(std::function<void()> task);
-
-  // IsBehind is true while more than kTellsHigh wait: nobody may begin what will have to be told.
-  bool IsBehind() const { return tell_count_.load(std::memory_order_relaxed) > kTellsHigh; }
+  // False when kRequestsMax wait already.
+  [[nodiscard]] bool Ask(std::function<void()> task) override;
+  void Tell(std::function<void()> task) override;
+  // True while more than kTellsHigh wait.
+  bool IsBehind() const override {
+    return tell_count_.load(std::memory_order_relaxed) > kTellsHigh;
+  }
 
  private:
   struct Task {

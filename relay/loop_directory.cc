@@ -10,9 +10,7 @@ namespace relay {
 namespace {
 
 // Tell hands a task to a loop. One that has ended has closed all that it could be told of.
-void Tell(LoopThread& loop, LoopThread::Task task) {
-  static_cast<void>(loop.Tell(std::move(task)));
-}
+void Tell(LoopPort& loop, LoopPort::Task task) { static_cast<void>(loop.Tell(std::move(task))); }
 
 }  // namespace
 
@@ -126,14 +124,14 @@ bool LoopDirectory::AddLane(uint32_t loop, const LaneGrant& grant) {
 
 void LoopDirectory::EndLanes(std::string_view session_id, std::string_view reason) {
   // A session's lanes may be on all loops, and a loop that has none of them looks it up in vain.
-  for (LoopThread* loop : loops_) {
+  for (LoopPort* loop : loops_) {
     Tell(*loop, [id = std::string(session_id), why = std::string(reason)](
                     Switchboard& switchboard) { switchboard.EndLanes(id, why); });
   }
 }
 
 void LoopDirectory::RefuseReturns(uint64_t link_serial) {
-  for (LoopThread* loop : loops_) {
+  for (LoopPort* loop : loops_) {
     Tell(*loop,
          [link_serial](Switchboard& switchboard) { switchboard.RefuseReturns(link_serial); });
   }

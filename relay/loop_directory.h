@@ -10,7 +10,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "relay/broker/data_plane.h"
-#include "relay/loop_thread.h"
+#include "relay/loop_port.h"
 
 namespace relay {
 
@@ -23,7 +23,7 @@ class LoopDirectory final : public DataPlane {
   static constexpr size_t kWaitingMax = 1024;
 
   // SetLoops names the loops once they run. Requires: nothing was asked before.
-  void SetLoops(std::vector<LoopThread*> loops) { loops_ = std::move(loops); }
+  void SetLoops(std::vector<LoopPort*> loops) { loops_ = std::move(loops); }
 
   // NodeArrived puts a link into the directory. Another one of the same node is closed: newest
   // wins. Returns true when there was one.
@@ -60,7 +60,7 @@ class LoopDirectory final : public DataPlane {
     std::vector<engine::ControlMessage> waiting{};
   };
 
-  std::vector<LoopThread*> loops_;
+  std::vector<LoopPort*> loops_;
   absl::flat_hash_map<std::string, Link> nodes_;
   mutable std::mutex mutex_;  // Guards sessions_.
   absl::flat_hash_map<std::string, uint32_t> sessions_;

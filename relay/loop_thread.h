@@ -13,14 +13,13 @@
 #include "absl/status/status.h"
 #include "engine/net/loop_driver.h"
 #include "engine/platform/create_loop.h"
+#include "relay/loop_port.h"
 
 namespace relay {
 
-class Switchboard;
-
 // LoopThread runs one loop and the switchboard on it, on a thread of its own. Everything that hangs
 // on the loop is made, used and destroyed on that thread; others reach it by Post.
-class LoopThread {
+class LoopThread final : public LoopPort {
  public:
   using MakeSwitchboard = std::function<std::unique_ptr<Switchboard>(engine::LoopDriver&)>;
 
@@ -34,20 +33,13 @@ class LoopThread {
   LoopThread(const LoopThread&) = delete;
   LoopThread& operator=(const LoopThread&) = delete;
 
-  using Task = std::function<void(Switchboard&)>;
-
   // Tasks that Tell keeps beyond the mailbox. Requests, sessions and links that wait for an answer
   // or their end are fewer; a loop with so many does not run any more.
   static constexpr size_t kKeptMax = 64 * 1024;
 
-  // Post runs `task` on the loop's thread, in order. False when the thread has ended or its mailbox
-  // is full.
-  bool Post(Task task);
-
-  // Tell is Post for what must not be lost: an answer, the end of a session. What finds the mailbox
-  // full is kept, in order, until the loop has time. False when the thread has ended, so that
-  // nobody is there to be told; or with kKeptMax kept tasks, which is logged.
-  bool Tell(Task task);
+  bool Post(Task task) override;
+  // With kKeptMax kept tasks it takes no more.
+  bool Tell(Task task) override;
 
   // AskToStop lets the links say goodbye within `grace`; Join waits for the end. Nothing is taken
   // by Post and Tell after that. The object must live until nobody posts any more.

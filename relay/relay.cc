@@ -16,6 +16,7 @@
 #include "engine/wire/host_port.h"
 #include "engine/wire/protocol_names.h"
 #include "relay/control_desk.h"
+#include "relay/control_thread.h"
 #include "relay/first_start.h"
 #include "relay/listener.h"
 #include "relay/loop_thread.h"
@@ -106,7 +107,7 @@ struct Relay::State {
 absl::Status Relay::State::StartLoops(int listener) {
   const uint32_t count = config.loops != 0 ? config.loops : LoopThread::CountOfCores();
   config.loop.block_count = kBlocksPerLoop;
-  std::vector<LoopThread*> threads;
+  std::vector<LoopPort*> threads;
   const auto handshakes = std::make_shared<std::atomic<size_t>>(0);
   for (uint32_t index = 0; index < count; ++index) {
     auto thread = LoopThread::Start(
@@ -203,7 +204,10 @@ absl::StatusOr<std::unique_ptr<Relay>> Relay::Start(const Config& config) {
   state.tls = *std::move(tls);
   state.desk = std::make_unique<ControlDesk>(
       std::move(opened->store), std::move(opened->outbox), std::move(opened->authority),
-      engine::FormatHostPort(*advertise), [&state] { state.CheckIdentity(); });
+      engine::FormatHostPort(*advertise), [&state] { state.CheckIdentity(); },
+      [](std::function<void()> tick, TaskLine::Batch batch) {
+        return std::make_unique<ControlThread>(std::move(tick), std::move(batch));
+      });
   const absl::Status started = state.StartLoops(listener->descriptor);
   if (!started.ok()) return started;
 

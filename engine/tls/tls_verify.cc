@@ -114,9 +114,7 @@ ssl_verify_result_t RefuseChain(TlsVerdict& verdict, int error) {
                              "wrong");
     case X509_V_ERR_CERT_NOT_YET_VALID:
       return Refuse(verdict, TlsError::kCertificateNotYetValid,
-                    server ? "the client's certificate is not yet valid, or our clock is wrong"
-                           : "the server's certificate is not yet valid, or this machine's clock "
-                             "is wrong");
+                    "the server's certificate is not yet valid, or this machine's clock is wrong");
     case X509_V_ERR_INVALID_PURPOSE:
       return Refuse(verdict, TlsError::kWrongPurpose,
                     server ? "the certificate that the client showed is not a client's"
@@ -126,6 +124,13 @@ ssl_verify_result_t RefuseChain(TlsVerdict& verdict, int error) {
                     std::string("the peer's certificate cannot be accepted: ") +
                         X509_verify_cert_error_string(error));
   }
+}
+
+// A node's certificate that begins later than now is one that our own authority made when its clock
+// was ahead: refused, a clock that was wrong for a moment would lock nodes out for as long as it
+// was off.
+int AllowLaterBegin(int is_right, X509_STORE_CTX* context) {
+  return is_right == 1 || X509_STORE_CTX_get_error(context) == X509_V_ERR_CERT_NOT_YET_VALID;
 }
 
 ssl_verify_result_t VerifyChain(const Chain& chain, X509_STORE* anchors, TlsVerdict& verdict) {
@@ -139,6 +144,9 @@ ssl_verify_result_t VerifyChain(const Chain& chain, X509_STORE* anchors, TlsVerd
   CHECK(X509_VERIFY_PARAM_set_purpose(parameters, settings.role == TlsRole::kServer
                                                       ? X509_PURPOSE_SSL_CLIENT
                                                       : X509_PURPOSE_SSL_SERVER));
+  if (settings.role == TlsRole::kServer) {
+    X509_STORE_CTX_set_verify_cb(context.get(), AllowLaterBegin);
+  }
   // Any certificate that we were told to trust ends the search, whether it signs itself or not.
   if (settings.role == TlsRole::kServer || settings.trust.kind != TlsTrust::Kind::kSystem) {
     X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_PARTIAL_CHAIN);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/base/log.h"
+#include "relay/audit/audit_thread.h"
 #include "relay/store/store.h"
 
 namespace relay {
@@ -23,6 +24,14 @@ void LogFailure(const Store& store, const absl::Status& status) {
 
 absl::StatusOr<std::unique_ptr<AuditOutbox>> AuditOutbox::Open(Store& store,
                                                                const ChainFiles::Options& options) {
+  return Open(store, options, [](std::unique_ptr<ChainFiles> files) {
+    return std::make_unique<AuditThread>(std::move(files));
+  });
+}
+
+absl::StatusOr<std::unique_ptr<AuditOutbox>> AuditOutbox::Open(Store& store,
+                                                               const ChainFiles::Options& options,
+                                                               const MakeWriter& make_writer) {
   const absl::StatusOr<AuditMark> mark = store.FindAuditMark();
   if (!mark.ok()) return mark.status();
   absl::StatusOr<std::unique_ptr<ChainFiles>> files = ChainFiles::Open(options, *mark);
@@ -36,23 +45,24 @@ absl::StatusOr<std::unique_ptr<AuditOutbox>> AuditOutbox::Open(Store& store,
                        {{"store", *newest}, {"files", chained}});
     if (absl::Status status = store.SkipAudit(chained); !status.ok()) return status;
   }
-  std::unique_ptr<AuditOutbox> outbox(new AuditOutbox(store, *std::move(files)));
+  std::unique_ptr<AuditOutbox> outbox(new AuditOutbox(store, make_writer(*std::move(files))));
   outbox->marked_ = *mark;
   outbox->Pump();
   return outbox;
 }
 
-AuditOutbox::AuditOutbox(Store& store, std::unique_ptr<ChainFiles> files)
-    : store_(store), thread_(std::move(files)) {}
+AuditOutbox::AuditOutbox(Store& store, std::unique_ptr<AuditWriter> writer)
+    : store_(store), writer_(std::move(writer)) {}
 
 AuditOutbox::~AuditOutbox() {
   const absl::StatusOr<uint64_t> newest = store_.LastAudit();
   for (;;) {
-    thread_.WaitIdle();
-    const AuditThread::Progress progress = thread_.progress();
+    writer_->WaitIdle();
+    const AuditWriter::Progress progress = writer_->progress();
     if (!newest.ok() || !progress.status.ok() || progress.last.sequence >= *newest) break;
     Pump();
-    if (thread_.progress().last.sequence == progress.last.sequence && thread_.progress().is_idle) {
+    if (writer_->progress().last.sequence == progress.last.sequence &&
+        writer_->progress().is_idle) {
       break;  // The store does not hand them out.
     }
   }
@@ -60,7 +70,7 @@ AuditOutbox::~AuditOutbox() {
 }
 
 void AuditOutbox::Mark() {
-  const AuditMark last = thread_.progress().last;
+  const AuditMark last = writer_->progress().last;
   if (last.sequence == marked_.sequence) return;
   const absl::Status status = store_.SetAuditMark(last);
   if (!status.ok()) return LogFailure(store_, status);
@@ -74,7 +84,7 @@ void AuditOutbox::Forget(int64_t now_unix_ms) {
 }
 
 void AuditOutbox::Pump() {
-  const AuditThread::Progress progress = thread_.progress();
+  const AuditWriter::Progress progress = writer_->progress();
   const absl::StatusOr<uint64_t> newest = store_.LastAudit();
   if (!newest.ok()) return LogFailure(store_, newest.status());
   const bool was_full = is_full();
@@ -89,11 +99,11 @@ void AuditOutbox::Pump() {
   absl::StatusOr<std::vector<AuditEvent>> events =
       store_.ListAudit(progress.last.sequence, kBatchMax);
   if (!events.ok()) return LogFailure(store_, events.status());
-  if (!events->empty()) thread_.Give(*std::move(events));
+  if (!events->empty()) writer_->Give(*std::move(events));
 }
 
 std::string AuditOutbox::Why() {
-  const std::string why(thread_.progress().status.message());
+  const std::string why(writer_->progress().status.message());
   return "The relay has too many audit records that it could not write to its audit files, and "
          "allows nothing until it can. " +
          (why.empty() ? std::string("The disk is slow.") : why);

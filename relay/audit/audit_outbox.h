@@ -3,11 +3,13 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/status.h"
-#include "relay/audit/audit_thread.h"
+#include "relay/audit/audit_writer.h"
+#include "relay/audit/chain_files.h"
 
 namespace relay {
 
@@ -38,6 +40,11 @@ class AuditOutbox {
   // Open goes on where the files end. Requires: the store outlives it.
   static absl::StatusOr<std::unique_ptr<AuditOutbox>> Open(Store& store,
                                                            const ChainFiles::Options& options);
+  // The same with another writer than a thread.
+  using MakeWriter = std::function<std::unique_ptr<AuditWriter>(std::unique_ptr<ChainFiles>)>;
+  static absl::StatusOr<std::unique_ptr<AuditOutbox>> Open(Store& store,
+                                                           const ChainFiles::Options& options,
+                                                           const MakeWriter& make_writer);
   // Writes what waits, unless the files cannot be written.
   ~AuditOutbox();
 
@@ -53,14 +60,14 @@ class AuditOutbox {
   // Why says what a caller has to know then.
   std::string Why();
   // WaitForAttempt waits until what was handed on is written or has failed.
-  void WaitForAttempt() { thread_.WaitIdle(); }
+  void WaitForAttempt() { writer_->WaitIdle(); }
 
  private:
-  AuditOutbox(Store& store, std::unique_ptr<ChainFiles> files);
+  AuditOutbox(Store& store, std::unique_ptr<AuditWriter> writer);
 
   Store& store_;
   AuditMark marked_;
-  AuditThread thread_;
+  const std::unique_ptr<AuditWriter> writer_;
   std::atomic<bool> is_full_{false};
 };
 

@@ -6,32 +6,24 @@
 #include <thread>
 #include <vector>
 
+#include "relay/audit/audit_writer.h"
 #include "relay/audit/chain_files.h"
 
 namespace relay {
 
 // AuditThread appends to the audit files, so that nobody else waits for their disk. It holds one
 // batch at a time; what cannot be written is tried again until it can, or until the thread ends.
-class AuditThread {
+class AuditThread final : public AuditWriter {
  public:
   explicit AuditThread(std::unique_ptr<ChainFiles> files);
   // Tries what it holds once more, signs, and ends.
-  ~AuditThread();
+  ~AuditThread() override;
   AuditThread(const AuditThread&) = delete;
   AuditThread& operator=(const AuditThread&) = delete;
 
-  struct Progress {
-    AuditMark last;       // On the disk.
-    bool is_idle = true;  // It holds no batch.
-    absl::Status status;  // Of the last attempt.
-  };
-  Progress progress();
-
-  // Give hands over a batch. Requires: the thread is idle, and the batch goes on from `last`.
-  void Give(std::vector<AuditEvent> batch);
-
-  // WaitIdle waits until the batch is written or has failed.
-  void WaitIdle();
+  Progress progress() override;
+  void Give(std::vector<AuditEvent> batch) override;
+  void WaitIdle() override;
 
  private:
   void Run();

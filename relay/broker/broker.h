@@ -194,6 +194,10 @@ class Broker {
   void Tick(int64_t now_unix_ms);
   void Flush() { records_.Flush(); }
 
+  // ClockWasSet says that the clock stands by so much elsewhere than the time that has passed: what
+  // waits has as long as before.
+  void ClockWasSet(int64_t by_ms);
+
   size_t live_count() const { return live_.size(); }
   size_t offer_count() const { return offer_count_; }
   size_t waiting_lane_count() const { return waiting_lane_count_; }

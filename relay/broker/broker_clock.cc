@@ -24,6 +24,16 @@ void Broker::Tick(int64_t now_unix_ms) {
   }
 }
 
+void Broker::ClockWasSet(int64_t by_ms) {
+  for (auto& [id, live] : live_) {
+    live.join_by_unix_ms += by_ms;
+    live.end_by_unix_ms += by_ms;
+    live.report_by_unix_ms += by_ms;
+    const bool is_offered = live.sealed != nullptr && live.sealed->offer != nullptr;
+    if (is_offered) live.sealed->offer->answer_by_unix_ms += by_ms;
+  }
+}
+
 // DueAt is when a session needs attention if nothing else happens.
 int64_t Broker::DueAt(const Live& live) {
   switch (live.state) {

@@ -102,14 +102,12 @@ def test_a_certificate_that_expired(t):
 
 
 def test_a_certificate_of_the_future(t):
-    """A relay whose clock is behind a certificate's begin refuses it by name"""
+    """A certificate that begins later, as of a relay whose clock was ahead, opens the relay all the same"""
     stack = t.stack
     _stop_and_date(stack, _HOUR, _DAY)
-    agent = stack.start_agent(wait=False)
-    _log_says(agent, 'relay_not_reached', 'reason=[^\n]*clock')
-    _log_says(stack.relay, 'handshake_failed', "client's certificate is not yet valid, or our clock")
-    _stop_and_date(stack, -_HOUR, 23 * _HOUR)
     stack.start_agent()
+    for carriage in ('--sealed', '--inspected'):
+        check_equal(stack.adit('exec', carriage, stack.NODE, '--', 'true').returncode, 0, f'a session, {carriage}')
 
 
 def test_clocks_that_are_off(t):

@@ -92,6 +92,14 @@ TEST_F(RenewalTest, CertificateForThisNodeAndKeyIsTaken) {
   EXPECT_THAT(renewed->certificate_pem, HasSubstr("BEGIN CERTIFICATE"));
 }
 
+// A relay whose clock says 1970 would take away what works.
+TEST_F(RenewalTest, CertificateThatEndsNoLaterThanTheOneBeforeIsNotTaken) {
+  state_.certificate_pem = Issue(key_, kNode, 1'000'000, 1'090'000).Pem();
+  EXPECT_FALSE(WithCertificate(state_, Issue(key_, kNode, 0, 90'000).Pem()).ok());
+  EXPECT_FALSE(WithCertificate(state_, state_.certificate_pem).ok());
+  EXPECT_TRUE(WithCertificate(state_, Issue(key_, kNode, 1'001'000, 1'091'000).Pem()).ok());
+}
+
 TEST_F(RenewalTest, CertificateOfAnotherNodeOrKeyIsNot) {
   EXPECT_FALSE(WithCertificate(state_, Issue(key_, "mi-other", 1'000, 2'000).Pem()).ok());
   EXPECT_FALSE(

@@ -161,6 +161,18 @@ TEST_F(BrokerTest, ASessionThatNobodyJoinsFailsAfterAMinute) {
   EXPECT_THAT(Events(), ElementsAre("SessionEnded"));
 }
 
+TEST_F(BrokerTest, AClockThatIsSetLeavesEverySessionTheTimeThatItHad) {
+  constexpr int64_t kDays = 3 * 24 * 3'600'000;
+  for (const int64_t by_ms : {kDays, -kDays}) {
+    const StartedSession session = Start();
+    broker.ClockWasSet(by_ms);
+    broker.Tick(kNow + by_ms + 59'999);
+    EXPECT_EQ(broker.live_count(), 1u);
+    broker.Tick(kNow + by_ms + 60'000);
+    EXPECT_EQ(broker.live_count(), 0u);
+  }
+}
+
 TEST_F(BrokerTest, AJoinedSessionEndsWithItsReasonAndItsBytes) {
   const StartedSession session = Start();
   broker.SessionJoined(session.session_id, "198.51.100.7", kNow + 5);

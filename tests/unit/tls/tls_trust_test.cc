@@ -113,14 +113,25 @@ TEST_F(TlsTrustTest, AnExpiredCertificateIsRefusedOnEitherSide) {
   EXPECT_THAT(result.client_text, HasSubstr("clock"));
 }
 
-TEST_F(TlsTrustTest, ACertificateOfTomorrowIsRefusedOnEitherSide) {
+TEST_F(TlsTrustTest, AServersCertificateOfTomorrowIsRefused) {
   const crypto::Validity future = {kTestNow + kTestDay, kTestNow + 2 * kTestDay};
-  TlsClientOptions client = ClientOptions();
-  client.identity = authority_.ClientIdentity("mi-1", future);
-  EXPECT_EQ(Meet(ServerOptions(), client).server, TlsError::kCertificateNotYetValid);
   TlsServerOptions server = ServerOptions();
   server.identity = authority_.ServerIdentity({"relay", {"relay.test"}, {}}, future);
   EXPECT_EQ(Meet(server, ClientOptions()).client, TlsError::kCertificateNotYetValid);
+}
+
+TEST_F(TlsTrustTest, AClientsCertificateOfTomorrowIsTaken) {
+  TlsClientOptions client = ClientOptions();
+  client.identity =
+      authority_.ClientIdentity("mi-1", {kTestNow + kTestDay, kTestNow + 2 * kTestDay});
+  EXPECT_EQ(Meet(ServerOptions(), client).server, TlsError::kNone);
+}
+
+TEST_F(TlsTrustTest, AClientsCertificateOfTomorrowByAnotherAuthorityIsRefused) {
+  TlsClientOptions client = ClientOptions();
+  client.identity = TestAuthority("Another").ClientIdentity(
+      "mi-1", {kTestNow + kTestDay, kTestNow + 2 * kTestDay});
+  EXPECT_EQ(Meet(ServerOptions(), client).server, TlsError::kOtherAuthority);
 }
 
 TEST_F(TlsTrustTest, ACertificateIsGoodFromItsFirstSecondToBeforeItsLast) {
