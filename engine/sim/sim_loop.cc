@@ -1,5 +1,8 @@
 #include "engine/sim/sim_loop.h"
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -96,7 +99,7 @@ bool SimLoop::Uses(const Op& op, Socket socket, Use use) {
 
 // CheckFree stops the run when an op in flight already uses that much of the socket.
 void SimLoop::CheckFree(Socket socket, Use use) const {
-  CHECK(network_.IsOpen(socket));
+  CHECK(socket.kind == SocketKind::kFile || network_.IsOpen(socket));
   const auto conflicts = [&](const Op* other) {
     return other != nullptr && other->in_flight() && Uses(*other, socket, use);
   };
@@ -198,6 +201,7 @@ Instant SimLoop::ProgressAt(const Op& op) const {
     case OpKind::kConnect:
       return network_.ConnectReadyAt(op.socket, static_cast<const ConnectOp&>(op).state.peer);
     case OpKind::kReceive:
+      if (op.socket.kind == SocketKind::kFile) return FileReadyAt(op.socket);
       return network_.ReceiveReadyAt(op.socket);
     case OpKind::kSend:
       if (static_cast<const SendOp&>(op).state.finished) return Instant::min();
@@ -260,7 +264,9 @@ void SimLoop::RunOnce(Duration wait_max) {
 
 bool SimLoop::Step(Op& op) {
   const bool canceled = CancelRequested(op);
-  if (!canceled && random_.Chance(faults_.delay)) return false;
+  if (!canceled && op.socket.kind != SocketKind::kFile && random_.Chance(faults_.delay)) {
+    return false;
+  }
   if (op.kind == OpKind::kSend && static_cast<SendOp&>(op).state.finished) {
     auto& send = static_cast<SendOp&>(op);  // The peer has acknowledged.
     GiveBack(send);
@@ -285,7 +291,11 @@ bool SimLoop::Step(Op& op) {
     case OpKind::kClose: {
       auto& close = static_cast<CloseOp&>(op);
       const CloseMode mode = close.state.reset ? CloseMode::kReset : CloseMode::kOrderly;
-      network_.Close(op.socket, mode, now_);
+      if (op.socket.kind == SocketKind::kFile) {
+        CHECK(::close(static_cast<int>(op.socket.handle)) == 0);
+      } else {
+        network_.Close(op.socket, mode, now_);
+      }
       Complete(close, Closed{IoError::kNone});
       return true;
     }
@@ -323,7 +333,7 @@ bool SimLoop::StepCanceled(Op& op) {
 
 bool SimLoop::StepAccept(AcceptOp& op) {
   if (network_.AcceptReadyAt(op.socket) > now_) return false;
-  if (random_.Chance(faults_.exhaust)) {
+  if (network_.IsDry(process_) || random_.Chance(faults_.exhaust)) {
     Complete(op, Accepted{IoError::kExhausted, false, {}});
     return true;
   }
@@ -340,7 +350,29 @@ bool SimLoop::StepConnect(ConnectOp& op) {
   return true;
 }
 
+Instant SimLoop::FileReadyAt(Socket file) {
+  pollfd watched{.fd = static_cast<int>(file.handle), .events = POLLIN, .revents = 0};
+  return ::poll(&watched, 1, 0) == 1 ? Instant::min() : Instant::max();
+}
+
+bool SimLoop::StepFile(ReceiveOp& op) {
+  if (FileReadyAt(op.socket) == Instant::max()) return false;
+  BufferRef block = buffers_.Take();
+  if (block.empty()) {
+    Complete(op, Received{IoError::kNoBuffers, false, {}});
+    return true;
+  }
+  const ssize_t size =
+      ::read(static_cast<int>(op.socket.handle), block.bytes().data(), block.size());
+  CHECK(size > 0);
+  block.KeepFirst(static_cast<size_t>(size));
+  Trace(static_cast<uint64_t>(size) << 8);
+  Complete(op, Received{IoError::kNone, false, std::move(block)});
+  return true;
+}
+
 bool SimLoop::StepReceive(ReceiveOp& op) {
+  if (op.socket.kind == SocketKind::kFile) return StepFile(op);
   BufferRef block = buffers_.Take();
   const SimNetwork::Step step = network_.StepReceive(op.socket, block.bytes(), now_);
   if (!step.done) return false;

@@ -31,6 +31,9 @@ struct SimWorld {
 // and client) runs on one SimLoop, or each process of it has one of its own; its sockets find one
 // another by address.
 //
+// A kFile is a real descriptor, which is asked whether it has something to read: a signalfd, whose
+// signals the world raises. It must not depend on what other processes do.
+//
 // It is stricter than a kernel. It stops the program that uses a closed socket, closes one with an
 // op in flight, starts a second op in the same direction, or changes bytes that a Send has
 // borrowed.
@@ -106,6 +109,8 @@ class SimLoop final : public Loop {
   bool StepAccept(AcceptOp& op);
   bool StepConnect(ConnectOp& op);
   bool StepReceive(ReceiveOp& op);
+  static Instant FileReadyAt(Socket file);
+  bool StepFile(ReceiveOp& op);
   void CompleteBatch(ReceiveOp& op, BufferRef first);
   bool StepSend(SendOp& op);
   bool FinishSend(SendOp& op, IoError error);

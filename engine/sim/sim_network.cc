@@ -93,6 +93,7 @@ size_t SimNetwork::open_count(Process owner) const {
 }
 
 Opened SimNetwork::Open(Process owner) {
+  if (processes_[owner].is_dry) return {IoError::kExhausted, {}};
   Endpoint* endpoint = Allocate();
   if (endpoint == nullptr) return {IoError::kExhausted, {}};
   endpoint->process = owner;

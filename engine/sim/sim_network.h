@@ -73,6 +73,11 @@ class SimNetwork {
   // it again and again; connections wait to be made.
   void Cut(size_t machine, size_t other, Instant until);
 
+  // SetDry takes all free descriptors of a process away, or gives them back: what would need one
+  // fails.
+  void SetDry(Process process, bool is_dry) { processes_[process].is_dry = is_dry; }
+  bool IsDry(Process process) const { return processes_[process].is_dry; }
+
   // FarConnections returns one end of every connection between two machines.
   std::vector<Socket> FarConnections() const;
 
@@ -110,6 +115,7 @@ class SimNetwork {
   struct ProcessState {
     size_t machine = 0;
     bool is_dead = false;
+    bool is_dry = false;
   };
 
   struct Endpoint {

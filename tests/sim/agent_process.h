@@ -1,41 +1,33 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
-#include "agent/redial.h"
-#include "agent/relay_link.h"
-#include "agent/session/session_table.h"
-#include "agent/target/target_table.h"
+#include "agent/agent.h"
 #include "tests/sim/process.h"
 
 namespace sim {
 
-// AgentProcess is a node's agent: link, sessions, lanes and targets are the real ones. What
-// agent::Agent does beside that is here: it dials again, carries messages, and stops in order.
-class AgentProcess final : public Process, private agent::RelayLink::Events {
- public:
-  AgentProcess(engine::sim::SimWorld& world, uint16_t block_count);
+// SaveNode makes a node of a folder that is not there yet: what enrolment leaves behind.
+void SaveNode(const std::string& folder);
 
-  bool over() const override;
-  size_t session_count() const { return sessions_.count(); }
+// AgentProcess is `adit-agent run`: the real agent, with its signals, on the loop of the world. It
+// has no lanes on threads of their own.
+class AgentProcess final : public Process {
+ public:
+  // Goes on with what the node's folder has.
+  AgentProcess(engine::sim::SimWorld& world, uint16_t block_count, const std::string& folder);
+  ~AgentProcess() override = default;
+
+  bool over() const override { return is_leaving() && agent_->stopped(); }
 
  private:
-  void AfterIteration() override;
+  void Iterate() override { agent_->Step(engine::Duration::zero()); }
   void Stop() override;
-  void LetGo() override;
-  void EndAll();
-  void OnLinkUp(const engine::Hello& relay) override;
-  void OnCertificateRenewed(const std::string&) override {}
-  void OnRelayMessage(const engine::ControlMessage& message) override;
-  void OnLinkDown(const agent::LinkEnd& end) override;
-  void OnRetry(engine::Fired outcome);
+  // It ends as if it were told to; whatever it says, nobody hears.
+  void LetGo() override { Stop(); }
 
-  const agent::TargetContext target_context_;
-  agent::TargetTable targets_;
-  agent::SessionTable sessions_;
-  std::unique_ptr<agent::RelayLink> link_;
-  agent::Redial redial_;
-  engine::TimerOp retry_op_;
+  std::unique_ptr<agent::Agent> agent_;
 };
 
 }  // namespace sim

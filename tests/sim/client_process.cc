@@ -8,6 +8,7 @@
 #include "client/target_wish.h"
 #include "engine/base/check.h"
 #include "engine/base/log.h"
+#include "engine/platform/wall_clock.h"
 #include "tests/sim/world_keys.h"
 #include "tests/support/tls_credentials.h"
 
@@ -46,12 +47,7 @@ ClientProcess::ClientProcess(engine::sim::SimWorld& world, uint16_t block_count,
       witness_(witness),
       calls_(driver(), *WorldKeys::Shared().api_calls, RelayAt()),
       api_([this](engine::HttpRequest request) { return Transport(std::move(request)); },
-           engine::FormatHostPort(RelayAt()), Credentials(),
-           [this] {
-             return kWorldStartMs / 1000 + std::chrono::duration_cast<std::chrono::seconds>(
-                                               loop().Now() - engine::Instant{})
-                                               .count();
-           }),
+           engine::FormatHostPort(RelayAt()), Credentials(), engine::UnixNow),
       lane_calls_(calls_, api_, ToResponse),
       reserve_(client::kWindowsReserve, client::kWindowsReserveParts),
       loops_(driver()),
@@ -121,7 +117,7 @@ absl::StatusOr<client::LinkTarget> ClientProcess::TargetOf(
   target.node_label = "web-1";
   target.session_id = session.id;
   target.ticket = session.ticket;
-  target.clock = engine::test::TestClock();
+  target.clock = engine::UnixNow;
   target.options = client::ForwardLinkOptions(1, options_.lanes.max, &reserve_);
   if (options_.resume_bytes_max != 0) target.options.resume_bytes_max = options_.resume_bytes_max;
   if (session.rejoin_key.empty()) return absl::InternalError("it cannot come again");

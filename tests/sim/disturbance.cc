@@ -5,6 +5,7 @@
 
 #include "engine/base/log.h"
 #include "tests/sim/session_world.h"
+#include "tests/sim/world_keys.h"
 
 namespace sim {
 namespace {
@@ -41,6 +42,7 @@ void Break(SessionWorld& world, bool is_told) {
 void Cut(SessionWorld& world) {
   const engine::Instant until = world.now() + Some(world.luck(), 40'000);
   world.network().Cut(kRelayHost, world.luck().Chance(50) ? kOperator : kNodeHost, until);
+  world.Delayed(until);
   world.Disturbed(until);
 }
 
@@ -50,6 +52,25 @@ void PauseOne(SessionWorld& world) {
   const engine::Instant until =
       world.now() + Some(world.luck(), world.luck().Chance(25) ? 120'000 : 10'000);
   process->Pause(until);
+  world.Delayed(until);
+  world.Disturbed(until);
+}
+
+void SetClock(SessionWorld& world) {
+  engine::Random& random = world.luck();
+  const auto machine = static_cast<Machine>(random.Range(kOperator, kNodeHost));
+  const engine::Duration ahead = random.Chance(60) ? std::chrono::minutes(random.Range(1, 20 * 60))
+                                                   : -std::chrono::milliseconds(kWorldStartMs);
+  world.SetClock(machine, ahead, Some(random, 60'000));
+}
+
+void TakeSockets(SessionWorld& world) {
+  // Not of the agent: there a connection that finds none is refused, and rightly so.
+  Process* process = world.relay();
+  if (world.luck().Chance(50)) process = world.client();
+  if (process == nullptr || process->is_leaving()) return;
+  const engine::Instant until = world.now() + Some(world.luck(), 10'000);
+  process->RunDry(until);
   world.Disturbed(until);
 }
 
@@ -77,12 +98,22 @@ void Do(SessionWorld& world, Trouble trouble) {
     case Trouble::kSlowDesk: {
       const engine::Instant until = world.now() + Some(random, 4'000);
       if (world.relay() != nullptr) world.relay()->SlowDown(until);
+      world.Delayed(until);
       return world.Disturbed(until);
     }
     case Trouble::kNoBlocks:
       return TakeBlocks(world);
     case Trouble::kReplay:
       return world.Replay();
+    case Trouble::kClock:
+      return SetClock(world);
+    case Trouble::kFullDisk:
+      return world.FillDisk(Some(random, 30'000));
+    case Trouble::kNoSockets:
+      return TakeSockets(world);
+    case Trouble::kBusyDesk:
+      if (world.relay() != nullptr) world.relay()->BeBusy(Some(random, 5'000));
+      return;
     case Trouble::kAgentKilled:
       return world.EndAgent(false, SomeDeath(random), Some(random, 10'000));
     case Trouble::kAgentStopped:
@@ -90,7 +121,7 @@ void Do(SessionWorld& world, Trouble trouble) {
     case Trouble::kClientKilled:
       return world.KillClient(Some(random, 5'000));
     case Trouble::kWithdrawal:
-      return random.Chance(20) ? world.WithdrawPermission() : void();
+      return random.Chance(50) ? world.WithdrawPermission() : void();
   }
 }
 
@@ -104,6 +135,7 @@ void Disturb(SessionWorld& world, const WorldPlan& plan) {
   if (all.empty()) return;
   const Trouble trouble = all[world.luck().Range(0, all.size() - 1)];
   engine::log::Write(engine::log::Level::kInfo, "trouble", {{"what", NameOf(trouble)}});
+  world.CountTrouble(trouble);
   Do(world, trouble);
 }
 

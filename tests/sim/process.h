@@ -36,6 +36,8 @@ class Process {
   void Kill(engine::sim::SimNetwork::Death death);
   // Pause is SIGSTOP, until a SIGCONT at that time.
   void Pause(engine::Instant until) { paused_until_ = until; }
+  // RunDry: until then there is no descriptor for what is new.
+  void RunDry(engine::Instant until) { dry_until_ = until; }
   virtual bool over() const = 0;
 
   bool is_leaving() const { return is_stopping_ || is_dead_; }
@@ -48,18 +50,23 @@ class Process {
   engine::LoopDriver& driver() { return driver_; }
 
  protected:
+  // Iterate runs the loop once, and AfterIteration.
+  virtual void Iterate();
   // AfterIteration is what a program does between two iterations of its loop.
   virtual void AfterIteration() {}
   virtual void Stop() = 0;
   // LetGo ends everything at once; nobody hears of it.
   virtual void LetGo() = 0;
+  const engine::Instant& world_now() const { return world_now_; }
 
  private:
   const Machine machine_;
+  const engine::Instant& world_now_;
   const uint16_t block_count_;
   engine::LoopDriver driver_;
   engine::sim::SimLoop& loop_;
   engine::Instant paused_until_{};
+  engine::Instant dry_until_{};
   bool is_stopping_ = false;
   bool is_dead_ = false;
 };

@@ -10,9 +10,11 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <string_view>
 
 #include "engine/base/check.h"
+#include "engine/platform/signal_receiver.h"
 #include "tests/sim/steady_random.h"
 
 namespace sim {
@@ -41,13 +43,22 @@ int NewFile(const char* name) {
   return descriptor;
 }
 
+// NewFolder is in memory where the system has such a folder.
+std::string NewFolder() {
+  const bool has_memory = std::filesystem::is_directory("/dev/shm");
+  std::string name = (has_memory ? "/dev/shm" : "/tmp") + std::string("/adit-sim-XXXXXX");
+  CHECK(::mkdtemp(name.data()) != nullptr);
+  return name;
+}
+
 [[noreturn]] void Play(const SeedPlay& play) {
-  std::array<std::string, 7> texts = {"sim_swarm",
+  std::array<std::string, 8> texts = {"sim_swarm",
                                       kPlay,
                                       play.world,
                                       std::to_string(play.seed),
                                       std::to_string(play.log),
                                       std::to_string(play.result),
+                                      play.folder,
                                       std::to_string(play.trace)};
   std::array<char*, texts.size() + 1> arguments{};
   std::ranges::transform(texts, arguments.begin(), [](std::string& text) { return text.data(); });
@@ -59,11 +70,22 @@ int NewFile(const char* name) {
 
 }  // namespace
 
+void SeedCounts::Add(const SeedCounts& more) {
+  whole += more.whole;
+  broken += more.broken;
+  bytes += more.bytes;
+  resumed += more.resumed;
+  seconds += more.seconds;
+  for (size_t i = 0; i < kTroubleCount; ++i) troubles[i] += more.troubles[i];
+  for (size_t i = 0; i < kRuleCount; ++i) applied[i] += more.applied[i];
+}
+
 SeedOutcome RunSeed(const std::string& world, uint64_t seed, bool has_trace) {
   SeedPlay play{.world = world,
                 .seed = seed,
                 .log = NewFile("log"),
                 .result = NewFile("result"),
+                .folder = NewFolder(),
                 .trace = has_trace ? ::dup(STDERR_FILENO) : -1};
   const pid_t child = ::fork();
   CHECK(child >= 0);
@@ -78,6 +100,7 @@ SeedOutcome RunSeed(const std::string& world, uint64_t seed, bool has_trace) {
     outcome.problem = std::string("it was ended by ") + strsignal(WTERMSIG(status)) +
                       ", after these words: " + LastWords(play.log);
   }
+  std::filesystem::remove_all(play.folder);
   ::close(play.log);
   ::close(play.result);
   if (has_trace) ::close(play.trace);
@@ -85,15 +108,18 @@ SeedOutcome RunSeed(const std::string& world, uint64_t seed, bool has_trace) {
 }
 
 bool ReadSeedPlay(int argc, char** argv, SeedPlay& play) {
-  if (argc != 7 || std::string_view(argv[1]) != kPlay) return false;
+  if (argc != 8 || std::string_view(argv[1]) != kPlay) return false;
   play = {.world = argv[2],
           .seed = std::strtoull(argv[3], nullptr, 10),
           .log = std::atoi(argv[4]),
           .result = std::atoi(argv[5]),
-          .trace = std::atoi(argv[6])};
+          .folder = argv[6],
+          .trace = std::atoi(argv[7])};
   ::alarm(kSeedSecondsMax);
   ::dup2(play.log, STDERR_FILENO);
   SetSteadyRandom(play.seed);
+  // What the world raises, and agents read.
+  engine::SignalReceiver::Block({SIGTERM, SIGUSR2, SIGCHLD});
   return true;
 }
 

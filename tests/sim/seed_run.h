@@ -7,6 +7,9 @@
 #include <cstdint>
 #include <string>
 
+#include "tests/sim/witness.h"
+#include "tests/sim/world_plan.h"
+
 namespace sim {
 
 // SeedCounts is what a world counted, for people.
@@ -15,8 +18,11 @@ struct SeedCounts {
   uint64_t broken = 0;
   uint64_t bytes = 0;
   uint64_t resumed = 0;
-  uint64_t troubles = 0;
   uint64_t seconds = 0;  // Of its time.
+  TroubleCounts troubles{};
+  RuleCounts applied{};
+
+  void Add(const SeedCounts& more);
 };
 
 struct SeedOutcome {
@@ -28,9 +34,10 @@ struct SeedOutcome {
 struct SeedPlay {
   std::string world;
   uint64_t seed = 0;
-  int log = -1;     // A file, to which stderr goes.
-  int result = -1;  // A file for the outcome.
-  int trace = -1;   // Where to copy stderr to, with the world's time; -1: nowhere.
+  int log = -1;        // A file, to which stderr goes.
+  int result = -1;     // A file for the outcome.
+  std::string folder;  // An empty one.
+  int trace = -1;      // Where to copy stderr to, with the world's time; -1: nowhere.
 };
 
 // A seed that takes longer than this hangs.

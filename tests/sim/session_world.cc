@@ -7,8 +7,8 @@
 #include "engine/base/check.h"
 #include "engine/base/log.h"
 #include "tests/sim/disturbance.h"
+#include "tests/sim/machine_clock.h"
 #include "tests/sim/world_keys.h"
-#include "tests/support/tls_credentials.h"
 
 namespace sim {
 
@@ -19,24 +19,6 @@ using std::chrono::seconds;
 
 namespace {
 
-std::unique_ptr<relay::SqliteStore> NewStore() {
-  using engine::test::Must;
-  auto store = Must(relay::SqliteStore::Open({.path = relay::SqliteDatabase::kNoFile},
-                                             engine::crypto::MasterKey{}));
-  const std::string user_id = std::string("AIDA") + kUser;
-  CHECK(store->Iam().AddEntity({.kind = relay::IamKind::kUser, .id = user_id, .name = kUser}).ok());
-  CHECK(store->Iam().Attach(user_id, kUserPolicy).ok());
-  CHECK(store
-            ->AddAccessKey({.id = std::string("AKIA") + kUser,
-                            .user_id = user_id,
-                            .user_name = kUser,
-                            .principal = std::string("arn:aws:iam::000000000000:user/") + kUser,
-                            .secret = std::string("secret-of-") + kUser})
-            .ok());
-  CHECK(store->AddNode({.id = kNodeId, .name = "web-1"}).ok());
-  return store;
-}
-
 engine::Address Forward() {
   engine::Address address;
   CHECK(engine::Address::Parse("127.0.0.1", ClientProcess::kLocalPort, address));
@@ -45,12 +27,15 @@ engine::Address Forward() {
 
 }  // namespace
 
-SessionWorld::SessionWorld(const WorldPlan& plan, LogWatch& log)
+SessionWorld::SessionWorld(const WorldPlan& plan, const std::string& folder, LogWatch& log)
     : plan_(plan),
       log_(log),
       sim_(plan.seed, plan.faults),
       random_(plan.seed + 1),
-      store_(NewStore()) {
+      disk_(folder + "/relay"),
+      node_folder_(folder + "/node") {
+  SaveNode(node_folder_);
+  MachineClock::Begin(sim_.now);
   programs_ = Start<Programs>();
   server_ = Start<Server>();
 }
@@ -77,13 +62,15 @@ bool SessionWorld::IsLeaving(Machine machine) const {
 // it is over.
 void SessionWorld::Revive() {
   const Instant now = sim_.now;
-  if (relay_ == nullptr && now >= relay_at_ && !IsLeaving(kRelayHost)) {
-    relay_ = Start<RelayProcess>(plan_.blocks, *store_, witness_);
+  // A relay does not start on a full disk, and is started again and again.
+  const bool may_start = !IsLeaving(kRelayHost) && !RelayDisk::is_full();
+  if (relay_ == nullptr && now >= relay_at_ && may_start) {
+    relay_ = Start<RelayProcess>(plan_.blocks, disk_, witness_);
     Disturbed(now);
   }
   if (is_ending_) return;
   if (agent_ == nullptr && now >= agent_at_ && !IsLeaving(kNodeHost)) {
-    agent_ = Start<AgentProcess>(plan_.blocks);
+    agent_ = Start<AgentProcess>(plan_.blocks, node_folder_);
     Disturbed(now);
   }
   if (client_ == nullptr && now >= client_at_ && !IsLeaving(kOperator)) {
@@ -98,6 +85,11 @@ void SessionWorld::Revive() {
       witness_.Blame("the session ended, and nothing had happened that ends sessions: " +
                      client_->end_text());
     }
+    if (client_->was_ready()) {
+      witness_.Applied(Rule::kEndsSaid);
+      if (client_->end_text().empty()) witness_.Blame("the session ended without a reason");
+      if (witness_.is_withdrawn()) witness_.Applied(Rule::kWithdrawnEnd);
+    }
     // The node may have seen more of the beginning than the client, and waits for it.
     if (!client_->was_ready()) is_client_lost_ = true;
     client_->AskToStop();
@@ -111,6 +103,7 @@ void SessionWorld::KillRelay(Death death, Duration back_after) {
   relay_->Kill(death);
   relay_ = nullptr;
   relay_at_ = now() + back_after;
+  Delayed(relay_at_);
   Disturbed(relay_at_);
 }
 
@@ -119,12 +112,14 @@ void SessionWorld::StopRelay(Duration back_after) {
   relay_->AskToStop();
   relay_ = nullptr;
   relay_at_ = now() + back_after;
+  Delayed(now() + back_after + seconds(5));
   Disturbed(now() + back_after + seconds(5));
 }
 
 void SessionWorld::EndAgent(bool in_order, Death death, Duration back_after) {
   if (agent_ == nullptr || agent_->is_paused()) return;
   MayEndSessions();
+  std::erase_if(held_, [this](const Held& held) { return held.process == agent_; });
   in_order ? agent_->AskToStop() : agent_->Kill(death);
   agent_ = nullptr;
   agent_at_ = now() + back_after;
@@ -142,9 +137,9 @@ void SessionWorld::KillClient(Duration back_after) {
 }
 
 void SessionWorld::WithdrawPermission() {
-  if (witness_.is_withdrawn()) return;
+  if (witness_.is_withdrawn() || relay_ == nullptr || RelayDisk::is_full()) return;
   MayEndSessions();
-  CHECK(store_->Iam().Detach(std::string("AIDA") + kUser, kUserPolicy).ok());
+  CHECK(relay_->store().Iam().Detach(std::string("AIDA") + kUser, kUserPolicy).ok());
   witness_.PermissionWithdrawn(now());
   Disturbed(now());
 }
@@ -153,6 +148,7 @@ void SessionWorld::Replay() {
   if (relay_ == nullptr || relay_->is_leaving() || witness_.granted().empty()) return;
   const auto& all = witness_.granted();
   relay_->Ask(all[random_.Range(0, all.size() - 1)], [this](engine::HttpResponse response) {
+    witness_.Applied(Rule::kReplay);
     if (response.status == 200) witness_.Blame("a request to come again was taken twice");
   });
 }
@@ -162,7 +158,45 @@ void SessionWorld::HoldBlocks(Process& process, size_t left, Duration time) {
   engine::BufferPool& pool = process.loop().buffers();
   while (pool.free_count() > left) held.blocks.push_back(pool.Take());
   Disturbed(held.until);
+  Delayed(held.until);
   held_.push_back(std::move(held));
+}
+
+void SessionWorld::SetClock(Machine machine, Duration ahead, Duration time) {
+  MachineClock::Set(machine, ahead);
+  clock_until_[machine] = now() + time;
+  Disturbed(clock_until_[machine]);
+}
+
+void SessionWorld::FillDisk(Duration time) {
+  if (RelayDisk::is_full()) return;
+  RelayDisk::SetFull(true);
+  was_full_ = true;
+  full_until_ = now() + time;
+  Delayed(full_until_);
+  bytes_before_full_ = ServedBytes();
+  // Who is away must wait; who is there must not notice.
+  if (now() - quiet_since_ < kLostMax) Disturbed(full_until_);
+}
+
+// Who loses a connection while the disk is full comes again when it is not.
+void SessionWorld::Disturbed(Instant until) {
+  if (RelayDisk::is_full()) until = std::max(until, full_until_);
+  quiet_since_ = std::max(quiet_since_, until);
+}
+
+void SessionWorld::EndDueTroubles() {
+  std::erase_if(held_, [&](const Held& held) {
+    return held.until <= sim_.now || held.process->is_leaving();
+  });
+  for (size_t machine = kOperator; machine <= kNodeHost; ++machine) {
+    if (clock_until_[machine] == Instant{} || sim_.now < clock_until_[machine]) continue;
+    MachineClock::Set(static_cast<Machine>(machine), Duration::zero());
+    clock_until_[machine] = {};
+  }
+  if (!RelayDisk::is_full() || sim_.now < full_until_) return;
+  RelayDisk::SetFull(false);
+  if (ServedBytes() > bytes_before_full_) witness_.Applied(Rule::kFullGoesOn);
 }
 
 // ---------------------------------------------------------------------- running
@@ -170,6 +204,10 @@ void SessionWorld::HoldBlocks(Process& process, size_t left, Duration time) {
 void SessionWorld::RunOnce() {
   Instant next = std::min(trouble_at_, flow_at_);
   for (const Held& held : held_) next = std::min(next, held.until);
+  for (const Instant until : clock_until_) {
+    if (until != Instant{}) next = std::min(next, until);
+  }
+  if (RelayDisk::is_full()) next = std::min(next, full_until_);
   if (relay_ == nullptr) next = std::min(next, std::max(relay_at_, sim_.now + milliseconds(1)));
   if (!is_ending_) {
     if (agent_ == nullptr) next = std::min(next, std::max(agent_at_, sim_.now + milliseconds(1)));
@@ -183,12 +221,13 @@ void SessionWorld::RunOnce() {
     Process& process = *processes_[(first + i) % processes_.size()];
     if (process.NextAt() <= sim_.now) process.Step();
   }
-  std::erase_if(held_, [&](const Held& held) {
-    return held.until <= sim_.now || held.process->is_leaving();
-  });
+  EndDueTroubles();
   Revive();
-  std::erase_if(processes_,
-                [](const auto& process) { return process->is_leaving() && process->over(); });
+  std::erase_if(processes_, [this](const auto& process) {
+    const bool is_over = process->is_leaving() && process->over();
+    if (is_over) witness_.Applied(Rule::kLetGo);
+    return is_over;
+  });
   if (sim_.now >= flow_at_) StartFlows();
   if (sim_.now >= trouble_at_) {
     const bool is_calm = sim_.now - Instant{} >= plan_.trouble_lasts;
@@ -197,10 +236,7 @@ void SessionWorld::RunOnce() {
             ? Instant::max()
             : sim_.now + Duration(static_cast<int64_t>(random_.Range(
                              1'000'000, static_cast<uint64_t>(plan_.trouble_pause_max.count()))));
-    if (!is_calm) {
-      ++trouble_count_;
-      Disturb(*this, plan_);
-    }
+    if (!is_calm) Disturb(*this, plan_);
   }
   log_.Poll(witness_, sim_.now);
   Check();
@@ -259,6 +295,44 @@ void SessionWorld::Check() {
   for (const auto& flow : server_->flows()) {
     if (!flow->problem().empty()) witness_.Blame("at the server: " + flow->problem());
   }
+  CheckWithdrawal();
+}
+
+void SessionWorld::CheckWithdrawal() {
+  const Instant due = witness_.withdrawal_due();
+  if (sim_.now <= due) return;
+  for (const auto& flow : server_->flows()) {
+    if (flow->progress_at() > due) {
+      witness_.Blame("a byte arrived although the permission was withdrawn");
+    }
+    witness_.Applied(Rule::kWithdrawn);
+  }
+  const bool has_session = client_ != nullptr && client_->is_ready();
+  if (has_session && sim_.now - std::max(due, quiet_since_) > kStillMax) {
+    witness_.Blame("a session goes on although the permission was withdrawn");
+  }
+}
+
+uint64_t SessionWorld::ServedBytes() const {
+  uint64_t bytes = 0;
+  if (server_ == nullptr) return bytes;
+  for (const auto& flow : server_->flows()) bytes += flow->received_bytes();
+  return bytes;
+}
+
+// CheckDisk is for the end, when no relay runs.
+void SessionWorld::CheckDisk() {
+  const auto store = disk_.OpenStore();
+  witness_.CheckStore(*store, disk_.AuditText());
+  const auto newest = store->LastAudit();
+  const auto mark = store->FindAuditMark();
+  CHECK(newest.ok());
+  CHECK(mark.ok());
+  witness_.Applied(Rule::kFilesWhole);
+  if (mark->sequence != *newest) witness_.Blame("records of the store are not in the audit files");
+  if (const std::string wrong = disk_.WhatIsWrong(); !wrong.empty()) {
+    witness_.Blame("the audit files: " + wrong);
+  }
 }
 
 void SessionWorld::CheckFlows(SessionResult& result) {
@@ -266,6 +340,8 @@ void SessionWorld::CheckFlows(SessionResult& result) {
     const ByteFlow* other = server_->Find(flow->plan());
     const bool is_whole = flow->state() == ByteFlow::State::kWhole;
     is_whole ? ++result.whole : ++result.broken;
+    if (!may_sessions_end_) witness_.Applied(Rule::kReset);
+    if (is_whole) witness_.Applied(Rule::kWhole);
     result.bytes += flow->received_bytes() + (other != nullptr ? other->received_bytes() : 0);
     // What a session was carrying when it was ended on purpose is lost, with both ends being told
     // at their sockets as far as they still listen.
@@ -277,15 +353,21 @@ void SessionWorld::CheckFlows(SessionResult& result) {
 }
 
 bool SessionWorld::HasOpenSession() const {
-  const auto open = store_->ListSessions({.over = false, .count_max = 1});
+  // The end of a session that ended while the disk was full is written by the next relay alone.
+  if (was_full_) return false;
+  if (relay_ == nullptr) return true;
+  const auto open = relay_->store().ListSessions({.over = false, .count_max = 1});
   CHECK(open.ok());
   return !open->empty();
 }
 
 std::string SessionWorld::WhoIsLeft() const {
   std::string text = ":";
-  const auto open = store_->ListSessions({.over = false, .count_max = 10});
-  for (const relay::Session& session : *open) {
+  std::vector<relay::Session> sessions;
+  if (relay_ != nullptr) {
+    sessions = *relay_->store().ListSessions({.over = false, .count_max = 10});
+  }
+  for (const relay::Session& session : sessions) {
     text += " session " + session.id +
             (session.status == relay::SessionStatus::kConnected ? " is connected;"
                                                                 : " is not connected;");
@@ -333,14 +415,17 @@ SessionResult SessionWorld::Run() {
   std::exchange(programs_, nullptr)->AskToStop();
   std::exchange(server_, nullptr)->AskToStop();
   if (goes_on) {
-    fail(RunUntil([this] { return processes_.empty(); }, seconds(60)), "not everybody ended");
+    goes_on =
+        fail(RunUntil([this] { return processes_.empty(); }, seconds(60)), "not everybody ended");
   }
+  if (goes_on) CheckDisk();
   result.problem = witness_.problem();
   result.seconds =
       static_cast<uint32_t>(std::chrono::duration_cast<seconds>(sim_.now - Instant{}).count());
+  result.applied = witness_.applied();
   result.resumed = witness_.resumed_count();
   result.sessions = witness_.sessions_started;
-  result.troubles = trouble_count_;
+  result.troubles = troubles_;
   return result;
 }
 

@@ -10,12 +10,15 @@
 //     ends; whole, unless something happened that may end sessions;
 //   - nothing that runs stands still for longer than kStillMax once all is calm;
 //   - nobody comes again by an old epoch, or by a request that was sent before, nor when what the
-//     session was allowed by is gone;
+//     session was allowed by is gone; then it ends, and no byte of it arrives any more;
+//   - a session that a client was told of is in the store, with its audit record, whatever becomes
+//     of the relay and its disk, and the audit files are whole in the end;
 //   - in the end every process lets go of everything, and no session is open in the store.
 
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -24,11 +27,11 @@
 
 #include "engine/base/random.h"
 #include "engine/sim/sim_loop.h"
-#include "relay/store/sqlite_store.h"
 #include "tests/sim/agent_process.h"
 #include "tests/sim/client_process.h"
 #include "tests/sim/log_watch.h"
 #include "tests/sim/programs.h"
+#include "tests/sim/relay_disk.h"
 #include "tests/sim/relay_process.h"
 #include "tests/sim/witness.h"
 #include "tests/sim/world_plan.h"
@@ -42,8 +45,9 @@ struct SessionResult {
   uint32_t broken = 0;
   uint32_t resumed = 0;
   uint32_t sessions = 0;
-  uint32_t troubles = 0;
+  TroubleCounts troubles{};
   uint32_t seconds = 0;  // Of the world's time.
+  RuleCounts applied{};
 };
 
 class SessionWorld {
@@ -55,7 +59,8 @@ class SessionWorld {
   static constexpr engine::Duration kLostMax = std::chrono::seconds(30);
   static constexpr engine::Duration kRunMax = std::chrono::minutes(40);
 
-  SessionWorld(const WorldPlan& plan, LogWatch& log);
+  // `folder` is there, and empty: the relay's disk.
+  SessionWorld(const WorldPlan& plan, const std::string& folder, LogWatch& log);
   ~SessionWorld();
 
   SessionResult Run();
@@ -69,8 +74,13 @@ class SessionWorld {
   void WithdrawPermission();
   void Replay();
   void HoldBlocks(Process& process, size_t left, engine::Duration time);
+  void SetClock(Machine machine, engine::Duration ahead, engine::Duration time);
+  void FillDisk(engine::Duration time);
   // Disturbed says that what was done is felt until then.
-  void Disturbed(engine::Instant until) { quiet_since_ = std::max(quiet_since_, until); }
+  void Disturbed(engine::Instant until);
+  // Delayed says that until then somebody who has to act cannot.
+  void Delayed(engine::Instant until) { witness_.Delayed(until); }
+  void CountTrouble(Trouble trouble) { ++troubles_[static_cast<size_t>(trouble)]; }
   void MayEndSessions() { may_sessions_end_ = true; }
 
   engine::Instant now() const { return sim_.now; }
@@ -94,18 +104,23 @@ class SessionWorld {
   void Check();
   void CheckFlows(SessionResult& result);
   bool AreFlowsOver() const;
+  void CheckWithdrawal();
+  void CheckDisk();
   bool HasOpenSession() const;
+  void EndDueTroubles();
   bool IsLeaving(Machine machine) const;
   template <class Made, class... Arguments>
   Made* Start(Arguments&&... arguments);
   std::string WhoIsLeft() const;
+  uint64_t ServedBytes() const;
 
   const WorldPlan plan_;
   LogWatch& log_;
   engine::sim::SimWorld sim_;
   engine::Random random_;
   Witness witness_;
-  std::unique_ptr<relay::SqliteStore> store_;
+  const RelayDisk disk_;
+  const std::string node_folder_;
   std::vector<std::unique_ptr<Process>> processes_;
   std::vector<Held> held_;
   Programs* programs_ = nullptr;
@@ -117,10 +132,14 @@ class SessionWorld {
   engine::Instant agent_at_{};
   engine::Instant client_at_{};
   engine::Instant trouble_at_{};
+  engine::Instant full_until_{};                  // The disk.
+  std::array<engine::Instant, 4> clock_until_{};  // Of each machine: it is right again.
   engine::Instant flow_at_{};
   engine::Instant quiet_since_{};
   size_t flows_started_ = 0;
-  uint32_t trouble_count_ = 0;
+  TroubleCounts troubles_{};
+  uint64_t bytes_before_full_ = 0;
+  bool was_full_ = false;
   bool may_sessions_end_ = false;
   bool is_client_lost_ = false;  // It was killed: its node does not hear of it.
   bool is_ending_ = false;

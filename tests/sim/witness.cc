@@ -1,28 +1,78 @@
 #include "tests/sim/witness.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "tests/sim/relay_disk.h"
+
 namespace sim {
+
+std::string NameOf(Rule rule) {
+  constexpr std::array<const char*, kRuleCount> kNames = {
+      "whole connections",    "resets",      "ends that are said", "epochs at the relay",
+      "epochs at the node",   "replays",     "withdrawn bytes",    "withdrawn ends",
+      "records in the store", "audit files", "refused when full",  "bytes when full",
+      "nothing left"};
+  return kNames[static_cast<size_t>(rule)];
+}
 
 void Witness::Blame(const std::string& text) {
   if (problem_.empty()) problem_ = text;
 }
 
+engine::Instant Witness::withdrawal_due() const {
+  if (!is_withdrawn()) return engine::Instant::max();
+  return std::max(withdrawn_at_, delayed_until_) + kWithdrawnMax;
+}
+
 void Witness::CheckPermission(const std::string& what, engine::Instant now) {
-  if (is_withdrawn() && now > withdrawn_at_ + kWithdrawnMax) {
-    Blame(what + " although the permission was withdrawn");
+  if (now > withdrawal_due()) Blame(what + " although the permission was withdrawn");
+}
+
+void Witness::Answered(const engine::HttpRequest& request, const engine::HttpResponse& response,
+                       engine::Instant now) {
+  const std::string_view call = request.headers.Get("X-Amz-Target");
+  const bool is_start = call.ends_with(".StartSession");
+  const bool is_rejoin = call.ends_with(".Rejoin");
+  if (!is_start && !is_rejoin) return;
+  if (RelayDisk::is_full()) {
+    Applied(Rule::kFullRefuses);
+    if (response.status == 200) {
+      Blame(std::string(call) + " succeeded although the disk is full");
+    } else if (response.body.find("essage") == std::string::npos) {
+      Blame(std::string(call) + " was refused without a reason: " + response.body);
+    }
+  }
+  if (response.status != 200) return;
+  if (is_rejoin) return RejoinGranted(request, now);
+  CheckPermission("a session was started", now);
+  const nlohmann::json answer = nlohmann::json::parse(response.body);
+  told_.insert(answer.value("SessionId", ""));
+}
+
+void Witness::CheckStore(relay::Store& store, const std::string& audit_files) {
+  if (told_.empty()) return;
+  constexpr size_t kEventsMax = 100'000;
+  const auto events = store.ListAudit(0, kEventsMax);
+  if (!events.ok()) return Blame("the audit cannot be read: " + events.status().ToString());
+  std::string starts = audit_files;
+  for (const relay::AuditEvent& event : *events) {
+    if (event.name == "StartSession") starts += event.record;
+  }
+  for (const std::string& id : told_) {
+    Applied(Rule::kRecorded);
+    if (!store.FindSession(id).ok()) Blame("the store does not know a session that was started");
+    if (starts.find(id) == std::string::npos) Blame("a session was started without a record");
   }
 }
 
-void Witness::RejoinAnswered(const engine::HttpRequest& request, int status, engine::Instant now) {
-  if (status != 200) return;
-  ++rejoin_count_;
+void Witness::RejoinGranted(const engine::HttpRequest& request, engine::Instant now) {
   granted_.push_back(request);
   const nlohmann::json input = nlohmann::json::parse(request.body);
-  const std::string session = input.value("SessionId", "");
   const uint64_t epoch = input.value("Epoch", uint64_t{0});
   CheckPermission("a lane may be joined again", now);
-  uint64_t& granted = granted_epochs_[session];
+  uint64_t& granted = granted_epochs_[input.value("SessionId", "")];
+  Applied(Rule::kRelayEpoch);
   if (epoch <= granted) {
     Blame("the relay lets a client come again by epoch " + std::to_string(epoch) + " after " +
           std::to_string(granted));
@@ -36,6 +86,7 @@ void Witness::LaneJoined(const std::string&, engine::Instant now) {
 
 void Witness::LaneResumed(const std::string& session_id, uint64_t lane, uint64_t epoch) {
   ++resumed_count_;
+  Applied(Rule::kNodeEpoch);
   uint64_t& resumed = resumed_epochs_[{session_id, lane}];
   if (epoch <= resumed) {
     Blame("the node lets lane " + std::to_string(lane) + " go on by epoch " +

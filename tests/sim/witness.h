@@ -1,18 +1,41 @@
 // What the world notes while it runs, and holds against the rules. The first thing that is wrong
-// is kept.
+// is kept; how often each rule had something to judge is counted, since one that never has proves
+// nothing.
 
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "engine/base/time.h"
 #include "engine/http/http_message.h"
+#include "relay/store/store.h"
 
 namespace sim {
+
+enum class Rule : uint8_t {
+  kWhole,         // A connection that ended in order at one end did so at the other, byte for byte.
+  kReset,         // A connection is reset only when something happened that ends sessions.
+  kEndsSaid,      // A session that ends says why to its client.
+  kRelayEpoch,    // The relay lets nobody come again by an old epoch ...
+  kNodeEpoch,     // ... nor does the node ...
+  kReplay,        // ... nor does a request work twice.
+  kWithdrawn,     // After a permission has gone, no byte of its session arrives ...
+  kWithdrawnEnd,  // ... and its client is told the end.
+  kRecorded,      // A session that a client was told of is in the store, with its record.
+  kFilesWhole,    // The audit files are whole, and all of the store is in them.
+  kFullRefuses,   // While the relay's disk is full, no session begins ...
+  kFullGoesOn,    // ... and those that run get their bytes.
+  kLetGo,         // A process that ends has let go of everything.
+};
+inline constexpr size_t kRuleCount = 13;
+using RuleCounts = std::array<uint64_t, kRuleCount>;
+std::string NameOf(Rule rule);
 
 class Witness {
  public:
@@ -23,31 +46,45 @@ class Witness {
   void Blame(const std::string& text);
   const std::string& problem() const { return problem_; }
 
-  // What the relay was asked to come again, and answered.
-  void RejoinAnswered(const engine::HttpRequest& request, int status, engine::Instant now);
+  void Applied(Rule rule) { ++applied_[static_cast<size_t>(rule)]; }
+  const RuleCounts& applied() const { return applied_; }
+
+  // What the relay was asked, and answered.
+  void Answered(const engine::HttpRequest& request, const engine::HttpResponse& response,
+                engine::Instant now);
   void LaneJoined(const std::string& session_id, engine::Instant now);
   // Requests that were granted, and that somebody could have kept.
   const std::vector<engine::HttpRequest>& granted() const { return granted_; }
 
+  // CheckStore holds the store against what clients were told. The store forgets a record that is
+  // old by its own time, such as of 1970, once it is in the audit files.
+  void CheckStore(relay::Store& store, const std::string& audit_files);
+
   void PermissionWithdrawn(engine::Instant now) { withdrawn_at_ = now; }
   bool is_withdrawn() const { return withdrawn_at_ != engine::Instant::max(); }
+  // Who decides could not act, or who obeys: the time begins then.
+  void Delayed(engine::Instant until) { delayed_until_ = std::max(delayed_until_, until); }
+  // By then what was withdrawn has ended; max(): nothing was.
+  engine::Instant withdrawal_due() const;
 
   // LaneResumed is what a node says; an agent that was restarted has other sessions.
   void LaneResumed(const std::string& session_id, uint64_t lane, uint64_t epoch);
 
-  uint32_t rejoin_count() const { return rejoin_count_; }
   uint32_t resumed_count() const { return resumed_count_; }
   uint32_t sessions_started = 0;
 
  private:
   void CheckPermission(const std::string& what, engine::Instant now);
+  void RejoinGranted(const engine::HttpRequest& request, engine::Instant now);
 
   std::string problem_;
+  RuleCounts applied_{};
   std::vector<engine::HttpRequest> granted_;
+  std::set<std::string> told_;  // Sessions of which a client was told.
   std::map<std::string, uint64_t> granted_epochs_;
   std::map<std::pair<std::string, uint64_t>, uint64_t> resumed_epochs_;
   engine::Instant withdrawn_at_ = engine::Instant::max();
-  uint32_t rejoin_count_ = 0;
+  engine::Instant delayed_until_{};
   uint32_t resumed_count_ = 0;
 };
 

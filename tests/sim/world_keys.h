@@ -31,7 +31,6 @@ struct WorldKeys {
   std::string authority_pem;
   engine::TlsIdentity node;
   std::unique_ptr<engine::TlsContext> relay_server;  // For the relay.
-  std::unique_ptr<engine::TlsContext> agent_link;    // For the agent's link.
   std::unique_ptr<engine::TlsContext> api_calls;     // For the client's calls.
 
   static const WorldKeys& Shared();

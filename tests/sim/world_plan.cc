@@ -7,9 +7,9 @@ namespace sim {
 
 std::string NameOf(Trouble trouble) {
   constexpr std::array<const char*, kTroubleCount> kNames = {
-      "reset",         "half-open",     "cut",       "relay-killed", "relay-stopped",
-      "pause",         "slow-desk",     "no-blocks", "replay",       "agent-killed",
-      "agent-stopped", "client-killed", "withdrawal"};
+      "reset",     "half-open",    "cut",           "relay-killed",  "relay-stopped", "pause",
+      "slow-desk", "no-blocks",    "replay",        "clock",         "full-disk",     "no-sockets",
+      "busy-desk", "agent-killed", "agent-stopped", "client-killed", "withdrawal"};
   return kNames[static_cast<size_t>(trouble)];
 }
 

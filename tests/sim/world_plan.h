@@ -22,14 +22,19 @@ enum class Trouble : uint8_t {
   kSlowDesk,      // The relay waits for its disk.
   kNoBlocks,      // A process has hardly any memory for a while.
   kReplay,        // Somebody sends again what a client has sent.
+  kClock,         // A machine's clock is set hours ahead, or back to 1970, for a while.
+  kFullDisk,      // The relay's disk is full for a while.
+  kNoSockets,     // Relay or client have no descriptor left for a while.
+  kBusyDesk,      // The relay's queues are full with little in them, for a while.
   // Those that may end sessions:
   kAgentKilled,
   kAgentStopped,
   kClientKilled,
   kWithdrawal,  // What the session was allowed by is taken away.
 };
-inline constexpr size_t kTroubleCount = 13;
+inline constexpr size_t kTroubleCount = 17;
 std::string NameOf(Trouble trouble);
+using TroubleCounts = std::array<uint64_t, kTroubleCount>;
 
 struct WorldPlan {
   static WorldPlan FromSeed(uint64_t seed);
