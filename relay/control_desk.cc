@@ -123,7 +123,7 @@ void ControlDesk::HandleRequest(uint32_t loop_index, engine::HttpRequest request
                                 std::string source_address,
                                 std::function<void(engine::HttpResponse)> reply) {
   const bool taken = line_->Ask([this, loop_index, request = std::move(request),
-                                   source = std::move(source_address), reply] {
+                                 source = std::move(source_address), reply] {
     if (outbox_->is_full()) {
       return Answer(loop_index,
                     [reply, response = Unavailable("ServiceUnavailable", outbox_->Why())] {

@@ -171,7 +171,6 @@ void SessionWorld::SetClock(Machine machine, Duration ahead, Duration time) {
 void SessionWorld::FillDisk(Duration time) {
   if (RelayDisk::is_full()) return;
   RelayDisk::SetFull(true);
-  was_full_ = true;
   full_until_ = now() + time;
   Delayed(full_until_);
   bytes_before_full_ = ServedBytes();
@@ -353,8 +352,6 @@ void SessionWorld::CheckFlows(SessionResult& result) {
 }
 
 bool SessionWorld::HasOpenSession() const {
-  // The end of a session that ended while the disk was full is written by the next relay alone.
-  if (was_full_) return false;
   if (relay_ == nullptr) return true;
   const auto open = relay_->store().ListSessions({.over = false, .count_max = 1});
   CHECK(open.ok());

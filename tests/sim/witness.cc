@@ -35,7 +35,7 @@ void Witness::Answered(const engine::HttpRequest& request, const engine::HttpRes
   const bool is_start = call.ends_with(".StartSession");
   const bool is_rejoin = call.ends_with(".Rejoin");
   if (!is_start && !is_rejoin) return;
-  if (RelayDisk::is_full()) {
+  if (RelayDisk::is_full() && is_start) {  // What runs may come again.
     Applied(Rule::kFullRefuses);
     if (response.status == 200) {
       Blame(std::string(call) + " succeeded although the disk is full");

@@ -40,7 +40,7 @@ PLANTED = [
     ('a session that outlives its permission', 'relay/access/session_watch.cc',
      'for (const auto& [id, reason] : lost) end(id, reason);', 'static_cast<void>(end);'),
     ('a session that comes again without its permission', 'relay/api/rejoin_api.cc',
-     'if (!outcome->lost.has_value()) return std::nullopt;', 'if (outcome->lost != "") return std::nullopt;'),
+     'if (!lost->has_value()) return std::nullopt;', 'if (lost->has_value()) return std::nullopt;'),
     ('audit files that leave a record out', 'relay/audit/audit_outbox.cc',
      'if (!events->empty()) writer_', 'if (events->size() > 1) writer_'),
     ('a certificate that a relay of 1970 made', 'agent/certificate_renewal.cc',
