@@ -129,7 +129,7 @@ BoringTls::~BoringTls() = default;
 
 void BoringTls::Offer(std::string_view protocol) {
   CHECK(settings_->role == TlsRole::kClient);
-  CHECK(!settings_->protocols.empty());
+  if (settings_->protocols.empty()) return;
   std::string names = settings_->protocols;
   names += static_cast<char>(protocol.size());
   names += protocol;

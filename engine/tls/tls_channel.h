@@ -68,7 +68,8 @@ class TlsChannel {
   ~TlsChannel();
 
   // Offer names one more protocol (ALPN), behind those of the context: a hint for the server, which
-  // is not expected to pick it. Requires: a client's channel that offers any, and was not read yet.
+  // is not expected to pick it. A context that offers none, since whoever answers need not know
+  // ALPN, offers no hint either. Requires: a client's channel that was not read yet.
   void Offer(std::string_view protocol);
 
   TlsChannel(const TlsChannel&) = delete;
