@@ -10,6 +10,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "engine/base/time.h"
+#include "engine/mux/liveness.h"
 #include "engine/wire/control.h"
 
 namespace engine {
@@ -28,8 +29,11 @@ class RelayOutbox {
   // full (HasRoomForStream), so that the rest is there for ends: of all streams that may be open,
   // of sessions, and for answers.
   static constexpr size_t kMessagesMax = 4096;
-  // A link that is dead is left within this time.
-  static constexpr engine::Duration kUnheardMax = std::chrono::seconds(20);
+  // A link that is dead is left within this time, also one that rests.
+  static constexpr engine::Duration kUnheardMax = std::chrono::seconds(35);
+  static_assert(engine::Resting(engine::kConnectedLiveness).silence_max +
+                    engine::Resting(engine::kConnectedLiveness).rest <
+                kUnheardMax);
   static constexpr size_t kUnheardCountMax = 256;
 
   // `home` is the loop of the thread that flushes; it is woken to do so, and outlives the outbox.

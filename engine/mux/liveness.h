@@ -73,12 +73,16 @@ class Liveness {
     probed_until_ = Instant::max();
   }
 
-  // Used says that the link carries more than pings, in whichever direction: it does not rest, and
-  // is asked now if it was silent for as long as others may be.
+  // Used says that more than a ping came, or that something was sent on whose answer somebody
+  // waits: the link does not rest, and is asked now if it was silent for as long as others may be.
   void Used(Instant now) {
     if (Rest() > Duration::zero()) heard_ = std::max(heard_, now - times_.first_ping);
     used_ = std::max(used_, now);
   }
+
+  // SetOccupied says whether streams are open: such a link does not rest, even if they are silent.
+  // Call Used before the first one.
+  void SetOccupied(bool is_occupied) { is_occupied_ = is_occupied; }
 
   // StartAnew says that the link goes on over another connection, maybe another way: what was
   // measured is forgotten, and an answer that is still to come measures nothing.
@@ -120,7 +124,8 @@ class Liveness {
   Instant GivenUpAt() const;
   // How much longer than others it may be silent.
   Duration Rest() const {
-    return heard_ - used_ >= times_.rests_after ? times_.rest : Duration::zero();
+    const bool rests = !is_occupied_ && heard_ - used_ >= times_.rests_after;
+    return rests ? times_.rest : Duration::zero();
   }
 
   const LivenessTimes times_;
@@ -130,7 +135,8 @@ class Liveness {
   std::optional<Instant> unheard_since_;   // The first ping since anything was heard.
   Instant probed_until_ = Instant::max();  // By Suspect; there is a ping.
   bool is_answered_ = true;                // The last ping was.
-  uint64_t number_ = 0;                    // Of the last ping.
+  bool is_occupied_ = false;
+  uint64_t number_ = 0;  // Of the last ping.
   PathDelay delay_;
 };
 

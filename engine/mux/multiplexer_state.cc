@@ -104,6 +104,8 @@ Stream* Multiplexer::State::MakeStream(StreamId id, Priority priority, Stream::O
   CHECK(stream != nullptr);
   window_bytes_sum_ += window_bytes;
   streams_.emplace(static_cast<uint32_t>(id), stream);
+  liveness_.Used(now_);
+  liveness_.SetOccupied(true);
   all_.PushBack(*stream);
   return stream;
 }
@@ -113,6 +115,7 @@ void Multiplexer::State::DestroyStream(Stream& stream) {
   window_bytes_sum_ -= stream.receive.window();
   ReturnBorrowed();
   streams_.erase(static_cast<uint32_t>(stream.id()));
+  liveness_.SetOccupied(!streams_.empty());
   all_.Remove(stream);
   stream_slab_.Return(&stream);
 }

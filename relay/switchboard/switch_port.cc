@@ -114,6 +114,7 @@ bool SwitchPort::Connect(StreamId id, engine::Priority priority, SwitchPort& nod
       priority == engine::Priority::kInteractive ? engine::kFlagInteractive : uint8_t{0};
   ends_.emplace(id, &client);
   node_port.ends_.emplace(node.id(), &node);
+  node_port.liveness_.SetOccupied(true);
   circuits_.emplace(id, std::move(circuit));
   node_port.Push(FrameType::kOpen, flags, node.id(), {limit_bytes, engine::AsBytes(request)});
   return true;
@@ -470,7 +471,9 @@ void SwitchPort::Detach(CircuitEnd& end) {
   end.port.queue_.Drop(end);
   CountPieces(end);
   end.port.ends_.erase(end.id());
-  if (end.port.ends_.empty()) end.port.queue_.Rest();
+  if (!end.port.ends_.empty()) return;
+  end.port.queue_.Rest();
+  end.port.liveness_.SetOccupied(false);
 }
 
 }  // namespace relay

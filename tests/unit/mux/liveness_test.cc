@@ -80,6 +80,20 @@ TEST(Liveness, ALinkThatIsUsedDoesNotRest) {
   EXPECT_EQ(liveness.Check(end), Due::kSilent) << "more use puts nothing off";
 }
 
+TEST(Liveness, ALinkWithAStreamDoesNotRest) {
+  Liveness liveness(Resting(kTimes), kStart);
+  liveness.SetOccupied(true);
+  const Instant heard = kStart + std::chrono::hours(1);
+  liveness.Heard(heard);
+  EXPECT_EQ(liveness.NextDeadline(), heard + kTimes.first_ping);
+  liveness.Used(heard);
+  liveness.SetOccupied(false);
+  EXPECT_EQ(liveness.NextDeadline(), heard + kTimes.first_ping) << "for another minute";
+  liveness.Heard(heard + seconds(60));
+  EXPECT_EQ(liveness.NextDeadline(),
+            heard + seconds(60) + kTimes.first_ping + Resting(kTimes).rest);
+}
+
 TEST(Liveness, ALinkThatMayNotRestIsPingedAsEver) {
   Liveness liveness(kTimes, kStart);
   liveness.Heard(kStart + std::chrono::hours(1));
