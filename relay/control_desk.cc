@@ -190,7 +190,9 @@ void ControlDesk::NodeConnected(NodeArrival arrival, std::function<void(absl::St
 
 void ControlDesk::NodeDisconnected(std::string node_id, uint64_t link_serial, std::string reason) {
   line_->Tell([this, node_id = std::move(node_id), link_serial, reason = std::move(reason)] {
-    directory_.NodeLeft(node_id, link_serial);
+    // One that was refused never was there: there is nothing to record.
+    const bool was_there = directory_.NodeLeft(node_id, link_serial);
+    if (!was_there && !directory_.FindNode(node_id).has_value()) return;
     broker_.NodeDisconnected(node_id, link_serial, reason, UnixNowMs());
     engine::log::Write(engine::log::Level::kInfo, "node_disconnected",
                        {{"node", node_id}, {"why", reason}});

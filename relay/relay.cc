@@ -159,7 +159,10 @@ void Relay::State::Place(Switchboard& first, Greeting greeting) {
 // CheckIdentity renews the relay's own certificate long before it ends.
 void Relay::State::CheckIdentity() {
   const int64_t now = engine::UnixNow();
-  if (!config.tls_certificate.empty() || now - identity_checked < kIdentityCheckSeconds) return;
+  if (!config.tls_certificate.empty()) return;
+  // A clock that was ahead and is right again would put it off for as long as it was.
+  const bool was_set_back = now < identity_checked;
+  if (!was_set_back && now - identity_checked < kIdentityCheckSeconds) return;
   identity_checked = now;
   const auto opened = OpenServerIdentity(state_options, *authority, engine::UnixNowMs());
   if (opened.ok() && !opened->renewed) return;

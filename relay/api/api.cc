@@ -218,7 +218,11 @@ std::optional<HttpResponse> Api::AnswerMeanwhile(const HttpRequest& request,
     audit.error_code = error->code;
     audit.error_message = error->message;
   }
-  context_.broker.RecordLater(audit);
+  if (error.has_value()) {
+    context_.broker.RecordRefusalLater(audit);
+  } else {
+    context_.broker.RecordLater(audit);
+  }
   return error.has_value() ? Failure(service, *error, audit.request_id) : Success(service, call);
 }
 

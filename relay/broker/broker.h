@@ -166,6 +166,9 @@ class Broker {
   // RecordLater writes a record of what happened while the store was down, when it is back. Ask
   // HasRoomForRecords first, if what happened may be refused.
   void RecordLater(AuditRecord record);
+  // RecordRefusalLater is that for what anybody can cause as often as they like: it takes half of
+  // the room at most.
+  void RecordRefusalLater(AuditRecord record);
   bool HasRoomForRecords() const { return records_.has_room(); }
 
   // What nodes say on their links. A node is believed about its own sessions only, and what it says
@@ -192,7 +195,10 @@ class Broker {
   // too long, and records that wait. Call it a few times a second, and Flush before the process
   // ends.
   void Tick(int64_t now_unix_ms);
-  void Flush() { records_.Flush(); }
+  void Flush() {
+    SaveEpochs();
+    records_.Flush();
+  }
 
   // ClockWasSet says that the clock stands by so much elsewhere than the time that has passed: what
   // waits has as long as before.
@@ -315,7 +321,7 @@ class Broker {
   size_t waiting_lane_count_ = 0;
   uint32_t next_first_loop_ = 0;
   // While the store is down:
-  std::vector<std::string> unsaved_epochs_;              // Sessions that came again.
+  std::unordered_set<std::string> unsaved_epochs_;       // Sessions that came again.
   std::unordered_set<std::string> nodes_with_sessions_;  // Since the last Tick; empty: not known.
 };
 

@@ -123,7 +123,7 @@ std::variant<LaneTicket, LaneFailure> Broker::OfferLane(const Live& live,
   };
   if (again.has_value() && store_.is_down()) {
     offer();
-    unsaved_epochs_.push_back(live.subject.id);
+    unsaved_epochs_.insert(live.subject.id);
   } else {
     store_.AfterCommit(offer);
   }

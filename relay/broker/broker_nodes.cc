@@ -33,7 +33,8 @@ absl::Status Broker::NodeReturned(const NodeConnection& connection, int64_t now_
   // Found once for all that come before the next Tick.
   if (nodes_with_sessions_.empty()) {
     for (const auto& [id, live] : live_) {
-      if (HasStarted(live)) nodes_with_sessions_.insert(live.subject.node_id);
+      const bool goes_on = HasStarted(live) && live.state != Live::State::kEnding;
+      if (goes_on) nodes_with_sessions_.insert(live.subject.node_id);
     }
   }
   // It was registered when they were started, and nobody can deregister it meanwhile.
@@ -51,6 +52,12 @@ absl::Status Broker::NodeReturned(const NodeConnection& connection, int64_t now_
 void Broker::RecordLater(AuditRecord record) {
   records_.KeepOrLater("late_record",
                        [this, record = std::move(record)] { return AppendAudit(store_, record); });
+}
+
+void Broker::RecordRefusalLater(AuditRecord record) {
+  records_.KeepOrLater(
+      "late_refusal", [this, record = std::move(record)] { return AppendAudit(store_, record); },
+      SessionRecords::kLateMax / 2);
 }
 
 void Broker::NodeDisconnected(std::string_view node_id, uint64_t link_serial,

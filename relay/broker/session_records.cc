@@ -30,9 +30,9 @@ AuditRecord SessionRecords::NewRecord(std::string_view name, const SessionSubjec
   return record;
 }
 
-void SessionRecords::KeepOrLater(std::string_view what, Change change) {
-  const auto wait = [this, what](Change later) {
-    if (!has_room()) {
+void SessionRecords::KeepOrLater(std::string_view what, Change change, size_t late_max) {
+  const auto wait = [this, what, late_max](Change later) {
+    if (late_.size() >= late_max) {
       ++lost_count_;
       return;
     }
@@ -124,8 +124,11 @@ void SessionRecords::AddOfStream(AuditRecord record) {
 
 void SessionRecords::FlushDue(int64_t now_unix_ms) {
   if (store_.is_down()) return;
-  const bool is_due = !waiting_.empty() && now_unix_ms - waiting_.front().time_unix_ms >= kDelayMs;
-  if (is_due || !late_.empty()) Flush();
+  if (!late_.empty()) return Flush();
+  if (waiting_.empty()) return;
+  const int64_t since = waiting_.front().time_unix_ms;
+  const bool was_set_back = now_unix_ms < since;  // The clock.
+  if (was_set_back || now_unix_ms - since >= kDelayMs) Flush();
 }
 
 void SessionRecords::Flush() {
@@ -133,6 +136,9 @@ void SessionRecords::Flush() {
   late.swap(late_);
   for (Late& each : late) KeepOrLater(each.what, std::move(each.change));
   FlushStreams();
+  if (lost_count_ == 0 || store_.is_down()) return;
+  engine::log::Write(Level::kError, "audit_records_lost",
+                     {{"count", std::exchange(lost_count_, 0)}});
 }
 
 void SessionRecords::FlushStreams() {
@@ -147,10 +153,6 @@ void SessionRecords::FlushStreams() {
     return absl::OkStatus();
   });
   if (!status.ok()) return PutBack(std::move(records));
-  if (lost_count_ > 0) {
-    engine::log::Write(Level::kError, "audit_records_lost",
-                       {{"count", std::exchange(lost_count_, 0)}});
-  }
   store_.AfterCommit([] {}, [this, records = std::move(records)] { PutBack(records); });
 }
 

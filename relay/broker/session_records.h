@@ -62,9 +62,10 @@ class SessionRecords {
   }
 
   // KeepOrLater is Keep for what has happened anyway: a change that is not kept now, or lost with
-  // its group, is tried again by FlushDue. `what` is static. Call it with no transaction open.
+  // its group, is tried again by FlushDue, unless `late_max` wait already. `what` is static. Call
+  // it with no transaction open.
   using Change = std::function<absl::Status()>;
-  void KeepOrLater(std::string_view what, Change change);
+  void KeepOrLater(std::string_view what, Change change, size_t late_max = kLateMax);
   bool has_room() const { return late_.size() < kLateMax; }
 
   void Connected(const SessionSubject& subject, std::string_view source_ip, int64_t now_unix_ms);

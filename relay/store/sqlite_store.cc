@@ -121,11 +121,15 @@ void SqliteStore::DoRollback() {
   // A full disk may have rolled back already.
   if (database_->in_transaction()) database_->Execute("ROLLBACK").IgnoreError();
 }
+// A row that needs pages, and leaves them to what is written next: on a full disk what only changes
+// a page succeeds where nothing else does.
 absl::Status SqliteStore::DoTouch() {
-  return Done(database_
-                  ->Prepare("INSERT INTO facts(name, value) VALUES('touched', randomblob(8))"
-                            " ON CONFLICT(name) DO UPDATE SET value = excluded.value")
-                  .Run());
+  absl::Status status = Done(database_
+                                 ->Prepare("INSERT OR REPLACE INTO facts(name, value)"
+                                           " VALUES('touched', zeroblob(65536))")
+                                 .Run());
+  if (!status.ok()) return status;
+  return Done(database_->Prepare("DELETE FROM facts WHERE name = 'touched'").Run());
 }
 absl::Status SqliteStore::DoSave() { return Done(database_->Prepare("SAVEPOINT change").Run()); }
 absl::Status SqliteStore::DoRelease() { return Done(database_->Prepare("RELEASE change").Run()); }

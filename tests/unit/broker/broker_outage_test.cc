@@ -144,5 +144,31 @@ TEST_F(BrokerOutageTest, RecordsThatWaitHaveAMaximum) {
   EXPECT_EQ(*store->LastAudit(), SessionRecords::kLateMax + 1);
 }
 
+TEST_F(BrokerOutageTest, RefusalsLeaveRoomForWhatGoesOn) {
+  StartJoined();
+  TakeStoreAway();
+  for (size_t i = 0; i < 2 * SessionRecords::kLateMax; ++i) {
+    broker.RecordRefusalLater(NewServiceEvent("Rejoin", kNow));
+  }
+  EXPECT_TRUE(broker.HasRoomForRecords());
+  EXPECT_TRUE(broker.NodeReturned({.node_id = kNode}, kNow).ok());
+  BringStoreBack(kNow);
+  EXPECT_EQ(*store->LastAudit(), SessionRecords::kLateMax / 2 + 2);
+}
+
+TEST_F(BrokerOutageTest, RecordsOfStreamsAreWrittenAlsoWhenTheClockWasSetBack) {
+  const std::string id = StartJoined();
+  ReportStream(id);
+  Turn(kNow - 3'600'000);
+  EXPECT_THAT(Events(), ElementsAre("SessionConnected", "StreamOpened"));
+}
+
+TEST_F(BrokerOutageTest, ANodeWhoseSessionsAreEndingIsNotLetIn) {
+  StartJoined();
+  ASSERT_TRUE(broker.DeregisterNode(kNode, kNow).ok());
+  TakeStoreAway();
+  EXPECT_FALSE(broker.NodeReturned({.node_id = kNode}, kNow + 1).ok());
+}
+
 }  // namespace
 }  // namespace relay
