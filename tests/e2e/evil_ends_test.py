@@ -12,7 +12,7 @@ import struct
 import subprocess
 
 from support import frames
-from support.broken_rules import HELLO, LIMIT, TEXT, broken_rules, hear_goaway
+from support.broken_rules import HELLO, LIMIT, TEXT, break_each_rule, broken_rules, hear_goaway
 from support.frames import frame
 from support.processes import check, check_equal, wait_until
 from support.sealed_client import NODE, SealedLink, refusal
@@ -31,15 +31,7 @@ _EXEC = ('AWS-StartNonInteractiveCommand', {'command': ['cat']})
 def test_a_sealed_client_that_breaks_a_rule(t):
     """A client that breaks a rule inside a sealed session gets a goaway from the node, with the rule"""
     with undisturbed(t, '--sealed') as stack:
-        rules = broken_rules(1, dialled=True, resumes=True)
-        for name, data, code, why in rules:
-            with SealedLink(stack, *_EXEC) as link:
-                link.open(1, {'type': 'exec', 'arguments': ['cat']})
-                link.send(frame(frames.DATA, 1, TEXT))
-                check_equal(link.wait_for(frames.DATA, frames.GOAWAY).payload, TEXT, 'the echo')
-                link.send(data)
-                hear_goaway(link, name, code, why)
-        t.note(f'{len(rules)} rules')
+        break_each_rule(t, lambda: SealedLink(stack, *_EXEC))
 
 
 test_a_sealed_client_that_breaks_a_rule.limit = 120

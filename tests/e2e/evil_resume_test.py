@@ -12,7 +12,7 @@ import subprocess
 
 from support import frames
 from support.bio_tls import cut
-from support.broken_rules import HELLO, LIMIT, TEXT, broken_rules, hear_goaway
+from support.broken_rules import HELLO, LIMIT, TEXT, break_each_rule, hear_goaway
 from support.frames import frame
 from support.processes import check, check_equal, wait_until
 from support.sealed_client import CLIENT, NODE, InspectedLink, SealedLink, refusal, resume_proof
@@ -214,15 +214,7 @@ test_hellos_that_lie_inside.limit = 60
 def test_an_inspected_client_that_breaks_a_rule(t):
     """A client that breaks a rule inside a lane that the relay can read gets a goaway from the node, with the rule"""
     with undisturbed(t) as stack:
-        rules = broken_rules(1, dialled=True, resumes=True)
-        for name, data, code, why in rules:
-            with InspectedLink(stack, *_EXEC) as link:
-                link.open(1, {'type': 'exec', 'arguments': ['cat']})
-                link.send(frame(frames.DATA, 1, TEXT))
-                check_equal(link.wait_for(frames.DATA, frames.GOAWAY).payload, TEXT, 'the echo')
-                link.send(data)
-                hear_goaway(link, name, code, why)
-        t.note(f'{len(rules)} rules')
+        break_each_rule(t, lambda: InspectedLink(stack, *_EXEC))
 
 
 test_an_inspected_client_that_breaks_a_rule.limit = 120

@@ -8,15 +8,15 @@
 #include <string>
 #include <utility>
 
-#include "engine/buffer/record_protocol.h"
 #include "engine/mux/frame_parser.h"
 #include "engine/net/joined_connection.h"
 #include "engine/wire/control.h"
+#include "tests/fuzz/spoken_bytes.h"
 #include "tests/unit/agent/lane_client.h"
 
 namespace agent {
 
-class LaneTalk final : private engine::JoinedConnection::Events, private engine::RecordProtocol {
+class LaneTalk final : private engine::JoinedConnection::Events, private engine::test::SpokenBytes {
  public:
   // Dials the relay at once, and joins by `token`; null `inner`: the session is inspected.
   LaneTalk(engine::LoopDriver& driver, engine::HostPort relay, std::string token,
@@ -55,8 +55,6 @@ class LaneTalk final : private engine::JoinedConnection::Events, private engine:
   }
 
  private:
-  static constexpr size_t kKeptMax = 16 * 1024;
-
   void OnSecured(engine::JoinedConnection& connection) override {
     secured_ = true;
     connection.SetProtocol(*this);
@@ -66,24 +64,11 @@ class LaneTalk final : private engine::JoinedConnection::Events, private engine:
     secured_ = false;
     over_ = true;
   }
-  void Receive(engine::BufferRef plaintext, engine::Instant) override {
+  void Receive(engine::BufferRef plaintext, engine::Instant now) override {
     heard_bytes_ += plaintext.size();
-    heard_ +=
-        engine::AsText(plaintext.bytes()).substr(0, kKeptMax - std::min(kKeptMax, heard_.size()));
+    SpokenBytes::Receive(std::move(plaintext), now);
   }
-  size_t GatherRecord(std::span<engine::ByteView> slices, engine::Instant) override {
-    if (to_say_.empty()) return 0;
-    slices[0] = engine::AsBytes(to_say_).first(std::min(to_say_.size(), engine::kRecordSizeMax));
-    taking_ = slices[0].size();
-    return 1;
-  }
-  void RecordTaken() override { to_say_.erase(0, taking_); }
-  engine::Instant NextDeadline() const override { return engine::Instant::max(); }
-  void HandleDeadline(engine::Instant) override {}
 
-  std::string to_say_;
-  size_t taking_ = 0;
-  std::string heard_;
   uint64_t heard_bytes_ = 0;
   bool secured_ = false;
   bool over_ = false;

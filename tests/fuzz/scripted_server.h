@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "engine/base/check.h"
-#include "engine/buffer/record_protocol.h"
 #include "engine/net/secure_connection.h"
 #include "engine/tls/tls_channel.h"
 #include "engine/tls/tls_context.h"
 #include "engine/wire/control.h"
+#include "tests/fuzz/spoken_bytes.h"
 #include "tests/support/tls_credentials.h"
 
 namespace client {
@@ -106,7 +106,7 @@ class ScriptedServer {
     return is_inner ? *inner : *outer;
   }
 
-  class Peer final : private engine::SecureConnection::Events, private engine::RecordProtocol {
+  class Peer final : private engine::SecureConnection::Events, private engine::test::SpokenBytes {
    public:
     Peer(ScriptedServer& server, engine::Socket socket) : server_(server), outer_(NewConnection()) {
       outer_->Adopt(socket, NewChannel(false), engine::BufferRef());
@@ -142,8 +142,6 @@ class ScriptedServer {
     bool over() const { return over_; }
 
    private:
-    static constexpr size_t kKeptMax = 16 * 1024;
-
     std::unique_ptr<engine::SecureConnection> NewConnection() {
       return std::make_unique<engine::SecureConnection>(
           server_.loop_, static_cast<engine::SecureConnection::Events&>(*this));
@@ -170,27 +168,14 @@ class ScriptedServer {
       over_ = true;
       is_secured_ = false;
     }
-    void Receive(engine::BufferRef plaintext, engine::Instant) override {
+    void Receive(engine::BufferRef plaintext, engine::Instant now) override {
       if (server_.is_counting_ && server_.Newest() == this) server_.link_bytes_ += plaintext.size();
-      heard_ +=
-          engine::AsText(plaintext.bytes()).substr(0, kKeptMax - std::min(kKeptMax, heard_.size()));
+      SpokenBytes::Receive(std::move(plaintext), now);
     }
-    size_t GatherRecord(std::span<engine::ByteView> slices, engine::Instant) override {
-      if (to_say_.empty()) return 0;
-      slices[0] = engine::AsBytes(to_say_).first(std::min(to_say_.size(), engine::kRecordSizeMax));
-      taking_ = slices[0].size();
-      return 1;
-    }
-    void RecordTaken() override { to_say_.erase(0, taking_); }
-    engine::Instant NextDeadline() const override { return engine::Instant::max(); }
-    void HandleDeadline(engine::Instant) override {}
 
     ScriptedServer& server_;
     std::unique_ptr<engine::SecureConnection> outer_;
     std::unique_ptr<engine::SecureConnection> inner_;
-    std::string to_say_;
-    size_t taking_ = 0;
-    std::string heard_;
     bool is_secured_ = false;
     bool over_ = false;
   };

@@ -36,6 +36,19 @@ def hear_goaway(link, name, code, why, seconds=10):
     check(re.search(why, text), f'{name}: {text!r} does not say {why!r}')
 
 
+def break_each_rule(t, new_link):
+    """A client on a link of its own for each rule is heard until it breaks that one, and gets a goaway with it."""
+    rules = broken_rules(1, dialled=True, resumes=True)
+    for name, data, code, why in rules:
+        with new_link() as link:
+            link.open(1, {'type': 'exec', 'arguments': ['cat']})
+            link.send(frame(frames.DATA, 1, TEXT))
+            check_equal(link.wait_for(frames.DATA, frames.GOAWAY).payload, TEXT, 'the echo')
+            link.send(data)
+            hear_goaway(link, name, code, why)
+    t.note(f'{len(rules)} rules')
+
+
 def broken_rules(stream, dialled, resumes=False):
     """(name, bytes, close code, pattern of the text) of each, for a peer that has dialled, or not.
     `stream` is open, and TEXT was said on it both ways."""
