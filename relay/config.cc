@@ -116,6 +116,16 @@ ParseOutcome ParseCommandLine(int argc, char** argv, Config& config) {
     return {false, 2};
   }
   config.loop.io = *backend;
+  absl::Status addresses = ParseListen(config.listen).status();
+  if (addresses.ok() && !config.advertise.empty()) {
+    constexpr uint16_t kAnyPort = 443;
+    addresses = engine::ParseHostPort(config.advertise, kAnyPort).status();
+  }
+  if (!addresses.ok()) {
+    std::fprintf(stderr, "adit-relay: %s. Try: adit-relay --help\n",
+                 std::string(addresses.message()).c_str());
+    return {false, 2};
+  }
   config.credentials_directory = FromEnvironment("CREDENTIALS_DIRECTORY");
   config.notify_socket = FromEnvironment("NOTIFY_SOCKET");
   config.inherited = InheritedFromEnvironment();

@@ -57,10 +57,11 @@ def test_what_does_not_fit(t):
     _fails(stack.adit('shell', stack.NODE, '--document', 'AWS-StartPortForwardingSession'),
            'opens a port', f'adit forward {stack.NODE} 0:80')
     _fails(stack.adit('exec', stack.NODE, '--bogus', 'ls'), 'options stand before NODE')
-    done = subprocess.run([stack.program('adit-relay'), '--bogus'], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=20, check=False)
-    check_equal(done.returncode, 2, 'status of adit-relay')
-    check(done.stderr.startswith(b'adit-relay: ') and b'adit-relay --help' in done.stderr, f'{done}')
+    for wrong in (['--bogus'], ['--listen', 'nonsense'], ['--listen', '127.0.0.1:99999'], ['--advertise', 'a:port']):
+        done = subprocess.run([stack.program('adit-relay'), *wrong], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=20, check=False)
+        check_equal(done.returncode, 2, 'status of adit-relay')
+        check(done.stderr.startswith(b'adit-relay: ') and b'adit-relay --help' in done.stderr, f'{done}')
     done = subprocess.run([stack.program('adit-agent'), 'run', '--bogus'], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, timeout=20, check=False)
     check(done.returncode == 2 and b'unknown flag --bogus' in done.stderr, f'adit-agent: {done}')
