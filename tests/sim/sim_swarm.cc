@@ -2,9 +2,11 @@
 // whatever becomes of connections and processes. Method: many seeds, each a world with its own set
 // of troubles.
 //
-//     sim_swarm [--world links|sessions] [--seeds N] [--first S] [--trace] [--all]
+//     sim_swarm [--world links|sessions] [--seeds N] [--first S] [--trace] [--all] [--quiet]
+//               [--until-failure]
 //
-// With --all it fails, too, when a trouble never came or a rule never had anything to judge.
+// With --all it fails, too, when a trouble never came or a rule never had anything to judge. With
+// --quiet it says nothing of a seed that holds.
 
 #include <cstdio>
 #include <cstdlib>
@@ -77,11 +79,15 @@ int main(int argc, char** argv) {
   uint64_t first = 1;
   bool has_trace = false;
   bool wants_all = false;
+  bool is_quiet = false;
+  bool is_until_failure = false;
   std::string world = "links";
   for (int i = 1; i < argc; ++i) {
     const std::string_view name = argv[i];
     if (name == "--trace") has_trace = true;
     if (name == "--all") wants_all = true;
+    if (name == "--quiet") is_quiet = true;
+    if (name == "--until-failure") is_until_failure = true;
     if (i + 1 >= argc) break;
     if (name == "--seeds") seeds = std::strtoull(argv[i + 1], nullptr, 10);
     if (name == "--first") first = std::strtoull(argv[i + 1], nullptr, 10);
@@ -90,14 +96,15 @@ int main(int argc, char** argv) {
   uint64_t failed = 0;
   sim::SeedCounts sum;
   for (uint64_t seed = first; seed < first + seeds; ++seed) {
-    std::fprintf(stderr, "\rseed %llu ", Number(seed));
+    if (!is_quiet) std::fprintf(stderr, "\rseed %llu ", Number(seed));
     const sim::SeedOutcome outcome = sim::RunSeed(world, seed, has_trace);
     sum.Add(outcome.counts);
     if (outcome.problem.empty()) continue;
     ++failed;
-    std::printf("seed %llu: %s\n  again: sim_swarm --world %s --seeds 1 --first %llu --trace\n",
-                Number(seed), outcome.problem.c_str(), world.c_str(), Number(seed));
+    std::printf("seed %llu: %s\n  again: %s --world %s --seeds 1 --first %llu --trace\n",
+                Number(seed), outcome.problem.c_str(), argv[0], world.c_str(), Number(seed));
     std::fflush(stdout);
+    if (is_until_failure) break;
   }
   std::printf(
       "%llu seeds, %llu failed; %llu connections whole, %llu broken, %llu bytes, %llu lanes went "
