@@ -31,18 +31,33 @@ AuditRecord SessionRecords::NewRecord(std::string_view name, const SessionSubjec
 }
 
 void SessionRecords::KeepOrLater(std::string_view what, Change change, size_t late_max) {
-  const auto wait = [this, what, late_max](Change later) {
-    if (late_.size() >= late_max) {
-      ++lost_count_;
-      return;
-    }
-    late_.push_back({what, std::move(later)});
-  };
   // What waits already comes first.
-  if (!late_.empty()) return wait(std::move(change));
-  const absl::Status status = Keep(what, change);
-  if (!status.ok() && !absl::IsNotFound(status)) return wait(std::move(change));
-  store_.AfterCommit([] {}, [wait, change = std::move(change)] { wait(change); });
+  if (!late_.empty()) return Wait({what, std::move(change), late_max});
+  KeepNow({what, std::move(change), late_max});
+}
+
+void SessionRecords::Wait(Late late) {
+  if (late_.size() >= late.max) {
+    ++lost_count_;
+    return;
+  }
+  late_.push_back(std::move(late));
+}
+
+void SessionRecords::KeepNow(Late late) {
+  const absl::Status status = Keep(late.what, late.change);
+  const bool has_failed = !status.ok() && !absl::IsNotFound(status);
+  std::function<void()> kept = [] {};
+  if (has_failed) {
+    // Without a group nobody knows whose fault it is.
+    const bool is_second = std::exchange(late.has_failed, true);
+    if (!is_second || !store_.in_group()) return Wait(std::move(late));
+    kept = [what = late.what, status] {
+      engine::log::Write(Level::kError, "change_dropped",
+                         {{"at", what}, {"why", status.ToString()}});
+    };
+  }
+  store_.AfterCommit(std::move(kept), [this, late = std::move(late)] { Wait(late); });
 }
 
 void SessionRecords::Connected(const SessionSubject& subject, std::string_view source_ip,
@@ -134,7 +149,9 @@ void SessionRecords::FlushDue(int64_t now_unix_ms) {
 void SessionRecords::Flush() {
   std::vector<Late> late;
   late.swap(late_);
-  for (Late& each : late) KeepOrLater(each.what, std::move(each.change));
+  for (Late& each : late) {
+    late_.empty() ? KeepNow(std::move(each)) : Wait(std::move(each));
+  }
   FlushStreams();
   if (lost_count_ == 0 || store_.is_down()) return;
   engine::log::Write(Level::kError, "audit_records_lost",
@@ -152,8 +169,16 @@ void SessionRecords::FlushStreams() {
     }
     return absl::OkStatus();
   });
-  if (!status.ok()) return PutBack(std::move(records));
-  store_.AfterCommit([] {}, [this, records = std::move(records)] { PutBack(records); });
+  if (!status.ok() && !store_.in_group()) return PutBack(std::move(records));
+  std::function<void()> kept = [] {};
+  if (!status.ok()) kept = [this, records] { KeepEach(records); };
+  store_.AfterCommit(std::move(kept), [this, records = std::move(records)] { PutBack(records); });
+}
+
+void SessionRecords::KeepEach(const std::vector<AuditRecord>& records) {
+  for (const AuditRecord& record : records) {
+    KeepOrLater("stream_record", [this, record] { return AppendAudit(store_, record); });
+  }
 }
 
 void SessionRecords::PutBack(std::vector<AuditRecord> records) {

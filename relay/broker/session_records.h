@@ -62,8 +62,9 @@ class SessionRecords {
   }
 
   // KeepOrLater is Keep for what has happened anyway: a change that is not kept now, or lost with
-  // its group, is tried again by FlushDue, unless `late_max` wait already. `what` is static. Call
-  // it with no transaction open.
+  // its group, is tried again by FlushDue, unless `late_max` wait already. One that fails again in
+  // a group that is kept, so that the store works, is logged and dropped: it would hold up all
+  // behind it for good. `what` is static. Call it with no transaction open.
   using Change = std::function<absl::Status()>;
   void KeepOrLater(std::string_view what, Change change, size_t late_max = kLateMax);
   bool has_room() const { return late_.size() < kLateMax; }
@@ -110,13 +111,19 @@ class SessionRecords {
   static AuditRecord StreamRecord(std::string_view name, const Stream& stream, int64_t now_unix_ms);
   void FlushStreams();
   void PutBack(std::vector<AuditRecord> records);
-  static void LogFailure(std::string_view what, const absl::Status& status);
-
-  Store& store_;
+  // KeepEach is for records that the store does not take together: most likely one is at fault.
+  void KeepEach(const std::vector<AuditRecord>& records);
   struct Late {
     std::string_view what;
     Change change;
+    size_t max = kLateMax;  // It waits behind fewer than so many.
+    bool has_failed = false;
   };
+  void KeepNow(Late late);
+  void Wait(Late late);
+  static void LogFailure(std::string_view what, const absl::Status& status);
+
+  Store& store_;
   std::vector<Late> late_;
   std::vector<AuditRecord> waiting_;  // Of streams.
   uint64_t lost_count_ = 0;

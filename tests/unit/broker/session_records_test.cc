@@ -1,0 +1,119 @@
+// Goal: a change that the store will never take holds up nothing behind it, and one that it cannot
+// take now is not lost. Method: a real store, where a trigger refuses some records for good.
+
+#include "relay/broker/session_records.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "relay/store/sqlite_store.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/unit/broker/full_disk.h"
+
+namespace relay {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr int64_t kNow = 1'700'000'000'000;
+
+class SessionRecordsTest : public testing::Test {
+ protected:
+  SessionRecordsTest() {
+    static_cast<void>(OpenStore());  // Which makes the tables.
+    sqlite3* database = nullptr;
+    EXPECT_EQ(sqlite3_open((folder_ / "adit.db").c_str(), &database), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(database,
+                           "CREATE TRIGGER refuses BEFORE INSERT ON audit WHEN NEW.name = 'Bad'"
+                           " BEGIN SELECT RAISE(ABORT, 'not this one'); END",
+                           nullptr, nullptr, nullptr),
+              SQLITE_OK);
+    sqlite3_close(database);
+    store_ = OpenStore();
+    records_ = std::make_unique<SessionRecords>(*store_);
+  }
+  std::unique_ptr<SqliteStore> OpenStore() {
+    auto opened = SqliteStore::Open({.path = folder_ / "adit.db"}, engine::crypto::MasterKey{});
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    return *std::move(opened);
+  }
+  void Happen(const std::string& name) {
+    records_->KeepOrLater(
+        "test", [this, name] { return AppendAudit(*store_, NewServiceEvent(name, kNow)); });
+  }
+  // Turn is what the control thread does a few times a second.
+  void Turn() {
+    store_->OpenGroup().IgnoreError();
+    records_->FlushDue(kNow + SessionRecords::kDelayMs);
+    store_->CloseGroup().IgnoreError();
+  }
+  std::vector<std::string> Events() {
+    std::vector<std::string> names;
+    const auto events = store_->ListAudit(0, 100);
+    for (const AuditEvent& event : *events) names.push_back(event.name);
+    return names;
+  }
+
+  TemporaryFolder folder_;
+  std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<SessionRecords> records_;
+};
+
+TEST_F(SessionRecordsTest, AChangeThatFailsForGoodHoldsUpNothingBehindIt) {
+  ASSERT_TRUE(store_->OpenGroup().ok());
+  Happen("First");
+  Happen("Bad");
+  Happen("Second");
+  ASSERT_TRUE(store_->CloseGroup().ok());
+  EXPECT_THAT(Events(), ElementsAre("First")) << "what comes behind it waits for its second try";
+  Turn();
+  EXPECT_THAT(Events(), ElementsAre("First", "Second"));
+  Happen("Third");
+  EXPECT_THAT(Events(), ElementsAre("First", "Second", "Third")) << "nothing waits any more";
+}
+
+TEST_F(SessionRecordsTest, AStreamsRecordThatFailsForGoodTakesNoOtherWithIt) {
+  for (const char* name : {"One", "Bad", "Two"}) {
+    records_->AddOfStream(NewServiceEvent(name, kNow));
+  }
+  for (int i = 0; i < 3; ++i) Turn();
+  EXPECT_THAT(Events(), ElementsAre("One", "Two"));
+  Happen("Three");
+  EXPECT_THAT(Events(), ElementsAre("One", "Two", "Three"));
+}
+
+// A disk that was full when the change was tried, and is when it is tried again.
+TEST_F(SessionRecordsTest, AChangeThatFailsWithTheStoreIsKeptWhenThatIsBack) {
+  bool is_full = true;
+  const auto change = [&] {
+    return is_full ? absl::UnavailableError("full")
+                   : AppendAudit(*store_, NewServiceEvent("Kept", kNow));
+  };
+  records_->KeepOrLater("test", change);
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(store_->OpenGroup().ok());
+    ASSERT_FALSE(store_->is_down());
+    ASSERT_TRUE(AppendAudit(*store_, NewServiceEvent("Lost", kNow)).ok());
+    records_->FlushDue(kNow);
+    {
+      const FullDisk full;
+      EXPECT_FALSE(store_->CloseGroup().ok());
+    }
+    EXPECT_TRUE(store_->is_down());
+    Turn();
+    ASSERT_FALSE(store_->is_down());
+  }
+  EXPECT_THAT(Events(), IsEmpty());
+  is_full = false;
+  Turn();
+  EXPECT_THAT(Events(), ElementsAre("Kept"));
+}
+
+}  // namespace
+}  // namespace relay
