@@ -66,10 +66,9 @@ absl::Status ControlDesk::Open(std::vector<LoopPort*> loops) {
 }
 
 void ControlDesk::Tick() {
+  const int64_t passed = engine::PassedMs();
   const int64_t now = UnixNowMs();
-  const int64_t passed = ticked_unix_ms_ == 0 ? 0 : now - ticked_unix_ms_;
-  ticked_unix_ms_ = now;
-  if (passed < 0 || passed > kTickLateMs) broker_.ClockWasSet(passed);
+  if (const int64_t step = clock_watch_.Look(passed, now); step != 0) broker_.ClockWasSet(step);
   broker_.Tick(now);
   api_.Tick(now);
   outbox_->Forget(now);

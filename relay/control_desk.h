@@ -8,6 +8,7 @@
 #include "relay/api/api.h"
 #include "relay/audit/audit_outbox.h"
 #include "relay/broker/broker.h"
+#include "relay/clock_watch.h"
 #include "relay/first_start.h"
 #include "relay/loop_directory.h"
 #include "relay/switchboard/control_port.h"
@@ -57,10 +58,6 @@ class ControlDesk final : public ControlPort {
   void StreamOpened(StreamReport report, std::string what) override;
   void StreamClosed(StreamReport report, StreamEnd end) override;
 
-  // Ticks come a few times a second. One that comes so late, or before the one before it, tells
-  // that the clock was set, or that nothing ran.
-  static constexpr int64_t kTickLateMs = 30'000;
-
  private:
   void Tick();
   void BeginBatch();
@@ -77,7 +74,7 @@ class ControlDesk final : public ControlPort {
   LoopDirectory directory_;
   Broker broker_;
   Api api_;
-  int64_t ticked_unix_ms_ = 0;
+  ClockWatch clock_watch_;
   std::vector<LoopPort*> loops_;
   std::vector<std::vector<std::function<void()>>> answers_;  // Of this batch, by loop.
   bool was_down_ = false;

@@ -12,4 +12,10 @@ int64_t UnixNowMs() {
   return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
 }
 
+int64_t PassedMs() {
+  std::timespec passed{};
+  clock_gettime(CLOCK_BOOTTIME, &passed);
+  return int64_t{passed.tv_sec} * 1000 + passed.tv_nsec / 1'000'000;
+}
+
 }  // namespace engine

@@ -11,4 +11,9 @@ int64_t UnixNow();
 // UnixNowMs is the same in milliseconds.
 int64_t UnixNowMs();
 
+// PassedMs returns milliseconds since some moment before this process began, whatever people set.
+// It goes on while the process is stopped and while the machine sleeps: beside it one sees that the
+// wall clock was set.
+int64_t PassedMs();
+
 }  // namespace engine

@@ -11,11 +11,15 @@ const engine::Instant* world_now = nullptr;
 Machine running = kOperator;
 std::array<engine::Duration, engine::sim::SimNetwork::kMachinesMax> ahead_of_time{};
 
-int64_t NowMs() {
-  engine::Duration since = ahead_of_time[running];
-  if (world_now != nullptr) since += *world_now - engine::Instant{};
-  return kWorldStartMs + std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
+int64_t ToMs(engine::Duration time) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
 }
+
+engine::Duration Passed() {
+  return world_now == nullptr ? engine::Duration::zero() : *world_now - engine::Instant{};
+}
+
+int64_t NowMs() { return kWorldStartMs + ToMs(ahead_of_time[running] + Passed()); }
 
 }  // namespace
 
@@ -33,8 +37,9 @@ bool MachineClock::IsRight(Machine machine) {
 
 extern "C" {
 
-// engine::UnixNow and engine::UnixNowMs.
+// engine::UnixNow, engine::UnixNowMs and engine::PassedMs.
 int64_t __wrap__ZN6engine7UnixNowEv() { return sim::NowMs() / 1000; }  // NOLINT: the linker's name.
 int64_t __wrap__ZN6engine9UnixNowMsEv() { return sim::NowMs(); }       // NOLINT
+int64_t __wrap__ZN6engine8PassedMsEv() { return sim::ToMs(sim::Passed()); }  // NOLINT
 
 }  // extern "C"

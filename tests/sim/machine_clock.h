@@ -1,6 +1,6 @@
 // The clocks that people set, one on each machine of the world. The product asks engine::UnixNow
 // and UnixNowMs, which the linker leads here (--wrap): they answer for the machine whose process
-// runs.
+// runs. PassedMs, as well, is the world's time, whatever was set.
 
 #pragma once
 
