@@ -36,13 +36,15 @@ absl::Status Broker::TakeOver(int64_t now_unix_ms, const GoesOn& goes_on) {
       if (left->empty()) return absl::OkStatus();
       query.after = {left->back().started_unix_ms, left->back().id};
       for (const Session& session : *left) {
+        if (Find(session.id) != nullptr) continue;  // Its start was moved behind the others.
         const absl::StatusOr<std::string> access = store_.FindSessionAccess(session.id);
         if (!access.ok()) return access.status();
         const absl::StatusOr<uint64_t> epoch = store_.FindSessionEpoch(session.id);
         if (!epoch.ok()) return epoch.status();
-        if (!access->empty() && goes_on(session.id, *access) &&
-            GoOn(session, *epoch, now_unix_ms)) {
-          continue;
+        if (!access->empty() && goes_on(session.id, *access)) {
+          const absl::StatusOr<bool> has_gone_on = GoOn(session, *epoch, now_unix_ms);
+          if (!has_gone_on.ok()) return has_gone_on.status();
+          if (*has_gone_on) continue;
         }
         const absl::Status status =
             records_.EndedNow({session.id, session.node_id, session.principal, session.carriage},

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "engine/wire/control.h"
 #include "relay/broker/data_plane.h"
 #include "relay/broker/gateway_shares.h"
@@ -201,7 +202,7 @@ class Broker {
   }
 
   // ClockWasSet says that the clock stands by so much elsewhere than the time that has passed: what
-  // waits has as long as before.
+  // waits has as long as before, also after a restart.
   void ClockWasSet(int64_t by_ms);
 
   size_t live_count() const { return live_.size(); }
@@ -300,8 +301,9 @@ class Broker {
   // CheckEpoch returns why a lane cannot come again under that epoch, and keeps it in the store.
   std::optional<LaneFailure> CheckEpoch(const Live& live, uint64_t epoch);
   void SaveEpochs();
-  // GoOn makes a session of the process before this one live. False: it is over.
-  bool GoOn(const Session& session, uint64_t epoch, int64_t now_unix_ms);
+  // GoOn makes a session of the process before this one live. False: it is over. An error: the
+  // store does not work.
+  absl::StatusOr<bool> GoOn(const Session& session, uint64_t epoch, int64_t now_unix_ms);
   void AddLane(Live& live, const NewLane& lane);
   // In broker_sealed.cc:
   void AskAbout(const Live& live);

@@ -177,6 +177,14 @@ absl::Status SqliteStore::SetSessionConnected(std::string_view id) {
       .status();
 }
 
+absl::Status SqliteStore::MoveSessionStart(std::string_view id, int64_t by_ms) {
+  return database_->Prepare("UPDATE sessions SET started = started + ? WHERE id = ? AND ended = 0")
+      .Integer(by_ms)
+      .Text(id)
+      .Run()
+      .status();
+}
+
 absl::Status SqliteStore::EndSession(const SessionEnd& end) {
   return database_
       ->Prepare("UPDATE sessions SET status = ?, details = ?, ended = ? WHERE id = ? AND ended = 0")

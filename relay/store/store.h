@@ -245,6 +245,8 @@ class Store {
   virtual absl::StatusOr<Session> FindSession(std::string_view id) = 0;
   virtual absl::StatusOr<std::vector<Session>> ListSessions(const SessionQuery& query) = 0;
   virtual absl::Status SetSessionConnected(std::string_view id) = 0;
+  // MoveSessionStart puts the start of a session that is not over elsewhere: the clock was set.
+  virtual absl::Status MoveSessionStart(std::string_view id, int64_t by_ms) = 0;
   // FindSessionAccess and FindSessionEpoch: NotFound.
   virtual absl::StatusOr<std::string> FindSessionAccess(std::string_view id) = 0;
   virtual absl::StatusOr<uint64_t> FindSessionEpoch(std::string_view id) = 0;

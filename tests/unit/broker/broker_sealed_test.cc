@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/crypto/digest.h"
+#include "tests/unit/broker/full_disk.h"
 #include "tests/unit/broker/sealed_broker_fixture.h"
 
 namespace relay {
@@ -334,6 +335,48 @@ TEST_F(SealedBrokerTest, TheCountsOfASessionThatWasTakenOverAreTheNodes) {
   next.NodeEndedSession(kNode, {id, "the client ended the session", 70'001, 90'002}, kNow + 2);
   EXPECT_THAT(LastRecord(), HasSubstr("70001"));
   EXPECT_THAT(LastRecord(), HasSubstr("90002"));
+}
+
+// A machine that has no clock says 1970 until it is told the time.
+TEST_F(SealedBrokerTest, ASessionEndsAtItsLimitOverARestartWhenTheClockWasSet) {
+  constexpr int64_t kDay = int64_t{24} * 3'600'000;
+  constexpr int64_t kJustOn = 60'000;  // What the clock says in the beginning, since 1970.
+  access_ = "{}";
+  const std::string id = Start(kJustOn);
+  broker.LaneJoined({id, 0}, "192.0.2.7", kJustOn);
+  broker.ClockWasSet(kNow - kJustOn);
+  EXPECT_EQ(store->FindSession(id)->started_unix_ms, kNow);
+
+  Broker next(*store, plane);
+  const auto goes_on = [](const std::string&, const std::string&) { return true; };
+  ASSERT_TRUE(next.TakeOver(kNow + 1'000, goes_on).ok());
+  ASSERT_TRUE(next.IsLive(id));
+  // It loses its clock, and starts without.
+  Broker third(*store, plane);
+  ASSERT_TRUE(third.TakeOver(kJustOn, goes_on).ok());
+  ASSERT_TRUE(third.IsLive(id));
+  third.ClockWasSet(kNow);
+  third.Tick(kNow + kDay);
+  EXPECT_TRUE(third.IsLive(id)) << "a day from where it was taken over";
+  third.Tick(kNow + kDay + kJustOn);
+  EXPECT_FALSE(third.IsLive(id));
+  EXPECT_EQ(StatusOf(id), SessionStatus::kTerminated);
+}
+
+TEST_F(SealedBrokerTest, AClockThatWasSetWhileTheStoreWasDownIsKeptLater) {
+  access_ = "{}";
+  const std::string id = StartJoined();
+  ASSERT_TRUE(store->OpenGroup().ok());
+  broker.ClockWasSet(5'000);
+  {
+    const FullDisk full;
+    EXPECT_FALSE(store->CloseGroup().ok());
+  }
+  EXPECT_EQ(store->FindSession(id)->started_unix_ms, kNow);
+  ASSERT_TRUE(store->OpenGroup().ok());
+  ASSERT_TRUE(store->CloseGroup().ok());
+  broker.Tick(kNow + 5'000);
+  EXPECT_EQ(store->FindSession(id)->started_unix_ms, kNow + 5'000);
 }
 
 TEST_F(SealedBrokerTest, ASessionKeepsItsCarriageOverARestartWhateverComesBack) {
