@@ -198,17 +198,16 @@ void ControlDesk::NodeDisconnected(std::string node_id, uint64_t link_serial, st
   });
 }
 
-void ControlDesk::RenewCertificate(uint32_t loop_index, std::string node_id,
-                                   std::string request_pem,
+void ControlDesk::RenewCertificate(uint32_t loop_index, RenewalWish wish,
                                    std::function<void(absl::StatusOr<std::string>)> reply) {
-  line_->Tell([this, loop_index, node_id = std::move(node_id), request = std::move(request_pem),
-               reply = std::move(reply)] {
+  line_->Tell([this, loop_index, wish = std::move(wish), reply = std::move(reply)] {
     if (outbox_->is_full()) {
       return Answer(loop_index,
                     [reply, status = absl::UnavailableError(outbox_->Why())] { reply(status); },
                     {});
     }
-    absl::StatusOr<std::string> certificate = api_.RenewCertificate(node_id, request, UnixNowMs());
+    absl::StatusOr<std::string> certificate =
+        api_.RenewCertificate(wish.node_id, wish.key_sha256, wish.request_pem, UnixNowMs());
     Answer(
         loop_index, [reply, certificate = std::move(certificate)] { reply(certificate); },
         [reply] { reply(absl::UnavailableError(kStoreFailed)); });

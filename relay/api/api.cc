@@ -460,12 +460,13 @@ void Api::Tick(int64_t now_unix_ms) {
 }
 
 absl::StatusOr<std::string> Api::RenewCertificate(std::string_view node_id,
+                                                  const engine::crypto::Sha256Digest& key_sha256,
                                                   std::string_view request_pem,
                                                   int64_t now_unix_ms) {
   const absl::StatusOr<Node> node = context_.store.FindNode(node_id);
   if (!node.ok()) return node.status();
   absl::StatusOr<std::string> certificate =
-      context_.certificates.Issue(node_id, request_pem, now_unix_ms);
+      context_.certificates.Renew(node_id, key_sha256, request_pem, now_unix_ms);
   AuditRecord audit = NewServiceEvent("RenewCertificate", now_unix_ms);
   audit.event_source = "adit";
   audit.principal = node_id;

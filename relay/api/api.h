@@ -68,10 +68,11 @@ class Api {
   // times a second.
   void Tick(int64_t now_unix_ms);
 
-  // RenewCertificate is for a node's link, which its present certificate has proven. NotFound: the
-  // node is not registered any more. InvalidArgument: the request is no good. Other errors: the
-  // store does not work.
+  // RenewCertificate is for a node's link, which its present certificate has proven, with the key
+  // of this SHA-256. NotFound: the node is not registered any more. InvalidArgument: the request is
+  // no good, or for another key. Other errors: the store does not work.
   absl::StatusOr<std::string> RenewCertificate(std::string_view node_id,
+                                               const engine::crypto::Sha256Digest& key_sha256,
                                                std::string_view request_pem, int64_t now_unix_ms);
 
   // RecordRefusedJoin writes down that somebody came for a session without a token that opens it:

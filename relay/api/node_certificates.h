@@ -26,10 +26,21 @@ class NodeCertificates {
   absl::StatusOr<std::string> Issue(std::string_view node_id, std::string_view request_pem,
                                     int64_t now_unix_ms) const;
 
+  // Renew is Issue for a node that has a certificate, whose key has this SHA-256
+  // (Certificate::key_fingerprint). InvalidArgument, too: the request has another one. Whoever was
+  // in a node's place for a moment would else have a key of his own for as long as he renews it.
+  absl::StatusOr<std::string> Renew(std::string_view node_id,
+                                    const engine::crypto::Sha256Digest& key_sha256,
+                                    std::string_view request_pem, int64_t now_unix_ms) const;
+
   std::string authority_pem() const { return authority_.certificate.Pem(); }
   const engine::crypto::Certificate& authority() const { return authority_.certificate; }
 
  private:
+  absl::StatusOr<engine::crypto::Certificate> Make(std::string_view node_id,
+                                                   std::string_view request_pem,
+                                                   int64_t now_unix_ms) const;
+
   engine::crypto::Issuer authority_;
 };
 

@@ -21,10 +21,11 @@ constexpr size_t kNewsTextMax = 512;
 }  // namespace
 
 AgentRole::AgentRole(Switchboard& switchboard, engine::RecordCarrier& carrier,
-                     std::string source_address, std::string node_id)
+                     std::string source_address, Node node)
     : switchboard_(switchboard),
       source_address_(std::move(source_address)),
-      node_id_(std::move(node_id)),
+      node_id_(std::move(node.id)),
+      key_sha256_(node.key_sha256),
       serial_(switchboard.NextLinkSerial()),
       port_({.peer_opens = false, .circuits_max = kCircuitsMax, .link_bytes_max = kLinkBytesMax},
             carrier, switchboard.loop().buffers(), *this, switchboard.loop().Now()),
@@ -95,7 +96,7 @@ void AgentRole::OnControl(const engine::ControlMessage& message) {
 
 void AgentRole::Renew(const engine::RenewCertificate& renew) {
   switchboard_.control().RenewCertificate(
-      switchboard_.index(), node_id_, renew.request_pem,
+      switchboard_.index(), {node_id_, key_sha256_, renew.request_pem},
       [this, alive = alive_](absl::StatusOr<std::string> certificate) {
         if (!*alive) return;
         if (!certificate.ok()) {

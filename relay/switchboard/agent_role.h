@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "engine/buffer/record_protocol.h"
+#include "engine/crypto/digest.h"
 #include "engine/mux/open_rate.h"
 #include "relay/switchboard/role.h"
 #include "relay/switchboard/switch_port.h"
@@ -23,10 +24,14 @@ class AgentRole final : public Role, private SwitchPort::Events {
   // stream.
   static constexpr size_t kLinkBytesMax = 2 * 1024 * 1024;
 
-  // `node_id` has proven itself: it is the name in the verified client certificate, or that of the
-  // credentials of an original agent.
+  // `node` has proven itself: it is the name in the verified client certificate and its key, or
+  // that of the credentials of an original agent, which has no certificate.
+  struct Node {
+    std::string id;
+    engine::crypto::Sha256Digest key_sha256{};
+  };
   AgentRole(Switchboard& switchboard, engine::RecordCarrier& carrier, std::string source_address,
-            std::string node_id);
+            Node node);
   ~AgentRole() override;
 
   const std::string& node_id() const { return node_id_; }
@@ -61,6 +66,7 @@ class AgentRole final : public Role, private SwitchPort::Events {
   Switchboard& switchboard_;
   const std::string source_address_;
   const std::string node_id_;
+  const engine::crypto::Sha256Digest key_sha256_;
   const uint64_t serial_;
   bool connected_ = false;  // The control thread was told, and not yet that it is over.
   bool dismissed_ = false;

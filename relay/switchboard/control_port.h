@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "engine/crypto/digest.h"
 #include "engine/http/http_message.h"
 #include "engine/wire/control.h"
 #include "relay/broker/data_plane.h"
@@ -27,6 +28,14 @@ struct NodeArrival {
   bool is_sealing = false;     // It named the feature engine::kFeatureSealed ...
   bool is_encrypting = false;  // ... and engine::kFeatureEncrypted ...
   bool is_laning = false;      // ... and engine::kFeatureInspectedLanes.
+};
+
+// RenewalWish is a node's request for another certificate.
+struct RenewalWish {
+  std::string node_id;
+  // Of the key by which its link has proven itself: the request has to be for the same one.
+  engine::crypto::Sha256Digest key_sha256{};
+  std::string request_pem;
 };
 
 // StreamReport names one stream of a session, for the audit trail.
@@ -54,7 +63,7 @@ class ControlPort {
   // `admitted` gets an error when the node is not registered (any more).
   virtual void NodeConnected(NodeArrival arrival, std::function<void(absl::Status)> admitted) = 0;
   virtual void NodeDisconnected(std::string node_id, uint64_t link_serial, std::string reason) = 0;
-  virtual void RenewCertificate(uint32_t loop_index, std::string node_id, std::string request_pem,
+  virtual void RenewCertificate(uint32_t loop_index, RenewalWish wish,
                                 std::function<void(absl::StatusOr<std::string>)> reply) = 0;
 
   // NodeSaid passes on what an agent says of sealed sessions: session-answer, session-over,

@@ -17,7 +17,7 @@ OriginalHost::OriginalHost(Switchboard& switchboard, ControlChannelRole& channel
       channel_(&channel),
       node_id_(std::move(node_id)),
       link_(loop_.buffers(), [this] { run_.Wake(); }),
-      role_(switchboard, link_.far_carrier(), std::move(source_address), node_id_),
+      role_(switchboard, link_.far_carrier(), std::move(source_address), {.id = node_id_}),
       node_(node_id_, agent_version, *this, loop_.buffers(), loop_.Now(),
             engine::crypto::RandomNumber()),
       run_(loop_, link_, *this) {

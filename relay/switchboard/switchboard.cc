@@ -155,8 +155,9 @@ std::unique_ptr<Role> Switchboard::MakeRole(SecureConnection& connection) {
     return std::make_unique<ClientRole>(
         *this, connection, connection.loop().PeerAddress(connection.socket()).HostText());
   }
-  return std::make_unique<AgentRole>(
-      *this, connection, connection.loop().PeerAddress(connection.socket()).HostText(), node_id);
+  return std::make_unique<AgentRole>(*this, connection,
+                                     connection.loop().PeerAddress(connection.socket()).HostText(),
+                                     AgentRole::Node{node_id, certificate->key_fingerprint()});
 }
 
 void Switchboard::Left(Visitor& visitor) {

@@ -28,7 +28,7 @@ class LinkControl final : public relay::ControlPort {
     });
   }
   void NodeDisconnected(std::string, uint64_t, std::string) override { ++departures; }
-  void RenewCertificate(uint32_t, std::string, std::string,
+  void RenewCertificate(uint32_t, relay::RenewalWish,
                         std::function<void(absl::StatusOr<std::string>)>) override {}
   void NodeSaid(std::string, engine::ControlMessage) override {}
   void NewsMissed(std::string, uint64_t) override {}

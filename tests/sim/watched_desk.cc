@@ -25,11 +25,9 @@ void WatchedDesk::NodeDisconnected(std::string node_id, uint64_t link_serial, st
   desk_->NodeDisconnected(std::move(node_id), link_serial, std::move(reason));
 }
 
-void WatchedDesk::RenewCertificate(uint32_t loop_index, std::string node_id,
-                                   std::string request_pem,
+void WatchedDesk::RenewCertificate(uint32_t loop_index, relay::RenewalWish wish,
                                    std::function<void(absl::StatusOr<std::string>)> reply) {
-  if (desk_ == nullptr) return;
-  desk_->RenewCertificate(loop_index, std::move(node_id), std::move(request_pem), std::move(reply));
+  if (desk_ != nullptr) desk_->RenewCertificate(loop_index, std::move(wish), std::move(reply));
 }
 
 void WatchedDesk::NodeSaid(std::string node_id, engine::ControlMessage message) {

@@ -32,7 +32,7 @@ class WatchedDesk final : public relay::ControlPort {
   void NodeConnected(relay::NodeArrival arrival,
                      std::function<void(absl::Status)> admitted) override;
   void NodeDisconnected(std::string node_id, uint64_t link_serial, std::string reason) override;
-  void RenewCertificate(uint32_t loop_index, std::string node_id, std::string request_pem,
+  void RenewCertificate(uint32_t loop_index, relay::RenewalWish wish,
                         std::function<void(absl::StatusOr<std::string>)> reply) override;
   void NodeSaid(std::string node_id, engine::ControlMessage message) override;
   void NewsMissed(std::string node_id, uint64_t count) override;

@@ -137,9 +137,29 @@ TEST_F(NodesApiTest, ADeregisteredNodeIsCutOffAndForgotten) {
                                       "abcdef0"),
               IsEmpty());
   EXPECT_TRUE(absl::IsNotFound(broker_.NodeConnected({.node_id = kNodeId}, now_)));
-  EXPECT_TRUE(absl::IsNotFound(api_.RenewCertificate(kNodeId, "", now_).status()));
+  EXPECT_TRUE(absl::IsNotFound(api_.RenewCertificate(kNodeId, {}, "", now_).status()));
   EXPECT_EQ(ErrorOf("StartSession", Wish()), "TargetNotConnected");
   EXPECT_EQ(ErrorOf("DeregisterManagedInstance", {{"InstanceId", kNodeId}}), "InvalidInstanceId");
+}
+
+TEST_F(NodesApiTest, ACertificateIsRenewedForTheNodesOwnKeyAlone) {
+  using engine::crypto::Certificate;
+  using engine::crypto::PrivateKey;
+  const PrivateKey own = PrivateKey::Generate();
+  const auto request = [](const PrivateKey& key) {
+    return engine::test::Must(engine::crypto::CreateSigningRequest(key, kNodeId));
+  };
+  const std::string first = engine::test::Must(certificates_.Issue(kNodeId, request(own), now_));
+  const auto key = engine::test::Must(Certificate::FromPem(first)).key_fingerprint();
+  const auto renewed = api_.RenewCertificate(kNodeId, key, request(own), now_ + kDayMs);
+  ASSERT_TRUE(renewed.ok()) << renewed.status();
+  EXPECT_EQ(engine::test::Must(Certificate::FromPem(*renewed)).key_fingerprint(), key);
+  const auto refused =
+      api_.RenewCertificate(kNodeId, key, request(PrivateKey::Generate()), now_ + kDayMs);
+  EXPECT_TRUE(absl::IsInvalidArgument(refused.status())) << refused.status();
+  const std::string record = store_->ListAudit(0, 1'000)->back().record;
+  EXPECT_THAT(record, testing::HasSubstr("RenewCertificate"));
+  EXPECT_THAT(record, testing::HasSubstr("ValidationException"));
 }
 
 TEST_F(NodesApiTest, WhoMayNotDeregisterCutsNobodyOff) {

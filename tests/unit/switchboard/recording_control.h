@@ -23,7 +23,7 @@ class RecordingControl final : public ControlPort {
     tasks_.push_back([admitted = std::move(admitted)] { admitted(absl::OkStatus()); });
   }
   void NodeDisconnected(std::string, uint64_t, std::string) override {}
-  void RenewCertificate(uint32_t, std::string, std::string,
+  void RenewCertificate(uint32_t, RenewalWish,
                         std::function<void(absl::StatusOr<std::string>)>) override {}
   void NodeSaid(std::string node_id, engine::ControlMessage message) override {
     said.emplace_back(std::move(node_id), std::move(message));
