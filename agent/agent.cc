@@ -35,12 +35,15 @@ engine::TlsClientOptions TlsOptions(const NodeState& state) {
   options.trust = engine::TlsTrust::Authority(state.authority_pem);
   options.identity = engine::TlsIdentity{state.certificate_pem, state.private_key_pem};
   options.protocols = {"adit/1"};
-  options.clock = NodeClock(state.certificate_pem);
+  SetNodeClocks(state.known_unix, state.certificate_pem, options);
   return options;
 }
 
 RelayAccess Access(const NodeState& state) {
-  return {state.relay, state.authority_pem, {state.certificate_pem, state.private_key_pem}};
+  return {state.relay,
+          state.authority_pem,
+          {state.certificate_pem, state.private_key_pem},
+          state.known_unix};
 }
 
 std::vector<LaneHost*> HostsOf(const std::vector<std::unique_ptr<LaneWorker>>& workers) {
@@ -255,18 +258,23 @@ void Agent::TakeRenewed() {
   absl::StatusOr<NodeState> state = LoadNodeState(options_.state_folder);
   if (!state.ok() || state->certificate_pem == state_.certificate_pem) return;
   state_ = *std::move(state);
-  sessions_.Renew(Access(state_).node);
+  sessions_.Renew(Access(state_));
 }
 
 void Agent::ScheduleRenewal() {
   if (link_ == nullptr || !link_->up()) return;
-  if (!RenewalIsDue(state_.certificate_pem, engine::UnixNow())) return;
+  const engine::Instant now = driver_.loop().Now();
+  const engine::Duration since =
+      renewal_asked_at_.has_value() ? now - *renewal_asked_at_ : engine::Duration::max();
+  if (!RenewalIsDue(state_.certificate_pem, engine::UnixNow(), since)) return;
   const absl::StatusOr<std::string> request = RenewalRequest(state_);
-  if (request.ok()) link_->RequestRenewal(*request);
+  if (!request.ok()) return;
+  link_->RequestRenewal(*request);
+  renewal_asked_at_ = now;
 }
 
 void Agent::OnCertificateRenewed(const std::string& certificate_pem) {
-  absl::StatusOr<NodeState> renewed = WithCertificate(state_, certificate_pem);
+  absl::StatusOr<NodeState> renewed = WithCertificate(state_, certificate_pem, engine::UnixNow());
   absl::Status status = renewed.status();
   if (status.ok()) status = SaveNodeState(options_.state_folder, *renewed);
   if (status.ok()) status = context_->Reload(TlsOptions(*renewed));
@@ -276,7 +284,7 @@ void Agent::OnCertificateRenewed(const std::string& certificate_pem) {
     return;
   }
   state_ = std::move(*renewed);
-  sessions_.Renew(Access(state_).node);
+  sessions_.Renew(Access(state_));
   engine::log::Write(Level::kInfo, "certificate_renewed", {{"node", state_.node_id}});
 }
 

@@ -132,6 +132,7 @@ class Agent final : private RelayLink::Events,
   Redial redial_;
   engine::TimerOp retry_op_;
   engine::TimerOp renewal_op_;
+  std::optional<engine::Instant> renewal_asked_at_;
   engine::TimerOp stop_op_;
   engine::TimerOp succession_op_;
   bool was_ever_up_ = false;

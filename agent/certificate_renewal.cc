@@ -1,6 +1,7 @@
 #include "agent/certificate_renewal.h"
 
 #include "absl/status/status.h"
+#include "agent/session/node_clock.h"
 #include "engine/crypto/certificate.h"
 #include "engine/crypto/key.h"
 
@@ -9,11 +10,29 @@ namespace agent {
 using engine::crypto::Certificate;
 using engine::crypto::PrivateKey;
 
-bool RenewalIsDue(const std::string& certificate_pem, int64_t unix_now) {
+namespace {
+
+bool BeginsLater(const Certificate& certificate, int64_t unix_now) {
+  return certificate.not_before() - unix_now > kLaterSeconds;
+}
+
+// IsRight says whether a certificate that ends earlier than the one before may take its place. A
+// relay and a node that both begin in 1970 agree on a time which is known to be wrong.
+bool IsRight(const Certificate& certificate, const Certificate& before, int64_t known_unix,
+             int64_t unix_now) {
+  return BeginsLater(before, unix_now) && !BeginsLater(certificate, unix_now) &&
+         certificate.not_after() > unix_now && unix_now >= known_unix;
+}
+
+}  // namespace
+
+bool RenewalIsDue(const std::string& certificate_pem, int64_t unix_now,
+                  engine::Duration since_asked) {
   const absl::StatusOr<Certificate> certificate = Certificate::FromPem(certificate_pem);
   if (!certificate.ok()) return true;
   const int64_t life = certificate->not_after() - certificate->not_before();
-  return certificate->not_after() - unix_now <= life / 3;
+  if (certificate->not_after() - unix_now <= life / 3) return true;
+  return BeginsLater(*certificate, unix_now) && since_asked >= kLaterPause;
 }
 
 absl::StatusOr<std::string> RenewalRequest(const NodeState& state) {
@@ -23,7 +42,7 @@ absl::StatusOr<std::string> RenewalRequest(const NodeState& state) {
 }
 
 absl::StatusOr<NodeState> WithCertificate(const NodeState& state,
-                                          const std::string& certificate_pem) {
+                                          const std::string& certificate_pem, int64_t unix_now) {
   const absl::StatusOr<Certificate> certificate = Certificate::FromPem(certificate_pem);
   if (!certificate.ok()) return certificate.status();
   const absl::StatusOr<PrivateKey> key = PrivateKey::FromPem(state.private_key_pem);
@@ -35,13 +54,15 @@ absl::StatusOr<NodeState> WithCertificate(const NodeState& state,
     return absl::InvalidArgumentError("the relay sent a certificate for another key");
   }
   const absl::StatusOr<Certificate> before = Certificate::FromPem(state.certificate_pem);
-  if (before.ok() && certificate->not_after() <= before->not_after()) {
+  if (before.ok() && certificate->not_after() <= before->not_after() &&
+      !IsRight(*certificate, *before, state.known_unix, unix_now)) {
     return absl::InvalidArgumentError(
         "the relay sent a certificate that ends no later than the one that is there, so its clock "
         "is behind; the one that is there is kept");
   }
   NodeState renewed = state;
   renewed.certificate_pem = certificate_pem;
+  renewed.known_unix = KnownTime(state.known_unix, certificate_pem, unix_now);
   return renewed;
 }
 

@@ -6,12 +6,14 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "agent/session/node_clock.h"
 #include "engine/crypto/certificate.h"
 #include "engine/crypto/identity_key.h"
 #include "engine/crypto/key.h"
 #include "engine/http/http_message.h"
 #include "engine/net/https_client.h"
 #include "engine/net/loop_driver.h"
+#include "engine/platform/wall_clock.h"
 #include "engine/tls/tls_context.h"
 
 namespace agent {
@@ -162,6 +164,7 @@ absl::StatusOr<NodeState> Enroll(engine::LoopDriver& driver,
   state.certificate_pem = answer->certificate_pem;
   state.authority_pem = Trusted(result.anchor_pem, answer->authority_pem);
   state.identity_seed = engine::crypto::IdentityKey::Generate().seed_text();
+  state.known_unix = KnownTime(0, state.certificate_pem, engine::UnixNow());
   return state;
 }
 

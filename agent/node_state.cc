@@ -15,6 +15,7 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "engine/crypto/certificate.h"
 #include "engine/crypto/identity_key.h"
 
 namespace agent {
@@ -54,6 +55,17 @@ std::optional<std::string> Text(const Json& object, const char* name) {
   const auto member = object.find(name);
   if (member == object.end() || !member->is_string()) return std::nullopt;
   return member->get<std::string>();
+}
+
+// KnownIn is the state's known time. An older version believed its certificate's beginning.
+std::optional<int64_t> KnownIn(const Json& object, const std::string& certificate_pem) {
+  const auto member = object.find("known_time");
+  if (member == object.end()) {
+    const auto certificate = engine::crypto::Certificate::FromPem(certificate_pem);
+    return certificate.ok() ? certificate->not_before() : 0;
+  }
+  if (!member->is_number_integer()) return std::nullopt;
+  return member->get<int64_t>();
 }
 
 absl::StatusOr<std::string> ReadWhole(const std::string& path) {
@@ -161,7 +173,9 @@ absl::StatusOr<NodeState> LoadNodeState(const std::string& folder) {
     identity = Text(json, "identity").value_or("");
     if (!engine::crypto::IdentityKey::FromSeed(identity).ok()) return damaged;
   }
-  return NodeState{*address, *node_id, *name, *key, *certificate, *authority, identity};
+  const std::optional<int64_t> known = KnownIn(json, *certificate);
+  if (!known) return damaged;
+  return NodeState{*address, *node_id, *name, *key, *certificate, *authority, identity, *known};
 }
 
 absl::Status SaveNodeState(const std::string& folder, const NodeState& state) {
@@ -172,6 +186,7 @@ absl::Status SaveNodeState(const std::string& folder, const NodeState& state) {
       {"private_key", state.private_key_pem},
       {"certificate", state.certificate_pem},
       {"authority", state.authority_pem},
+      {"known_time", state.known_unix},
   };
   if (!state.identity_seed.empty()) json["identity"] = state.identity_seed;
   const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,7 @@ struct NodeState {
   std::string certificate_pem;  // Short-lived; renewed over the link.
   std::string authority_pem;    // Whom the relay's certificate must come from.
   std::string identity_seed;  // Secret. See node_identity.h; empty when an older version wrote it.
+  int64_t known_unix = 0;     // What is known to have passed, in seconds: see node_clock.h.
 };
 
 // PrepareStateFolder makes the folder (and its parents) where it is missing, and takes every right

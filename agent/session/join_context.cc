@@ -7,8 +7,8 @@
 
 namespace agent {
 
-void JoinContext::Renew(engine::TlsIdentity node) {
-  access_.node = std::move(node);
+void JoinContext::Renew(RelayAccess access) {
+  access_ = std::move(access);
   context_.reset();
 }
 
@@ -17,7 +17,7 @@ absl::StatusOr<std::shared_ptr<const engine::TlsContext>> JoinContext::ForLoop(u
   engine::TlsClientOptions options;
   options.trust = engine::TlsTrust::Authority(access_.authority_pem);
   options.identity = access_.node;
-  options.clock = NodeClock(access_.node.certificate_chain_pem);
+  SetNodeClocks(access_.known_unix, access_.node.certificate_chain_pem, options);
   options.protocols = {std::string(engine::kJoinProtocol), "adit-loop/" + std::to_string(loop)};
   absl::StatusOr<std::unique_ptr<engine::TlsContext>> context = engine::TlsContext::Client(options);
   if (!context.ok()) return context.status();

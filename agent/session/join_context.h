@@ -16,6 +16,7 @@ struct RelayAccess {
   engine::HostPort address;
   std::string authority_pem;
   engine::TlsIdentity node;
+  int64_t known_unix = 0;  // See node_clock.h.
 };
 
 // JoinContext makes the TLS contexts for join connections: ALPN `adit-join/1`, and the loop of the
@@ -25,7 +26,7 @@ class JoinContext {
   explicit JoinContext(RelayAccess access) : access_(std::move(access)) {}
 
   // Renew takes another certificate for joins from now on.
-  void Renew(engine::TlsIdentity node);
+  void Renew(RelayAccess access);
 
   // ForLoop returns the context for one of the relay's loops; any thread may use it. The last one
   // is kept: the sessions of a node come from the loop where its link is. An error is that of

@@ -1,7 +1,6 @@
 #include "agent/session/node_clock.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -10,13 +9,29 @@
 
 namespace agent {
 
-engine::UnixClock NodeClock(const std::string& own_certificate_pem, engine::UnixClock wall) {
-  const absl::StatusOr<engine::crypto::Certificate> own =
-      engine::crypto::Certificate::FromPem(own_certificate_pem);
-  const int64_t earliest = own.ok() ? own->not_before() : 0;
-  return [earliest, wall = std::move(wall)] {
-    return std::max(earliest, wall ? wall() : engine::UnixNow());
+namespace {
+
+using engine::crypto::Certificate;
+
+// NotBefore returns a clock that says `unix_time` until `wall` says more.
+engine::UnixClock NotBefore(int64_t unix_time, engine::UnixClock wall) {
+  return [unix_time, wall = std::move(wall)] {
+    return std::max(unix_time, wall ? wall() : engine::UnixNow());
   };
+}
+
+}  // namespace
+
+int64_t KnownTime(int64_t known_unix, const std::string& own_certificate_pem, int64_t unix_now) {
+  const absl::StatusOr<Certificate> own = Certificate::FromPem(own_certificate_pem);
+  return own.ok() ? std::max(known_unix, std::min(own->not_before(), unix_now)) : known_unix;
+}
+
+void SetNodeClocks(int64_t known_unix, const std::string& own_certificate_pem,
+                   engine::TlsClientOptions& options, engine::UnixClock wall) {
+  const absl::StatusOr<Certificate> own = Certificate::FromPem(own_certificate_pem);
+  options.clock = NotBefore(known_unix, std::move(wall));
+  options.second_clock = NotBefore(own.ok() ? own->not_before() : known_unix, options.clock);
 }
 
 }  // namespace agent

@@ -49,7 +49,7 @@ class SessionTable {
   bool IsOfAnother(const engine::ControlMessage& message) const;
 
   // Renew takes another certificate for joins from now on.
-  void Renew(engine::TlsIdentity node) { joins_.Renew(std::move(node)); }
+  void Renew(RelayAccess relay) { joins_.Renew(std::move(relay)); }
 
   // EndOpen ends every session that is open.
   void EndOpen(engine::CloseCode code, std::string_view reason);

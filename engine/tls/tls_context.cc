@@ -217,6 +217,7 @@ absl::StatusOr<std::shared_ptr<const TlsSettings>> Build(const TlsServerOptions&
 absl::StatusOr<std::shared_ptr<const TlsSettings>> Build(const TlsClientOptions& options) {
   auto settings = std::make_shared<TlsSettings>(TlsRole::kClient);
   settings->clock = options.clock;
+  settings->second_clock = options.second_clock;
   settings->records = options.records;
   settings->trust = options.trust;
   if (absl::Status status = SetProtocols(*settings, options.protocols); !status.ok()) return status;

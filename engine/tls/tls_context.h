@@ -88,6 +88,8 @@ struct TlsClientOptions {
   // ALPN, best first. A server that picks none is refused.
   std::vector<std::string> protocols;
   UnixClock clock;
+  // A chain that is not valid at `clock` may be so at this one instead. Empty: there is no other.
+  UnixClock second_clock = {};
   TlsRecords records = TlsRecords::kInPlace;
 };
 

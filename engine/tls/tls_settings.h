@@ -30,6 +30,7 @@ class TlsSettings {
   // ALPN, each name with its size before it, as on the wire.
   std::string protocols;
   UnixClock clock;
+  UnixClock second_clock;  // Of a client: see TlsClientOptions.
 };
 
 // TlsVerdict is what one connection's callbacks are given and what they found.

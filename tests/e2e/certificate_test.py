@@ -110,6 +110,17 @@ def test_a_certificate_of_the_future(t):
         check_equal(stack.adit('exec', carriage, stack.NODE, '--', 'true').returncode, 0, f'a session, {carriage}')
 
 
+def test_a_relay_that_was_far_ahead(t):
+    """A certificate of a hundred days ahead, when the relay's has ended, is replaced by one of today"""
+    stack = t.stack
+    _stop_and_date(stack, 100 * _DAY, 101 * _DAY)
+    agent = stack.start_agent()
+    _log_says(agent, 'certificate_renewed', f'node={stack.node_id()}')
+    wait_until(lambda: _dates(stack)[1] < time.time() + 2 * _DAY, 5, 'the certificate of today is kept')
+    for carriage in ('--sealed', '--inspected'):
+        check_equal(stack.adit('exec', carriage, stack.NODE, '--', 'true').returncode, 0, f'a session, {carriage}')
+
+
 def test_clocks_that_are_off(t):
     """Ten minutes off, an agent connects and carries sessions; a client says how far it is off"""
     stack = t.stack

@@ -21,7 +21,8 @@ void SaveNode(const std::string& folder) {
       .private_key_pem = keys.node.private_key_pem,
       .certificate_pem = keys.node.certificate_chain_pem,
       .authority_pem = keys.authority_pem,
-      .identity_seed = engine::crypto::EncodeBase64(engine::AsBytes(std::string(32, 'n')))};
+      .identity_seed = engine::crypto::EncodeBase64(engine::AsBytes(std::string(32, 'n'))),
+      .known_unix = kWorldStartMs / 1000};
   CHECK(agent::PrepareStateFolder(folder).ok());
   CHECK(agent::SaveNodeState(folder, state).ok());
 }

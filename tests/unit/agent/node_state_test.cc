@@ -13,6 +13,8 @@
 #include <fstream>
 #include <string>
 
+#include "tests/support/tls_credentials.h"
+
 namespace agent {
 namespace {
 
@@ -35,7 +37,10 @@ class NodeStateTest : public ::testing::Test {
   }
 
   static NodeState Example() {
-    return {{"relay.example.com", 443}, "mi-0123456789abcdef0", "db1", "KEY\nPEM\n", "CERT", "CA"};
+    NodeState state = {
+        {"relay.example.com", 443}, "mi-0123456789abcdef0", "db1", "KEY\nPEM\n", "CERT", "CA"};
+    state.known_unix = 1'800'000'000;
+    return state;
   }
 
   std::string root_;
@@ -53,6 +58,25 @@ TEST_F(NodeStateTest, StateComesBackAsItWasSaved) {
   EXPECT_EQ(loaded->private_key_pem, Example().private_key_pem);
   EXPECT_EQ(loaded->certificate_pem, Example().certificate_pem);
   EXPECT_EQ(loaded->authority_pem, Example().authority_pem);
+  EXPECT_EQ(loaded->known_unix, Example().known_unix);
+}
+
+TEST_F(NodeStateTest, AStateOfAnOlderVersionKnowsTheTimeByItsCertificate) {
+  NodeState state = Example();
+  state.certificate_pem =
+      engine::test::TestAuthority().ClientIdentity("mi-0123456789abcdef0").certificate_chain_pem;
+  ASSERT_TRUE(PrepareStateFolder(folder_).ok());
+  ASSERT_TRUE(SaveNodeState(folder_, state).ok());
+  std::string text;
+  std::getline(std::ifstream(folder_ + "/node.json"), text, '\0');
+  const std::string member = "\"known_time\": 1800000000";
+  ASSERT_NE(text.find(member), std::string::npos);
+  std::ofstream(folder_ + "/node.json")
+      << std::string(text).replace(text.find(member), member.size(), "\"older\": 1");
+  EXPECT_EQ(LoadNodeState(folder_)->known_unix, engine::test::kTestYear.not_before);
+  std::ofstream(folder_ + "/node.json")
+      << std::string(text).replace(text.find(member), member.size(), "\"known_time\": \"x\"");
+  EXPECT_TRUE(absl::IsInvalidArgument(LoadNodeState(folder_).status()));
 }
 
 TEST_F(NodeStateTest, AFolderOfOthersIsLeftOpen) {

@@ -120,6 +120,24 @@ TEST_F(TlsTrustTest, AServersCertificateOfTomorrowIsRefused) {
   EXPECT_EQ(Meet(server, ClientOptions()).client, TlsError::kCertificateNotYetValid);
 }
 
+TEST_F(TlsTrustTest, AServersCertificateMayBeValidAtTheSecondClockInstead) {
+  const auto at = [](int64_t time) { return [time] { return time; }; };
+  const int64_t away = 400 * kTestDay;
+  for (const int64_t first : {kTestNow - away, kTestNow + away}) {
+    TlsClientOptions client = ClientOptions();
+    client.clock = at(first);
+    EXPECT_NE(Meet(ServerOptions(), client).client, TlsError::kNone);
+    client.second_clock = at(kTestNow);
+    EXPECT_EQ(Meet(ServerOptions(), client).client, TlsError::kNone);
+    client.second_clock = at(first);
+    EXPECT_NE(Meet(ServerOptions(), client).client, TlsError::kNone);
+    TlsServerOptions stranger = ServerOptions();
+    stranger.identity = other_.ServerIdentity();
+    client.second_clock = at(kTestNow);
+    EXPECT_EQ(Meet(stranger, client).client, TlsError::kOtherAuthority);
+  }
+}
+
 TEST_F(TlsTrustTest, AClientsCertificateOfTomorrowIsTaken) {
   TlsClientOptions client = ClientOptions();
   client.identity =
