@@ -21,9 +21,10 @@ void Speak(VerbatimWorld& world, VerbatimWorld::Peer& peer, unsigned what, engin
     peer.to_say.push_back(text);
   } else if (what % 8 == 1) {  // Numbers that are far away, or were before.
     const int64_t far = static_cast<int64_t>(bytes.size()) * 64 - 4096;
-    peer.to_say.push_back(VerbatimWorld::Encoded(peer.type, text, peer.next + far, type));
+    peer.to_say.push_back(relay::SpokenChannel::Encoded(peer.type, text, peer.next + far, type));
   } else if (what % 8 == 2) {
-    peer.to_say.push_back(VerbatimWorld::Encoded(VerbatimWorld::Type::kAcknowledge, text, 0, {}));
+    peer.to_say.push_back(
+        relay::SpokenChannel::Encoded(VerbatimWorld::Type::kAcknowledge, text, 0, {}));
   } else {
     world.Say(peer, text, type);
   }

@@ -12,12 +12,12 @@
 #include <utility>
 #include <vector>
 
-#include "engine/datachannel/agent_message.h"
 #include "engine/datachannel/control_payloads.h"
 #include "engine/wire/control.h"
 #include "relay/gateway/local_link.h"
 #include "relay/originals/original_node.h"
 #include "relay/originals/original_session.h"
+#include "tests/unit/originals/spoken_channel.h"
 
 namespace relay {
 
@@ -92,11 +92,11 @@ class RelayEnd final : public engine::LinkEvents {
 };
 
 // OriginalWorld is both ends, and the agent's two channels as what was said on them.
-class OriginalWorld final : private OriginalNode::Runner {
+class OriginalWorld final : public SpokenChannel, private OriginalNode::Runner {
  public:
   struct Said {
-    engine::datachannel::MessageType type{};
-    engine::datachannel::PayloadType payload_type{};
+    Type type{};
+    Payload payload_type{};
     int64_t sequence = 0;
     std::string payload;
   };
@@ -123,58 +123,53 @@ class OriginalWorld final : private OriginalNode::Runner {
   // The agent's doings, on the session that began last.
   AgentSession* Session() { return node->Find(session_id); }
   void Connect() {
-    Session()->Connect(std::make_unique<Sink>(*this), now);
+    Session()->Connect(NewConnection(), now);
     Run();
   }
   void Disconnect() {
     Session()->Disconnect(now);
     Run();
   }
-  void Say(engine::datachannel::MessageType type, std::string_view payload, int64_t sequence = 0,
-           engine::datachannel::PayloadType payload_type = {}) {
+  void Say(Type type, std::string_view payload, int64_t sequence = 0, Payload payload_type = {}) {
     const MessageBatch batch = Batch(type, payload, sequence, payload_type);
     brought += batch.weight();
     if (Session() != nullptr) Session()->Receive(batch, now);
     Run();
   }
   void SayState(const char* state) {
-    Say(engine::datachannel::MessageType::kAgentSessionState,
+    Say(Type::kAgentSessionState,
         std::string(R"({"SchemaVersion":1,"SessionState":")") + state + "\"}");
   }
-  void Output(engine::datachannel::PayloadType type, std::string_view payload) {
-    Say(engine::datachannel::MessageType::kOutputStreamData, payload, sequence++, type);
+  void Output(Payload type, std::string_view payload) {
+    Say(Type::kOutputStreamData, payload, sequence++, type);
   }
   void ShakeHands(const char* kind, const char* version = "3.3.987.0") {
-    using engine::datachannel::PayloadType;
-    Output(PayloadType::kHandshakeRequest,
+    Output(Payload::kHandshakeRequest,
            std::string(R"({"AgentVersion":")") + version +
                R"(","RequestedClientActions":[{"ActionType":"SessionType","ActionParameters":)" +
                R"({"SessionType":")" + kind + R"(","Properties":null}}]})");
-    Output(PayloadType::kHandshakeComplete,
-           R"({"HandshakeTimeToComplete":1,"CustomerMessage":""})");
+    Output(Payload::kHandshakeComplete, R"({"HandshakeTimeToComplete":1,"CustomerMessage":""})");
   }
   void Complete(const char* status, const char* output = "") {
     const nlohmann::json task = {{"TaskId", session_id},
                                  {"Topic", "agent_task_complete"},
                                  {"FinalTaskStatus", status},
                                  {"Output", output}};
-    node->ReceiveControl(Batch(engine::datachannel::MessageType::kTaskComplete, task.dump(), 0, {}),
-                         now);
+    node->ReceiveControl(Batch(Type::kTaskComplete, task.dump(), 0, {}), now);
     Run();
   }
 
-  // Taken returns the payloads of this type that the agent was sent since the last call.
-  std::string TakeInput(engine::datachannel::PayloadType type) {
+  // TakeInput returns the payloads of this type that the agent was sent since the last call.
+  std::string TakeInput(Payload type) {
     std::string all;
     for (const Said& one : std::exchange(said, {})) {
-      if (one.type == engine::datachannel::MessageType::kInputStreamData &&
-          one.payload_type == type) {
+      if (one.type == Type::kInputStreamData && one.payload_type == type) {
         all += one.payload;
       }
     }
     return all;
   }
-  size_t CountTold(engine::datachannel::MessageType type) const {
+  size_t CountTold(Type type) const {
     return static_cast<size_t>(std::count_if(told.begin(), told.end(),
                                              [type](const Said& one) { return one.type == type; }));
   }
@@ -187,48 +182,19 @@ class OriginalWorld final : private OriginalNode::Runner {
   std::vector<Said> told;  // On the control channel.
   bool takes_new = true;
   std::vector<Said> said;  // On the data channel.
-  size_t unsent = 0;
-  size_t brought = 0;  // By the data channel ...
-  size_t taken = 0;    // ... and done with.
-  size_t dropped = 0;  // Connections.
   int64_t sequence = 0;
   std::unique_ptr<OriginalNode> node;
 
  private:
-  class Sink final : public ChannelConnection {
-   public:
-    explicit Sink(OriginalWorld& world) : world_(world) {}
-    ~Sink() override { ++world_.dropped; }
-    void Deliver(MessageBatch batch) override {
-      world_.unsent += batch.bytes.size();
-      for (BatchReader reader(batch); !reader.done(); reader.Pop()) {
-        world_.said.push_back(Read(reader.front()));
-      }
-    }
-    void Taken(size_t size) override { world_.taken += size; }
-    void Close() override {}
-
-   private:
-    OriginalWorld& world_;
-  };
-
   static Said Read(engine::ByteView bytes) {
-    engine::datachannel::AgentMessage message;
-    CHECK(Decode(bytes, message) == engine::datachannel::AgentMessageError::kNone);
+    const engine::datachannel::AgentMessage message = Decoded(bytes);
     return {message.type, message.payload_type, message.sequence,
             std::string(engine::AsText(message.payload))};
   }
-  static MessageBatch Batch(engine::datachannel::MessageType type, std::string_view payload,
-                            int64_t sequence, engine::datachannel::PayloadType payload_type) {
-    const engine::datachannel::AgentMessage message{.type = type,
-                                                    .created_ms = 1,
-                                                    .sequence = sequence,
-                                                    .payload_type = payload_type,
-                                                    .payload = engine::AsBytes(payload)};
-    std::string bytes(engine::datachannel::kAgentPayloadOffset + payload.size(), '\0');
-    engine::datachannel::Encode(message, std::as_writable_bytes(std::span(bytes)));
+  static MessageBatch Batch(Type type, std::string_view payload, int64_t sequence,
+                            Payload payload_type) {
     MessageBatch batch;
-    batch.Add(engine::AsBytes(bytes));
+    batch.Add(engine::AsBytes(Encoded(type, payload, sequence, payload_type)));
     return batch;
   }
   std::unique_ptr<OriginalNode> MakeNode() {
@@ -237,6 +203,7 @@ class OriginalWorld final : private OriginalNode::Runner {
                                           1);
   }
 
+  void Hear(engine::ByteView bytes) override { said.push_back(Read(bytes)); }
   void Wake() override {}
   void SendControl(std::string message) override { told.push_back(Read(engine::AsBytes(message))); }
   bool TakesNew() const override { return takes_new; }

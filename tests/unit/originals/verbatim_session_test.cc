@@ -370,12 +370,12 @@ TEST(VerbatimSession, WhatIsNoMessageGoesNowhere) {
   world.Begin();
   world.client.to_say.push_back("no message");
   std::string broken =
-      VerbatimWorld::Encoded(MessageType::kInputStreamData, "x", 0, PayloadType::kOutput);
+      SpokenChannel::Encoded(MessageType::kInputStreamData, "x", 0, PayloadType::kOutput);
   broken.back() = 'y';
   world.client.to_say.push_back(broken);
   world.client.to_say.push_back(
-      VerbatimWorld::Encoded(MessageType::kOutputStreamData, "x", 0, PayloadType::kOutput));
-  world.client.to_say.push_back(VerbatimWorld::Encoded(MessageType::kChannelClosed, "{}", 0, {}));
+      SpokenChannel::Encoded(MessageType::kOutputStreamData, "x", 0, PayloadType::kOutput));
+  world.client.to_say.push_back(SpokenChannel::Encoded(MessageType::kChannelClosed, "{}", 0, {}));
   world.Run();
   EXPECT_TRUE(world.agent.came.empty());
   EXPECT_TRUE(world.client.came.empty());

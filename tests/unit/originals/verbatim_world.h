@@ -18,16 +18,17 @@
 #include "engine/datachannel/agent_payloads.h"
 #include "relay/gateway/channel_closed.h"
 #include "relay/originals/verbatim_session.h"
+#include "tests/unit/originals/spoken_channel.h"
 
 namespace relay {
 
 class VerbatimWorld final : private AgentSession::Owner, private VerbatimSession::Client {
  public:
-  using Type = engine::datachannel::MessageType;
-  using Payload = engine::datachannel::PayloadType;
+  using Type = SpokenChannel::Type;
+  using Payload = SpokenChannel::Payload;
 
   // Peer is client or agent: what it has to say, and what it has heard.
-  struct Peer {
+  struct Peer final : SpokenChannel {
     Type type{};
     bool repeats_its_word = false;  // The agent does.
     bool is_ready = true;           // Else what is expected is passed over (P3).
@@ -42,9 +43,9 @@ class VerbatimWorld final : private AgentSession::Owner, private VerbatimSession
     std::vector<Type> notices;      // What else came.
     std::string last_word;
     std::deque<std::string> to_say;
-    size_t unsent = 0;
-    size_t brought = 0;
-    size_t taken = 0;
+
+   private:
+    void Hear(engine::ByteView bytes) override;
   };
 
   static SessionGrant Grant(engine::SessionKind kind = engine::SessionKind::kShell) {
@@ -72,12 +73,12 @@ class VerbatimWorld final : private AgentSession::Owner, private VerbatimSession
 
   void ConnectClient() {
     client.is_connected = true;
-    session->ConnectClient(std::make_unique<Sink>(client), "client-1", now);
+    session->ConnectClient(client.NewConnection(), "client-1", now);
     Run();
   }
   void ConnectAgent() {
     agent.is_connected = true;
-    session->Connect(std::make_unique<Sink>(agent), now);
+    session->Connect(agent.NewConnection(), now);
     Run();
   }
   void CutClient() {
@@ -98,7 +99,7 @@ class VerbatimWorld final : private AgentSession::Owner, private VerbatimSession
   }
 
   void Say(Peer& peer, std::string_view payload, Payload type = Payload::kOutput) {
-    std::string bytes = Encoded(peer.type, payload, peer.next, type);
+    std::string bytes = SpokenChannel::Encoded(peer.type, payload, peer.next, type);
     peer.to_say.push_back(bytes);
     peer.unacknowledged.emplace(peer.next++, std::pair(std::move(bytes), now));
   }
@@ -139,18 +140,6 @@ class VerbatimWorld final : private AgentSession::Owner, private VerbatimSession
     Run();
   }
 
-  static std::string Encoded(Type type, std::string_view payload, int64_t sequence,
-                             Payload payload_type) {
-    const engine::datachannel::AgentMessage message{.type = type,
-                                                    .created_ms = 1,
-                                                    .sequence = sequence,
-                                                    .payload_type = payload_type,
-                                                    .payload = engine::AsBytes(payload)};
-    std::string bytes(engine::datachannel::kAgentPayloadOffset + payload.size(), '\0');
-    engine::datachannel::Encode(message, std::as_writable_bytes(std::span(bytes)));
-    return bytes;
-  }
-
   engine::Instant now{std::chrono::hours(1)};
   engine::Random random;
   uint32_t lose = 0;  // Chances in 100, of each message that the peers say.
@@ -165,20 +154,6 @@ class VerbatimWorld final : private AgentSession::Owner, private VerbatimSession
   std::unique_ptr<VerbatimSession> session;
 
  private:
-  class Sink final : public ChannelConnection {
-   public:
-    explicit Sink(Peer& peer) : peer_(peer) {}
-    void Deliver(MessageBatch batch) override {
-      peer_.unsent += batch.bytes.size();
-      for (BatchReader reader(batch); !reader.done(); reader.Pop()) Hear(peer_, reader.front());
-    }
-    void Taken(size_t size) override { peer_.taken += size; }
-    void Close() override {}
-
-   private:
-    Peer& peer_;
-  };
-
   bool Bring(Peer& peer) {
     MessageBatch batch;
     if (peer.to_say.size() > 1 && random.Chance(swap))
@@ -194,39 +169,6 @@ class VerbatimWorld final : private AgentSession::Owner, private VerbatimSession
     return true;
   }
 
-  static void Hear(Peer& peer, engine::ByteView bytes) {
-    engine::datachannel::AgentMessage message;
-    CHECK(Decode(bytes, message) == engine::datachannel::AgentMessageError::kNone);
-    int64_t sequence = 0;
-    if (message.type == Type::kAcknowledge) {
-      CHECK(engine::datachannel::DecodeAcknowledge(message.payload, sequence));
-      peer.unacknowledged.erase(sequence);
-    }
-    engine::datachannel::ChannelClosed closed;
-    if (message.type == Type::kChannelClosed && Decode(message.payload, closed)) {
-      peer.last_word = closed.output;
-    }
-    const bool is_data =
-        message.type == Type::kInputStreamData || message.type == Type::kOutputStreamData;
-    if (!is_data) return peer.notices.push_back(message.type);
-    peer.came.emplace_back(engine::AsText(bytes));
-    const bool is_new = message.sequence >= peer.expected && !peer.early.contains(message.sequence);
-    if (!is_new && !peer.repeats_its_word) return;
-    if (message.sequence == peer.expected && !peer.is_ready) return;
-    std::array<char, engine::datachannel::kAcknowledgeTextMax> text;
-    const size_t size = engine::datachannel::EncodeAcknowledge(
-        {.type = message.type, .id = message.id, .sequence = message.sequence}, text);
-    peer.to_say.push_back(ServiceMessage(Type::kAcknowledge, {text.data(), size}));
-    if (message.sequence >= peer.expected)
-      peer.early[message.sequence] = engine::AsText(message.payload);
-    for (auto it = peer.early.find(peer.expected); it != peer.early.end();
-         it = peer.early.find(peer.expected)) {
-      peer.heard += it->second;
-      peer.early.erase(it);
-      ++peer.expected;
-    }
-  }
-
   engine::Multiplexer& multiplexer() override { CHECK(false); }
   engine::BufferPool& pool() override { CHECK(false); }
   void Wake() override {}
@@ -238,5 +180,35 @@ class VerbatimWorld final : private AgentSession::Owner, private VerbatimSession
     to_client_bytes = to_client;
   }
 };
+
+inline void VerbatimWorld::Peer::Hear(engine::ByteView bytes) {
+  const engine::datachannel::AgentMessage message = Decoded(bytes);
+  int64_t sequence = 0;
+  if (message.type == Type::kAcknowledge) {
+    CHECK(engine::datachannel::DecodeAcknowledge(message.payload, sequence));
+    unacknowledged.erase(sequence);
+  }
+  engine::datachannel::ChannelClosed closed;
+  if (message.type == Type::kChannelClosed && Decode(message.payload, closed)) {
+    last_word = closed.output;
+  }
+  const bool is_data =
+      message.type == Type::kInputStreamData || message.type == Type::kOutputStreamData;
+  if (!is_data) return notices.push_back(message.type);
+  came.emplace_back(engine::AsText(bytes));
+  const bool is_new = message.sequence >= expected && !early.contains(message.sequence);
+  if (!is_new && !repeats_its_word) return;
+  if (message.sequence == expected && !is_ready) return;
+  std::array<char, engine::datachannel::kAcknowledgeTextMax> text;
+  const size_t size = engine::datachannel::EncodeAcknowledge(
+      {.type = message.type, .id = message.id, .sequence = message.sequence}, text);
+  to_say.push_back(ServiceMessage(Type::kAcknowledge, {text.data(), size}));
+  if (message.sequence >= expected) early[message.sequence] = engine::AsText(message.payload);
+  for (auto it = early.find(expected); it != early.end(); it = early.find(expected)) {
+    heard += it->second;
+    early.erase(it);
+    ++expected;
+  }
+}
 
 }  // namespace relay
