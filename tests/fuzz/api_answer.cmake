@@ -1,1 +1,2 @@
-adit_fuzz(api_answer SOURCES api_answer_fuzz.cc DEPS client_core)
+adit_fuzz(api_answer SOURCES api_answer_fuzz.cc DEPS client_core
+  COVERS client/api_client.* client/relay_error.*)

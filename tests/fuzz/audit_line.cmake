@@ -1,1 +1,1 @@
-adit_fuzz(audit_line SOURCES audit_line_fuzz.cc DEPS engine_audit)
+adit_fuzz(audit_line SOURCES audit_line_fuzz.cc DEPS engine_audit COVERS engine/audit/*.*)

@@ -1,1 +1,2 @@
-adit_fuzz(join_exchange SOURCES join_exchange_fuzz.cc DEPS engine_mux)
+adit_fuzz(join_exchange SOURCES join_exchange_fuzz.cc DEPS engine_mux
+  COVERS engine/mux/join_exchange.*)

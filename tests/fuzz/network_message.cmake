@@ -1,1 +1,2 @@
-adit_fuzz(network_message SOURCES network_message_fuzz.cc DEPS engine_platform)
+adit_fuzz(network_message SOURCES network_message_fuzz.cc DEPS engine_platform
+  COVERS engine/platform/network_message.*)

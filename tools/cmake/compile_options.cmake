@@ -19,6 +19,9 @@ if(ADIT_SANITIZE)
 endif()
 if(ADIT_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
+  # Lines that run are counted, too; files by names that do not depend on where the tree is.
+  add_compile_options(-fprofile-instr-generate -fcoverage-mapping -fcoverage-compilation-dir=.)
+  add_link_options(-fprofile-instr-generate)
 endif()
 
 add_library(adit_options INTERFACE)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""tools/lib/fuzz_target.py PROGRAM SECONDS: runs one fuzz target on its growing corpus, and says what it covers.
+"""tools/lib/fuzz_target.py PROGRAM SECONDS: runs one fuzz target on its growing corpus for so many CPU seconds.
 
-One JSON object is printed. `coverage` is libFuzzer's (edges, features) with the corpus as it was, and at the end;
-`own` are the edges of the target's own sources that the corpus reaches: those whose headers the target includes.
-The exit status is always 0; `exit` is that of the target.
+One JSON object is printed. The seconds are the target's own, whatever else runs on the machine. `coverage` is
+libFuzzer's (edges, features) with the corpus as it was, and at the end. The exit status is always 0; `exit` is that of
+the target.
 """
 
 import glob
@@ -11,7 +11,7 @@ import json
 import os
 import re
 import resource
-import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -19,27 +19,9 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 ARTIFACTS = os.path.join(ROOT, 'build', 'fuzz-artifacts')
 
-
-def symbolizer():
-    found = shutil.which('llvm-symbolizer') or ''.join(sorted(glob.glob('/usr/lib/llvm-*/bin/llvm-symbolizer'))[-1:])
-    return {'ASAN_SYMBOLIZER_PATH': found} if found else {}
-
-
-def own_sources(path, seen=None):
-    """The sources that a target includes, as paths without an ending; through headers of tests/, too."""
-    seen = set() if seen is None else seen
-    own = set()
-    with open(os.path.join(ROOT, path), encoding='utf-8') as file:
-        included = re.findall(r'^#include "([^"]+)\.h"', file.read(), re.MULTILINE)
-    for name in included:
-        if name in seen:
-            continue
-        seen.add(name)
-        if name.startswith('tests/'):
-            own |= own_sources(name + '.h', seen)
-        elif not name.startswith(('engine/base/', 'engine/buffer/', 'engine/sim/', 'engine/loop/')):
-            own.add(name)
-    return own
+TIMEOUT_EXIT = 70       # libFuzzer's, when one input took longer than -timeout=.
+TIMEOUT_SECONDS = 120   # By the wall's clock: all that libFuzzer has.
+INPUT_CPU_SECONDS = 20  # What an input may really take.
 
 
 def folders(name):
@@ -50,53 +32,78 @@ def folders(name):
     return [corpus, committed]
 
 
-def last(pattern, text):
-    found = re.findall(pattern, text)
-    return found[-1] if found else None
+def cpu_seconds_of(pid):
+    try:
+        with open(f'/proc/{pid}/stat', encoding='utf-8', errors='replace') as file:
+            fields = file.read().rpartition(')')[2].split()
+    except FileNotFoundError:
+        return 0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
-def own_edges(program, name):
-    """[covered, all] edges of the target's own sources, over the whole corpus."""
-    own = own_sources(f'tests/fuzz/{name}_fuzz.cc')
-    done = subprocess.run([program, '-runs=0', '-print_coverage=1', *folders(name)], check=False,
-                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=os.environ | symbolizer())
-    covered = total = 0
-    seen = set()
-    for line in done.stderr.decode(errors='replace').splitlines():
-        got = re.match(r'(?:UN)?COVERED_FUNC: hits: \d+ edges: (\d+)/(\d+) (.*) (\S+?)(?::\d+)?$', line)
-        if not got or (got[3], got[4]) in seen:
-            continue
-        seen.add((got[3], got[4]))
-        # An object of the compiler's cache may name another tree. multiplexer_receive.cc is a part of multiplexer.h.
-        path = os.path.splitext(os.path.normpath(got[4]))[0]
-        if any(path.endswith('/' + each) or f'/{each}_' in path for each in own):
-            covered += int(got[1])
-            total += int(got[2])
-    return [covered, total]
+def cpu_seconds_of_children():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def symbolizer():
+    return {'ASAN_SYMBOLIZER_PATH': subprocess.run(['clang', '-print-prog-name=llvm-symbolizer'], check=True,
+                                                   capture_output=True, text=True).stdout.strip()}
+
+
+def run(command, log, seconds):
+    """Runs until so many CPU seconds are used, and asks it to end then. Returns its exit status."""
+    with open(log, 'ab') as file, subprocess.Popen(command, stdout=file, stderr=file,
+                                                   env=os.environ | symbolizer()) as process:
+        while True:
+            try:
+                return process.wait(timeout=1)
+            except subprocess.TimeoutExpired:
+                if cpu_seconds_of(process.pid) >= seconds:
+                    process.send_signal(signal.SIGUSR1)
+
+
+def is_slow(program, path):
+    """Whether an input takes long by itself: a process that gets little of a busy machine is no hang."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_CPU, (INPUT_CPU_SECONDS, INPUT_CPU_SECONDS))
+    return subprocess.run([program, '-timeout=1000000', path], preexec_fn=limit, check=False,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode != 0
+
+
+def fuzz(program, name, log, seconds):
+    prefix = os.path.join(ARTIFACTS, name + '-')
+    command = [program, f'-timeout={TIMEOUT_SECONDS}', '-rss_limit_mb=2048', '-print_final_stats=1',
+               f'-artifact_prefix={prefix}', *folders(name)]
+    while True:
+        known = set(glob.glob(prefix + 'timeout-*'))
+        code = run(command, log, seconds - cpu_seconds_of_children())
+        stopped = set(glob.glob(prefix + 'timeout-*')) - known
+        if code != TIMEOUT_EXIT or not stopped or any(is_slow(program, path) for path in stopped):
+            return code
+        for path in stopped:
+            os.remove(path)
 
 
 def main():
-    program, seconds = sys.argv[1], sys.argv[2]
+    program, seconds = sys.argv[1], float(sys.argv[2])
     name = os.path.basename(program).removesuffix('_fuzz')
     log = os.path.join(ARTIFACTS, f'{name}.log')
-    paths = folders(name)
+    folders(name)
+    with open(log, 'wb'):
+        pass  # Of the last run.
     start = time.monotonic()
-    with open(log, 'wb') as file:
-        # The time of one input is the wall's: a process that gets little of a busy machine is no hang.
-        code = subprocess.run(
-            [program, f'-max_total_time={seconds}', '-timeout=120', '-rss_limit_mb=2048', '-print_final_stats=1',
-             f'-artifact_prefix={ARTIFACTS}/{name}-', *paths], stdout=file, stderr=file, check=False).returncode
+    code = fuzz(program, name, log, seconds)
     wall = time.monotonic() - start
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     with open(log, encoding='utf-8', errors='replace') as file:
         text = file.read()
     coverage = re.findall(r'cov: (\d+) ft: (\d+)', text) or [('0', '0')]
-    own = own_edges(program, name)
     print(json.dumps({
-        'name': name, 'exit': code, 'runs': int(last(r'stat::number_of_executed_units: *(\d+)', text) or 0),
-        'seconds': round(wall), 'cpu_seconds': round(used.ru_utime + used.ru_stime),
-        'coverage': [[int(each) for each in coverage[at]] for at in (0, -1)], 'own': own,
-        'corpus': len(os.listdir(paths[0]))}), flush=True)
+        'name': name, 'exit': code,
+        'runs': sum(map(int, re.findall(r'stat::number_of_executed_units: *(\d+)', text))),
+        'seconds': round(wall), 'cpu_seconds': round(cpu_seconds_of_children()),
+        'coverage': [[int(each) for each in coverage[at]] for at in (0, -1)],
+        'corpus': len(os.listdir(folders(name)[0]))}), flush=True)
     if code != 0:
         sys.stderr.write('\n'.join(text.splitlines()[-40:]) + '\n')
 
