@@ -37,8 +37,8 @@ class ForwardConnection final : private engine::StreamEvents,
                     Owner& owner);
 
   // Open takes over the socket and asks the node to connect, as `request` says. What the local
-  // program sends meanwhile is already under way; the node throws it away if it cannot connect.
-  // False: the lane is full, or the other side is leaving it; nothing was done.
+  // program sends meanwhile is already under way, up to a frame; the node drops it if it cannot
+  // connect. False: the lane is full, or the other side is leaving it; nothing was done.
   [[nodiscard]] bool Open(engine::ByteView request);
 
   // Shut resets both sides; OnConnectionOver follows.

@@ -87,6 +87,7 @@ void SessionLink::OnCarried() {
   if (target_.lane_secret.has_value()) secret_ = *target_.lane_secret;
   std::vector<std::string> features;
   if (target_.options.resume_bytes_max > 0) features.emplace_back(engine::kFeatureResume);
+  if (is_lane()) features.emplace_back(engine::kFeatureEarlyData);
   // On a lane the ticket has let us in already.
   const engine::Hello hello{.features = std::move(features),
                             .software = std::string("adit/") + engine::kVersion,
@@ -122,8 +123,11 @@ void SessionLink::HandleHello(const engine::Hello& hello) {
                                         "that do not fit");
   } else {
     ready_ = true;
-    multiplexer_->PeerResumes(is_lane() &&
-                              std::ranges::count(hello.features, engine::kFeatureResume) > 0);
+    const auto both_have = [&](std::string_view feature) {
+      return is_lane() && std::ranges::count(hello.features, feature) > 0;
+    };
+    multiplexer_->PeerResumes(both_have(engine::kFeatureResume));
+    if (both_have(engine::kFeatureEarlyData)) multiplexer_->PeerTakesEarly();
     lane_ = hello.lane;
     events_.OnLinkReady(*this);
     return;

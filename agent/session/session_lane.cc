@@ -89,6 +89,10 @@ void Lane::OnHello(const engine::Hello& hello) {
   const bool resumes = std::ranges::count(hello.features, engine::kFeatureResume) > 0;
   if (resumes) answer.features.emplace_back(engine::kFeatureResume);
   multiplexer_->PeerResumes(resumes);
+  if (std::ranges::count(hello.features, engine::kFeatureEarlyData) > 0) {
+    answer.features.emplace_back(engine::kFeatureEarlyData);
+    multiplexer_->PeerTakesEarly();
+  }
   CHECK(multiplexer_->SendControl(engine::kLinkStream, engine::Encode(answer)));
 }
 

@@ -95,10 +95,11 @@ void ProcessTarget::OnStatusClosed(engine::Closed) {
 
 void ProcessTarget::Run() {
   running_ = true;
+  // Before the client's own input, which may have come early.
+  if (with_terminal()) PtyType(static_cast<int>(input_.socket().handle), plan_.typed);
   if (!stream_.Accept(*this)) return TearDown();
   if (with_terminal()) {
     outputs_open_ = 1;
-    PtyType(static_cast<int>(input_.socket().handle), plan_.typed);
     input_.StartReading();
   } else {
     outputs_open_ = 2;

@@ -95,6 +95,11 @@ void Multiplexer::PeerResumes(bool does) {
   s.log_.reset();
 }
 
+void Multiplexer::PeerTakesEarly() {
+  CHECK(state_->streams_.empty());
+  state_->takes_early_ = true;
+}
+
 bool Multiplexer::can_resume() const {
   return state_->resumes_ && state_->phase_ == State::Phase::kRunning;
 }
@@ -158,6 +163,7 @@ StreamId Multiplexer::Open(Priority priority, ByteView request, StreamEvents& ev
   }
   s.next_id_ += 2;
   stream->events = &events;
+  if (s.takes_early_) s.output_.OpenEarly(*stream);
   s.Changed();
   return id;
 }
@@ -175,8 +181,10 @@ bool Multiplexer::Accept(StreamId id, StreamEvents& events) {
   StoreBig(limit.data(), stream->receive.limit());
   if (!s.output_.PushLink(FrameType::kAccept, 0, id, {limit}))
     s.FailLater({CloseCode::kTooMany, kUnreadText});
-  s.output_.Open(*stream, stream->peer_limit);
+  CHECK(s.output_.Open(*stream, stream->peer_limit));
+  BufferRef early = stream->TakeEarly();
   s.Changed();
+  if (!early.empty()) events.OnData(Channel::kMain, std::move(early));
   return true;
 }
 

@@ -60,9 +60,10 @@ inline constexpr uint64_t kAckBytesMax = 512 * 1024;
 inline constexpr size_t kResumeBytesMin = 2 * kAckBytesMax;
 
 // StreamEvents is what a stream tells its owner. Calls come only from inside Receive,
-// HandleDeadline, RecordTaken or Disconnected. A handler may call the multiplexer back (not those
-// four, nor GatherRecord); it may destroy itself only in OnRejected and OnClosed, which are the
-// last call, exactly one of them unless the owner calls Reset or Reject.
+// HandleDeadline, RecordTaken or Disconnected (and OnData once from inside Accept). A handler may
+// call the multiplexer back (not those four, nor GatherRecord); it may destroy itself only in
+// OnRejected and OnClosed, which are the last call, exactly one of them unless the owner calls
+// Reset or Reject.
 class StreamEvents {
  public:
   virtual ~StreamEvents() = default;
@@ -134,6 +135,10 @@ class Multiplexer final : public RecordProtocol {
   // PeerResumes is called once, when the peer's hello says whether it resumes. Until then what is
   // sent is kept, and from then on only if it does.
   void PeerResumes(bool does);
+  // PeerTakesEarly is called before the first stream, when both hellos say that some data may
+  // follow an open at once. Then the opener's first data leaves without a round trip of
+  // waiting.
+  void PeerTakesEarly();
   // can_resume is true when both sides keep what they send and the link is not over.
   bool can_resume() const;
   bool suspended() const;
@@ -158,7 +163,8 @@ class Multiplexer final : public RecordProtocol {
   StreamId Open(Priority priority, ByteView request, StreamEvents& events);
 
   // Accept and Reject answer an OnOpen, once. An id that closed meanwhile is ignored by Reject;
-  // Accept then returns false and keeps no reference to `events`.
+  // Accept then returns false and keeps no reference to `events`. Data that came early is handed to
+  // events.OnData before Accept returns; Reject drops it.
   bool Accept(StreamId id, StreamEvents& events);
   void Reject(StreamId id, CloseCode code, std::string_view text);
 

@@ -125,9 +125,10 @@ PeerError Multiplexer::State::ReceiveAnswer(const FrameHeader& header, ByteView 
     events->OnRejected(close.code, close.text);
     return {};
   }
+  if (!output_.Open(*stream, LoadBig<uint64_t>(payload.data())))
+    return PeerError::Protocol("an accept whose limit is less than what it took early");
   stream->receive_half = Stream::Half::kOpen;
   if (stream->send_half == Stream::Half::kWaiting) stream->send_half = Stream::Half::kOpen;
-  output_.Open(*stream, LoadBig<uint64_t>(payload.data()));
   events->OnAccepted();
   return {};
 }
@@ -135,11 +136,25 @@ PeerError Multiplexer::State::ReceiveAnswer(const FrameHeader& header, ByteView 
 PeerError Multiplexer::State::ReceiveData(const FrameHeader& header, BufferRef data) {
   Stream* stream = Find(header.stream);
   if (stream == nullptr) return CheckClosed(header.stream);
+  if (takes_early_ && header.flags == 0 && stream->MayBeEarly(data.size()))
+    return ReceiveEarly(*stream, std::move(data));
   const PeerError error = stream->ReceiveData(data.size());
   if (!error.ok()) return error;
   received_bytes_ += data.size();
   const Channel channel = (header.flags & kFlagStderr) != 0 ? Channel::kStderr : Channel::kMain;
   stream->events->OnData(channel, std::move(data));
+  return {};
+}
+
+PeerError Multiplexer::State::ReceiveEarly(Stream& stream, BufferRef data) {
+  const size_t size = data.size();
+  if (!stream.receive.Receive(size))
+    return {CloseCode::kFlowControl, "data beyond the stream's limit"};
+  received_bytes_ += size;
+  if (stream.KeepEarly(std::move(data), pool_)) return {};
+  const StreamId id = stream.id();
+  DestroyStream(stream);
+  PushClose(FrameType::kReject, id, CloseCode::kTooMany, "no memory is left for early data");
   return {};
 }
 

@@ -36,6 +36,7 @@ Multiplexer::State::State(Side side, const MultiplexerOptions& options, LinkEven
     : side_(side),
       options_(options),
       events_(events),
+      pool_(pool),
       now_(now),
       next_id_(side == Side::kConnected ? 1 : 2),
       liveness_(Times(side, options.may_rest), now),

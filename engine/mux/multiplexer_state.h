@@ -48,6 +48,7 @@ struct Multiplexer::State final : public OutputQueue::Events {
   PeerError ReceiveOpen(const FrameHeader& header, ByteView payload);
   PeerError ReceiveAnswer(const FrameHeader& header, ByteView payload);
   PeerError ReceiveData(const FrameHeader& header, BufferRef data);
+  PeerError ReceiveEarly(Stream& stream, BufferRef data);
   PeerError ReceiveControl(const FrameHeader& header, ByteView payload);
   PeerError ReceiveFinish(const FrameHeader& header, ByteView payload);
   PeerError ReceiveReset(const FrameHeader& header, ByteView payload);
@@ -100,6 +101,7 @@ struct Multiplexer::State final : public OutputQueue::Events {
   const Side side_;
   const MultiplexerOptions options_;
   LinkEvents& events_;
+  BufferPool& pool_;
   RecordCarrier* carrier_ = nullptr;
   Instant now_;
   Phase phase_ = Phase::kRunning;
@@ -109,7 +111,8 @@ struct Multiplexer::State final : public OutputQueue::Events {
   bool is_hello_received_ = false;
   bool is_goaway_sent_ = false;
   bool is_goaway_received_ = false;
-  bool resumes_ = false;  // Both sides keep what they send.
+  bool resumes_ = false;      // Both sides keep what they send.
+  bool takes_early_ = false;  // Both sides take a frame of data before they have answered.
   bool is_suspended_ = false;
   bool is_stalled_ = false;           // OnStalled was called for this connection.
   std::string preface_;               // Of a connection on which the link goes on.

@@ -59,8 +59,11 @@ void OutputQueue::ClearLink() {
 }
 
 bool OutputQueue::IsReady(const StreamOutput& stream) {
-  if (!stream.is_open_ || stream.items_.empty()) return false;
-  return stream.items_.front()->type != FrameType::kData || stream.window_.available() > 0;
+  if (stream.items_.empty()) return false;
+  const OutputItem& item = *stream.items_.front();
+  const bool is_data = item.type == FrameType::kData;
+  if (!stream.is_open_ && !(stream.is_early_ && is_data && item.flags == 0)) return false;
+  return !is_data || stream.window_.available() > 0;
 }
 
 OutputQueue::ReadyList& OutputQueue::ListOf(StreamOutput& stream) {
@@ -92,12 +95,24 @@ void OutputQueue::UpdateReady(StreamOutput& stream) {
   ListOf(stream).PushBack(stream);
 }
 
-void OutputQueue::Open(StreamOutput& stream, uint64_t limit) {
+void OutputQueue::OpenEarly(StreamOutput& stream) {
   CHECK(!stream.is_open_);
   item_slab_.Reserve();
+  stream.is_early_ = true;
+  stream.window_ = SendWindow(kEarlyDataMax);
+}
+
+bool OutputQueue::Open(StreamOutput& stream, uint64_t limit) {
+  CHECK(!stream.is_open_);
+  const uint64_t sent = stream.window_.sent();
+  if (limit < sent) return false;
+  item_slab_.Reserve();
   stream.is_open_ = true;
+  stream.is_early_ = false;
   stream.window_ = SendWindow(limit);
+  stream.window_.Send(sent);
   UpdateReady(stream);
+  return true;
 }
 
 CreditError OutputQueue::UpdateCredit(StreamOutput& stream, Credit credit) {

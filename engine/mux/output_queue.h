@@ -83,6 +83,7 @@ class StreamOutput {
   const Priority priority_;
   Place place_ = Place::kNone;  // The list of ready streams that it is in.
   bool is_open_ = false;        // Items may be sent.
+  bool is_early_ = false;       // Before that, some data may.
   bool is_finish_queued_ = false;
   bool is_visited_ = false;  // It has got its quantum of this round.
   SendWindow window_;
@@ -153,8 +154,12 @@ class OutputQueue {
   // Rest gives back the memory that streams needed. Requires: every stream was dropped.
   void Rest() { item_slab_.Trim(); }
 
-  // Open lets the stream send: up to `limit`. What was pushed before has waited for this.
-  void Open(StreamOutput& stream, uint64_t limit);
+  // OpenEarly lets the stream send kEarlyDataMax of data, of no second channel, before it is open.
+  void OpenEarly(StreamOutput& stream);
+
+  // Open lets the stream send: up to `limit`. What was pushed before has waited for this. False,
+  // and nothing done: more than that was sent early.
+  [[nodiscard]] bool Open(StreamOutput& stream, uint64_t limit);
 
   // UpdateCredit takes what the peer's CREDIT frame says.
   [[nodiscard]] CreditError UpdateCredit(StreamOutput& stream, Credit credit);

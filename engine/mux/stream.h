@@ -40,10 +40,21 @@ class Stream final : public StreamOutput {
     return receive_half == Half::kFinished && send_half == Half::kFinished && is_drained();
   }
 
+  // MayBeEarly is true while the peer, who opened it, may send `size` bytes without an answer, if
+  // both sides take such.
+  bool MayBeEarly(size_t size) const {
+    return opener == Opener::kPeer && !is_accepted() && size <= kEarlyDataMax - early_size;
+  }
+
   PeerError AllowsAnswer() const;   // ACCEPT, REJECT.
   PeerError AllowsControl() const;  // CONTROL.
   PeerError AllowsCredit() const;   // CREDIT.
   PeerError ReceiveData(size_t size);
+
+  // KeepEarly keeps `data` until Accept: a first piece by reference, several as a copy in one block
+  // of `pool`. False: the pool is dry. Requires: ReceiveData would be early.
+  [[nodiscard]] bool KeepEarly(BufferRef data, BufferPool& pool);
+  BufferRef TakeEarly();
   PeerError ReceiveFinish(uint64_t offset);
 
   const Opener opener;
@@ -53,6 +64,8 @@ class Stream final : public StreamOutput {
   StreamEvents* events = nullptr;  // None until Accept, if the peer opened it.
   ReceiveWindow receive;
   uint64_t peer_limit = 0;  // From the peer's OPEN, until Accept.
+  BufferRef early;          // What came before Accept begins this slice, or block.
+  uint32_t early_size = 0;
   ListLinks<Stream> all_links;
 };
 

@@ -132,6 +132,7 @@ inline constexpr std::string_view kFeatureSealed = "sealed";
 inline constexpr uint32_t kLanesMax = 16;
 // Of hellos on a lane of a session: the link outlives its connection.
 inline constexpr std::string_view kFeatureResume = "resume";
+inline constexpr std::string_view kFeatureEarlyData = "early-data";
 
 // A node that names this one takes offers of inspected sessions.
 inline constexpr std::string_view kFeatureInspectedLanes = "inspected-lanes";

@@ -21,6 +21,9 @@ namespace engine {
 inline constexpr size_t kFrameSizeMax = 16 * 1024;
 inline constexpr size_t kFrameHeaderSize = 1 + 1 + 2 + 4;
 inline constexpr size_t kFramePayloadMax = kFrameSizeMax - kFrameHeaderSize;
+
+// What may be sent on a stream before its open was answered, where both sides say so.
+inline constexpr size_t kEarlyDataMax = kFramePayloadMax;
 static_assert(kFrameHeaderSize == 8);
 static_assert(kFramePayloadMax == 16'376);
 

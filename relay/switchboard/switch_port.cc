@@ -108,7 +108,7 @@ bool SwitchPort::Connect(StreamId id, engine::Priority priority, SwitchPort& nod
   circuit->serial = serial;
   CircuitEnd& client = circuit->client;
   CircuitEnd& node = circuit->node;
-  queue_.Open(client, limit);
+  CHECK(queue_.Open(client, limit));
   const auto limit_bytes = LimitBytes(node.flow.Grant(client.window()).limit);
   const uint8_t flags =
       priority == engine::Priority::kInteractive ? engine::kFlagInteractive : uint8_t{0};
@@ -294,7 +294,7 @@ PeerError SwitchPort::HandleAccept(CircuitEnd& end, const Frame& frame) {
     return PeerError::Protocol("an accept of a stream that is open");
   }
   end.circuit.accepted = true;
-  queue_.Open(end, engine::LoadBig<uint64_t>(frame.payload.data()));
+  CHECK(queue_.Open(end, engine::LoadBig<uint64_t>(frame.payload.data())));  // Nothing was early.
   CircuitEnd& client = end.other();
   client.port.Push(FrameType::kAccept, 0, client.id(),
                    {LimitBytes(client.flow.Grant(end.window()).limit)});

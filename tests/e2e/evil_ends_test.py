@@ -46,6 +46,23 @@ def test_a_link_that_does_not_resume_knows_no_ack(t):
         hear_goaway(link, 'an ack', frames.PROTOCOL_ERROR, 'does not resume')
 
 
+def test_data_before_the_answer(t):
+    """Where both name `early-data`, a frame of data goes with its open, and more of it is a protocol error"""
+    def opened(stream):
+        return frame(frames.OPEN, stream, LIMIT + b'{"type":"exec","arguments":["cat"]}')
+
+    with SealedLink(t.stack, *_EXEC, features=('early-data',)) as link:
+        check_equal(link.node_hello.get('features', []), ['early-data'], 'the features that both have')
+        link.send(opened(1) + frame(frames.DATA, 1, TEXT))
+        check_equal(link.wait_for(frames.ACCEPT, frames.GOAWAY).type, frames.ACCEPT, 'the answer')
+        check_equal(link.wait_for(frames.DATA, frames.GOAWAY).payload, TEXT, 'the echo')
+        link.send(opened(3) + frame(frames.DATA, 3, bytes(16376)) + frame(frames.DATA, 3, TEXT))
+        hear_goaway(link, 'more than a frame early', frames.PROTOCOL_ERROR, "data before the stream's accept")
+    with SealedLink(t.stack, *_EXEC, features=()) as link:
+        link.send(opened(1) + frame(frames.DATA, 1, TEXT))
+        hear_goaway(link, 'early data that was not agreed', frames.PROTOCOL_ERROR, "data before the stream's accept")
+
+
 # ------------------------------------------------------------------- a node, to the client
 
 

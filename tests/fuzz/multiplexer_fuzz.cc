@@ -37,13 +37,14 @@ class Owner final : public engine::LinkEvents {
     CHECK(mux.SendControl(engine::kLinkStream, "{}"));
     mux.Attach(carrier);
     mux.PeerResumes(resumes);
+    mux.PeerTakesEarly();
   }
   ~Owner() { mux.Disconnected(CloseCode::kNodeGone, ""); }
 
   void OnOpen(StreamId id, engine::Priority, ByteView request) override {
     const auto choice = std::to_integer<unsigned>(request[0]) % 4;
     if (choice == 0) return mux.Reject(id, CloseCode::kDenied, engine::AsText(request));
-    if (choice == 1) return;  // Never answered.
+    if (choice == 1) return unanswered.push_back(id);
     CHECK(mux.Accept(id, MakeSink(id)));
     (void)mux.Write(id, engine::Channel::kMain, pool.Take());
     if (choice == 2) mux.Finish(id);
@@ -52,6 +53,12 @@ class Owner final : public engine::LinkEvents {
     if (message.size() % 5 == 1 && sinks.size() < 1'000) {
       Sink& sink = MakeSink({});
       sink.id = mux.Open(engine::Priority::kInteractive, AsBytes("{}"), sink);
+    }
+    if (message.size() % 5 == 3 && !unanswered.empty()) {
+      const StreamId id = unanswered.back();
+      unanswered.pop_back();
+      Sink& sink = MakeSink(id);
+      (void)mux.Accept(id, sink);
     }
     if (message.size() % 5 == 2 && !sinks.empty())
       mux.Reset(sinks.back()->id, CloseCode::kInternal, "");
@@ -105,6 +112,7 @@ class Owner final : public engine::LinkEvents {
 
   engine::BufferPool pool{128, 64 * 1024};
   std::vector<std::unique_ptr<Sink>> sinks;
+  std::vector<StreamId> unanswered;
   Carrier carrier;
   size_t sent = 0;
   bool was_cut = false;

@@ -76,6 +76,10 @@ class World {
     node_.on_open = [this](StreamId id) { OnOpen(id, /*is_client=*/false); };
     client_.Say();
     node_.Say();
+    if (random_.Chance(50)) {
+      client_.mux.PeerTakesEarly();
+      node_.mux.PeerTakesEarly();
+    }
   }
 
   End& end(bool is_client) { return is_client ? client_ : node_; }
@@ -84,6 +88,7 @@ class World {
     for (int step = 0; step < steps; ++step) {
       now_ += std::chrono::microseconds(random_.Range(1, 3'000));
       if (random_.Chance(8)) Open(random_.Chance(50));
+      if (random_.Chance(10)) AnswerOne();
       if (!parties_.empty()) parties_[random_.Range(0, parties_.size() - 1)]->Act(random_);
       if (random_.Chance(40)) Move(client_, node_, to_node_);
       if (random_.Chance(40)) Move(node_, client_, to_client_);
@@ -117,7 +122,16 @@ class World {
   }
 
   void OnOpen(StreamId id, bool is_client) {
-    if (random_.Chance(10)) {
+    unanswered_.emplace_back(id, is_client);
+    if (random_.Chance(50)) AnswerOne();
+  }
+
+  // AnswerOne answers the open that has waited longest.
+  void AnswerOne() {
+    if (unanswered_.empty()) return;
+    const auto [id, is_client] = unanswered_.front();
+    unanswered_.erase(unanswered_.begin());
+    if (openers_.at(id)->is_ended || random_.Chance(10)) {
       end(is_client).mux.Reject(id, CloseCode::kDenied, "no");
       return;
     }
@@ -143,11 +157,13 @@ class World {
 
   // Settle lets everything that was promised arrive and then ends what is left.
   void Settle() {
+    while (!unanswered_.empty()) AnswerOne();
     bool is_silent = false;
     for (int i = 0; i < 2'000 && !is_silent; ++i) {
       now_ += std::chrono::milliseconds(1);
       Move(client_, node_, to_node_);
       Move(node_, client_, to_client_);
+      while (!unanswered_.empty()) AnswerOne();
       is_silent = to_node_.empty() && to_client_.empty() && !client_.carrier.is_ready &&
                   !node_.carrier.is_ready;
       for (const auto& party : parties_) {
@@ -182,6 +198,7 @@ class World {
   std::string to_client_;
   std::vector<std::unique_ptr<Party>> parties_;
   std::map<StreamId, Party*> openers_;
+  std::vector<std::pair<StreamId, bool>> unanswered_;  // And whether the client is asked.
 };
 
 void Party::OnData(Channel channel, BufferRef payload) {

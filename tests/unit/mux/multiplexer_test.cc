@@ -77,6 +77,96 @@ TEST(Multiplexer, RejectionsCarryTheirCodeAndText) {
   EXPECT_EQ(pair.client.pool.free_count(), pair.client.pool.block_count());
 }
 
+// EarlyPair agrees on early data, and its node answers opens when told.
+struct EarlyPair : MuxPair {
+  EarlyPair() {
+    client.mux.PeerTakesEarly();
+    node.mux.PeerTakesEarly();
+    node.on_open = [](StreamId) {};
+  }
+};
+
+TEST(Multiplexer, DataGoesWithItsOpen) {
+  EarlyPair pair;
+  FakeStream& ours = pair.client.Open();
+  EXPECT_EQ(pair.client.Write(ours.id, "hello"), 5u);
+  const std::vector<std::string> records = pair.client.Gathered();
+  EXPECT_THAT(records, SizeIs(1));
+  const std::vector<ParsedFrame> frames = FramesOf(records);
+  ASSERT_THAT(frames, SizeIs(2));
+  EXPECT_EQ(frames[0].header.type, FrameType::kOpen);
+  EXPECT_EQ(frames[1].header.type, FrameType::kData);
+  pair.node.Receive(records[0]);
+
+  // More may follow; the end waits.
+  EXPECT_EQ(pair.client.Write(ours.id, ", world"), 7u);
+  pair.client.mux.Finish(ours.id);
+  const std::vector<std::string> more = pair.client.Gathered();
+  ASSERT_THAT(FramesOf(more), SizeIs(1));
+  pair.node.Receive(more[0], {}, /*chunk_max=*/1);
+
+  FakeStream theirs;
+  theirs.mux = &pair.node.mux;
+  theirs.id = ours.id;
+  EXPECT_TRUE(pair.node.mux.Accept(ours.id, theirs));
+  EXPECT_EQ(theirs.main, "hello, world");
+  EXPECT_FALSE(theirs.is_finished);
+  pair.Pump();
+  EXPECT_TRUE(ours.is_accepted);
+  EXPECT_TRUE(theirs.is_finished);
+  EXPECT_EQ(pair.client.mux.sent_bytes(), 12u);
+}
+
+TEST(Multiplexer, EarlyDataInPiecesWithoutMemoryRejectsItsStreamAlone) {
+  EarlyPair pair;
+  FakeStream& ours = pair.client.Open();
+  FakeStream& other = pair.client.Open();
+  pair.client.Write(ours.id, "hello");
+  const std::vector<std::string> records = pair.client.Gathered();
+  std::vector<BufferRef> all;
+  while (pair.node.pool.free_count() > 4) all.push_back(pair.node.pool.Take());
+  pair.node.Receive(records[0].substr(0, records[0].size() - 3));
+  while (pair.node.pool.free_count() > 1) all.push_back(pair.node.pool.Take());
+  pair.node.Receive(records[0].substr(records[0].size() - 3));
+  all.clear();
+  pair.Pump();
+  EXPECT_TRUE(ours.is_rejected);
+  EXPECT_EQ(ours.code, CloseCode::kTooMany);
+  EXPECT_FALSE(other.is_rejected);
+  EXPECT_FALSE(pair.node.is_failed);
+}
+
+TEST(Multiplexer, EarlyDataIsAtMostAFrame) {
+  EarlyPair pair;
+  FakeStream& ours = pair.client.Open();
+  EXPECT_EQ(pair.client.Write(ours.id, std::string(40'000, 'x')), 40'000u);
+  size_t early = 0;
+  for (const ParsedFrame& frame : FramesOf(pair.client.Gathered())) {
+    if (frame.header.type == FrameType::kData) early += frame.payload.size();
+  }
+  EXPECT_EQ(early, kEarlyDataMax);
+}
+
+TEST(Multiplexer, EarlyDataOfARejectedOpenIsDropped) {
+  EarlyPair pair;
+  FakeStream& ours = pair.client.Open();
+  pair.client.Write(ours.id, "hello");
+  pair.Pump();
+  EXPECT_LT(pair.node.pool.free_count(), pair.node.pool.block_count());
+  pair.node.mux.Reject(ours.id, CloseCode::kConnectionRefused, "nobody listens");
+  pair.Pump();
+  EXPECT_TRUE(ours.is_rejected);
+  EXPECT_EQ(pair.node.pool.free_count(), pair.node.pool.block_count());
+  EXPECT_EQ(pair.client.pool.free_count(), pair.client.pool.block_count());
+}
+
+TEST(Multiplexer, StandardErrorIsNeverEarly) {
+  EarlyPair pair;
+  FakeStream& ours = pair.client.Open();
+  pair.client.Write(ours.id, "oops", Channel::kStderr);
+  EXPECT_THAT(FramesOf(pair.client.Gathered()), SizeIs(1));
+}
+
 TEST(Multiplexer, OpensCanBeAnsweredLater) {
   MuxPair pair;
   std::vector<StreamId> asked;

@@ -73,7 +73,7 @@ TEST_F(OutputQueueTest, SaysNothingWhenThereIsNothing) {
 TEST_F(OutputQueueTest, ALargePayloadTravelsAloneAndUncopied) {
   StreamOutput a(StreamId{1}, Priority::kBulk);
   const Dropping dropping{queue_, a};
-  queue_.Open(a, kUnlimited);
+  EXPECT_TRUE(queue_.Open(a, kUnlimited));
   BufferRef payload = Block(16'376);
   const std::byte* address = payload.bytes().data();
   ASSERT_TRUE(queue_.PushData(a, 0, std::move(payload)));
@@ -93,8 +93,8 @@ TEST_F(OutputQueueTest, SmallFramesShareARecord) {
   StreamOutput b(StreamId{3}, Priority::kBulk);
   const Dropping dropping_a{queue_, a};
   const Dropping dropping_b{queue_, b};
-  queue_.Open(a, kUnlimited);
-  queue_.Open(b, kUnlimited);
+  EXPECT_TRUE(queue_.Open(a, kUnlimited));
+  EXPECT_TRUE(queue_.Open(b, kUnlimited));
   Push(b, 2'048);
   Push(a, 1);
   queue_.CreditDue(b);
@@ -110,8 +110,8 @@ TEST_F(OutputQueueTest, AKeystrokeWaitsBehindAtMostOneRecord) {
   StreamOutput bulk(StreamId{3}, Priority::kBulk);
   const Dropping dropping_key{queue_, key};
   const Dropping dropping_bulk{queue_, bulk};
-  queue_.Open(key, kUnlimited);
-  queue_.Open(bulk, kUnlimited);
+  EXPECT_TRUE(queue_.Open(key, kUnlimited));
+  EXPECT_TRUE(queue_.Open(bulk, kUnlimited));
   for (int i = 0; i < 16; ++i) Push(bulk, 16'376);
   EXPECT_THAT(Streams(), ElementsAre(3));
   Push(key, 1);
@@ -124,8 +124,8 @@ TEST_F(OutputQueueTest, InteractiveStreamsTakeTurns) {
   StreamOutput b(StreamId{3}, Priority::kInteractive);
   const Dropping dropping_a{queue_, a};
   const Dropping dropping_b{queue_, b};
-  queue_.Open(a, kUnlimited);
-  queue_.Open(b, kUnlimited);
+  EXPECT_TRUE(queue_.Open(a, kUnlimited));
+  EXPECT_TRUE(queue_.Open(b, kUnlimited));
   for (int i = 0; i < 3; ++i) {
     Push(a, 10'000);
     Push(b, 10'000);
@@ -142,8 +142,8 @@ TEST_F(OutputQueueTest, BulkStreamsShareByBytesNotByFrames) {
   StreamOutput small(StreamId{3}, Priority::kBulk);
   const Dropping dropping_large{queue_, large};
   const Dropping dropping_small{queue_, small};
-  queue_.Open(large, kUnlimited);
-  queue_.Open(small, kUnlimited);
+  EXPECT_TRUE(queue_.Open(large, kUnlimited));
+  EXPECT_TRUE(queue_.Open(small, kUnlimited));
   // Control messages of one size cannot be joined: they are frames of 1,008 bytes each.
   const std::string message(1'000, 'm');
   size_t bytes[2] = {};
@@ -164,8 +164,8 @@ TEST_F(OutputQueueTest, AnInteractiveStreamThatFloodsDoesNotStarveBulk) {
   StreamOutput bulk(StreamId{3}, Priority::kBulk);
   const Dropping dropping_flood{queue_, flood};
   const Dropping dropping_bulk{queue_, bulk};
-  queue_.Open(flood, kUnlimited);
-  queue_.Open(bulk, kUnlimited);
+  EXPECT_TRUE(queue_.Open(flood, kUnlimited));
+  EXPECT_TRUE(queue_.Open(bulk, kUnlimited));
   size_t bytes[2] = {};
   for (int record = 0; record < 200; ++record) {
     while (flood.queued_bytes() < 64 * 1024) Push(flood, 16'376);
@@ -186,7 +186,7 @@ TEST_F(OutputQueueTest, StaysWithinTheLimitAndGoesOnWithCredit) {
   const Dropping dropping{queue_, a};
   Push(a, 100);
   EXPECT_FALSE(queue_.HasOutput());  // Not open yet.
-  queue_.Open(a, 60);
+  EXPECT_TRUE(queue_.Open(a, 60));
   EXPECT_EQ(Record().size(), 68u);
   EXPECT_FALSE(queue_.HasOutput());
   EXPECT_EQ(queue_.UpdateCredit(a, {.received = 61, .limit = 70}),
@@ -199,7 +199,7 @@ TEST_F(OutputQueueTest, StaysWithinTheLimitAndGoesOnWithCredit) {
 TEST_F(OutputQueueTest, ControlAndFinishKeepTheirPlaceAmongTheData) {
   StreamOutput a(StreamId{1}, Priority::kBulk);
   const Dropping dropping{queue_, a};
-  queue_.Open(a, 4);
+  EXPECT_TRUE(queue_.Open(a, 4));
   Push(a, 4);
   ASSERT_TRUE(queue_.PushControl(a, AsBytes("{1}")));
   Push(a, 3);
@@ -222,7 +222,7 @@ TEST_F(OutputQueueTest, ControlAndFinishKeepTheirPlaceAmongTheData) {
 TEST_F(OutputQueueTest, FillsFramesFromChunksOfAnySize) {
   StreamOutput a(StreamId{1}, Priority::kBulk);
   const Dropping dropping{queue_, a};
-  queue_.Open(a, kUnlimited);
+  EXPECT_TRUE(queue_.Open(a, kUnlimited));
   for (int i = 0; i < 4; ++i) Push(a, 16'384);
   for (int i = 0; i < 4; ++i) EXPECT_EQ(Record().size(), kRecordSizeMax);
   EXPECT_EQ(Record().size(), kFrameHeaderSize + 4 * 16'384 - 4 * kFramePayloadMax);
@@ -232,7 +232,7 @@ TEST_F(OutputQueueTest, AForwarderKeepsChunksWhole) {
   OutputQueue queue({.chunks = OutputQueue::Chunks::kWhole}, pool_, *this);
   StreamOutput a(StreamId{1}, Priority::kBulk);
   const Dropping dropping{queue, a};
-  queue.Open(a, kUnlimited);
+  EXPECT_TRUE(queue.Open(a, kUnlimited));
   for (size_t size : {10'000u, 6'376u, 3'000u, 16'376u})
     ASSERT_TRUE(queue.PushData(a, 0, Block(size)));
   std::vector<size_t> sizes;
@@ -249,7 +249,7 @@ TEST_F(OutputQueueTest, AForwarderKeepsChunksWhole) {
 TEST_F(OutputQueueTest, ChannelsAreNeverMixedInAFrame) {
   StreamOutput a(StreamId{1}, Priority::kBulk);
   const Dropping dropping{queue_, a};
-  queue_.Open(a, kUnlimited);
+  EXPECT_TRUE(queue_.Open(a, kUnlimited));
   for (int i = 0; i < 4; ++i)
     ASSERT_TRUE(queue_.PushData(a, i % 2 == 0 ? 0 : kFlagStderr, Block(5, i % 2 == 0 ? 'o' : 'e')));
   const std::vector<ParsedFrame> frames = FramesOf(Record());
@@ -270,7 +270,7 @@ TEST_F(OutputQueueTest, SmallPayloadsThatWaitShareABlock) {
     expected.append(10, fill);
   }
   EXPECT_LE(pool_.block_count() - pool_.free_count(), 2);
-  queue_.Open(a, kUnlimited);
+  EXPECT_TRUE(queue_.Open(a, kUnlimited));
   std::string sent;
   while (queue_.HasOutput()) {
     for (const ParsedFrame& frame : FramesOf(Record())) sent += frame.payload;
@@ -342,7 +342,7 @@ TEST_F(OutputQueueTest, LargeLinkFramesTravelAlone) {
 
 TEST_F(OutputQueueTest, ADroppedStreamLeavesNothingBehind) {
   StreamOutput a(StreamId{1}, Priority::kBulk);
-  queue_.Open(a, kUnlimited);
+  EXPECT_TRUE(queue_.Open(a, kUnlimited));
   Push(a, 10'000);
   Push(a, 10);
   Push(a, 10);
@@ -356,7 +356,7 @@ TEST_F(OutputQueueTest, ARecordHasAtMostSixteenSlices) {
   std::vector<std::unique_ptr<StreamOutput>> streams;
   for (uint32_t id = 1; id < 60; id += 2) {
     streams.push_back(std::make_unique<StreamOutput>(StreamId{id}, Priority::kBulk));
-    queue_.Open(*streams.back(), kUnlimited);
+    EXPECT_TRUE(queue_.Open(*streams.back(), kUnlimited));
     Push(*streams.back(), 300);
   }
   size_t frames = 0;
@@ -391,7 +391,7 @@ class WholeChunksTest : public OutputQueueTest {
 TEST_F(WholeChunksTest, OneFrameAloneMayBeTaken) {
   StreamOutput stream(StreamId{1}, Priority::kBulk);
   const Dropping dropping{whole_, stream};
-  whole_.Open(stream, kUnlimited);
+  EXPECT_TRUE(whole_.Open(stream, kUnlimited));
   ASSERT_TRUE(whole_.PushData(stream, 0, Block(kFramePayloadMax)));
   ASSERT_TRUE(whole_.PushData(stream, 0, Block(OutputQueue::kSharedPayloadMax + 1)));
   EXPECT_TRUE(Takes(whole_));
@@ -403,7 +403,7 @@ TEST_F(WholeChunksTest, OneFrameAloneMayBeTaken) {
 TEST_F(WholeChunksTest, FramesThatShareARecordMayNot) {
   StreamOutput stream(StreamId{1}, Priority::kBulk);
   const Dropping dropping{whole_, stream};
-  whole_.Open(stream, kUnlimited);
+  EXPECT_TRUE(whole_.Open(stream, kUnlimited));
   ASSERT_TRUE(whole_.PushData(stream, 0, Block(kFramePayloadMax)));
   whole_.CreditDue(stream);
   EXPECT_FALSE(Takes(whole_));  // The credit and then, with no room for it, ...
@@ -416,7 +416,7 @@ TEST_F(WholeChunksTest, FramesThatShareARecordMayNot) {
 TEST_F(WholeChunksTest, AnEndPointKeepsItsPayloads) {
   StreamOutput stream(StreamId{1}, Priority::kBulk);
   const Dropping dropping{queue_, stream};
-  queue_.Open(stream, kUnlimited);
+  EXPECT_TRUE(queue_.Open(stream, kUnlimited));
   ASSERT_TRUE(queue_.PushData(stream, 0, Block(kFramePayloadMax)));
   EXPECT_FALSE(Takes(queue_));
 }
