@@ -188,6 +188,7 @@ void Agent::Dial() {
 
 void Agent::OnLinkUp(const engine::Hello& relay) {
   redial_.LinkUp(driver_.loop().Now());
+  link_news_.LinkUp();
   was_ever_up_ = true;
   engine::log::Write(Level::kInfo, "relay_connected",
                      {{"relay", engine::FormatHostPort(state_.relay)},
@@ -210,12 +211,22 @@ void Agent::OnLinkDown(const LinkEnd& end) {
     sessions_.EndOpen(engine::CloseCode::kSessionEnded, "The node was deregistered.");
   }
   const engine::Duration delay = redial_.DelayAfter(end, HasLiveSessions(), now);
-  engine::log::Write(
-      Level::kWarning, end.was_up ? "relay_lost" : "relay_not_reached",
-      {{"relay", relay},
-       {"reason", end.text},
-       {"retry_in_ms", std::chrono::duration_cast<std::chrono::milliseconds>(delay).count()},
-       {"next_step", LinkAdvice(end)}});
+  const auto retry_in_ms = std::chrono::duration_cast<std::chrono::milliseconds>(delay).count();
+  const std::string next_step = LinkAdvice(end, options_.state_folder);
+  if (end.was_up) {
+    engine::log::Write(Level::kWarning, "relay_lost",
+                       {{"relay", relay},
+                        {"reason", end.text},
+                        {"retry_in_ms", retry_in_ms},
+                        {"next_step", next_step}});
+  } else if (link_news_.Failed(end.text, now)) {
+    engine::log::Write(Level::kWarning, "relay_not_reached",
+                       {{"relay", relay},
+                        {"reason", end.text},
+                        {"tries", link_news_.failed_count()},
+                        {"retry_in_ms", retry_in_ms},
+                        {"next_step", next_step}});
+  }
   service_manager_.Status("not connected to " + relay + ": " + end.text);
   driver_.loop().StartTimer(retry_op_, now + delay);
 }

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "agent/keys/relay_keys.h"
 #include "agent/keys/service_keys.h"
+#include "agent/link_news.h"
 #include "agent/node_state.h"
 #include "agent/process/child_watcher.h"
 #include "agent/redial.h"
@@ -130,6 +131,7 @@ class Agent final : private RelayLink::Events,
   Succession succession_;
   std::unique_ptr<RelayLink> link_;
   Redial redial_;
+  LinkNews link_news_;
   engine::TimerOp retry_op_;
   engine::TimerOp renewal_op_;
   std::optional<engine::Instant> renewal_asked_at_;

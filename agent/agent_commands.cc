@@ -70,6 +70,21 @@ absl::Status CheckNotEnrolled(const AgentConfig& config) {
                                   "; or give that identity up and enrol anew with --replace");
 }
 
+// ClaimStateFolder makes sure that this machine may be enrolled into the state folder. It is ours
+// as long as the descriptor lives.
+absl::StatusOr<Descriptor> ClaimStateFolder(const AgentConfig& config, MadeFolders& made) {
+  if (absl::Status status = PrepareStateFolder(config.state_folder, made); !status.ok()) {
+    return status;
+  }
+  absl::StatusOr<Descriptor> lock = LockStateFolder(config.state_folder);
+  if (!lock.ok()) return lock.status();
+  if (absl::Status status = CheckNotEnrolled(config); !status.ok()) return status;
+  return lock;
+}
+
+// HasServiceManager is true where systemd runs the machine: in a container, mostly, it does not.
+bool HasServiceManager() { return ::access("/run/systemd/system", F_OK) == 0; }
+
 absl::StatusOr<NodeState> LoadEnrolled(const AgentConfig& config) {
   absl::StatusOr<NodeState> state = LoadNodeState(config.state_folder);
   if (!absl::IsNotFound(state.status())) return state;
@@ -101,19 +116,21 @@ absl::StatusOr<std::unique_ptr<engine::LoopDriver>> MakeDriver(const AgentConfig
 
 int RunEnroll(const AgentConfig& config, int input) {
   engine::log::SetLevel(engine::log::Level::kWarning);  // A person reads this stderr.
-  const absl::Status prepared = PrepareStateFolder(config.state_folder);
-  if (!prepared.ok()) return Fail(prepared);
-  const absl::StatusOr<Descriptor> lock = LockStateFolder(config.state_folder);
-  if (!lock.ok()) return Fail(lock.status());
-  const absl::Status not_enrolled = CheckNotEnrolled(config);
-  if (!not_enrolled.ok()) return Fail(not_enrolled);
-
+  {
+    // What stands in the way is said before a line is pasted, and until then nothing is kept.
+    MadeFolders tried;
+    const absl::StatusOr<Descriptor> claim = ClaimStateFolder(config, tried);
+    if (!claim.ok()) return Fail(claim.status());
+  }
   if (::isatty(input) == 1) {
     std::fputs("Paste the line that begins with adit-enroll, then press Enter:\n", stderr);
   }
   const absl::StatusOr<engine::EnrollInvitation> invitation =
       engine::ParseEnrollInvitation(ReadLine(input));
   if (!invitation.ok()) return Fail(invitation.status());
+  MadeFolders made;
+  const absl::StatusOr<Descriptor> claim = ClaimStateFolder(config, made);
+  if (!claim.ok()) return Fail(claim.status());
   const absl::StatusOr<std::unique_ptr<engine::LoopDriver>> driver =
       MakeDriver(config, kBlocksOfOneCall);
   if (!driver.ok()) return Fail(driver.status());
@@ -122,8 +139,10 @@ int RunEnroll(const AgentConfig& config, int input) {
   if (!state.ok()) return Fail(state.status());
   const absl::Status saved = SaveNodeState(config.state_folder, *state);
   if (!saved.ok()) return Fail(saved);
+  made.Keep();
   const absl::StatusOr<std::string> fingerprint = FingerprintOf(config, *state);
   if (!fingerprint.ok()) return Fail(fingerprint.status());
+  const bool is_for_service = config.state_folder == kServiceStateFolder && HasServiceManager();
   std::printf(
       "This machine is now the node %s (%s) of the relay %s.\n"
       "Its keys are in %s and never leave this machine.\n"
@@ -133,9 +152,8 @@ int RunEnroll(const AgentConfig& config, int input) {
       "%s  adit-agent run --state %s\n",
       state->node_id.c_str(), state->name.c_str(), engine::FormatHostPort(state->relay).c_str(),
       config.state_folder.c_str(), fingerprint->c_str(),
-      config.state_folder == kServiceStateFolder
-          ? "  sudo systemctl enable --now adit-agent      or, without a service:\n"
-          : "",
+      is_for_service ? "  sudo systemctl enable --now adit-agent      or, without a service:\n"
+                     : "",
       config.state_folder.c_str());
   return kExitDone;
 }

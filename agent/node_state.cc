@@ -15,6 +15,7 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "agent/file_error.h"
 #include "engine/crypto/certificate.h"
 #include "engine/crypto/identity_key.h"
 
@@ -27,26 +28,11 @@ constexpr char kFileName[] = "/node.json";
 constexpr char kNewFileName[] = "/node.json.new";
 constexpr size_t kFileSizeMax = 256 * 1024;
 
-absl::Status Failure(std::string_view what, const std::string& path, int error) {
-  const std::string text = absl::StrCat(absl::string_view(what.data(), what.size()), " ", path,
-                                        ": ", std::strerror(error));
-  if (error == ENOENT) return absl::NotFoundError(text);
-  if (error == EACCES || error == EPERM) {
-    return absl::PermissionDeniedError(
-        text +
-        ". Run it as the user to whom the folder belongs (often: with sudo), or name "
-        "another folder with --state");
-  }
-  return absl::UnavailableError(text);
-}
-
-absl::Status MakeParents(const std::string& folder) {
+absl::Status MakeParents(const std::string& folder, MadeFolders& made) {
   for (size_t i = 1; i < folder.size(); ++i) {
     if (folder[i] != '/') continue;
-    const std::string parent = folder.substr(0, i);
-    if (::mkdir(parent.c_str(), 0755) != 0 && errno != EEXIST) {
-      return Failure("could not make the folder", parent, errno);
-    }
+    const absl::Status status = made.Make(folder.substr(0, i), 0755);
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }
@@ -70,9 +56,9 @@ std::optional<int64_t> KnownIn(const Json& object, const std::string& certificat
 
 absl::StatusOr<std::string> ReadWhole(const std::string& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!file.valid()) return Failure("could not read", path, errno);
+  if (!file.valid()) return FileError("could not read", path, errno);
   struct stat status {};
-  if (::fstat(file.value(), &status) != 0) return Failure("could not read", path, errno);
+  if (::fstat(file.value(), &status) != 0) return FileError("could not read", path, errno);
   if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
     return absl::PermissionDeniedError(absl::StrCat(
         path,
@@ -88,7 +74,7 @@ absl::StatusOr<std::string> ReadWhole(const std::string& path) {
     if (size > 0) {
       text.append(block, static_cast<size_t>(size));
     } else if (errno != EINTR) {
-      return Failure("could not read", path, errno);
+      return FileError("could not read", path, errno);
     }
   }
   return absl::InvalidArgumentError(absl::StrCat(path, " is too large to be a node's state"));
@@ -98,17 +84,17 @@ absl::Status WriteWhole(const std::string& path, const std::string& text) {
   ::unlink(path.c_str());  // What a crash left behind.
   const Descriptor file(
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!file.valid()) return Failure("could not write", path, errno);
+  if (!file.valid()) return FileError("could not write", path, errno);
   size_t written = 0;
   while (written < text.size()) {
     const ssize_t size = ::write(file.value(), text.data() + written, text.size() - written);
     if (size > 0) {
       written += static_cast<size_t>(size);
     } else if (errno != EINTR) {
-      return Failure("could not write", path, errno);
+      return FileError("could not write", path, errno);
     }
   }
-  if (::fsync(file.value()) != 0) return Failure("could not write", path, errno);
+  if (::fsync(file.value()) != 0) return FileError("could not write", path, errno);
   return absl::OkStatus();
 }
 
@@ -122,17 +108,14 @@ bool BelongsToState(const std::string& folder) {
 
 }  // namespace
 
-absl::Status PrepareStateFolder(const std::string& folder) {
-  const absl::Status parents = MakeParents(folder);
-  if (!parents.ok()) return parents;
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
-    return Failure("could not make the folder", folder, errno);
-  }
+absl::Status PrepareStateFolder(const std::string& folder, MadeFolders& made) {
+  if (absl::Status status = MakeParents(folder, made); !status.ok()) return status;
+  if (absl::Status status = made.Make(folder, 0700); !status.ok()) return status;
   struct stat status {};
   if (::stat(folder.c_str(), &status) != 0) {
-    return Failure("could not look at the folder", folder, errno);
+    return FileError("could not look at the folder", folder, errno);
   }
-  if (!S_ISDIR(status.st_mode)) return Failure("could not use", folder, ENOTDIR);
+  if (!S_ISDIR(status.st_mode)) return FileError("could not use", folder, ENOTDIR);
   if ((status.st_mode & 07777) != 0700 && !BelongsToState(folder)) {
     return absl::FailedPreconditionError(absl::StrCat(
         folder, " has files of others in it, and the state needs a folder that is closed to other ",
@@ -140,12 +123,19 @@ absl::Status PrepareStateFolder(const std::string& folder) {
         folder.ends_with('/') ? "" : "/", "adit-agent"));
   }
   if ((status.st_mode & 07777) != 0700 && ::chmod(folder.c_str(), 0700) != 0) {
-    return Failure("could not take others' rights away from", folder, errno);
+    return FileError("could not take others' rights away from", folder, errno);
   }
   if (::access(folder.c_str(), W_OK | X_OK) != 0) {
-    return Failure("could not write to the folder", folder, errno);
+    return FileError("could not write to the folder", folder, errno);
   }
   return absl::OkStatus();
+}
+
+absl::Status PrepareStateFolder(const std::string& folder) {
+  MadeFolders made;
+  absl::Status status = PrepareStateFolder(folder, made);
+  if (status.ok()) made.Keep();
+  return status;
 }
 
 absl::StatusOr<NodeState> LoadNodeState(const std::string& folder) {
@@ -195,18 +185,18 @@ absl::Status SaveNodeState(const std::string& folder, const NodeState& state) {
   const absl::Status written = WriteWhole(new_path, text);
   if (!written.ok()) return written;
   if (std::rename(new_path.c_str(), path.c_str()) != 0) {
-    return Failure("could not replace", path, errno);
+    return FileError("could not replace", path, errno);
   }
   const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory.valid() || ::fsync(directory.value()) != 0) {
-    return Failure("could not make the change lasting in", folder, errno);
+    return FileError("could not make the change lasting in", folder, errno);
   }
   return absl::OkStatus();
 }
 
 absl::StatusOr<Descriptor> LockStateFolder(const std::string& folder) {
   Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory.valid()) return Failure("could not open the folder", folder, errno);
+  if (!directory.valid()) return FileError("could not open the folder", folder, errno);
   if (::flock(directory.value(), LOCK_EX | LOCK_NB) != 0) {
     return absl::AlreadyExistsError(
         absl::StrCat("another adit-agent already runs with the state in ", folder,

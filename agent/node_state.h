@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/made_folders.h"
 #include "agent/process/owned_descriptor.h"
 #include "engine/wire/host_port.h"
 
@@ -25,9 +26,11 @@ struct NodeState {
   int64_t known_unix = 0;     // What is known to have passed, in seconds: see node_clock.h.
 };
 
-// PrepareStateFolder makes the folder (and its parents) where it is missing, and takes every right
-// of others away. FailedPrecondition: the folder is open to others and has files that are not a
-// node's state; it is left as it is. An error's text says what to do.
+// PrepareStateFolder makes the folder (and its parents) where it is missing, which `made` then
+// knows, and takes every right of others away. FailedPrecondition: the folder is open to others and
+// has files that are not a node's state; it is left as it is. An error's text says what to do.
+absl::Status PrepareStateFolder(const std::string& folder, MadeFolders& made);
+// The same, and what was made stays.
 absl::Status PrepareStateFolder(const std::string& folder);
 
 // LoadNodeState reads the node's state. NotFound: the node is not enrolled. PermissionDenied: the

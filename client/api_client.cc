@@ -64,14 +64,17 @@ absl::Status StatusOf(const ApiError& error, const std::string& text) {
   return status;
 }
 
-// OutcomeOf reads how the call or connection ended that a CloudTrail record tells of.
-std::string OutcomeOf(const std::string& record) {
-  const Json json = Json::parse(record, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) return {};
-  std::string outcome = JsonText(json, "errorCode");
-  const auto additional = json.find("additionalEventData");
-  if (outcome.empty() && additional != json.end()) outcome = JsonText(*additional, "outcome");
-  return outcome.empty() ? "ok" : outcome;
+// ReadRecord reads from a CloudTrail record how the call or connection ended that it tells of, and
+// to what it led.
+void ReadRecord(EventInfo& event) {
+  const Json json = Json::parse(event.record, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return;
+  event.outcome = JsonText(json, "errorCode");
+  if (const auto more = json.find("additionalEventData"); more != json.end()) {
+    event.target = JsonText(*more, "what");
+    if (event.outcome.empty()) event.outcome = JsonText(*more, "outcome");
+  }
+  if (event.outcome.empty()) event.outcome = "ok";
 }
 
 // ReadStarted reads the answer of an operation that starts a session. Who did not ask for a sealed
@@ -252,8 +255,9 @@ absl::StatusOr<std::vector<EventInfo>> ApiClient::LookupEvents(const EventWish& 
                       .user = JsonText(entry, "Username"),
                       .resources = {},
                       .outcome = {},
+                      .target = {},
                       .record = JsonText(entry, "CloudTrailEvent")};
-      event.outcome = OutcomeOf(event.record);
+      ReadRecord(event);
       for (const Json& resource : JsonList(entry, "Resources")) {
         event.resources +=
             (event.resources.empty() ? "" : ",") + JsonText(resource, "ResourceName");

@@ -21,19 +21,37 @@ constexpr engine::Duration kFollowPause = std::chrono::seconds(2);
 // Records of streams are written up to a second late, and clocks have whole seconds.
 constexpr int64_t kFollowOverlapSeconds = 5;
 
-std::string TextOfEvents(const std::vector<EventInfo>& events, OutputFormat format) {
-  std::string lines;
-  Table table({"TIME", "EVENT", "WHO", "OUTCOME", "WHAT", "ID"});
-  for (const EventInfo& event : events) {
-    if (format == OutputFormat::kJson) {
-      lines += event.record + "\n";
-    } else {
-      table.AddRow({engine::IsoDate(event.time), event.name, event.user, event.outcome,
-                    event.resources, event.id});
-    }
-  }
-  return format == OutputFormat::kJson ? lines : table.ToText();
+// A command may be long, and is in the record as a whole.
+std::string Short(const std::string& target) {
+  constexpr size_t kSizeMax = 60;
+  if (target.size() <= kSizeMax) return target;
+  size_t end = kSizeMax - 3;
+  while (end > 0 && (static_cast<unsigned char>(target[end]) & 0xC0) == 0x80) --end;  // UTF-8.
+  return target.substr(0, end) + "...";
 }
+
+// EventText is what is printed of events; in a table the headings stand before the first alone.
+class EventText {
+ public:
+  explicit EventText(OutputFormat format) : format_(format) {}
+
+  std::string Of(const std::vector<EventInfo>& events) {
+    std::string lines;
+    for (const EventInfo& event : events) {
+      if (format_ == OutputFormat::kJson) {
+        lines += event.record + "\n";
+      } else {
+        table_.AddRow({engine::IsoDate(event.time), event.name, event.user, event.outcome,
+                       Short(event.target), event.resources, event.id});
+      }
+    }
+    return format_ == OutputFormat::kJson ? lines : table_.TakeText();
+  }
+
+ private:
+  const OutputFormat format_;
+  Table table_{{"TIME", "EVENT", "WHO", "OUTCOME", "TARGET", "WHAT", "ID"}};
+};
 
 // ReadAttribute reads KEY=VALUE. CloudTrail's words are compared as they are.
 absl::Status ReadAttribute(const std::string& text, EventWish& wish) {
@@ -84,7 +102,7 @@ int RunAuditLookup(const CommonFlags& flags, const Environment& environment,
   if (!relay.ok()) return Fail(relay.status());
   const auto events = (*relay)->api().LookupEvents(wish);
   if (!events.ok()) return Fail(events.status());
-  return Print(TextOfEvents(*events, options.format));
+  return Print(EventText(options.format).Of(*events));
 }
 
 int RunAuditTail(const CommonFlags& flags, const Environment& environment,
@@ -92,6 +110,7 @@ int RunAuditTail(const CommonFlags& flags, const Environment& environment,
   const auto relay = RelayAccess::Open(flags, environment);
   if (!relay.ok()) return Fail(relay.status());
   EventWish wish{.count_max = options.count};
+  EventText text(options.format);
   std::set<std::string> shown;  // Of what the next answer may have again.
   for (;;) {
     auto events = (*relay)->api().LookupEvents(wish);
@@ -101,7 +120,7 @@ int RunAuditTail(const CommonFlags& flags, const Environment& environment,
     std::erase_if(*events, [&](const EventInfo& event) { return shown.contains(event.id); });
     std::ranges::reverse(*events);
     if (!events->empty()) {
-      if (const int code = Print(TextOfEvents(*events, options.format)); code != 0) return code;
+      if (const int code = Print(text.Of(*events)); code != 0) return code;
       wish.since = std::max(wish.since, events->back().time - kFollowOverlapSeconds);
     }
     if (!options.follow) return 0;

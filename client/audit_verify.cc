@@ -1,7 +1,6 @@
 #include "client/audit_verify.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -9,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "client/command_output.h"
 #include "client/exit_code.h"
 #include "client/say.h"
 #include "engine/audit/chain_file_name.h"
@@ -129,16 +129,14 @@ int RunAuditVerify(const AuditVerifyOptions& options) {
         " findings, the first " + std::to_string(report->findings.size()) + " are above");
     return kOwnFailure;
   }
-  std::printf("records %llu to %llu are whole, and signed up to %llu by %llu digests\n",
-              static_cast<unsigned long long>(report->first),
-              static_cast<unsigned long long>(report->last),
-              static_cast<unsigned long long>(report->signed_last),
-              static_cast<unsigned long long>(report->digest_count));
+  std::string text = "records " + std::to_string(report->first) + " to " +
+                     std::to_string(report->last) + " are whole, and signed up to " +
+                     std::to_string(report->signed_last) + " by " +
+                     std::to_string(report->digest_count) + " digests\n";
   if (options.key.empty()) {
-    std::printf(
-        "The key lies beside the files; it proves nothing unless it is the relay's: --key\n");
+    text += "The key lies beside the files; it proves nothing unless it is the relay's: --key\n";
   }
-  return std::fflush(stdout) == 0 ? 0 : kOwnFailure;
+  return Print(text);
 }
 
 }  // namespace client

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <csignal>
-#include <cstdio>
 #include <optional>
 #include <string_view>
 
@@ -14,6 +13,7 @@
 #include "client/admin_cli.h"
 #include "client/audit_command.h"
 #include "client/audit_verify.h"
+#include "client/command_output.h"
 #include "client/configure_command.h"
 #include "client/document_commands.h"
 #include "client/environment.h"
@@ -30,6 +30,7 @@
 #include "client/say.h"
 #include "client/shell_command.h"
 #include "client/subcommands.h"
+#include "client/usage_error.h"
 #include "client/user_commands.h"
 #include "client/whoami_command.h"
 #include "engine/base/log.h"
@@ -217,9 +218,7 @@ struct Parser {
 };
 
 absl::Status UsageError(const Parser& parser, const std::string& text) {
-  const Subcommand* chosen = parser.subcommands.Chosen();
-  const std::string command = chosen == nullptr ? "" : " " + chosen->name;
-  return absl::InvalidArgumentError(text + "\nadit" + command + " --help shows how to call it");
+  return absl::InvalidArgumentError(WithHelp(text, parser.subcommands.Chosen()));
 }
 
 // SplitRemoteCommand takes what follows NODE in `exec` off the arguments, so that no option of the
@@ -344,10 +343,7 @@ struct RunVisitor {
   const CommonFlags& common;
   const Environment& environment;
 
-  int operator()(const HelpText& help) const {
-    std::fputs(help.text.c_str(), stdout);
-    return std::fflush(stdout) == 0 ? 0 : kOwnFailure;
-  }
+  int operator()(const HelpText& help) const { return Print(help.text); }
   int operator()(const LoginOptions&) const { return RunLogin(common, environment); }
   int operator()(const ShellOptions& options) const {
     return RunShell(common, environment, options);
@@ -397,24 +393,22 @@ struct RunVisitor {
 absl::StatusOr<CommandLine> ParseCommandLine(std::vector<std::string> arguments) {
   Parser parser;
   parser.exec.command = SplitRemoteCommand(arguments, parser.is_command_marked);
-  // For an error text: the word that should have been a command.
-  const auto word = std::ranges::find_if(arguments, [](const std::string& argument) {
-    return !argument.empty() && argument[0] != '-';
-  });
-  const std::string command = word == arguments.end() ? "" : *word;
-  std::reverse(arguments.begin(), arguments.end());  // As CLI11 wants it.
+  const size_t word = CommandWordIn(parser.app, arguments);
+  if (word < arguments.size() && arguments[word] == "version") arguments[word] = "--version";
+  if (word < arguments.size() && arguments[word] == "help") {
+    arguments.erase(arguments.begin() + static_cast<ptrdiff_t>(word));
+    arguments.emplace_back("--help");
+  }
+  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // As CLI11 wants it.
   try {
-    parser.app.parse(arguments);
+    parser.app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
     return CommandLine{.common = {}, .command = HelpText{parser.Help()}};
   } catch (const CLI::CallForVersion& version) {
     return CommandLine{.common = {}, .command = HelpText{std::string(version.what()) + "\n"}};
-  } catch (const CLI::RequiredError& error) {
-    if (parser.subcommands.Chosen() != nullptr) return UsageError(parser, Printable(error.what()));
-    return UsageError(parser, command.empty() ? "a command is missing"
-                                              : "there is no command '" + Printable(command) + "'");
   } catch (const CLI::ParseError& error) {
-    return UsageError(parser, Printable(error.what()));
+    return absl::InvalidArgumentError(
+        UsageErrorText(parser.app, parser.subcommands, arguments, error));
   }
   return Collect(parser);
 }

@@ -15,9 +15,8 @@ int Print(std::string_view text) {
     return 0;
   }
   // Nobody reads it, as in `| head`: without a word. A full disk is worth one.
-  if (errno != EPIPE) {
-    Say("cannot write to the standard output: " + std::string(std::strerror(errno)));
-  }
+  if (errno == EPIPE) return kOutputClosedExit;
+  Say("cannot write to the standard output: " + std::string(std::strerror(errno)));
   return kOwnFailure;
 }
 

@@ -21,7 +21,7 @@ std::string DialErrorText(DialFailure failure, std::string_view detail,
       break;
   }
   return "the relay " + name + " ended the connection too early" + because +
-         "\nits log says why (journalctl -u adit-relay); try again";
+         "\nits log says why (with systemd: journalctl -u adit-relay); try again";
 }
 
 }  // namespace client

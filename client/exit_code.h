@@ -10,7 +10,8 @@
 namespace client {
 
 inline constexpr int kOwnFailure = 255;
-inline constexpr int kCannotStartExit = 127;  // As a shell ends when there is no such command.
+inline constexpr int kOutputClosedExit = 141;  // As a shell reports a program that SIGPIPE ended.
+inline constexpr int kCannotStartExit = 127;   // As a shell ends when there is no such command.
 
 // ExitCodeOf maps what the node said of the program's end to our exit code. A signal this machine
 // does not know by name gives 255: no number would be honest.

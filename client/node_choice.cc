@@ -62,6 +62,10 @@ absl::StatusOr<NodeInfo> ChooseNode(std::span<const NodeInfo> nodes, std::string
   }
   if (found.size() == 1) return *found.front();
 
+  if (wanted.empty()) {  // As an unset variable of a script gives.
+    return absl::InvalidArgumentError(
+        "the node's name is empty; `adit nodes` lists those you may see");
+  }
   const std::string quoted = "'" + Printable(wanted) + "'";
   if (found.size() > 1 && found.front()->name == wanted) {
     return absl::InvalidArgumentError(
@@ -108,7 +112,8 @@ std::string OfflineText(const NodeInfo& node, int64_t now) {
       node.last_seen == 0 ? "has never been connected"
                           : "is offline; it was last seen " + AgoText(node.last_seen, now) + " ago";
   return Printable(node.Label()) + " " + since +
-         "\non that machine, look at the agent: systemctl status adit-agent";
+         "\non that machine, see whether adit-agent runs: systemctl status adit-agent; without "
+         "systemd, where it was started";
 }
 
 std::string AgoText(int64_t then, int64_t now) {

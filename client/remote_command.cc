@@ -18,8 +18,6 @@
 namespace client {
 namespace {
 
-// As a shell reports a program that was ended by SIGPIPE.
-constexpr int kOutputClosedExit = 128 + SIGPIPE;
 // How long the relay may take to hear that we leave.
 constexpr engine::Duration kGoodbyeMax = std::chrono::milliseconds(500);
 
@@ -155,7 +153,7 @@ class RemoteRun final : private SessionLink::Events,
     } else if (process_ == nullptr || IsCut()) {
       terminal_.reset();
       DieBySignal(number);  // Nothing runs yet, or it cannot be told.
-    } else if (terminal_ != nullptr || std::exchange(signaled_, true)) {
+    } else if (terminal_ != nullptr || number == SIGHUP || std::exchange(signaled_, true)) {
       // Its user is gone, or it did not listen the first time. The node is told, so that it does
       // not wait for us to come again.
       leave_by_ = number;
@@ -240,10 +238,10 @@ int RunRemote(const CommonFlags& flags, const Environment& environment, RemoteCo
   // A raw terminal sends ^C as a byte, and what ends us ends the session. Without one signals go to
   // the program there.
   const std::unique_ptr<SignalSource> signals =
-      TakesTerminal(command)
-          ? std::make_unique<SignalSource>(
-                std::initializer_list<int>{SIGWINCH, SIGCONT, SIGHUP, SIGTERM})
-          : std::make_unique<SignalSource>(std::initializer_list<int>{SIGINT, SIGTERM, SIGQUIT});
+      TakesTerminal(command) ? std::make_unique<SignalSource>(
+                                   std::initializer_list<int>{SIGWINCH, SIGCONT, SIGHUP, SIGTERM})
+                             : std::make_unique<SignalSource>(
+                                   std::initializer_list<int>{SIGINT, SIGTERM, SIGQUIT, SIGHUP});
   const absl::StatusOr<std::unique_ptr<RelayAccess>> relay = RelayAccess::Open(flags, environment);
   if (!relay.ok()) {
     Say(TextOf(relay.status()));

@@ -70,7 +70,7 @@ std::string NodeTlsText(std::string_view node, const engine::HostPort& relay,
   return "no end-to-end encryption with " + name + " through the relay " +
          engine::FormatHostPort(relay) + (detail.empty() ? "" : ": " + Printable(detail)) +
          "\nnothing was sent; try again, and if it stays, the agent's log on " + name +
-         " says more (journalctl -u adit-agent)";
+         " says more (with systemd: journalctl -u adit-agent)";
 }
 
 std::string WrappedText(const engine::HostPort& relay) {

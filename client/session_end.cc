@@ -12,6 +12,22 @@ std::string WithDetail(std::string sentence, std::string_view text) {
   return sentence;
 }
 
+// GoodbyeText is about a process that was told to end. Whether it comes again it does not know
+// itself; relay and agent begin their words with who they are.
+std::string GoodbyeText(std::string_view text, const std::string& node) {
+  if (text.starts_with("the agent on this node")) {
+    return "the agent on " + node +
+           " was told to stop, and ended the session before it went; nothing waits for it here\n"
+           "`adit nodes` shows when " +
+           node + " is online again: then start again";
+  }
+  if (text.starts_with("the relay is stopping")) {
+    return "the relay is stopping; if it starts again, that takes a moment: try then";
+  }
+  return WithDetail("the relay or the agent on " + node + " is stopping", text) +
+         "\n`adit nodes` shows whether both are there again: then start again";
+}
+
 }  // namespace
 
 std::string SessionEndText(CloseCode code, std::string_view text, std::string_view node) {
@@ -32,8 +48,7 @@ std::string SessionEndText(CloseCode code, std::string_view text, std::string_vi
                             (text.empty() ? " by an administrator or its owner" : ""),
                         text);
     case CloseCode::kShuttingDown:
-      return WithDetail("the relay or the agent on " + name + " is restarting", text) +
-             "; try again in a moment";
+      return GoodbyeText(text, name);
     case CloseCode::kReplaced:
       return WithDetail("the agent on " + name + " connected anew, which ended its sessions",
                         text) +

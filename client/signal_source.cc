@@ -8,8 +8,25 @@ namespace client {
 
 using engine::SignalReceiver;
 
-SignalSource::SignalSource(std::initializer_list<int> signals)
-    : signals_(SignalReceiver::SetOf(signals)), before_(SignalReceiver::Block(signals_)) {}
+namespace {
+
+// A blocked signal comes to us even where it is ignored.
+sigset_t SetOf(std::initializer_list<int> signals, SignalSource::Ignored ignored) {
+  sigset_t set = SignalReceiver::SetOf(signals);
+  if (ignored == SignalSource::Ignored::kTaken) return set;
+  for (const int signal : signals) {
+    struct sigaction action {};
+    if (::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN) {
+      ::sigdelset(&set, signal);
+    }
+  }
+  return set;
+}
+
+}  // namespace
+
+SignalSource::SignalSource(std::initializer_list<int> signals, Ignored ignored)
+    : signals_(SetOf(signals, ignored)), before_(SignalReceiver::Block(signals_)) {}
 
 SignalSource::~SignalSource() {
   CHECK(joined());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <csignal>
+#include <cstdint>
 #include <initializer_list>
 #include <memory>
 
@@ -16,7 +17,12 @@ class SignalSource {
  public:
   using Events = engine::SignalReceiver::Events;
 
-  explicit SignalSource(std::initializer_list<int> signals);
+  enum class Ignored : uint8_t {
+    kLeft,   // What our starter has had ignored, as nohup does, is none of ours.
+    kTaken,  // The AWS CLI ignores for itself what its plugin is to hear.
+  };
+
+  explicit SignalSource(std::initializer_list<int> signals, Ignored ignored = Ignored::kLeft);
   ~SignalSource();  // Requires: joined().
   SignalSource(const SignalSource&) = delete;
   SignalSource& operator=(const SignalSource&) = delete;

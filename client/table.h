@@ -17,8 +17,15 @@ class Table {
   // ToText returns all lines, each ended by a line feed.
   std::string ToText() const;
 
+  // TakeText is ToText for a table that grows: the lines since the last call, the headings before
+  // the first alone. Columns do not become narrower.
+  std::string TakeText();
+
  private:
+  void Widen();
+
   std::vector<std::vector<std::string>> rows_;
+  std::vector<size_t> widths_;
 };
 
 }  // namespace client

@@ -30,7 +30,8 @@ int Fail(const absl::Status& status) {
 
 int RunHonestly(const PluginStart& start, const Environment& environment) {
   // Before anything that starts threads.
-  SignalSource signals({SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGWINCH, SIGCONT});
+  SignalSource signals({SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGWINCH, SIGCONT},
+                       SignalSource::Ignored::kTaken);
   const ClientConfig config = ConfigOf(environment, start.endpoint.server);
   const PluginTrust trust = TrustOf(environment, config);
   const auto context = engine::TlsContext::Client(

@@ -48,7 +48,7 @@ struct NodeConnection {
   std::string node_id;
   std::string name;  // Empty members leave what the store has.
   std::string platform;
-  std::string agent_version;
+  std::string agent_version;  // "adit-agent/1.2", of which "1.2" is kept.
   std::string source_ip;
 };
 

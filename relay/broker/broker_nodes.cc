@@ -7,6 +7,14 @@
 #include "relay/broker/broker.h"
 
 namespace relay {
+namespace {
+
+// VersionOf is the version alone, as a node says it when it is enrolled: its hello says "NAME/1.2".
+std::string VersionOf(const std::string& software) {
+  return software.substr(software.find('/') + 1);
+}
+
+}  // namespace
 
 absl::Status Broker::NodeConnected(const NodeConnection& connection, int64_t now_unix_ms) {
   return records_.Keep("node_connected", [&]() -> absl::Status {
@@ -17,7 +25,9 @@ absl::Status Broker::NodeConnected(const NodeConnection& connection, int64_t now
     if (!node.ok()) return node.status();
     if (!connection.name.empty()) node->name = connection.name;
     if (!connection.platform.empty()) node->platform = connection.platform;
-    if (!connection.agent_version.empty()) node->agent_version = connection.agent_version;
+    if (!connection.agent_version.empty()) {
+      node->agent_version = VersionOf(connection.agent_version);
+    }
     node->source_ip = connection.source_ip;
     node->last_seen_unix_ms = now_unix_ms;
     if (absl::Status status = store_.UpdateNode(*node); !status.ok()) return status;
@@ -44,7 +54,8 @@ absl::Status Broker::NodeReturned(const NodeConnection& connection, int64_t now_
   AuditRecord record = NewServiceEvent("NodeConnected", now_unix_ms);
   record.principal = connection.node_id;
   record.source_ip = connection.source_ip;
-  record.additional = {{"name", connection.name}, {"agentVersion", connection.agent_version}};
+  record.additional = {{"name", connection.name},
+                       {"agentVersion", VersionOf(connection.agent_version)}};
   RecordLater(std::move(record));
   return absl::OkStatus();
 }

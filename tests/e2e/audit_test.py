@@ -100,7 +100,7 @@ def test_lookup(t):
     stack.api().call('StartSession', {'Target': 'mi-0123456789abcdef0'})
     done = stack.adit('audit', 'lookup', '--by', 'EventName=StartSession')
     header, newest, *older = done.stdout.decode().splitlines()
-    check_equal(header.split(), ['TIME', 'EVENT', 'WHO', 'OUTCOME', 'WHAT', 'ID'], 'the columns')
+    check_equal(header.split(), ['TIME', 'EVENT', 'WHO', 'OUTCOME', 'TARGET', 'WHAT', 'ID'], 'the columns')
     check('TargetNotConnected' in newest and any(line.split()[3] == 'ok' for line in older), f'outcomes: {done}')
     done = stack.adit('audit', 'tail', '-n', '3')
     check_equal(len(done.stdout.splitlines()), 4, 'lines of tail')
@@ -115,6 +115,27 @@ def test_lookup(t):
     finally:
         follow.terminate()
         follow.communicate(timeout=20)
+
+
+def test_tail_says_where_a_connection_led(t):
+    """`adit audit tail` has the target of each connection, and its headings once, however long it follows"""
+    stack = t.stack
+    follow = stack.popen('audit', 'tail', '-f', '-n', '1')
+    lines = []
+    reader = threading.Thread(target=lambda: lines.extend(map(bytes.decode, follow.stdout)), daemon=True)
+    reader.start()
+    with TcpServer(echo) as target:
+        def opened():
+            return [line for line in lines if 'StreamOpened' in line and f'  tcp localhost:{target.port}  ' in line]
+
+        for count, carriage in enumerate(('--inspected', '--sealed'), 1):
+            done = stack.adit('proxy', carriage, stack.NODE, str(target.port), input=b'hello')
+            check_equal(done.stdout, b'hello', f'{carriage}: {done.stderr}')
+            wait_until(lambda: len(opened()) == count, 15, f'the connection is shown: {carriage}')
+    follow.send_signal(signal.SIGINT)
+    check_equal(follow.wait(10), -signal.SIGINT, 'how it ended')
+    reader.join(10)
+    check_equal(sum('TARGET' in line for line in lines), 1, f'headings of {lines}')
 
 
 def test_each_call_is_on_record_once(t):

@@ -120,6 +120,22 @@ def test_closed_stdout(t):
     wait_until(lambda: not proc_facts.processes_with(text), 10, 'the remote program ends')
 
 
+def test_closed_stdout_of_a_list(t):
+    """A list that nobody reads ends without a word, as of SIGPIPE; one that finds no room says so"""
+    for command in (('nodes',), ('--help',), ('audit', 'tail')):
+        reader, writer = os.pipe()
+        os.close(reader)
+        process = t.stack.popen(*command, stdout=writer, stdin=subprocess.DEVNULL)
+        os.close(writer)
+        check_equal((process.communicate(timeout=20)[1], process.returncode), (b'', 128 + signal.SIGPIPE),
+                    f'{command} without a reader')
+        with open('/dev/full', 'wb') as full:
+            process = t.stack.popen(*command, stdout=full, stdin=subprocess.DEVNULL)
+        text = process.communicate(timeout=20)[1]
+        check_equal(process.returncode, 255, f'{command} on a full disk')
+        check(b'No space left' in text, f'{text!r}')
+
+
 def test_interrupt(t):
     """SIGINT to the client ends both it and the remote program"""
     text = _marker('interrupt')
@@ -129,6 +145,25 @@ def test_interrupt(t):
     process.send_signal(signal.SIGINT)
     check_equal(process.wait(10), 128 + signal.SIGINT, 'status, as the remote program ended')
     wait_until(lambda: not proc_facts.processes_with('sleep ' + text), 10, 'the remote program ends')
+
+
+def test_hangup(t):
+    """A client whose terminal is gone takes the remote program with it; one that was told to stay, by nohup, stays"""
+    for ignored in (False, True):
+        text = _marker('hangup')
+        process = t.stack.popen('exec', t.stack.NODE, '--', 'sh', '-c', f'echo ready; sleep {text}',
+                                preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN) if ignored else None)
+        process.stdout.readline()
+        wait_until(lambda: proc_facts.processes_running('sleep ' + text), 5, 'sleep runs')
+        process.send_signal(signal.SIGHUP)
+        if ignored:
+            check_equal(t.stack.exec('echo', 'meanwhile').stdout, b'meanwhile\n', 'another command')
+            check(process.poll() is None, 'it did not stay')
+            process.send_signal(signal.SIGTERM)
+            check_equal(process.wait(10), 128 + signal.SIGTERM, 'status')
+        else:
+            check_equal(process.wait(10), -signal.SIGHUP, 'how it ended')
+        wait_until(lambda: not proc_facts.processes_with('sleep ' + text), 10, 'the remote program ends')
 
 
 def test_killed_client_leaves_nothing(t):

@@ -8,6 +8,8 @@ sealed, where the relay splices, and inspected, where its switchboard has every 
 import hashlib
 import os
 import random
+import re
+import signal
 import socket
 import struct
 import threading
@@ -177,6 +179,25 @@ def test_refused_target(t):
                'standard error says that the target refused')
     forward.check_running()
     forward.stop()
+
+
+def test_hangup(t):
+    """A forward that nohup started outlives its terminal, another one does not"""
+    with TcpServer(echo) as target:
+        for ignored in (False, True):
+            forward = t.stack.start(
+                'forward-hangup', [t.stack.program('adit'), 'forward', t.stack.NODE, f'0:{target.port}'],
+                before_exec=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN) if ignored else None)
+            port = int(forward.wait_for(lambda: re.search(r'127\.0\.0\.1:(\d+) ->', forward.err()), 20,
+                                        'the forward is ready')[1])
+            forward.signal(signal.SIGHUP)
+            if not ignored:
+                check_equal(forward.wait(10), 128 + signal.SIGHUP, 'status')
+                continue
+            with _connect(port) as connection:
+                connection.sendall(b'hello')
+                check_equal(receive_exactly(connection, 5), b'hello', 'what came back')
+            check_equal(forward.stop(), 0, 'status after SIGTERM')
 
 
 def test_unknown_host(t):

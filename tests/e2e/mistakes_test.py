@@ -132,6 +132,43 @@ def test_an_activation_that_is_used_up(t):
     text = done.stderr.decode()
     check('used as often as it may be' in text and text.count('new') == 1, text)
     check('paste its line' in text, text)
+    check(not os.path.exists(os.path.join(stack.folder, 'late')), 'an empty state folder is left')
+
+
+def test_words_in_the_wrong_place(t):
+    """What is not understood is answered with what was probably meant, and with whose help tells more"""
+    adit = t.stack.adit
+    _fails(adit('--frob', 'nodes'), 'adit has no option --frob', 'adit --help')
+    _fails(adit('exec', '--seald', t.stack.NODE, '--', 'ls'), 'did you mean --sealed?', 'adit exec --help')
+    _fails(adit('shell', t.stack.NODE, 'ls', '-l'), f'adit exec {t.stack.NODE} -- ls -l')
+    _fails(adit('shel', t.stack.NODE), 'did you mean shell?')
+    _fails(adit(t.stack.NODE), 'adit shell NODE')
+    check('hush' not in _fails(adit('login', 'adit-login', 'secret=hush'), 'standard input'), 'a secret is repeated')
+    check_equal(adit('help', 'exec').stdout, adit('exec', '--help').stdout, '`adit help exec`')
+
+
+def test_an_agent_that_is_stopped(t):
+    """Who loses a session to an agent that was stopped is told that, and no word of a restart; then that it is away"""
+    stack = t.own_stack()
+    forwards = [stack.forward(9, options=[carriage]) for carriage in ('--sealed', '--inspected')]
+    shells = [stack.popen('shell', carriage, stack.NODE) for carriage in ('--sealed', '--inspected')]
+    for shell in shells:
+        shell.stdin.write(b'echo READY\n')
+        shell.stdin.flush()
+        check(shell.stdout.readline(), 'a shell says nothing')
+    check_equal(stack.agent.stop(20), 0, 'status of the agent')
+    texts = []
+    for forward in forwards:
+        check_equal(forward.wait(20), 255, 'status of a forward')
+        texts.append(forward.err())
+    for shell in shells:
+        texts.append(shell.communicate(timeout=20)[1].decode())
+        check_equal(shell.returncode, 255, 'status of a shell')
+    for text in texts:
+        check(f'the agent on {stack.NODE} was told to stop' in text, text)
+        check('`adit nodes` shows when' in text and 'restart' not in text, text)
+    text = _fails(stack.exec('true'), 'is offline')
+    check('systemctl status adit-agent; without systemd, where it was started' in text, text)
 
 
 def test_two_nodes_of_one_name(t):

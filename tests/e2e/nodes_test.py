@@ -4,6 +4,7 @@ Method: AWS's own client library calls every operation, each answer is held agai
 real agents.
 """
 
+import json
 import os
 import re
 
@@ -26,6 +27,17 @@ def _activate(t, made, name):
     agent = stack.start_agent(state=state, name=name, wait=False)
     stack.wait_connected(agent=agent, node=name)
     return agent, stack.node_id(name)
+
+
+def test_a_version_has_one_form(t):
+    """The agent's version is the same before the node's first link and after it"""
+    stack = t.stack
+    line = stack.adit('activate', '--name', 'quiet').stdout.decode().strip()
+    check_equal(stack.enroll(state=os.path.join(stack.folder, 'agent-quiet'), name='quiet', line=line).returncode, 0,
+                'enrolment')
+    nodes = {node['name']: node for node in map(json.loads, stack.adit('nodes', '--json').stdout.splitlines())}
+    versions = [nodes[name]['agent_version'] for name in ('quiet', stack.NODE)]
+    check(versions[0] == versions[1] and re.fullmatch(r'[0-9.]+', versions[0]), f'{versions}')
 
 
 def test_every_operation_answers_as_the_model_says(t):

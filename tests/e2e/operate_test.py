@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 
 from support import aws as aws_support
 from support import certificates
@@ -195,6 +196,20 @@ def test_recover_admin(t):
 
 
 test_recover_admin.limit = 90
+
+
+def test_a_relay_that_is_away_fills_no_log(t):
+    """An agent whose relay is away says so once, and not with each of its many tries"""
+    stack = t.own_stack()
+    stack.relay.stop(20)
+    stack.agent.wait_for(lambda: 'relay_not_reached' in stack.agent.err(), 20, 'the agent says so')
+    time.sleep(3)  # About ten tries.
+    lines = [line for line in stack.agent.err().splitlines() if 'relay_not_reached' in line]
+    # The port may have been closing at first, which is a reason of its own.
+    check(len(lines) <= 2 and 'tries=1 ' in lines[0] and 'next_step=' in lines[0], f'{lines}')
+    stack.start_relay()
+    stack.wait_connected(35)
+    check('relay_connected' in stack.agent.err().split('relay_not_reached')[-1], 'the agent does not say that it is back')
 
 
 def test_port_taken(t):

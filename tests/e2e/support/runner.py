@@ -199,6 +199,11 @@ def run_all(files, bin_folder, full, backends, only, part):
     adopt_orphans()
     signal.signal(signal.SIGALRM, _on_alarm)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # What nohup, or a shell for what it starts in the background, has ignored, the programs would leave
+    # ignored, too.
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
     run = Run(bin_folder, full, backends, only, part)
     start = time.monotonic()
     try:

@@ -79,6 +79,29 @@ TEST_F(NodeStateTest, AStateOfAnOlderVersionKnowsTheTimeByItsCertificate) {
   EXPECT_TRUE(absl::IsInvalidArgument(LoadNodeState(folder_).status()));
 }
 
+TEST_F(NodeStateTest, WhatWasMadeInVainIsTakenAwayAndNothingElse) {
+  std::filesystem::create_directory(root_ + "/deep");
+  {
+    MadeFolders made;
+    ASSERT_TRUE(PrepareStateFolder(root_ + "/deep/er/state", made).ok());
+    EXPECT_TRUE(std::filesystem::exists(root_ + "/deep/er/state"));
+  }
+  EXPECT_FALSE(std::filesystem::exists(root_ + "/deep/er"));
+  EXPECT_TRUE(std::filesystem::exists(root_ + "/deep")) << "it was there before";
+  {
+    MadeFolders made;
+    ASSERT_TRUE(PrepareStateFolder(folder_, made).ok());
+    std::ofstream(folder_ + "/something") << "of somebody";
+  }
+  EXPECT_TRUE(std::filesystem::exists(folder_ + "/something"));
+  {
+    MadeFolders made;
+    ASSERT_TRUE(PrepareStateFolder(root_ + "/kept", made).ok());
+    made.Keep();
+  }
+  EXPECT_TRUE(std::filesystem::exists(root_ + "/kept"));
+}
+
 TEST_F(NodeStateTest, AFolderOfOthersIsLeftOpen) {
   ASSERT_EQ(::chmod(root_.c_str(), 0755), 0);
   std::ofstream(root_ + "/something") << "of others";

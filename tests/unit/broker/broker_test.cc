@@ -329,6 +329,12 @@ TEST_F(BrokerTest, ANodeThatConnectsIsKeptUpToDateAndAStrangerIsRefused) {
   EXPECT_THAT(Events(), ElementsAre("NodeConnected"));
 }
 
+TEST_F(BrokerTest, AnAgentsVersionIsWrittenAsItWasWhenTheNodeWasEnrolled) {
+  const NodeConnection connection{.node_id = "mi-1", .agent_version = "adit-agent/0.2.0"};
+  ASSERT_TRUE(broker.NodeConnected(connection, kNow).ok());
+  EXPECT_EQ(store->FindNode("mi-1")->agent_version, "0.2.0");
+}
+
 TEST_F(BrokerTest, ANodeThatLeavesIsToldFromOneWhoseLinkWasReplaced) {
   broker.NodeDisconnected("mi-1", 1, "newer link", kNow + 1);
   EXPECT_TRUE(broker.IsConnected("mi-1"));

@@ -236,6 +236,16 @@ TEST_F(ApiClientTest, AnEventSaysHowItsCallOrConnectionEnded) {
   }
 }
 
+TEST_F(ApiClientTest, AnEventOfAStreamSaysWhereItLed) {
+  Answer(R"({"Events":[{"CloudTrailEvent":"{\"additionalEventData\":{\"what\":\"tcp db:5432\"}}"},)"
+         R"({"CloudTrailEvent":"{\"eventName\":\"GetUser\"}"}]})");
+  const auto events = api_.LookupEvents({.count_max = 2});
+  ASSERT_TRUE(events.ok());
+  EXPECT_EQ(events->at(0).target, "tcp db:5432");
+  EXPECT_EQ(events->at(0).outcome, "ok");
+  EXPECT_EQ(events->at(1).target, "");
+}
+
 TEST_F(ApiClientTest, ErrorsKeepTheirKind) {
   Answer(R"({"__type":"AccessDeniedException","message":"no"})", 400);
   EXPECT_TRUE(absl::IsPermissionDenied(api_.ListNodes().status()));

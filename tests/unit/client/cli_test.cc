@@ -195,6 +195,72 @@ TEST(CliTest, MistakesSayHowToGoOn) {
   EXPECT_FALSE(ErrorOf({"nodes", "--io", "kqueue"}).empty());
 }
 
+TEST(CliTest, AnOptionThatIsNoneIsToldFromTheOneThatWasMeant) {
+  const auto says = [](const Words& words, std::string_view part) {
+    const std::string error = ErrorOf(words);
+    EXPECT_NE(error.find(part), std::string::npos) << error << " lacks " << part;
+  };
+  says({"exec", "--seald", "web", "--", "ls"},
+       "adit exec has no option --seald; did you mean --sealed?");
+  says({"exec", "--seald"}, "did you mean --sealed?");
+  says({"shell", "web", "--inspect"}, "did you mean --inspected?");
+  says({"forward", "--lane=2", "web", "1:2"}, "no option --lane; did you mean --lanes?");
+  says({"policy", "attach", "p", "--usr", "alice"}, "did you mean --user?");
+  says({"nodes", "--relya", "r:1"}, "did you mean --relay?");
+  says({"nodes", "--frob"}, "adit nodes has no option --frob\nadit nodes --help");
+  says({"nodes", "-x"}, "adit nodes has no option -x\n");
+  // Before the command it is none of the command's, and so is the help.
+  says({"--frob", "nodes"}, "adit has no option --frob\nadit --help");
+  says({"--relay", "nodes", "--frob", "nodes"}, "adit has no option --frob\nadit --help");
+  says({"--profle", "x", "nodes"}, "adit has no option --profle; did you mean --profile?");
+  says({"--sealed", "shell", "web"}, "behind the command, as in: adit shell --sealed ...");
+  says({"--frob"}, "adit has no option --frob\nadit --help");
+}
+
+TEST(CliTest, AWordThatDoesNotFitIsAnsweredWithWhatDoes) {
+  const auto says = [](const Words& words, std::string_view part) {
+    const std::string error = ErrorOf(words);
+    EXPECT_NE(error.find(part), std::string::npos) << error << " lacks " << part;
+  };
+  says({"shel", "web"}, "there is no command 'shel'; did you mean shell?");
+  says({"audit", "tial"}, "adit audit has no command 'tial'; did you mean tail?");
+  says({"audit"}, "adit audit needs one of its commands: lookup, tail, verify\nadit audit --help");
+  says({"db1"}, "there is no command 'db1'; a shell on a node is opened by: adit shell NODE");
+  says({"db1", "nodes"}, "there is no command 'db1'");
+  says({"--relay", "r:1", "web-1"}, "'web-1'");
+  // As `ssh NODE COMMAND`.
+  says({"shell", "db1", "ls"}, "adit exec db1 -- ls\n");
+  says({"shell", "db1", "ls", "-l"}, "adit exec db1 -- ls -l\n");
+  says({"shell", "db1", "--", "sh", "-c", "exit 7"}, "adit exec db1 -- sh -c 'exit 7'\n");
+  says({"nodes", "web"}, "adit nodes does not take 'web'");
+  says({"proxy", "web"}, "adit proxy needs [HOST:]PORT, as in: adit proxy [OPTIONS] NODE");
+  says({"user", "key"}, "adit user key needs NAME");
+  says({"shell", "a\x1B[2J", "b"}, "a\\x1b[2J");
+}
+
+TEST(CliTest, ASecretInTheWrongPlaceIsNotRepeated) {
+  const Words line = {"adit-login", "relay=r:1", "ca=sha256:" + std::string(64, 'a'), "key=AKIA1",
+                      "secret=hush"};
+  Words in_one = {""};
+  for (const std::string& word : line) in_one[0] += (in_one[0].empty() ? "" : " ") + word;
+  for (Words words : {line, in_one}) {
+    EXPECT_EQ(ErrorOf(words).find("hush"), std::string::npos) << ErrorOf(words);
+    words.insert(words.begin(), "login");
+    EXPECT_EQ(ErrorOf(words).find("hush"), std::string::npos) << ErrorOf(words);
+    EXPECT_NE(ErrorOf(words).find("standard input"), std::string::npos) << ErrorOf(words);
+  }
+}
+
+TEST(CliTest, HelpIsACommandToo) {
+  EXPECT_EQ(Parsed<HelpText>({"help"}).text, Parsed<HelpText>({"--help"}).text);
+  EXPECT_EQ(Parsed<HelpText>({"help", "exec"}).text, Parsed<HelpText>({"exec", "--help"}).text);
+  EXPECT_EQ(Parsed<HelpText>({"help", "audit", "tail"}).text,
+            Parsed<HelpText>({"audit", "tail", "--help"}).text);
+  EXPECT_EQ(Parsed<ExecOptions>({"exec", "web", "help"}).command, (Words{"help"}));
+  EXPECT_EQ(Parsed<ShellOptions>({"shell", "help"}).node, "help");
+  EXPECT_EQ(Parsed<HelpText>({"version"}).text, Parsed<HelpText>({"--version"}).text);
+}
+
 TEST(CliTest, HelpBeginsWithExamplesForEveryCommand) {
   for (const char* command :
        {"login", "shell", "exec", "forward", "proxy", "forget", "nodes", "sessions", "terminate",

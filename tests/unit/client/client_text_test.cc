@@ -105,6 +105,20 @@ TEST(ClientTextTest, WhoEndedASessionIsSaidByWhoKnows) {
   EXPECT_EQ(lost, "the session on web-1 was ended: The permission for this session has ended.");
 }
 
+TEST(ClientTextTest, AGoodbyeSaysWhoWentAndPromisesNothing) {
+  const auto stopping = engine::CloseCode::kShuttingDown;
+  const std::string agent = SessionEndText(stopping, "the agent on this node stopped", "web-1");
+  EXPECT_TRUE(Has(agent, "the agent on web-1 was told to stop")) << agent;
+  EXPECT_TRUE(Has(agent, "nothing waits for it here")) << agent;
+  EXPECT_TRUE(Has(agent, "`adit nodes`")) << agent;
+  const std::string relay = SessionEndText(stopping, "the relay is stopping", "web-1");
+  EXPECT_TRUE(Has(relay, "the relay is stopping")) << relay;
+  EXPECT_FALSE(Has(relay, "agent")) << relay;
+  const std::string other = SessionEndText(stopping, "bye", "web-1");
+  EXPECT_TRUE(Has(other, "the relay or the agent on web-1 is stopping: bye")) << other;
+  for (const std::string& text : {agent, relay, other}) EXPECT_FALSE(Has(text, "restarting"));
+}
+
 TEST(ClientTextTest, ADocumentThatOpensAPortSaysWhatToUse) {
   const std::string text =
       NoProgramText("this session allows only: tcp localhost:80; start another one", "web-1", "P");
@@ -217,6 +231,15 @@ TEST(ClientTextTest, TablesLineUpByCodePoints) {
   table.AddRow({"\xC3\xA9\xC3\xA9", "x"});
   table.AddRow({"", "\x1B"});
   EXPECT_EQ(table.ToText(), "A   B\n\xC3\xA9\xC3\xA9  x\n-   \\x1b\n");
+}
+
+TEST(ClientTextTest, ATableThatGrowsHasItsHeadingsOnce) {
+  Table table({"A", "B"});
+  table.AddRow({"long", "x"});
+  EXPECT_EQ(table.TakeText(), "A     B\nlong  x\n");
+  table.AddRow({"y", "z"});
+  EXPECT_EQ(table.TakeText(), "y     z\n");
+  EXPECT_EQ(table.TakeText(), "");
 }
 
 }  // namespace
