@@ -58,6 +58,7 @@ class Switchboard::Visitor final : private SecureConnection::Events {
     is_shaking_hands_ = false;
     role_ = switchboard_.MakeRole(connection);
     if (role_ == nullptr) return connection.Close();
+    if (role_->is_known()) switchboard_.NoStranger(*this);
     connection.SetProtocol(role_->protocol());
   }
   void OnDetached(SecureConnection&, engine::DetachedSocket detached) override {
@@ -79,7 +80,35 @@ class Switchboard::Visitor final : private SecureConnection::Events {
   bool is_shaking_hands_ = true;
 };
 
-class Switchboard::Strangers final : public engine::IntrusiveList<Visitor, &Visitor::links> {};
+// Strangers are the connections of which nobody knows yet who they are, the oldest first. A node is
+// known by its certificate and leaves at once; whoever is known later, by what it says, leaves when
+// room is made.
+class Switchboard::Strangers final {
+ public:
+  void Add(Visitor& visitor) {
+    list_.PushBack(visitor);
+    ++count_;
+  }
+  void Remove(Visitor& visitor) {
+    if (!List::IsLinked(visitor)) return;
+    list_.Remove(visitor);
+    --count_;
+  }
+  // PopOldest returns nullptr when there is none.
+  Visitor* PopOldest() {
+    while (Visitor* visitor = list_.PopFront()) {
+      --count_;
+      if (!visitor->is_known()) return visitor;
+    }
+    return nullptr;
+  }
+  size_t count() const { return count_; }
+
+ private:
+  using List = engine::IntrusiveList<Visitor, &Visitor::links>;
+  List list_;
+  size_t count_ = 0;
+};
 
 Switchboard::Switchboard(const Options& options, engine::LoopDriver& driver,
                          const engine::TlsContext& tls, ControlPort& control)
@@ -110,18 +139,21 @@ void Switchboard::Adopt(engine::Socket socket, engine::BufferRef first_bytes) {
   auto visitor = std::make_unique<Visitor>(*this);
   Visitor& adopted = *visitor;
   visitors_.emplace(&adopted, std::move(visitor));
-  strangers_->PushBack(adopted);
+  strangers_->Add(adopted);
   adopted.Adopt(socket, std::move(first_bytes));
   if (stopping_) return adopted.Close();
-  if (connection_count() > options_.connections_max) MakeRoom(adopted);
+  if (connection_count() > options_.connections_max ||
+      strangers_->count() > options_.strangers_max) {
+    MakeRoom(adopted);
+  }
 }
 
 void Switchboard::MakeRoom(Visitor& newest) {
-  while (Visitor* stranger = strangers_->PopFront()) {
-    if (!stranger->is_known()) return stranger->Close();
-  }
-  newest.Close();
+  Visitor* const oldest = strangers_->PopOldest();
+  (oldest == nullptr ? newest : *oldest).Close();
 }
+
+void Switchboard::NoStranger(Visitor& visitor) { strangers_->Remove(visitor); }
 
 void Switchboard::AdoptCopy(int descriptor, std::string_view first_bytes) {
   const engine::Socket socket = driver_.loop().Adopt(descriptor);
@@ -161,7 +193,7 @@ std::unique_ptr<Role> Switchboard::MakeRole(SecureConnection& connection) {
 }
 
 void Switchboard::Left(Visitor& visitor) {
-  if (Strangers::IsLinked(visitor)) strangers_->Remove(visitor);
+  NoStranger(visitor);
   CHECK(visitors_.erase(&visitor) == 1);
   StopIfDone();
 }

@@ -45,9 +45,11 @@ class Switchboard {
  public:
   struct Options {
     uint32_t index = 0;
-    // Connections of this loop. For what comes beyond, the oldest that has not proven who it is has
-    // to go, so that those who prove nothing keep nobody out.
-    size_t connections_max = 20'000;
+    // Connections of this loop, and those of them that have not proven who they are. For what
+    // comes beyond either, the oldest stranger has to go, so that those who prove nothing keep
+    // nobody out, however many nodes are here. A quiet link of a node costs some 5 KiB.
+    size_t connections_max = 100'000;
+    size_t strangers_max = 20'000;
     // How many handshakes are under way, of all loops together.
     std::shared_ptr<std::atomic<size_t>> handshakes = std::make_shared<std::atomic<size_t>>(0);
     // Beyond so many, those who come wait: what all cores do in about a quarter of a second.
@@ -147,6 +149,7 @@ class Switchboard {
 
   std::unique_ptr<Role> MakeRole(engine::SecureConnection& connection);
   void MakeRoom(Visitor& newest);
+  void NoStranger(Visitor& visitor);
   void Left(Visitor& visitor);
   void StopIfDone();
   void OnGraceOver(engine::Fired outcome);

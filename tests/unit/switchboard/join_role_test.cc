@@ -39,7 +39,7 @@ constexpr engine::sim::Faults kCalm = {
 // Contexts are made once: keys cost more than a test.
 struct Contexts {
   engine::test::TestAuthority authority;
-  std::unique_ptr<engine::TlsContext> server, client, node, other_node, api;
+  std::unique_ptr<engine::TlsContext> server, client, node, other_node, agent, api;
 
   Contexts() {
     server = Must(engine::TlsContext::Server({.identity = authority.ServerIdentity(),
@@ -55,6 +55,8 @@ struct Contexts {
     node = Must(engine::TlsContext::Client(options));
     options.identity = authority.ClientIdentity("mi-00000000000000000");
     other_node = Must(engine::TlsContext::Client(options));
+    options.protocols = {"adit/1"};
+    agent = Must(engine::TlsContext::Client(options));
     options.identity.reset();
     options.protocols = {"http/1.1"};
     api = Must(engine::TlsContext::Client(options));
@@ -70,7 +72,8 @@ class JoinRoleTest : public testing::Test {
   void SetUp() override { Make(kCalm, 1); }
   ~JoinRoleTest() override { Destroy(); }
 
-  void Make(const engine::sim::Faults& faults, uint64_t seed, size_t connections_max = 1000) {
+  void Make(const engine::sim::Faults& faults, uint64_t seed, size_t connections_max = 1000,
+            size_t strangers_max = 1000) {
     Destroy();
     auto loop = std::make_unique<engine::sim::SimLoop>(seed, faults, kBlockCount, 32 * 1024);
     loop_ = loop.get();
@@ -79,6 +82,7 @@ class JoinRoleTest : public testing::Test {
     Switchboard::Options options;
     options.index = kLoop;
     options.connections_max = connections_max;
+    options.strangers_max = strangers_max;
     options.locate = [](const std::string&) { return std::nullopt; };
     switchboard_ = std::make_unique<Switchboard>(options, *driver_, *Shared().server, control_);
     engine::Address address;
@@ -390,6 +394,24 @@ TEST_F(JoinRoleTest, StrangersHaveToGoBeforeThoseWhoWaitWithAGoodToken) {
   EXPECT_FALSE(strangers[5]->end.has_value()) << "the newest";
   JoinPeer& node = DialNode(lane);
   ASSERT_TRUE(Run([&] { return client.joined && node.joined; }));
+}
+
+TEST_F(JoinRoleTest, NodesAreNoStrangersAndTooManyStrangersGoWhereNodesHaveRoom) {
+  Make(kCalm, 1, 1000, 2);
+  std::vector<JoinPeer*> nodes, strangers;
+  for (int i = 0; i < 6; ++i) {
+    nodes.push_back(&Dial(*Shared().agent, {.says_join = false}));
+    RunFor(milliseconds(100));
+  }
+  for (int i = 0; i < 3; ++i) {
+    strangers.push_back(&Dial(*Shared().client, {.says_join = false}));
+    RunFor(milliseconds(100));
+  }
+  EXPECT_EQ(switchboard_->connection_count(), 8u);
+  for (JoinPeer* node : nodes) EXPECT_FALSE(node->end.has_value());
+  EXPECT_TRUE(strangers[0]->end.has_value()) << "the oldest";
+  EXPECT_FALSE(strangers[1]->end.has_value());
+  EXPECT_FALSE(strangers[2]->end.has_value()) << "the newest";
 }
 
 TEST_F(JoinRoleTest, ARelayThatStopsRefusesWhoWaitsAndCutsWhatIsJoinedAfterItsGrace) {
