@@ -20,8 +20,8 @@ std::string Quoted(std::string_view foreign) {
   return "'" + Printable(foreign.substr(0, kShownMax)) + (is_long ? "..." : "") + "'";
 }
 
-// Nearest is what comes so near to `wanted` that it may have been meant: a slip of one letter, of
-// two in a longer word, or a beginning that only one has.
+// Nearest is what comes so near to `wanted` that it may have been meant: a slip of one letter, two
+// letters that have changed places, or a beginning that only one has.
 std::optional<std::string> Nearest(const std::vector<std::string>& names, std::string_view wanted) {
   constexpr size_t kBeginningMin = 2;
   std::vector<std::string> begun;
@@ -32,7 +32,7 @@ std::optional<std::string> Nearest(const std::vector<std::string>& names, std::s
   if (begun.size() == 1) return begun.front();
   const auto distance = [&](const std::string& name) { return EditDistance(name, wanted); };
   const auto nearest = std::ranges::min_element(names, {}, distance);
-  const size_t slips_max = wanted.size() < 5 ? 1 : 2;
+  const size_t slips_max = wanted.size() < 4 ? 1 : 2;
   if (nearest == names.end() || distance(*nearest) > slips_max) return std::nullopt;
   return *nearest;
 }

@@ -151,6 +151,8 @@ def test_an_agent_that_is_stopped(t):
     """Who loses a session to an agent that was stopped is told that, and no word of a restart; then that it is away"""
     stack = t.own_stack()
     forwards = [stack.forward(9, options=[carriage]) for carriage in ('--sealed', '--inspected')]
+    for forward in forwards:  # It listens before it has its session.
+        forward.wait_for(lambda forward=forward: ' -> ' in forward.err(), 20, 'a forward is ready')
     shells = [stack.popen('shell', carriage, stack.NODE) for carriage in ('--sealed', '--inspected')]
     for shell in shells:
         shell.stdin.write(b'echo READY\n')

@@ -31,7 +31,7 @@ def _activate(t, made, name):
 
 def test_a_version_has_one_form(t):
     """The agent's version is the same before the node's first link and after it"""
-    stack = t.stack
+    stack = t.own_stack()
     line = stack.adit('activate', '--name', 'quiet').stdout.decode().strip()
     check_equal(stack.enroll(state=os.path.join(stack.folder, 'agent-quiet'), name='quiet', line=line).returncode, 0,
                 'enrolment')
