@@ -16,8 +16,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/file_error.h"
-#include "engine/crypto/certificate.h"
+#include "agent/session/node_clock.h"
 #include "engine/crypto/identity_key.h"
+#include "engine/platform/wall_clock.h"
 
 namespace agent {
 namespace {
@@ -43,13 +44,10 @@ std::optional<std::string> Text(const Json& object, const char* name) {
   return member->get<std::string>();
 }
 
-// KnownIn is the state's known time. An older version believed its certificate's beginning.
+// KnownIn is the state's known time; of an older version's state, what its certificate tells.
 std::optional<int64_t> KnownIn(const Json& object, const std::string& certificate_pem) {
   const auto member = object.find("known_time");
-  if (member == object.end()) {
-    const auto certificate = engine::crypto::Certificate::FromPem(certificate_pem);
-    return certificate.ok() ? certificate->not_before() : 0;
-  }
+  if (member == object.end()) return KnownTime(0, certificate_pem, engine::UnixNow());
   if (!member->is_number_integer()) return std::nullopt;
   return member->get<int64_t>();
 }

@@ -133,7 +133,8 @@ class ProxyRun final : private SessionLink::Events,
         failure_ = "cannot read the standard input";
         return;
       case ProxyEnd::Kind::kOutputClosed:
-        return;  // Whoever started us knows that it stopped reading.
+        exit_code_ = kOutputClosedExit;  // Whoever started us knows that it stopped reading.
+        return;
     }
   }
 

@@ -95,23 +95,28 @@ void ProcessTarget::OnStatusClosed(engine::Closed) {
 
 void ProcessTarget::Run() {
   running_ = true;
-  // Before the client's own input, which may have come early.
-  if (with_terminal()) PtyType(static_cast<int>(input_.socket().handle), plan_.typed);
   if (!stream_.Accept(*this)) return TearDown();
   if (with_terminal()) {
     outputs_open_ = 1;
+    PtyType(static_cast<int>(input_.socket().handle), plan_.typed);
     input_.StartReading();
   } else {
     outputs_open_ = 2;
     output_.StartReading();
     error_.StartReading();
   }
+  typed_ = true;
+  if (!early_.empty()) OnData(engine::Channel::kMain, std::move(early_));
   if (exit_.has_value()) OnChildExited(engine::Exit(*exit_));  // It was quicker than its status.
 }
 
 // ------------------------------------------------------------- from the peer
 
 void ProcessTarget::OnData(engine::Channel, engine::BufferRef payload) {
+  if (!typed_) {  // From inside Accept: the document's own input goes first.
+    early_ = std::move(payload);
+    return;
+  }
   if (!payload.empty()) last_input_ = static_cast<char>(payload.bytes().back());
   input_.Write(std::move(payload));
 }

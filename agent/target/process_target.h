@@ -80,6 +80,8 @@ class ProcessTarget final : public Target,
   int outputs_open_ = 0;
   uint64_t drained_bytes_ = 0;  // As of the last tick.
   char last_input_ = '\n';
+  engine::BufferRef early_;  // The client's input that was there before `typed_`.
+  bool typed_ = false;       // What the document types was typed.
   bool running_ = false;
   bool exit_sent_ = false;
   bool tearing_down_ = false;

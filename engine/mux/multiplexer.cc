@@ -96,6 +96,8 @@ void Multiplexer::PeerResumes(bool does) {
 }
 
 void Multiplexer::PeerTakesEarly() {
+  static_assert(kEarlyDataMax <= kWindowBytesFloor);   // So every window has room for it ...
+  CHECK(state_->pool_.block_size() >= kEarlyDataMax);  // ... and a block.
   CHECK(state_->streams_.empty());
   state_->takes_early_ = true;
 }

@@ -164,7 +164,7 @@ class Multiplexer final : public RecordProtocol {
 
   // Accept and Reject answer an OnOpen, once. An id that closed meanwhile is ignored by Reject;
   // Accept then returns false and keeps no reference to `events`. Data that came early is handed to
-  // events.OnData before Accept returns; Reject drops it.
+  // events.OnData before Accept returns true, even if that ended the stream; Reject drops it.
   bool Accept(StreamId id, StreamEvents& events);
   void Reject(StreamId id, CloseCode code, std::string_view text);
 

@@ -138,6 +138,7 @@ PeerError Multiplexer::State::ReceiveData(const FrameHeader& header, BufferRef d
   if (stream == nullptr) return CheckClosed(header.stream);
   if (takes_early_ && header.flags == 0 && stream->MayBeEarly(data.size()))
     return ReceiveEarly(*stream, std::move(data));
+  // What is not early, and not answered either, is refused here.
   const PeerError error = stream->ReceiveData(data.size());
   if (!error.ok()) return error;
   received_bytes_ += data.size();

@@ -38,7 +38,6 @@ bool Stream::KeepEarly(BufferRef data, BufferPool& pool) {
     if (early.size() < kEarlyDataMax) {
       BufferRef block = pool.Take();
       if (block.empty()) return false;
-      CHECK(block.size() >= kEarlyDataMax);
       std::memcpy(block.bytes().data(), early.bytes().data(), early_size);
       early = std::move(block);
     }

@@ -52,7 +52,8 @@ void SessionRecords::KeepNow(Late late) {
     // Without a group nobody knows whose fault it is.
     const bool is_second = std::exchange(late.has_failed, true);
     if (!is_second || !store_.in_group()) return Wait(std::move(late));
-    kept = [what = late.what, status] {
+    kept = [this, what = late.what, status] {
+      ++lost_count_;
       engine::log::Write(Level::kError, "change_dropped",
                          {{"at", what}, {"why", status.ToString()}});
     };

@@ -96,11 +96,17 @@ class Switchboard::Strangers final {
   }
   // PopOldest returns nullptr when there is none.
   Visitor* PopOldest() {
-    while (Visitor* visitor = list_.PopFront()) {
+    DropKnown();
+    Visitor* const oldest = list_.PopFront();
+    if (oldest != nullptr) --count_;
+    return oldest;
+  }
+  // DropKnown lets those go that are known by now, up to the oldest who is not.
+  void DropKnown() {
+    while (list_.front() != nullptr && list_.front()->is_known()) {
+      list_.PopFront();
       --count_;
-      if (!visitor->is_known()) return visitor;
     }
-    return nullptr;
   }
   size_t count() const { return count_; }
 
@@ -142,6 +148,7 @@ void Switchboard::Adopt(engine::Socket socket, engine::BufferRef first_bytes) {
   strangers_->Add(adopted);
   adopted.Adopt(socket, std::move(first_bytes));
   if (stopping_) return adopted.Close();
+  if (strangers_->count() > options_.strangers_max) strangers_->DropKnown();
   if (connection_count() > options_.connections_max ||
       strangers_->count() > options_.strangers_max) {
     MakeRoom(adopted);

@@ -60,6 +60,7 @@ class EvilLane {
     hello.role = how & 1 && !bytes.empty() ? "relay" : "client";
     hello.session_id = how & 2 && !bytes.empty() ? other_session : kSession;
     if ((how & 4) == 0) hello.features = {"resume"};
+    if ((how & 16) == 0) hello.features.emplace_back("early-data");
     if (how & 8) hello.version_min = hello.version = static_cast<uint32_t>(1 + bytes.size());
     const std::string said = engine::Encode(hello);
     Say(engine::LinkFrame(engine::FrameType::kControl, engine::AsBytes(said)));

@@ -24,7 +24,7 @@ class HonestLane {
     engine::Hello hello;
     hello.role = "client";
     hello.session_id = kSession;
-    hello.features = {"resume"};
+    hello.features = {"resume", "early-data"};
     client_ = world_.DialAs(std::move(hello));
     CHECK(world_.RunUntil([this] { return client_->up(); }, std::chrono::seconds(60)));
     stream_ = &client_->Tcp(LaneWorld::kTarget, LaneWorld::kTargetPort);

@@ -33,11 +33,11 @@ struct Sink final : engine::StreamEvents {
 
 class Owner final : public engine::LinkEvents {
  public:
-  explicit Owner(bool resumes) {
+  Owner(bool resumes, bool takes_early) {
     CHECK(mux.SendControl(engine::kLinkStream, "{}"));
     mux.Attach(carrier);
     mux.PeerResumes(resumes);
-    mux.PeerTakesEarly();
+    if (takes_early) mux.PeerTakesEarly();
   }
   ~Owner() { mux.Disconnected(CloseCode::kNodeGone, ""); }
 
@@ -143,7 +143,7 @@ void Sink::OnFinished() { owner->mux.Finish(id); }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 3) return 0;
-  Owner owner((size & 1) != 0);
+  Owner owner((size & 1) != 0, (size & 2) != 0);
   Instant now{};
   ByteView input(reinterpret_cast<const std::byte*>(data), size);
   const size_t chunk_size = 1 + engine::LoadBig<uint16_t>(input.data()) % 8'192;

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -100,7 +101,7 @@ class LaneClient final : private engine::JoinedConnection::Events,
   void OnMessage(const engine::ControlMessage& message) override;
   void OnBroken(std::string_view text) override { ADD_FAILURE() << text; }
   std::string ProofOf(engine::ResumeSide side, uint64_t position);
-  bool resumes() const { return !hello_.features.empty(); }
+  bool resumes() const { return std::ranges::count(hello_.features, "resume") > 0; }
   void SayResume(engine::JoinedConnection& connection);
 
   engine::LoopDriver& driver_;

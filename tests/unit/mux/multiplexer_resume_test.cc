@@ -27,6 +27,8 @@ struct ResumePair : MuxPair {
   explicit ResumePair(const MultiplexerOptions& options = Resuming()) : MuxPair(options) {
     client.mux.PeerResumes(true);
     node.mux.PeerResumes(true);
+    client.mux.PeerTakesEarly();
+    node.mux.PeerTakesEarly();
   }
   void Suspend() {
     client.mux.Suspend();

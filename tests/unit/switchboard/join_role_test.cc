@@ -414,6 +414,21 @@ TEST_F(JoinRoleTest, NodesAreNoStrangersAndTooManyStrangersGoWhereNodesHaveRoom)
   EXPECT_FALSE(strangers[2]->end.has_value()) << "the newest";
 }
 
+TEST_F(JoinRoleTest, WhoIsKnownByNowTakesNoStrangersRoom) {
+  Make(kCalm, 1, 1000, 2);
+  const TestLane lanes[] = {TestLane(kLoop, "admin-1"), TestLane(kLoop, "bob-1"),
+                            TestLane(kLoop, "carol-1")};
+  for (const TestLane& lane : lanes) {
+    switchboard_->AddLane(lane.grant);
+    JoinPeer& client = DialClient(lane);
+    JoinPeer& node = DialNode(lane);
+    ASSERT_TRUE(Run([&] { return client.joined && node.joined; }));
+  }
+  const JoinPeer& stranger = Dial(*Shared().client, {.says_join = false});
+  RunFor(milliseconds(100));
+  EXPECT_FALSE(stranger.end.has_value());
+}
+
 TEST_F(JoinRoleTest, ARelayThatStopsRefusesWhoWaitsAndCutsWhatIsJoinedAfterItsGrace) {
   const TestLane joined(kLoop, "admin-1"), waiting(kLoop, "bob-1");
   switchboard_->AddLane(joined.grant);
