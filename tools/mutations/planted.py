@@ -46,5 +46,6 @@ PLANTED = [
     ('a certificate that a relay of 1970 made', 'agent/certificate_renewal.cc',
      'certificate->not_after() <= before->not_after()', 'certificate->not_after() == 0'),
     ('a certificate that begins later is refused', 'engine/tls/tls_verify.cc',
-     '== X509_V_ERR_CERT_NOT_YET_VALID;', '== X509_V_ERR_CERT_HAS_EXPIRED;'),
+     'X509_STORE_CTX_get_error(context) == X509_V_ERR_CERT_NOT_YET_VALID;',
+     'X509_STORE_CTX_get_error(context) == X509_V_ERR_CERT_HAS_EXPIRED;'),
 ]
