@@ -13,6 +13,7 @@
 #include <fstream>
 #include <string>
 
+#include "engine/platform/wall_clock.h"
 #include "tests/support/tls_credentials.h"
 
 namespace agent {
@@ -62,21 +63,27 @@ TEST_F(NodeStateTest, StateComesBackAsItWasSaved) {
 }
 
 TEST_F(NodeStateTest, AStateOfAnOlderVersionKnowsTheTimeByItsCertificate) {
-  NodeState state = Example();
-  state.certificate_pem =
-      engine::test::TestAuthority().ClientIdentity("mi-0123456789abcdef0").certificate_chain_pem;
+  constexpr int64_t kPast = 1'600'000'000, kFuture = 4'000'000'000;
   ASSERT_TRUE(PrepareStateFolder(folder_).ok());
-  ASSERT_TRUE(SaveNodeState(folder_, state).ok());
-  std::string text;
-  std::getline(std::ifstream(folder_ + "/node.json"), text, '\0');
   const std::string member = "\"known_time\": 1800000000";
-  ASSERT_NE(text.find(member), std::string::npos);
-  std::ofstream(folder_ + "/node.json")
-      << std::string(text).replace(text.find(member), member.size(), "\"older\": 1");
-  EXPECT_EQ(LoadNodeState(folder_)->known_unix, engine::test::kTestYear.not_before);
-  std::ofstream(folder_ + "/node.json")
-      << std::string(text).replace(text.find(member), member.size(), "\"known_time\": \"x\"");
-  EXPECT_TRUE(absl::IsInvalidArgument(LoadNodeState(folder_).status()));
+  const auto load = [&](int64_t not_before, const std::string& instead) {
+    NodeState state = Example();
+    state.certificate_pem = engine::test::TestAuthority()
+                                .ClientIdentity("mi-0123456789abcdef0",
+                                                {not_before, not_before + engine::test::kTestDay})
+                                .certificate_chain_pem;
+    EXPECT_TRUE(SaveNodeState(folder_, state).ok());
+    std::string text;
+    std::getline(std::ifstream(folder_ + "/node.json"), text, '\0');
+    EXPECT_NE(text.find(member), std::string::npos);
+    std::ofstream(folder_ + "/node.json")
+        << text.replace(text.find(member), member.size(), instead);
+    return LoadNodeState(folder_);
+  };
+  EXPECT_EQ(load(kPast, "\"older\": 1")->known_unix, kPast);
+  // A relay whose clock was far ahead made it.
+  EXPECT_LE(load(kFuture, "\"older\": 1")->known_unix, engine::UnixNow());
+  EXPECT_TRUE(absl::IsInvalidArgument(load(kPast, "\"known_time\": \"x\"").status()));
 }
 
 TEST_F(NodeStateTest, WhatWasMadeInVainIsTakenAwayAndNothingElse) {
