@@ -138,8 +138,11 @@ std::string NoCommand(const Refused& refused) {
   const size_t at = CommandWordIn(refused.app, refused.arguments);
   if (at == refused.arguments.size()) return WithHelp("a command is missing", nullptr);
   const std::string& word = refused.arguments[at];
+  // No command has a digit or a dot; nodes often do.
+  const bool is_node = word.find_first_of(".0123456789") != std::string::npos;
   const std::string meant = CommandMeant(CommandsOf(refused.app), word);
-  if (!meant.empty()) return WithHelp("there is no command " + Quoted(word) + meant, nullptr);
+  if (!meant.empty() && !is_node)
+    return WithHelp("there is no command " + Quoted(word) + meant, nullptr);
   return WithHelp(
       "there is no command " + Quoted(word) + "; a shell on a node is opened by: adit shell NODE",
       nullptr);

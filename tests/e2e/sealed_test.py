@@ -240,7 +240,7 @@ def test_proxy_whose_reader_goes(t):
                 process.stdout.close()
             else:
                 process.send_signal(number)
-            check_equal(process.wait(10), 255 if number is None else 128 + number, 'status')
+            check_equal(process.wait(10), 141 if number is None else 128 + number, 'status')
             for pipe in (process.stdin, process.stdout, process.stderr):
                 pipe.close()
             wait_until(lambda: over, 10, 'the target hears of it')
