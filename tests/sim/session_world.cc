@@ -100,6 +100,7 @@ void SessionWorld::Revive() {
 
 void SessionWorld::KillRelay(Death death, Duration back_after) {
   if (relay_ == nullptr) return;
+  witness_.RelayEnded(now());
   relay_->Kill(death);
   relay_ = nullptr;
   relay_at_ = now() + back_after;
@@ -109,6 +110,7 @@ void SessionWorld::KillRelay(Death death, Duration back_after) {
 
 void SessionWorld::StopRelay(Duration back_after) {
   if (relay_ == nullptr || relay_->is_paused()) return;
+  witness_.RelayEnded(now());
   relay_->AskToStop();
   relay_ = nullptr;
   relay_at_ = now() + back_after;
@@ -146,7 +148,7 @@ void SessionWorld::WithdrawPermission() {
 
 void SessionWorld::Replay() {
   if (relay_ == nullptr || relay_->is_leaving() || witness_.granted().empty()) return;
-  const auto& all = witness_.granted();
+  const auto all = witness_.granted();
   relay_->Ask(all[random_.Range(0, all.size() - 1)], [this](engine::HttpResponse response) {
     witness_.Applied(Rule::kReplay);
     if (response.status == 200) witness_.Blame("a request to come again was taken twice");
@@ -171,6 +173,7 @@ void SessionWorld::SetClock(Machine machine, Duration ahead, Duration time) {
 void SessionWorld::FillDisk(Duration time) {
   if (RelayDisk::is_full()) return;
   RelayDisk::SetFull(true);
+  witness_.DiskFull();
   full_until_ = now() + time;
   Delayed(full_until_);
   bytes_before_full_ = ServedBytes();
@@ -195,6 +198,7 @@ void SessionWorld::EndDueTroubles() {
   }
   if (!RelayDisk::is_full() || sim_.now < full_until_) return;
   RelayDisk::SetFull(false);
+  witness_.DiskWorks(sim_.now);
   if (ServedBytes() > bytes_before_full_) witness_.Applied(Rule::kFullGoesOn);
 }
 

@@ -25,6 +25,23 @@ engine::Instant Witness::withdrawal_due() const {
   return std::max(withdrawn_at_, delayed_until_) + kWithdrawnMax;
 }
 
+std::vector<engine::HttpRequest> Witness::granted() const {
+  std::vector<engine::HttpRequest> requests;
+  for (const Granted& granted : granted_) requests.push_back(granted.request);
+  return requests;
+}
+
+bool Witness::IsStoreWhole(engine::Instant now) const {
+  if (disk_works_at_ == engine::Instant::min()) return true;
+  if (disk_works_at_ == engine::Instant::max()) return false;
+  return now > std::max(disk_works_at_, delayed_until_) + kKeptMax;
+}
+
+void Witness::RelayEnded(engine::Instant now) {
+  if (!IsStoreWhole(now)) std::erase_if(granted_, [](const auto& one) { return !one.is_kept; });
+  for (Granted& granted : granted_) granted.is_kept = true;
+}
+
 void Witness::CheckPermission(const std::string& what, engine::Instant now) {
   if (now > withdrawal_due()) Blame(what + " although the permission was withdrawn");
 }
@@ -67,7 +84,7 @@ void Witness::CheckStore(relay::Store& store, const std::string& audit_files) {
 }
 
 void Witness::RejoinGranted(const engine::HttpRequest& request, engine::Instant now) {
-  granted_.push_back(request);
+  granted_.push_back({request, IsStoreWhole(now)});
   const nlohmann::json input = nlohmann::json::parse(request.body);
   const uint64_t epoch = input.value("Epoch", uint64_t{0});
   CheckPermission("a lane may be joined again", now);

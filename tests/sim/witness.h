@@ -53,8 +53,14 @@ class Witness {
   void Answered(const engine::HttpRequest& request, const engine::HttpResponse& response,
                 engine::Instant now);
   void LaneJoined(const std::string& session_id, engine::Instant now);
-  // Requests that were granted, and that somebody could have kept.
-  const std::vector<engine::HttpRequest>& granted() const { return granted_; }
+  // Requests that were granted and must not be again, and that somebody could have kept.
+  std::vector<engine::HttpRequest> granted() const;
+
+  // DiskFull and DiskWorks say when the relay's disk is full, RelayEnded that it was killed or
+  // stopped: what it has granted without its store, and could not keep, is not known any more.
+  void DiskFull() { disk_works_at_ = engine::Instant::max(); }
+  void DiskWorks(engine::Instant now) { disk_works_at_ = now; }
+  void RelayEnded(engine::Instant now);
 
   // CheckStore holds the store against what clients were told. The store forgets a record that is
   // old by its own time, such as of 1970, once it is in the audit files.
@@ -74,12 +80,21 @@ class Witness {
   uint32_t sessions_started = 0;
 
  private:
+  // From the moment that the disk works again, so long until the store has what it lacked.
+  static constexpr engine::Duration kKeptMax = std::chrono::seconds(10);
+  struct Granted {
+    engine::HttpRequest request;
+    bool is_kept = true;
+  };
+
+  bool IsStoreWhole(engine::Instant now) const;
   void CheckPermission(const std::string& what, engine::Instant now);
   void RejoinGranted(const engine::HttpRequest& request, engine::Instant now);
 
   std::string problem_;
   RuleCounts applied_{};
-  std::vector<engine::HttpRequest> granted_;
+  std::vector<Granted> granted_;
+  engine::Instant disk_works_at_ = engine::Instant::min();
   std::set<std::string> told_;  // Sessions of which a client was told.
   std::map<std::string, uint64_t> granted_epochs_;
   std::map<std::pair<std::string, uint64_t>, uint64_t> resumed_epochs_;
