@@ -103,7 +103,7 @@ def _stop_all(stack, manager):
         check(b'STOPPING=1' not in said, said)
     os.kill(newest, signal.SIGTERM)
     check_equal(old.wait(20), 255, 'status of the client')
-    check(b'stopped' in old.stderr.read(), 'the client is told why')
+    check(b'stop' in old.stderr.read(), 'the client is told why')
     check_equal(stack.agent.wait(20), 0, 'status of the first process')
     _wait_gone([newest])
     wait_until(lambda: not _sessions(stack), 10, 'the relay has no session any more')
