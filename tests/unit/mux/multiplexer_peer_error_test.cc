@@ -85,49 +85,6 @@ class PeerErrorTest : public testing::Test {
   FakeStream* accepted_ = nullptr;
 };
 
-// EarlyErrorTest has an accepted end that takes early data, and stream 1, which it has not
-// answered.
-class EarlyErrorTest : public testing::Test {
- protected:
-  EarlyErrorTest() : end_(Side::kAccepted, {.window_bytes_min = 32 * 1024}) {
-    end_.on_open = [](StreamId) {};
-    end_.Say();
-    end_.mux.PeerTakesEarly();
-    end_.Receive(kHello + Open(1) + Data(1, "early"));
-    EXPECT_FALSE(end_.is_failed);
-  }
-  void ExpectProtocolError(const std::string& bytes, const std::string& text) {
-    end_.Receive(bytes);
-    EXPECT_TRUE(end_.is_failed);
-    EXPECT_EQ(end_.code, CloseCode::kProtocolError);
-    EXPECT_THAT(end_.text, HasSubstr(text));
-    EXPECT_EQ(end_.pool.free_count(), end_.pool.block_count());
-  }
-  End end_;
-};
-
-TEST_F(EarlyErrorTest, MoreThanAFrame) {
-  ExpectProtocolError(Data(1, std::string(kFramePayloadMax - 4, 'x')),
-                      "data before the stream's accept");
-}
-TEST_F(EarlyErrorTest, AFinish) {
-  ExpectProtocolError(Finish(1, 5), "finish before the stream's accept");
-}
-TEST_F(EarlyErrorTest, StandardError) {
-  ExpectProtocolError(Open(3) + FrameText(FrameType::kData, kFlagStderr, 3, "x"),
-                      "data before the stream's accept");
-}
-TEST_F(EarlyErrorTest, OfTheSideThatAnswers) {
-  end_.Open();
-  ExpectProtocolError(Data(2, "x"), "data before the stream's accept");
-}
-TEST_F(EarlyErrorTest, AnAcceptBelowIt) {
-  const FakeStream& ours = end_.Open();
-  end_.Write(ours.id, "hello");
-  end_.Gathered();
-  ExpectProtocolError(FrameText(FrameType::kAccept, 0, 2, Big64(4)), "less than what it took");
-}
-
 TEST_F(PeerErrorTest, UnknownType) {
   ExpectProtocolError(FrameText(0x20, 0, 1, "x"), "unknown frame type");
 }
