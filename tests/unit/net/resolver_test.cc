@@ -155,11 +155,12 @@ TEST_F(ResolverTest, WhereLookUpsHangTheMachineStillFindsItself) {
   EXPECT_EQ(asker.answers[0].addresses[1].ToText(), "[::1]:22");
   for (Asker& each : dead) resolver_->Cancel(each.op);
   resolver_->Deliver();
-  {
-    const std::lock_guard lock(servers.mutex);
-    servers.is_dead = false;
-  }
+  std::unique_lock lock(servers.mutex);
+  servers.is_dead = false;
   servers.changed.notify_all();
+  // Each asks twice, and must not do so in the next test, which counts.
+  servers.changed.wait(
+      lock, [&] { return servers.finished == 2 * static_cast<int>(Resolver::kThreads); });
 }
 
 TEST_F(ResolverTest, NobodyWaitsForALookUpThatHeHasGivenUp) {
