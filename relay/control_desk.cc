@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "engine/base/log.h"
-#include "engine/platform/wall_clock.h"
 #include "relay/switchboard/switchboard.h"
 
 namespace relay {
@@ -56,19 +55,34 @@ absl::Status ControlDesk::Open(std::vector<LoopPort*> loops) {
     loops_ = loops;
     answers_.resize(loops.size());
     directory_.SetLoops(loops);
-    const absl::Status status = broker_.TakeOver(
-        UnixNowMs(),
-        [this](const std::string& id, const std::string& access) { return api_.GoOn(id, access); });
+    const absl::Status status = TakeOver();
     store_->AfterCommit([&opened, status] { opened.set_value(status); },
                         [&opened] { opened.set_value(absl::UnavailableError(kStoreFailed)); });
   });
   return result.get();
 }
 
+absl::Status ControlDesk::TakeOver() {
+  // What the clock was set by since the process before this one looked.
+  const absl::StatusOr<ClockBegin> begin = store_->FindClockBegin();
+  if (!begin.ok()) return begin.status();
+  const bool is_same_boot = !boot_id_.empty() && begin->boot_id == boot_id_;
+  if (is_same_boot) clock_watch_ = ClockWatch(begin->unix_ms);
+  const int64_t passed = engine::PassedMs();
+  const int64_t now = UnixNowMs();
+  const int64_t by = clock_watch_.Look(passed, now);
+  return broker_.TakeOver(
+      now,
+      [this](const std::string& id, const std::string& access) { return api_.GoOn(id, access); },
+      {by, {boot_id_, clock_watch_.begin_unix_ms()}});
+}
+
 void ControlDesk::Tick() {
   const int64_t passed = engine::PassedMs();
   const int64_t now = UnixNowMs();
-  if (const int64_t step = clock_watch_.Look(passed, now); step != 0) broker_.ClockWasSet(step);
+  if (const int64_t by = clock_watch_.Look(passed, now); by != 0) {
+    broker_.ClockWasSet({by, {boot_id_, clock_watch_.begin_unix_ms()}});
+  }
   broker_.Tick(now);
   api_.Tick(now);
   outbox_->Forget(now);

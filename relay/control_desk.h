@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "engine/platform/wall_clock.h"
 #include "relay/api/api.h"
 #include "relay/audit/audit_outbox.h"
 #include "relay/broker/broker.h"
@@ -60,6 +62,7 @@ class ControlDesk final : public ControlPort {
 
  private:
   void Tick();
+  absl::Status TakeOver();
   void BeginBatch();
   void EndBatch();
   // NoteStore says once that the store does not work, and once that it does again.
@@ -75,6 +78,7 @@ class ControlDesk final : public ControlPort {
   Broker broker_;
   Api api_;
   ClockWatch clock_watch_;
+  const std::string boot_id_ = engine::BootId();
   std::vector<LoopPort*> loops_;
   std::vector<std::vector<std::function<void()>>> answers_;  // Of this batch, by loop.
   bool was_down_ = false;

@@ -1,6 +1,8 @@
 #include "engine/platform/wall_clock.h"
 
 #include <ctime>
+#include <fstream>
+#include <string>
 
 namespace engine {
 
@@ -16,6 +18,13 @@ int64_t PassedMs() {
   std::timespec passed{};
   clock_gettime(CLOCK_BOOTTIME, &passed);
   return int64_t{passed.tv_sec} * 1000 + passed.tv_nsec / 1'000'000;
+}
+
+std::string BootId() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  file >> id;
+  return id;
 }
 
 }  // namespace engine

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace engine {
 
@@ -15,5 +16,9 @@ int64_t UnixNowMs();
 // It goes on while the process is stopped and while the machine sleeps: beside it one sees that the
 // wall clock was set.
 int64_t PassedMs();
+
+// BootId names the time since the machine was started: PassedMs of two processes may be compared
+// where it is the same. Empty: the system does not say (Linux: random(4)).
+std::string BootId();
 
 }  // namespace engine

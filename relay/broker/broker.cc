@@ -27,8 +27,9 @@ SessionSubject Broker::SubjectOf(std::string_view session_id) {
 
 // ------------------------------------------------------------------- start, end
 
-absl::Status Broker::TakeOver(int64_t now_unix_ms, const GoesOn& goes_on) {
+absl::Status Broker::TakeOver(int64_t now_unix_ms, const GoesOn& goes_on, const ClockStep& step) {
   return records_.Keep("start", [&]() -> absl::Status {
+    if (absl::Status kept = store_.SetClockBegin(step.begin); !kept.ok()) return kept;
     SessionQuery query{.over = false, .count_max = 500};
     for (;;) {
       const absl::StatusOr<std::vector<Session>> left = store_.ListSessions(query);
@@ -42,7 +43,7 @@ absl::Status Broker::TakeOver(int64_t now_unix_ms, const GoesOn& goes_on) {
         const absl::StatusOr<uint64_t> epoch = store_.FindSessionEpoch(session.id);
         if (!epoch.ok()) return epoch.status();
         if (!access->empty() && goes_on(session.id, *access)) {
-          const absl::StatusOr<bool> has_gone_on = GoOn(session, *epoch, now_unix_ms);
+          const absl::StatusOr<bool> has_gone_on = GoOn(session, *epoch, now_unix_ms, step.by_ms);
           if (!has_gone_on.ok()) return has_gone_on.status();
           if (*has_gone_on) continue;
         }

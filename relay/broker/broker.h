@@ -43,6 +43,12 @@ struct StartedSession {
   uint32_t loop = 0;
 };
 
+// ClockStep says that the wall clock was set, and what its begin is now.
+struct ClockStep {
+  int64_t by_ms = 0;
+  ClockBegin begin;
+};
+
 // NodeConnection is what is known of a node's link when it is up.
 struct NodeConnection {
   std::string node_id;
@@ -64,9 +70,10 @@ class Broker {
 
   // TakeOver goes on with the sessions on lanes of the process before this one that may come again,
   // and marks all else that it left open as terminated. `goes_on` is told what such a session was
-  // allowed by, and says whether it can be asked again. Call it once, first.
+  // allowed by, and says whether it can be asked again. `step` is what the clock was set by while
+  // no process ran. Call it once, first.
   using GoesOn = std::function<bool(const std::string& session_id, const std::string& access)>;
-  absl::Status TakeOver(int64_t now_unix_ms, const GoesOn& goes_on);
+  absl::Status TakeOver(int64_t now_unix_ms, const GoesOn& goes_on, const ClockStep& step = {});
 
   // StartSession makes an inspected session. The caller may hold a transaction open; the data plane
   // hears of the session when that is committed.
@@ -203,7 +210,7 @@ class Broker {
 
   // ClockWasSet says that the clock stands by so much elsewhere than the time that has passed: what
   // waits has as long as before, also after a restart.
-  void ClockWasSet(int64_t by_ms);
+  void ClockWasSet(const ClockStep& step);
 
   size_t live_count() const { return live_.size(); }
   size_t offer_count() const { return offer_count_; }
@@ -303,7 +310,8 @@ class Broker {
   void SaveEpochs();
   // GoOn makes a session of the process before this one live. False: it is over. An error: the
   // store does not work.
-  absl::StatusOr<bool> GoOn(const Session& session, uint64_t epoch, int64_t now_unix_ms);
+  absl::StatusOr<bool> GoOn(const Session& session, uint64_t epoch, int64_t now_unix_ms,
+                            int64_t clock_step_ms);
   void AddLane(Live& live, const NewLane& lane);
   // In broker_sealed.cc:
   void AskAbout(const Live& live);

@@ -24,21 +24,22 @@ void Broker::Tick(int64_t now_unix_ms) {
   }
 }
 
-void Broker::ClockWasSet(int64_t by_ms) {
+void Broker::ClockWasSet(const ClockStep& step) {
   std::vector<std::string> stored;
   for (auto& [id, live] : live_) {
     if (HasStarted(live)) stored.push_back(id);
-    live.join_by_unix_ms += by_ms;
-    live.end_by_unix_ms += by_ms;
-    live.report_by_unix_ms += by_ms;
+    live.join_by_unix_ms += step.by_ms;
+    live.end_by_unix_ms += step.by_ms;
+    live.report_by_unix_ms += step.by_ms;
     const bool is_offered = live.sealed != nullptr && live.sealed->offer != nullptr;
-    if (is_offered) live.sealed->offer->answer_by_unix_ms += by_ms;
+    if (is_offered) live.sealed->offer->answer_by_unix_ms += step.by_ms;
   }
-  if (stored.empty()) return;
-  // From their start the next process finds out until when they may last.
-  records_.KeepOrLater("clock_was_set", [this, stored, by_ms] {
+  // From their start the next process finds out until when they may last, and from the clock's
+  // begin whether it was set once more before that.
+  records_.KeepOrLater("clock_was_set", [this, stored, step] {
     absl::Status status;
-    for (const std::string& id : stored) status.Update(store_.MoveSessionStart(id, by_ms));
+    for (const std::string& id : stored) status.Update(store_.MoveSessionStart(id, step.by_ms));
+    status.Update(store_.SetClockBegin(step.begin));
     return status;
   });
 }

@@ -130,10 +130,11 @@ std::variant<LaneTicket, LaneFailure> Broker::OfferLane(const Live& live,
   return LaneTicket{made.client_token, made.loop, live.subject.carriage};
 }
 
-absl::StatusOr<bool> Broker::GoOn(const Session& session, uint64_t epoch, int64_t now_unix_ms) {
-  // One that began later than now: the clock was set in between, and how long it has lasted nobody
-  // knows. Left there, it would have no end once the clock is set again.
-  const int64_t start = std::min(session.started_unix_ms, now_unix_ms);
+absl::StatusOr<bool> Broker::GoOn(const Session& session, uint64_t epoch, int64_t now_unix_ms,
+                                  int64_t clock_step_ms) {
+  // One that began later than now: the clock was set, and the machine started again, so that how
+  // long it has lasted nobody knows. Left there, it would have no end once the clock is set again.
+  const int64_t start = std::min(session.started_unix_ms + clock_step_ms, now_unix_ms);
   const int64_t end_by =
       start + milliseconds(std::chrono::seconds(session.duration_seconds_max)).count();
   if (session.status != SessionStatus::kConnected || now_unix_ms >= end_by) return false;

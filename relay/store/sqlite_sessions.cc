@@ -3,7 +3,12 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <string>
+#include <vector>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "relay/store/sqlite_store.h"
 
 namespace relay {
@@ -181,6 +186,28 @@ absl::Status SqliteStore::MoveSessionStart(std::string_view id, int64_t by_ms) {
   return database_->Prepare("UPDATE sessions SET started = started + ? WHERE id = ? AND ended = 0")
       .Integer(by_ms)
       .Text(id)
+      .Run()
+      .status();
+}
+
+absl::StatusOr<ClockBegin> SqliteStore::FindClockBegin() {
+  SqliteStatement row = database_->Prepare("SELECT value FROM facts WHERE name = 'clock_begin'");
+  const absl::StatusOr<bool> found = row.Step();
+  if (!found.ok()) return found.status();
+  if (!*found) return ClockBegin{};
+  const std::vector<std::string> parts = absl::StrSplit(row.TextAt(0), ' ');
+  ClockBegin begin;
+  if (parts.size() != 2 || !absl::SimpleAtoi(parts[1], &begin.unix_ms)) {
+    return absl::DataLossError("store: its clock's begin is damaged; restore it");
+  }
+  begin.boot_id = parts[0];
+  return begin;
+}
+
+absl::Status SqliteStore::SetClockBegin(const ClockBegin& begin) {
+  const std::string text = absl::StrCat(begin.boot_id, " ", begin.unix_ms);
+  return database_->Prepare("INSERT OR REPLACE INTO facts(name, value) VALUES('clock_begin', ?)")
+      .Blob(engine::AsBytes(text))
       .Run()
       .status();
 }

@@ -58,6 +58,8 @@ class SqliteStore final : public Store {
   absl::StatusOr<std::vector<Session>> ListSessions(const SessionQuery& query) override;
   absl::Status SetSessionConnected(std::string_view id) override;
   absl::Status MoveSessionStart(std::string_view id, int64_t by_ms) override;
+  absl::StatusOr<ClockBegin> FindClockBegin() override;
+  absl::Status SetClockBegin(const ClockBegin& begin) override;
   absl::StatusOr<std::string> FindSessionAccess(std::string_view id) override;
   absl::StatusOr<uint64_t> FindSessionEpoch(std::string_view id) override;
   absl::Status SetSessionSealed(std::string_view id, std::string_view access) override;

@@ -172,6 +172,14 @@ struct AuditMark {
   Sha256Digest hash{};
 };
 
+// ClockBegin is what the wall clock by which a store's sessions have their starts said when the
+// machine was started, or would have if it had been as it is since then. By it a process sees that
+// the clock was set while none ran.
+struct ClockBegin {
+  std::string boot_id;  // Empty: not known.
+  int64_t unix_ms = 0;
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -247,6 +255,8 @@ class Store {
   virtual absl::Status SetSessionConnected(std::string_view id) = 0;
   // MoveSessionStart puts the start of a session that is not over elsewhere: the clock was set.
   virtual absl::Status MoveSessionStart(std::string_view id, int64_t by_ms) = 0;
+  virtual absl::StatusOr<ClockBegin> FindClockBegin() = 0;
+  virtual absl::Status SetClockBegin(const ClockBegin& begin) = 0;
   // FindSessionAccess and FindSessionEpoch: NotFound.
   virtual absl::StatusOr<std::string> FindSessionAccess(std::string_view id) = 0;
   virtual absl::StatusOr<uint64_t> FindSessionEpoch(std::string_view id) = 0;

@@ -344,7 +344,7 @@ TEST_F(SealedBrokerTest, ASessionEndsAtItsLimitOverARestartWhenTheClockWasSet) {
   access_ = "{}";
   const std::string id = Start(kJustOn);
   broker.LaneJoined({id, 0}, "192.0.2.7", kJustOn);
-  broker.ClockWasSet(kNow - kJustOn);
+  broker.ClockWasSet({.by_ms = kNow - kJustOn, .begin = {}});
   EXPECT_EQ(store->FindSession(id)->started_unix_ms, kNow);
 
   Broker next(*store, plane);
@@ -355,7 +355,7 @@ TEST_F(SealedBrokerTest, ASessionEndsAtItsLimitOverARestartWhenTheClockWasSet) {
   Broker third(*store, plane);
   ASSERT_TRUE(third.TakeOver(kJustOn, goes_on).ok());
   ASSERT_TRUE(third.IsLive(id));
-  third.ClockWasSet(kNow);
+  third.ClockWasSet({.by_ms = kNow, .begin = {}});
   third.Tick(kNow + kDay);
   EXPECT_TRUE(third.IsLive(id)) << "a day from where it was taken over";
   third.Tick(kNow + kDay + kJustOn);
@@ -363,11 +363,32 @@ TEST_F(SealedBrokerTest, ASessionEndsAtItsLimitOverARestartWhenTheClockWasSet) {
   EXPECT_EQ(StatusOf(id), SessionStatus::kTerminated);
 }
 
+TEST_F(SealedBrokerTest, AClockThatIsSetWhileNoRelayRunsEndsNoSession) {
+  constexpr int64_t kYear = int64_t{365} * 24 * 3'600'000;
+  constexpr int64_t kDay = int64_t{24} * 3'600'000;
+  access_ = "{}";
+  const std::string id = StartJoined();
+  Broker next(*store, plane);
+  const auto goes_on = [](const std::string&, const std::string&) { return true; };
+  const ClockStep ahead = {.by_ms = kYear, .begin = {"boot", 17}};
+  ASSERT_TRUE(next.TakeOver(kNow + kYear + 1, goes_on, ahead).ok());
+  EXPECT_TRUE(next.IsLive(id));
+  EXPECT_EQ(store->FindSession(id)->started_unix_ms, kNow + kYear);
+  EXPECT_EQ(store->FindClockBegin()->unix_ms, 17);
+  Broker third(*store, plane);
+  const ClockStep right = {.by_ms = -kYear, .begin = {"boot", 16}};
+  ASSERT_TRUE(third.TakeOver(kNow + 2, goes_on, right).ok());
+  third.Tick(kNow + kDay - 1);
+  EXPECT_TRUE(third.IsLive(id));
+  third.Tick(kNow + kDay);
+  EXPECT_FALSE(third.IsLive(id));
+}
+
 TEST_F(SealedBrokerTest, AClockThatWasSetWhileTheStoreWasDownIsKeptLater) {
   access_ = "{}";
   const std::string id = StartJoined();
   ASSERT_TRUE(store->OpenGroup().ok());
-  broker.ClockWasSet(5'000);
+  broker.ClockWasSet({.by_ms = 5'000, .begin = {"boot", 4}});
   {
     const FullDisk full;
     EXPECT_FALSE(store->CloseGroup().ok());
@@ -377,6 +398,8 @@ TEST_F(SealedBrokerTest, AClockThatWasSetWhileTheStoreWasDownIsKeptLater) {
   ASSERT_TRUE(store->CloseGroup().ok());
   broker.Tick(kNow + 5'000);
   EXPECT_EQ(store->FindSession(id)->started_unix_ms, kNow + 5'000);
+  EXPECT_EQ(store->FindClockBegin()->boot_id, "boot");
+  EXPECT_EQ(store->FindClockBegin()->unix_ms, 4);
 }
 
 TEST_F(SealedBrokerTest, ASessionKeepsItsCarriageOverARestartWhateverComesBack) {

@@ -33,6 +33,15 @@ TEST(ClockWatch, AClockThatIsSetWhileNothingRunsIsSeen) {
   EXPECT_EQ(watch.Look(5 * kHour, kUnix + 3 * kHour), -2 * kHour);
 }
 
+TEST(ClockWatch, AnotherWatchGoesOnFromWhereTheFirstWas) {
+  ClockWatch first;
+  EXPECT_EQ(first.Look(100, kUnix), 0);
+  EXPECT_EQ(first.begin_unix_ms(), kUnix - 100);
+  ClockWatch next(first.begin_unix_ms());
+  EXPECT_EQ(next.Look(900, kUnix + 800 - kHour), -kHour);
+  EXPECT_EQ(next.begin_unix_ms(), kUnix - 100 - kHour);
+}
+
 TEST(ClockWatch, SmallStepsAddUp) {
   ClockWatch watch;
   EXPECT_EQ(watch.Look(0, kUnix), 0);
