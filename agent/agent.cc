@@ -10,6 +10,7 @@
 #include "agent/certificate_renewal.h"
 #include "agent/host_facts.h"
 #include "agent/link_advice.h"
+#include "agent/process/machine_programs.h"
 #include "agent/session/node_clock.h"
 #include "engine/base/check.h"
 #include "engine/base/log.h"
@@ -81,13 +82,18 @@ absl::StatusOr<std::unique_ptr<Agent>> Agent::Create(engine::LoopDriver& driver,
     workers.push_back(*std::move(worker));
   }
   Descriptor predecessor = std::move(options.predecessor);
-  return std::unique_ptr<Agent>(new Agent(
-      driver, std::move(state), *std::move(identity), std::move(options), std::move(predecessor),
-      std::move(*context), std::move(key_context), std::move(quota), std::move(workers)));
+  std::unique_ptr<ProgramHost> programs = std::move(options.programs);
+  if (programs == nullptr) {
+    programs = std::make_unique<MachinePrograms>(driver.loop(), options.uid);
+  }
+  return std::unique_ptr<Agent>(
+      new Agent(driver, std::move(state), *std::move(identity), std::move(options),
+                std::move(predecessor), std::move(programs), std::move(*context),
+                std::move(key_context), std::move(quota), std::move(workers)));
 }
 
 Agent::Agent(engine::LoopDriver& driver, NodeState state, engine::crypto::IdentityKey identity,
-             AgentOptions options, Descriptor predecessor,
+             AgentOptions options, Descriptor predecessor, std::unique_ptr<ProgramHost> programs,
              std::unique_ptr<engine::TlsContext> context,
              std::unique_ptr<engine::TlsContext> key_context, std::shared_ptr<TargetQuota> quota,
              std::vector<std::unique_ptr<LaneWorker>> workers)
@@ -96,7 +102,7 @@ Agent::Agent(engine::LoopDriver& driver, NodeState state, engine::crypto::Identi
       options_(std::move(options)),
       context_(std::move(context)),
       service_manager_(options_.notify_socket),
-      children_(driver.loop()),
+      programs_(std::move(programs)),
       signals_(driver.loop(), {SIGTERM, SIGINT, SIGUSR2}, *this),
       relay_keys_([this](std::string_view json) { return link_ != nullptr && link_->Send(json); }),
       service_keys_(options_.key_service.has_value()
@@ -105,8 +111,7 @@ Agent::Agent(engine::LoopDriver& driver, NodeState state, engine::crypto::Identi
                         : nullptr),
       target_context_{.loop = driver.loop(),
                       .resolver = driver.resolver(),
-                      .children = &children_,
-                      .agent_uid = options_.uid,
+                      .programs = programs_.get(),
                       .inherited = options_.inherited,
                       .keys = service_keys_ != nullptr ? static_cast<DataKeys*>(service_keys_.get())
                                                        : &relay_keys_},
@@ -426,7 +431,7 @@ void Agent::StopOn() {
   if (service_keys_ != nullptr) service_keys_->Close();
   driver_.loop().Cancel(stop_op_);
   signals_.Close();
-  children_.Close();
+  programs_->Close();
 }
 
 void Agent::OnStopDeadline(engine::Fired) {
@@ -439,7 +444,7 @@ void Agent::OnStopDeadline(engine::Fired) {
 bool Agent::stopped() const {
   return stopping_ && link_ == nullptr && !HasSessions() && succession_.closed() &&
          (service_keys_ == nullptr || service_keys_->joined()) && signals_.closed() &&
-         children_.closed() && !retry_op_.in_flight() && !renewal_op_.in_flight() &&
+         programs_->closed() && !retry_op_.in_flight() && !renewal_op_.in_flight() &&
          !stop_op_.in_flight() && !succession_op_.in_flight();
 }
 

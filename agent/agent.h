@@ -19,7 +19,7 @@
 #include "agent/keys/service_keys.h"
 #include "agent/link_news.h"
 #include "agent/node_state.h"
-#include "agent/process/child_watcher.h"
+#include "agent/process/program_host.h"
 #include "agent/redial.h"
 #include "agent/relay_link.h"
 #include "agent/session/lane_worker.h"
@@ -41,8 +41,9 @@ namespace agent {
 struct AgentOptions {
   std::string state_folder;
   std::string version;
-  std::string notify_socket;  // $NOTIFY_SOCKET, or empty.
-  uid_t uid = 0;              // As whom the agent runs.
+  std::string notify_socket;              // $NOTIFY_SOCKET, or empty.
+  uid_t uid = 0;                          // As whom the agent runs.
+  std::unique_ptr<ProgramHost> programs;  // Where sessions' programs run; null: on this machine.
   InheritedEnvironment inherited;
   int state_lock = -1;       // The state folder's lock, for a successor.
   Descriptor predecessor{};  // The link to the process whose place this one takes, if any.
@@ -82,7 +83,8 @@ class Agent final : private RelayLink::Events,
 
  private:
   Agent(engine::LoopDriver& driver, NodeState state, engine::crypto::IdentityKey identity,
-        AgentOptions options, Descriptor predecessor, std::unique_ptr<engine::TlsContext> context,
+        AgentOptions options, Descriptor predecessor, std::unique_ptr<ProgramHost> programs,
+        std::unique_ptr<engine::TlsContext> context,
         std::unique_ptr<engine::TlsContext> key_context, std::shared_ptr<TargetQuota> quota,
         std::vector<std::unique_ptr<LaneWorker>> workers);
 
@@ -120,7 +122,7 @@ class Agent final : private RelayLink::Events,
   const AgentOptions options_;
   std::unique_ptr<engine::TlsContext> context_;
   engine::ServiceManager service_manager_;
-  ChildWatcher children_;
+  const std::unique_ptr<ProgramHost> programs_;
   engine::SignalReceiver signals_;
   RelayKeys relay_keys_;
   std::unique_ptr<ServiceKeys> service_keys_;

@@ -2,8 +2,6 @@
 
 #include <signal.h>
 
-#include <cerrno>
-
 #include "engine/base/check.h"
 
 namespace agent {
@@ -24,10 +22,10 @@ constexpr SignalName kClientSignals[] = {
 
 }  // namespace
 
-ChildProcess::ChildProcess(engine::Loop& loop, ChildWatcher& watcher, Events& events,
+ChildProcess::ChildProcess(engine::Loop& loop, ProgramHost& host, Events& events,
                            engine::Duration grace)
     : loop_(loop),
-      watcher_(watcher),
+      host_(host),
       events_(events),
       grace_(grace),
       tick_op_(engine::Handler<engine::Fired>::To<&ChildProcess::OnTick>(this)) {}
@@ -37,7 +35,7 @@ ChildProcess::~ChildProcess() { CHECK(gone()); }
 void ChildProcess::Start(pid_t pid) {
   CHECK(gone());
   pid_ = pid;
-  watcher_.Watch(pid, *this);
+  host_.Watch(pid, *this);
 }
 
 bool ChildProcess::Signal(std::string_view name, pid_t foreground) {
@@ -45,7 +43,7 @@ bool ChildProcess::Signal(std::string_view name, pid_t foreground) {
     if (entry.name != name) continue;
     if (!running() || hanging_up_) return true;
     if (foreground > 1) {
-      ::kill(-foreground, entry.signal);
+      host_.SignalGroup(foreground, entry.signal);
     } else {
       SignalGroup(entry.signal);
     }
@@ -57,7 +55,7 @@ bool ChildProcess::Signal(std::string_view name, pid_t foreground) {
 void ChildProcess::Release() {
   CHECK(exited_);
   CHECK(!hanging_up_);
-  watcher_.Reap(pid_);
+  host_.Reap(pid_);
   pid_ = 0;
 }
 
@@ -74,7 +72,7 @@ void ChildProcess::Hangup() {
 void ChildProcess::SignalGroup(int signal) {
   CHECK(pid_ > 1);
   // A child that was forked just now has no group yet; it gets the signal once it lets signals in.
-  if (::kill(-pid_, signal) != 0 && errno == ESRCH && !reaped_) ::kill(pid_, signal);
+  if (!host_.SignalGroup(pid_, signal) && !reaped_) host_.SignalOne(pid_, signal);
 }
 
 void ChildProcess::OnExited(const engine::Exit& exit) {
@@ -88,10 +86,10 @@ void ChildProcess::OnTick(engine::Fired) {
     killed_ = true;
   }
   if (exited_ && !reaped_) {
-    watcher_.Reap(pid_);
+    host_.Reap(pid_);
     reaped_ = true;
   }
-  const bool empty = reaped_ && ::kill(-pid_, 0) != 0 && errno == ESRCH;
+  const bool empty = reaped_ && !host_.SignalGroup(pid_, 0);
   if (reaped_ && (killed_ || empty)) {
     pid_ = 0;
     return events_.OnChildGone();

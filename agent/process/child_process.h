@@ -5,7 +5,7 @@
 #include <chrono>
 #include <string_view>
 
-#include "agent/process/child_watcher.h"
+#include "agent/process/program_host.h"
 #include "engine/base/time.h"
 #include "engine/loop/loop.h"
 #include "engine/wire/control.h"
@@ -21,7 +21,7 @@ namespace agent {
 //                                              its grace gets SIGKILL; reaped
 //
 // gone() is true at the end of both ways, and before Start.
-class ChildProcess final : private ChildWatcher::Owner {
+class ChildProcess final : private ProgramHost::Owner {
  public:
   static constexpr engine::Duration kGrace = std::chrono::seconds(5);
 
@@ -34,7 +34,7 @@ class ChildProcess final : private ChildWatcher::Owner {
     ~Events() = default;
   };
 
-  ChildProcess(engine::Loop& loop, ChildWatcher& watcher, Events& events,
+  ChildProcess(engine::Loop& loop, ProgramHost& host, Events& events,
                engine::Duration grace = kGrace);
   ~ChildProcess();  // Requires: gone().
   ChildProcess(const ChildProcess&) = delete;
@@ -64,7 +64,7 @@ class ChildProcess final : private ChildWatcher::Owner {
   void SignalGroup(int signal);
 
   engine::Loop& loop_;
-  ChildWatcher& watcher_;
+  ProgramHost& host_;
   Events& events_;
   const engine::Duration grace_;
   engine::TimerOp tick_op_;

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "absl/container/flat_hash_map.h"
+#include "agent/process/program_host.h"
 #include "engine/loop/loop.h"
 #include "engine/platform/signal_receiver.h"
 #include "engine/wire/control.h"
@@ -13,14 +14,7 @@ namespace agent {
 
 class ChildWatcher final : private engine::SignalReceiver::Events {
  public:
-  class Owner {
-   public:
-    // The child ended. It stays a zombie, and its pid and process group its own, until Reap.
-    virtual void OnExited(const engine::Exit& exit) = 0;
-
-   protected:
-    ~Owner() = default;
-  };
+  using Owner = ProgramHost::Owner;
 
   // Requires: SIGCHLD is blocked in every thread.
   explicit ChildWatcher(engine::Loop& loop);

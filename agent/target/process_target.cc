@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "agent/process/pty.h"
 #include "engine/base/check.h"
 #include "engine/base/log.h"
 #include "engine/buffer/dry_pool.h"
@@ -30,11 +29,12 @@ std::string_view TextOf(const absl::Status& status) {
 ProcessTarget::ProcessTarget(const TargetContext& context, Owner& owner, StreamHandle stream,
                              SpawnRequest plan, std::string session_id)
     : loop_(context.loop),
+      programs_(*context.programs),
       owner_(owner),
       stream_(std::move(stream)),
       plan_(std::move(plan)),
       session_id_(std::move(session_id)),
-      child_(context.loop, *context.children, *this),
+      child_(context.loop, programs_, *this),
       input_(context.loop, stream_, engine::Channel::kMain, *this),
       output_(context.loop, stream_, engine::Channel::kMain, *this),
       error_(context.loop, stream_, engine::Channel::kStderr, *this),
@@ -47,27 +47,24 @@ ProcessTarget::~ProcessTarget() { CHECK(over_); }
 // ------------------------------------------------------------------ starting
 
 void ProcessTarget::Start() {
-  absl::StatusOr<Spawned> spawned = Spawn(plan_);
-  if (!spawned.ok()) {
-    const bool too_many = absl::IsResourceExhausted(spawned.status());
+  const absl::StatusOr<StartedProgram> started = programs_.Start(plan_);
+  if (!started.ok()) {
+    const bool too_many = absl::IsResourceExhausted(started.status());
     stream_.Reject(too_many ? engine::CloseCode::kTooMany : engine::CloseCode::kCannotStart,
-                   TextOf(spawned.status()));
+                   TextOf(started.status()));
     return TearDown();
   }
-  child_.Start(spawned->pid);
-  OpenPumps(*spawned);
-  status_ = {spawned->status.Release(), engine::SocketKind::kFile};
+  child_.Start(started->pid);
+  OpenPumps(*started);
+  status_ = started->status;
   ReceiveStatus();
 }
 
-void ProcessTarget::OpenPumps(Spawned& spawned) {
-  const auto file = [](Descriptor& descriptor) {
-    return engine::Socket{descriptor.Release(), engine::SocketKind::kFile};
-  };
-  input_.Open(file(spawned.input));
+void ProcessTarget::OpenPumps(const StartedProgram& started) {
+  input_.Open(started.input);
   if (with_terminal()) return;
-  output_.Open(file(spawned.output));
-  error_.Open(file(spawned.error));
+  output_.Open(started.output);
+  error_.Open(started.error);
 }
 
 void ProcessTarget::ReceiveStatus() {
@@ -98,7 +95,7 @@ void ProcessTarget::Run() {
   if (!stream_.Accept(*this)) return TearDown();
   if (with_terminal()) {
     outputs_open_ = 1;
-    PtyType(static_cast<int>(input_.socket().handle), plan_.typed);
+    programs_.Type(input_.socket(), plan_.typed);
     input_.StartReading();
   } else {
     outputs_open_ = 2;
@@ -124,12 +121,11 @@ void ProcessTarget::OnData(engine::Channel, engine::BufferRef payload) {
 void ProcessTarget::OnControl(engine::ByteView message) {
   engine::ControlMessage decoded;
   if (!engine::Decode(engine::AsText(message), decoded)) return;  // A newer peer's; not for us.
-  const int terminal =
-      with_terminal() && input_.open() ? static_cast<int>(input_.socket().handle) : -1;
+  const engine::Socket terminal = with_terminal() ? input_.socket() : engine::Socket{};
   if (const auto* resize = std::get_if<engine::Resize>(&decoded)) {
-    if (terminal >= 0) ResizePty(terminal, resize->size);
+    if (terminal.valid()) programs_.Resize(terminal, resize->size);
   } else if (const auto* signal = std::get_if<engine::Signal>(&decoded)) {
-    child_.Signal(signal->name, terminal >= 0 ? PtyForeground(terminal) : 0);
+    child_.Signal(signal->name, terminal.valid() ? programs_.ForegroundOf(terminal) : 0);
   }
 }
 
@@ -144,7 +140,7 @@ void ProcessTarget::OnWritable() {
 // the line has begun, for the first then only ends the line.
 void ProcessTarget::OnFinished() {
   if (!with_terminal() || !input_.open()) return input_.FinishWriting();
-  const char end = PtyEndOfInput(static_cast<int>(input_.socket().handle));
+  const char end = programs_.EndOfInputOf(input_.socket());
   if (end == '\0') return input_.FinishWriting();
   const bool line_begun = last_input_ != '\n' && last_input_ != '\r';
   input_.FinishWriting(std::string(line_begun ? 2 : 1, end));
@@ -192,7 +188,7 @@ void ProcessTarget::OnTimer(engine::Fired) {
   if (tearing_down_) return CheckOver();
   if (!running_) return ReceiveStatus();
   if (exit_.has_value()) return DrainTerminal();
-  PtyTypeEndOfInput(static_cast<int>(input_.socket().handle));
+  programs_.TypeEndOfInput(input_.socket());
   loop_.StartTimer(timer_op_, loop_.Now() + kEndOfInputAgain);
 }
 

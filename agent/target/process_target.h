@@ -13,6 +13,7 @@
 #include <string>
 
 #include "agent/process/child_process.h"
+#include "agent/process/program_host.h"
 #include "agent/process/spawn.h"
 #include "agent/target/descriptor_pump.h"
 #include "agent/target/stream_handle.h"
@@ -44,7 +45,7 @@ class ProcessTarget final : public Target,
 
  private:
   bool with_terminal() const { return plan_.terminal.has_value(); }
-  void OpenPumps(Spawned& spawned);
+  void OpenPumps(const StartedProgram& started);
   void ReceiveStatus();
   void OnStatus(engine::Received outcome);
   void OnStatusClosed(engine::Closed outcome);
@@ -61,6 +62,7 @@ class ProcessTarget final : public Target,
   void CheckOver();
 
   engine::Loop& loop_;
+  ProgramHost& programs_;
   Owner& owner_;
   StreamHandle stream_;
   const SpawnRequest plan_;

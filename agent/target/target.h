@@ -1,7 +1,5 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <string_view>
 
 #include "agent/process/command_plan.h"
@@ -14,15 +12,14 @@ class Resolver;
 
 namespace agent {
 
-class ChildWatcher;
 class DataKeys;
+class ProgramHost;
 
 // TargetContext is what targets share. All of it outlives them.
 struct TargetContext {
   engine::Loop& loop;
   engine::Resolver& resolver;
-  ChildWatcher* children = nullptr;  // Null: no programs are started on this loop.
-  uid_t agent_uid = 0;
+  ProgramHost* programs = nullptr;  // Null: no programs are started on this loop.
   InheritedEnvironment inherited;
   DataKeys* keys = nullptr;  // Null: no stream is encrypted on this loop.
 };

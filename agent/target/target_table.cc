@@ -4,7 +4,7 @@
 
 #include "absl/status/status.h"
 #include "agent/process/command_plan.h"
-#include "agent/process/run_as_user.h"
+#include "agent/process/program_host.h"
 #include "agent/target/encrypted_target.h"
 #include "agent/target/process_target.h"
 #include "agent/target/tcp_target.h"
@@ -78,13 +78,13 @@ std::unique_ptr<Target> TargetTable::Make(StreamHandle stream, engine::OpenReque
                   "the relay did not say what the session's document grants; update it");
     return nullptr;
   }
-  CHECK(context_.children != nullptr);
+  CHECK(context_.programs != nullptr);
   auto* shell = std::get_if<engine::ShellRequest>(&request);
   auto* exec = std::get_if<engine::ExecRequest>(&request);
   const std::string& session = shell != nullptr ? shell->session_id : exec->session_id;
   const std::string& principal = shell != nullptr ? shell->principal : exec->principal;
   const absl::StatusOr<RunAsUser> user =
-      ChooseRunAsUser(shell != nullptr ? shell->run_as : exec->run_as, context_.agent_uid);
+      context_.programs->ChooseUser(shell != nullptr ? shell->run_as : exec->run_as);
   if (!user.ok()) {
     RejectUser(stream, session, user.status());
     return nullptr;

@@ -12,7 +12,7 @@
 #include <optional>
 #include <string>
 
-#include "agent/process/child_watcher.h"
+#include "agent/process/machine_programs.h"
 #include "engine/epoll/epoll_loop.h"
 #include "tests/unit/agent/process_testing.h"
 
@@ -67,7 +67,7 @@ class ChildProcessTest : public ::testing::Test, public ChildProcess::Events {
   static bool Exists(pid_t pid) { return ::kill(pid, 0) == 0 || errno != ESRCH; }
 
   engine::EpollLoop loop_{64, 4096};
-  ChildWatcher watcher_{loop_};
+  MachinePrograms watcher_{loop_, ::geteuid()};
   ChildProcess child_{loop_, watcher_, *this, kGrace};
   Spawned spawned_;
   pid_t pid_ = 0;

@@ -127,14 +127,14 @@ void SealedFixture::Make(Shape shape) {
   options.io = engine::LoopIo::kEpoll;
   options.is_logged = false;
   process_loop_ = engine::test::Must(engine::CreateLoop(options));
-  children_ = std::make_unique<ChildWatcher>(*process_loop_);
+  children_ = std::make_unique<MachinePrograms>(*process_loop_, ::geteuid());
   driver_ = std::make_unique<engine::LoopDriver>(
       std::make_unique<engine::sim::SimLoop>(seed_, shape.faults, kBlockCount, kBlockSize));
   const TestTrust& trust = SharedTrust();
   relay_ = std::make_unique<JoiningRelay>(*driver_, *trust.relay_context, kRelay, kRelayPort);
   server_ = std::make_unique<EchoServer>(loop(), kTarget, kTargetPort);
-  context_ = std::make_unique<TargetContext>(TargetContext{
-      loop(), driver_->resolver(), children_.get(), ::geteuid(), InheritedEnvironment{}});
+  context_ = std::make_unique<TargetContext>(
+      TargetContext{loop(), driver_->resolver(), children_.get(), InheritedEnvironment{}});
   targets_ =
       std::make_unique<TargetTable>(*context_, std::make_shared<TargetQuota>(shape.targets_max));
   table_ = std::make_unique<SessionTable>(

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/process/child_watcher.h"
+#include "agent/process/machine_programs.h"
 #include "agent/session/session_table.h"
 #include "agent/target/target_table.h"
 #include "engine/crypto/identity_key.h"
@@ -120,7 +120,7 @@ class SealedFixture : public ::testing::Test {
 
   // Children need a loop of the real kernel; no program is started in these tests.
   std::unique_ptr<engine::Loop> process_loop_;
-  std::unique_ptr<ChildWatcher> children_;
+  std::unique_ptr<MachinePrograms> children_;
   std::unique_ptr<TargetContext> context_;
 };
 

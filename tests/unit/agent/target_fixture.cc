@@ -17,10 +17,10 @@ void TargetFixture::SetUp() {
   absl::StatusOr<std::unique_ptr<engine::Loop>> loop = engine::CreateLoop(options);
   if (!loop.ok()) GTEST_SKIP() << "needs this kernel to give the loop: " << loop.status();
   driver_ = std::make_unique<engine::LoopDriver>(std::move(*loop));
-  children_ = std::make_unique<ChildWatcher>(driver_->loop());
+  children_ = std::make_unique<MachinePrograms>(driver_->loop(), ::geteuid());
   // Sessions run as whoever runs the test; where that is root, as a user that every Debian has.
-  context_ = std::make_unique<TargetContext>(TargetContext{
-      driver_->loop(), driver_->resolver(), children_.get(), ::geteuid(), InheritedEnvironment{}});
+  context_ = std::make_unique<TargetContext>(
+      TargetContext{driver_->loop(), driver_->resolver(), children_.get(), InheritedEnvironment{}});
   targets_ = std::make_unique<TargetTable>(*context_);
   engine::MultiplexerOptions node_options;
   node_options.output_bytes_per_stream_max = kStreamOutputMax;

@@ -13,7 +13,7 @@
 #include <optional>
 #include <string>
 
-#include "agent/process/child_watcher.h"
+#include "agent/process/machine_programs.h"
 #include "agent/target/target_table.h"
 #include "engine/mux/multiplexer.h"
 #include "engine/net/loop_driver.h"
@@ -56,7 +56,7 @@ class TargetFixture : public ::testing::TestWithParam<engine::LoopIo>, private e
   engine::BufferPool& pool() { return driver_->loop().buffers(); }
 
   std::unique_ptr<engine::LoopDriver> driver_;
-  std::unique_ptr<ChildWatcher> children_;
+  std::unique_ptr<MachinePrograms> children_;
   std::unique_ptr<TargetContext> context_;
   std::unique_ptr<TargetTable> targets_;
   Carrier node_carrier_;
