@@ -100,6 +100,23 @@ Opened SimNetwork::Open(Process owner) {
   return {IoError::kNone, SocketOf(IndexOf(*endpoint))};
 }
 
+std::array<Socket, 2> SimNetwork::Pair(Process one, Process other) {
+  CHECK(processes_[one].machine == processes_[other].machine);
+  const std::array<Endpoint*, 2> ends = {Allocate(), Allocate()};
+  const std::array<Process, 2> owners = {one, other};
+  for (size_t i = 0; i < 2; ++i) {
+    CHECK(ends[i] != nullptr);
+    ends[i]->state = State::kConnected;
+    ends[i]->process = owners[i];
+    ends[i]->peer = IndexOf(*ends[1 - i]);
+    ends[i]->peer_open = true;
+    ends[i]->peer_machine = processes_[one].machine;
+    ends[i]->serial = next_serial_;
+  }
+  ++next_serial_;
+  return {SocketOf(IndexOf(*ends[0])), SocketOf(IndexOf(*ends[1]))};
+}
+
 Address SimNetwork::WithPort(const Address& address, uint16_t port) const {
   Address result;
   if (address.family() == AF_UNIX) return address;
@@ -164,6 +181,7 @@ SimNetwork::Step SimNetwork::StepConnect(Socket socket, const Address& peer, Ins
   if (server == nullptr) return {true, IoError::kExhausted};
   server->process = listener->process;
   client.is_far = server->is_far = is_far;
+  client.serial = server->serial = next_serial_++;
   client.peer_machine = there;
   server->peer_machine = here;
   client.state = server->state = State::kConnected;
@@ -200,8 +218,7 @@ Socket SimNetwork::TakeAccepted(Socket listener) {
 void SimNetwork::ResetPeer(Endpoint& endpoint, Instant now) {
   if (!endpoint.peer_open || endpoint.vanished) return;
   Endpoint& peer = endpoints_[endpoint.peer];
-  const Instant sent = std::max(now, CutUntil(MachineOf(peer), peer.peer_machine));
-  peer.reset_at = std::min(peer.reset_at, sent + peer.latency);
+  peer.reset_at = std::min(peer.reset_at, PassesAt(peer, now) + peer.latency);
 }
 
 void SimNetwork::CloseWaiting(Socket listener, Instant now) {
@@ -255,6 +272,16 @@ std::vector<Socket> SimNetwork::FarConnections() const {
   return found;
 }
 
+Socket SimNetwork::NewestConnection(size_t machine, size_t other) const {
+  const Endpoint* newest = nullptr;
+  for (const Endpoint& endpoint : endpoints_) {
+    const bool is_one = endpoint.state == State::kConnected && endpoint.peer_open &&
+                        MachineOf(endpoint) == machine && endpoint.peer_machine == other;
+    if (is_one && (newest == nullptr || newest->serial < endpoint.serial)) newest = &endpoint;
+  }
+  return newest == nullptr ? Socket{} : SocketOf(IndexOf(*newest));
+}
+
 void SimNetwork::Shutdown(Socket socket, ShutdownSide side, Instant now) {
   Endpoint& endpoint = At(socket);
   if (side != ShutdownSide::kSend) endpoint.receive_ended = true;
@@ -277,10 +304,19 @@ void SimNetwork::Vanish(Socket socket) {
   if (endpoint.peer_open) endpoints_[endpoint.peer].vanished = true;
 }
 
+void SimNetwork::Stall(Socket socket, Instant until) {
+  Endpoint& endpoint = At(socket);
+  endpoint.stalled_until = until;
+  if (endpoint.peer_open) endpoints_[endpoint.peer].stalled_until = until;
+}
+
+Instant SimNetwork::PassesAt(const Endpoint& there, Instant now) const {
+  return std::max({now, CutUntil(MachineOf(there), there.peer_machine), there.stalled_until});
+}
+
 Instant SimNetwork::Arrival(Endpoint& there, size_t size, Instant now) {
   if (there.vanished) return kNever;
-  const Instant passes = std::max(now, CutUntil(MachineOf(there), there.peer_machine));
-  there.link_free = std::max(there.link_free, passes);
+  there.link_free = std::max(there.link_free, PassesAt(there, now));
   if (there.is_far && faults_.bytes_per_second > 0) {
     const double seconds =
         static_cast<double>(size) / static_cast<double>(faults_.bytes_per_second);

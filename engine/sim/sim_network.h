@@ -48,6 +48,9 @@ class SimNetwork {
   Process NewProcess(size_t machine);
 
   Opened Open(Process owner = kNobody);
+  // Pair makes two sockets that are each other's peer, as a pipe or a terminal is. Requires: both
+  // are of one machine; there are sockets left.
+  std::array<Socket, 2> Pair(Process one, Process other);
   Opened Listen(const Address& local, int backlog, Process owner = kNobody);
   // Close frees the socket, and tells its peer the end or a reset.
   void Close(Socket socket, CloseMode mode, Instant now);
@@ -62,6 +65,9 @@ class SimNetwork {
   // arrives any more, and nobody is told.
   void Break(Socket socket, Instant now);
   void Vanish(Socket socket);
+
+  // Stall keeps all that is sent on a connection from now on, both ways, until then: its end, too.
+  void Stall(Socket socket, Instant until);
 
   // Kill is the end of a process: kernel (kCrash) or nobody (kPowerLoss) tells its peers. Its
   // sockets stay until they are closed, but whatever is asked of them fails. On its own machine
@@ -80,6 +86,8 @@ class SimNetwork {
 
   // FarConnections returns one end of every connection between two machines.
   std::vector<Socket> FarConnections() const;
+  // NewestConnection returns one end of the youngest one between these two; invalid: there is none.
+  Socket NewestConnection(size_t machine, size_t other) const;
 
   // What one step of an op did. `done` false: nothing yet.
   struct Step {
@@ -131,7 +139,9 @@ class SimNetwork {
     bool is_far = false;
     Process process = kNobody;
     size_t peer_machine = 0;
-    size_t swallowed = 0;  // Bytes that were sent and went nowhere: the kernel keeps them.
+    uint64_t serial = 0;      // Of the connection; later ones have greater ones.
+    Instant stalled_until{};  // What is sent to here arrives after that.
+    size_t swallowed = 0;     // Bytes that were sent and went nowhere: the kernel keeps them.
     size_t head = 0;
     size_t size = 0;
     size_t arrived = 0;
@@ -156,6 +166,8 @@ class SimNetwork {
   void Free(Endpoint& endpoint);
   const Endpoint* FindListener(const Address& address) const;
   size_t MachineOf(const Endpoint& endpoint) const { return processes_[endpoint.process].machine; }
+  // PassesAt is when something that is sent to `there` now is on its way.
+  Instant PassesAt(const Endpoint& there, Instant now) const;
   // CutUntil is when bytes pass again between two machines.
   Instant CutUntil(size_t machine, size_t other) const;
   void CloseWaiting(Socket listener, Instant now);
@@ -179,6 +191,7 @@ class SimNetwork {
   std::array<std::array<Instant, kMachinesMax>, kMachinesMax> cut_until_{};
   size_t open_count_ = 0;
   uint16_t next_port_ = 49152;
+  uint64_t next_serial_ = 1;
 };
 
 }  // namespace engine::sim

@@ -123,6 +123,16 @@ TEST(SimNetworkTest, AVanishedPeerIsNeverHeardOfAgain) {
   flow.Stop();
 }
 
+TEST(SimNetworkTest, WhatIsSentOnAStalledConnectionArrivesLate) {
+  SimLoop loop(1, kNoFaults, 8, 1000);
+  const auto ends = loop.ConnectedPair();
+  loop.network().Stall(ends[1], loop.Now() + seconds(3));
+  Flow flow(loop, ends, 10);
+  EXPECT_FALSE(flow.Run(seconds(2)));
+  EXPECT_TRUE(flow.Run(seconds(2)));
+  flow.Stop();
+}
+
 TEST(SimNetworkTest, ABrokenConnectionIsResetAtBothEnds) {
   SimLoop loop(1, kNoFaults, 64, 1000);
   const auto ends = loop.ConnectedPair();
