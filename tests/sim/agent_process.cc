@@ -7,6 +7,7 @@
 #include "agent/node_state.h"
 #include "engine/base/check.h"
 #include "engine/crypto/base64.h"
+#include "tests/sim/played_programs.h"
 #include "tests/sim/world_keys.h"
 #include "tests/support/tls_credentials.h"
 
@@ -28,9 +29,10 @@ void SaveNode(const std::string& folder) {
 }
 
 AgentProcess::AgentProcess(engine::sim::SimWorld& world, uint16_t block_count,
-                           const std::string& folder)
+                           const std::string& folder, Server& server)
     : Process(world, kNodeHost, block_count) {
   agent::AgentOptions options{.state_folder = folder, .version = "sim"};
+  options.programs = std::make_unique<PlayedPrograms>(loop(), server);
   agent_ = engine::test::Must(agent::Agent::Create(
       driver(), engine::test::Must(agent::LoadNodeState(folder)), std::move(options)));
   agent_->Start();

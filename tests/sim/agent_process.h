@@ -5,6 +5,7 @@
 
 #include "agent/agent.h"
 #include "tests/sim/process.h"
+#include "tests/sim/programs.h"
 
 namespace sim {
 
@@ -15,8 +16,9 @@ void SaveNode(const std::string& folder);
 // has no lanes on threads of their own.
 class AgentProcess final : public Process {
  public:
-  // Goes on with what the node's folder has.
-  AgentProcess(engine::sim::SimWorld& world, uint16_t block_count, const std::string& folder);
+  // Goes on with what the node's folder has. Programs are the server's to play.
+  AgentProcess(engine::sim::SimWorld& world, uint16_t block_count, const std::string& folder,
+               Server& server);
   ~AgentProcess() override = default;
 
   bool over() const override { return is_leaving() && agent_->stopped(); }

@@ -40,10 +40,12 @@ FlowPlan Unpack(const std::array<std::byte, FlowPlan::kSize>& header) {
 
 }  // namespace
 
-ByteFlow::ByteFlow(engine::Loop& loop, const FlowPlan& plan, const engine::Address& peer)
+ByteFlow::ByteFlow(engine::Loop& loop, Side side, const FlowPlan& plan, FlowEnds ends)
     : loop_(loop),
-      side_(Side::kProgram),
+      side_(side),
       plan_(plan),
+      socket_(ends.out),
+      in_(ends.in == ends.out ? engine::Socket{} : ends.in),
       header_(Pack(plan)),
       random_(plan.salt),
       progress_at_(loop.Now()),
@@ -52,6 +54,11 @@ ByteFlow::ByteFlow(engine::Loop& loop, const FlowPlan& plan, const engine::Addre
       send_op_(Handler<engine::Sent>::To<&ByteFlow::OnSent>(this)),
       pause_op_(Handler<engine::Fired>::To<&ByteFlow::OnPauseOver>(this)),
       close_op_(Handler<engine::Closed>::To<&ByteFlow::OnClosed>(this)) {
+  if (socket_.valid()) Receive();
+}
+
+ByteFlow::ByteFlow(engine::Loop& loop, const FlowPlan& plan, const engine::Address& peer)
+    : ByteFlow(loop, Side::kProgram, plan, {}) {
   const engine::Opened opened = loop.OpenStream(peer.family());
   CHECK(opened.error == IoError::kNone);
   socket_ = opened.socket;
@@ -59,17 +66,20 @@ ByteFlow::ByteFlow(engine::Loop& loop, const FlowPlan& plan, const engine::Addre
 }
 
 ByteFlow::ByteFlow(engine::Loop& loop, engine::Socket accepted)
-    : loop_(loop),
-      side_(Side::kServer),
-      socket_(accepted),
-      random_(1),
-      progress_at_(loop.Now()),
-      connect_op_(Handler<engine::Connected>::To<&ByteFlow::OnConnected>(this)),
-      receive_op_(Handler<engine::Received>::To<&ByteFlow::OnReceived>(this)),
-      send_op_(Handler<engine::Sent>::To<&ByteFlow::OnSent>(this)),
-      pause_op_(Handler<engine::Fired>::To<&ByteFlow::OnPauseOver>(this)),
-      close_op_(Handler<engine::Closed>::To<&ByteFlow::OnClosed>(this)) {
-  loop_.Receive(receive_op_, socket_, engine::ReceiveMode::kOnce);
+    : ByteFlow(loop, Side::kServer, {}, {accepted, accepted}) {}
+
+ByteFlow::ByteFlow(engine::Loop& loop, const FlowPlan& plan, engine::Socket connected)
+    : ByteFlow(loop, Side::kProgram, plan, {connected, connected}) {
+  SendNext();
+}
+
+ByteFlow::ByteFlow(engine::Loop& loop, FlowEnds ends) : ByteFlow(loop, Side::kServer, {}, ends) {
+  is_terminal_ = ends.in == ends.out;
+  may_end_ = false;
+}
+
+void ByteFlow::Receive() {
+  loop_.Receive(receive_op_, in_.valid() ? in_ : socket_, engine::ReceiveMode::kOnce);
 }
 
 uint64_t ByteFlow::to_send() const {
@@ -84,27 +94,32 @@ void ByteFlow::OnConnected(engine::Connected outcome) {
   if (state_ != State::kRunning) return CloseIfIdle();
   if (outcome.error != IoError::kNone) return End(State::kRefused);
   progress_at_ = loop_.Now();
-  loop_.Receive(receive_op_, socket_, engine::ReceiveMode::kOnce);
+  Receive();
   SendNext();
 }
 
 void ByteFlow::OnReceived(engine::Received outcome) {
   if (state_ != State::kRunning) return CloseIfIdle();
-  if (outcome.error == IoError::kEndOfStream) {
-    heard_end_ = true;
-    progress_at_ = loop_.Now();
-    if (!knows_plan() || read_ < to_receive()) {
-      problem_ = "the end came in order, and " + std::to_string(read_) + " bytes before it, not " +
-                 (knows_plan() ? std::to_string(to_receive()) : "even the plan's");
-      return End(State::kBroken);
-    }
-    return EndIfWhole();
-  }
+  if (outcome.error == IoError::kEndOfStream) return HearEnd();
   if (outcome.error == IoError::kNone) Take(outcome.data.bytes());
   const bool may_go_on = outcome.error == IoError::kNone || outcome.error == IoError::kNoBuffers;
   if (!may_go_on || !problem_.empty()) return End(State::kBroken);
   outcome.data = {};
-  loop_.Receive(receive_op_, socket_, engine::ReceiveMode::kOnce);
+  Receive();
+}
+
+void ByteFlow::HearEnd() {
+  if (state_ != State::kRunning || std::exchange(heard_end_, true)) return;
+  progress_at_ = loop_.Now();
+  if (knows_plan() && read_ == to_receive()) return EndIfWhole();
+  problem_ = "the end came in order, and " + std::to_string(read_) + " bytes before it, not " +
+             (knows_plan() ? std::to_string(to_receive()) : "even the plan's");
+  End(State::kBroken);
+}
+
+void ByteFlow::LetEnd() {
+  may_end_ = true;
+  if (state_ == State::kRunning) EndIfWhole();
 }
 
 void ByteFlow::Take(engine::ByteView bytes) {
@@ -131,7 +146,8 @@ void ByteFlow::Take(engine::ByteView bytes) {
 void ByteFlow::SendNext() {
   if (state_ != State::kRunning || send_op_.in_flight() || pause_op_.in_flight()) return;
   if (written_ == to_send()) {
-    if (!said_end_) loop_.Shutdown(socket_, engine::ShutdownSide::kSend);
+    // A terminal has one end, that of its program.
+    if (!said_end_ && !is_terminal_) loop_.Shutdown(socket_, engine::ShutdownSide::kSend);
     said_end_ = true;
     return EndIfWhole();
   }
@@ -163,7 +179,7 @@ void ByteFlow::OnPauseOver(engine::Fired) {
 }
 
 void ByteFlow::EndIfWhole() {
-  if (said_end_ && heard_end_) End(State::kWhole);
+  if (is_done() && may_end_) End(State::kWhole);
 }
 
 void ByteFlow::Abort() {
@@ -180,9 +196,10 @@ void ByteFlow::End(State state) {
 }
 
 void ByteFlow::CloseIfIdle() {
-  if (!socket_.valid() || is_busy()) return;
+  engine::Socket& next = socket_.valid() ? socket_ : in_;
+  if (!next.valid() || is_busy()) return;
   const bool is_whole = state_ == State::kWhole;
-  loop_.Close(close_op_, std::exchange(socket_, {}),
+  loop_.Close(close_op_, std::exchange(next, {}),
               is_whole ? engine::CloseMode::kOrderly : engine::CloseMode::kReset);
 }
 

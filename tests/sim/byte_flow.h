@@ -3,6 +3,9 @@
 //
 //     operator's machine                                            the node's
 //     ByteFlow  --> forward, relay, agent --> accepted, header read --> ByteFlow
+//
+// The node's end may be a program that was started there: then it has a pair of pipes or a
+// terminal, whose end is typed; the operator's end is what he types and sees.
 
 #pragma once
 
@@ -28,6 +31,12 @@ struct FlowPlan {
   uint64_t pause_us = 0;    // At most so long between two pieces.
 };
 
+// FlowEnds is where a flow's bytes come from and go to.
+struct FlowEnds {
+  engine::Socket in;
+  engine::Socket out;  // May be the same.
+};
+
 class ByteFlow {
  public:
   enum class Side : uint8_t { kProgram, kServer };
@@ -43,15 +52,29 @@ class ByteFlow {
   ByteFlow(engine::Loop& loop, const FlowPlan& plan, const engine::Address& peer);
   // Goes on with a connection that was accepted.
   ByteFlow(engine::Loop& loop, engine::Socket accepted);
+  // Begins on a socket that is connected.
+  ByteFlow(engine::Loop& loop, const FlowPlan& plan, engine::Socket connected);
+  // Is a started program's. It does not end by itself, until LetEnd.
+  ByteFlow(engine::Loop& loop, FlowEnds ends);
   ~ByteFlow() = default;  // Requires: gone().
 
   // Abort resets it.
   void Abort();
+  // HearEnd is the end of what comes on a terminal.
+  void HearEnd();
+  // Of a program: it has sent everything, and heard everything and the end.
+  bool is_done() const { return said_end_ && heard_end_; }
+  void LetEnd();
+  // Blame and NoteProgress are for what is not bytes.
+  void Blame(std::string problem) { problem_ = std::move(problem); }
+  void NoteProgress() { progress_at_ = loop_.Now(); }
 
   const FlowPlan& plan() const { return plan_; }
   bool knows_plan() const { return side_ == Side::kProgram || read_ >= FlowPlan::kSize; }
   State state() const { return state_; }
-  bool gone() const { return state_ != State::kRunning && !socket_.valid() && !is_busy(); }
+  bool gone() const {
+    return state_ != State::kRunning && !socket_.valid() && !in_.valid() && !is_busy();
+  }
   // What is against the rules: a byte that is wrong, an end that comes too early.
   const std::string& problem() const { return problem_; }
   uint64_t received_bytes() const { return read_; }
@@ -62,7 +85,7 @@ class ByteFlow {
   void OnReceived(engine::Received outcome);
   void OnSent(engine::Sent outcome);
   void OnPauseOver(engine::Fired outcome);
-  void OnClosed(engine::Closed) {}
+  void OnClosed(engine::Closed) { CloseIfIdle(); }
 
   bool is_busy() const {
     return connect_op_.in_flight() || receive_op_.in_flight() || send_op_.in_flight() ||
@@ -70,6 +93,8 @@ class ByteFlow {
   }
   uint64_t to_send() const;     // With the plan, from the program.
   uint64_t to_receive() const;  // With the plan, at the server.
+  ByteFlow(engine::Loop& loop, Side side, const FlowPlan& plan, FlowEnds ends);
+  void Receive();
   void Take(engine::ByteView bytes);
   void SendNext();
   void EndIfWhole();
@@ -80,6 +105,7 @@ class ByteFlow {
   const Side side_;
   FlowPlan plan_;
   engine::Socket socket_;
+  engine::Socket in_;  // Where bytes come from, if that is another one.
   State state_ = State::kRunning;
   std::string problem_;
   std::array<std::byte, FlowPlan::kSize> header_{};
@@ -87,6 +113,8 @@ class ByteFlow {
   engine::Random random_;
   uint64_t written_ = 0;
   uint64_t read_ = 0;
+  bool is_terminal_ = false;
+  bool may_end_ = true;
   bool said_end_ = false;
   bool heard_end_ = false;
   engine::Instant progress_at_{};

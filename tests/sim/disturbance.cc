@@ -56,6 +56,20 @@ void PauseOne(SessionWorld& world) {
   world.Disturbed(until);
 }
 
+// What comes again within this time is the one whose bytes are late, by at most that.
+constexpr engine::Duration kLateWithin = std::chrono::seconds(10);
+constexpr engine::Duration kLateMax = std::chrono::seconds(8);
+
+// Who comes again is broken off at the client's end and stands still at the node's, so that what it
+// has said there comes behind what its successor says.
+void MakeLate(SessionWorld& world) {
+  if (world.relay() == nullptr) return;
+  Break(world, true);
+  world.relay()->MakeLate(kLateWithin, kLateMax);
+  world.Delayed(world.now() + kLateWithin + kLateMax);
+  world.Disturbed(world.now() + kLateWithin + kLateMax);
+}
+
 void SetClock(SessionWorld& world) {
   engine::Random& random = world.luck();
   const auto machine = static_cast<Machine>(random.Range(kOperator, kNodeHost));
@@ -114,6 +128,8 @@ void Do(SessionWorld& world, Trouble trouble) {
     case Trouble::kBusyDesk:
       if (world.relay() != nullptr) world.relay()->BeBusy(Some(random, 5'000));
       return;
+    case Trouble::kLateBytes:
+      return MakeLate(world);
     case Trouble::kAgentKilled:
       return world.EndAgent(false, SomeDeath(random), Some(random, 10'000));
     case Trouble::kAgentStopped:

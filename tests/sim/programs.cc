@@ -19,6 +19,11 @@ ByteFlow& Programs::Connect(const FlowPlan& plan, const engine::Address& forward
   return *flows_.back();
 }
 
+ByteFlow& Programs::Type(const FlowPlan& plan, engine::Socket terminal) {
+  flows_.push_back(std::make_unique<ByteFlow>(driver().loop(), plan, terminal));
+  return *flows_.back();
+}
+
 bool Programs::over() const { return is_leaving() && AreGone(flows_); }
 
 void Programs::Stop() {
@@ -53,8 +58,26 @@ const ByteFlow* Server::Find(const FlowPlan& plan) const {
   return nullptr;
 }
 
+std::shared_ptr<PlayedProgram> Server::Run(FlowEnds ends, uint16_t columns) {
+  flows_.push_back(std::make_unique<ByteFlow>(driver().loop(), ends));
+  programs_.push_back(
+      std::make_shared<PlayedProgram>(*flows_.back(), ends.in == ends.out, columns));
+  return programs_.back();
+}
+
+engine::Instant Server::NextAt() const {
+  const bool has_news =
+      std::ranges::any_of(programs_, [](const auto& program) { return program->has_news(); });
+  return has_news ? loop().Now() : Process::NextAt();
+}
+
+void Server::AfterIteration() {
+  std::erase_if(programs_, [](const auto& program) { return program->Go(); });
+}
+
 bool Server::over() const {
-  return is_leaving() && !accept_op_.in_flight() && !close_op_.in_flight() && AreGone(flows_);
+  return is_leaving() && !accept_op_.in_flight() && !close_op_.in_flight() && AreGone(flows_) &&
+         programs_.empty();
 }
 
 void Server::Stop() {

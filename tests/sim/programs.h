@@ -6,6 +6,7 @@
 
 #include "engine/loop/op.h"
 #include "tests/sim/byte_flow.h"
+#include "tests/sim/played_program.h"
 #include "tests/sim/process.h"
 
 namespace sim {
@@ -17,6 +18,8 @@ class Programs final : public Process {
   ~Programs() override = default;
 
   ByteFlow& Connect(const FlowPlan& plan, const engine::Address& forward);
+  // Type is a user at a terminal, which is a socket of this process.
+  ByteFlow& Type(const FlowPlan& plan, engine::Socket terminal);
   std::vector<std::unique_ptr<ByteFlow>>& flows() { return flows_; }
   bool over() const override;
 
@@ -27,7 +30,7 @@ class Programs final : public Process {
   std::vector<std::unique_ptr<ByteFlow>> flows_;
 };
 
-// Server is what the forward leads to, on the node's machine.
+// Server is what the forward leads to, on the node's machine, and all programs that run there.
 class Server final : public Process {
  public:
   explicit Server(engine::sim::SimWorld& world);
@@ -36,10 +39,14 @@ class Server final : public Process {
   const std::vector<std::unique_ptr<ByteFlow>>& flows() const { return flows_; }
   // Find returns the other end of a program's flow; null: it has not come.
   const ByteFlow* Find(const FlowPlan& plan) const;
+  engine::Instant NextAt() const override;
   bool over() const override;
 
+  // Run plays a program that was started on this machine. Its sockets are this process's.
+  std::shared_ptr<PlayedProgram> Run(FlowEnds ends, uint16_t columns);
+
  private:
-  void Accept();
+  void AfterIteration() override;
   void OnAccepted(engine::Accepted outcome);
   void OnClosed(engine::Closed) {}
   void Stop() override;
@@ -49,6 +56,7 @@ class Server final : public Process {
   engine::AcceptOp accept_op_;
   engine::CloseOp close_op_;
   std::vector<std::unique_ptr<ByteFlow>> flows_;
+  std::vector<std::shared_ptr<PlayedProgram>> programs_;  // That run.
 };
 
 }  // namespace sim

@@ -58,7 +58,7 @@ bool RelayProcess::over() const {
 engine::Instant RelayProcess::NextAt() const {
   const engine::Instant next = Process::NextAt();
   if (is_dead() || is_paused()) return next;
-  return std::min({next, line_->NextAt(), way_back_.is_empty() ? next : loop().Now()});
+  return std::min({next, late_at_, line_->NextAt(), way_back_.is_empty() ? next : loop().Now()});
 }
 
 void RelayProcess::AfterIteration() {
@@ -68,6 +68,7 @@ void RelayProcess::AfterIteration() {
     line_->SetRoom(DeskLine::kAsksMax);
     way_back_.SetRoom(DeskLoop::kPostsMax);
   }
+  if (loop().Now() >= late_at_) BreakLate();
   way_back_.Run(switchboard_);
   line_->Run();
 }
@@ -76,6 +77,25 @@ void RelayProcess::BeBusy(engine::Duration time) {
   busy_until_ = loop().Now() + time;
   line_->SetRoom(random_.Range(0, 1));
   way_back_.SetRoom(random_.Range(0, 2));
+}
+
+void RelayProcess::MakeLate(engine::Duration within, engine::Duration late_max) {
+  late_before_ = loop().Now() + within;
+  late_max_ = late_max;
+}
+
+// BreakLate is for the lane that was joined last: the youngest connections are its.
+void RelayProcess::BreakLate() {
+  late_at_ = engine::Instant::max();
+  engine::sim::SimNetwork& network = loop().network();
+  const engine::Socket node = network.NewestConnection(kRelayHost, kNodeHost);
+  const engine::Socket client = network.NewestConnection(kOperator, kRelayHost);
+  const auto late_ms = std::chrono::duration_cast<std::chrono::milliseconds>(late_max_).count();
+  if (node.valid()) {
+    network.Stall(node, loop().Now() + std::chrono::milliseconds(
+                                           random_.Range(500, static_cast<uint64_t>(late_ms))));
+  }
+  if (client.valid()) network.Break(client, loop().Now());
 }
 
 // A process that was killed writes nothing more.
@@ -99,6 +119,10 @@ void RelayProcess::OnAnswered(const engine::HttpRequest& request,
 
 void RelayProcess::OnLaneJoined(const relay::LaneId& lane) {
   witness_.LaneJoined(lane.session_id, loop().Now());
+  if (loop().Now() >= late_before_) return;
+  late_before_ = {};
+  // Until the client has spoken.
+  late_at_ = loop().Now() + std::chrono::milliseconds(random_.Range(0, 600));
 }
 
 void RelayProcess::Ask(engine::HttpRequest request,

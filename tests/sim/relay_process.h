@@ -28,6 +28,8 @@ class RelayProcess final : public Process, private WatchedDesk::Watcher {
   void SlowDown(engine::Instant until) { line_->SlowDown(until); }
   // BeBusy makes the queues between loop and desk full with little in them.
   void BeBusy(engine::Duration time);
+  // MakeLate stalls and breaks the next lane that is joined, if that is soon.
+  void MakeLate(engine::Duration within, engine::Duration late_max);
   // Ask is a call of the API from somewhere else.
   void Ask(engine::HttpRequest request, std::function<void(engine::HttpResponse)> reply);
   // Requires: it is not dead.
@@ -40,14 +42,18 @@ class RelayProcess final : public Process, private WatchedDesk::Watcher {
   void OnAnswered(const engine::HttpRequest& request,
                   const engine::HttpResponse& response) override;
   void OnLaneJoined(const relay::LaneId& lane) override;
+  void BreakLate();
   std::unique_ptr<relay::ControlDesk> MakeDesk(const RelayDisk& disk);
 
   Witness& witness_;
   engine::Random random_;
   DeskLoop way_back_;
   engine::Instant busy_until_{};
-  relay::SqliteStore* store_ = nullptr;  // The desk's, as is ...
-  DeskLine* line_ = nullptr;             // ... this.
+  engine::Instant late_before_{};  // A lane that is joined before then is made late ...
+  engine::Duration late_max_{};
+  engine::Instant late_at_ = engine::Instant::max();  // ... at that time.
+  relay::SqliteStore* store_ = nullptr;               // The desk's, as is ...
+  DeskLine* line_ = nullptr;                          // ... this.
   WatchedDesk watched_;
   std::unique_ptr<relay::ControlDesk> desk_;  // Until the process dies.
   relay::Switchboard switchboard_;

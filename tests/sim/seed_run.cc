@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 #include <sys/personality.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -115,7 +116,9 @@ bool ReadSeedPlay(int argc, char** argv, SeedPlay& play) {
           .result = std::atoi(argv[5]),
           .folder = argv[6],
           .trace = std::atoi(argv[7])};
-  ::alarm(kSeedSecondsMax);
+  const rlimit time{.rlim_cur = kSeedSecondsMax, .rlim_max = kSeedSecondsMax + 1};
+  CHECK(::setrlimit(RLIMIT_CPU, &time) == 0);
+  ::alarm(10 * kSeedSecondsMax);
   ::dup2(play.log, STDERR_FILENO);
   SetSteadyRandom(play.seed);
   // What the world raises, and agents read.

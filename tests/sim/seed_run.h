@@ -40,7 +40,7 @@ struct SeedPlay {
   int trace = -1;      // Where to copy stderr to, with the world's time; -1: nowhere.
 };
 
-// A seed that takes longer than this hangs.
+// A seed that takes longer than this of a processor's time, or ten times of everybody's, hangs.
 inline constexpr unsigned kSeedSecondsMax = 100;
 
 // RunSeed starts this program again, with the arguments of a SeedPlay, and waits for it.

@@ -70,17 +70,36 @@ void SessionWorld::Revive() {
   }
   if (is_ending_) return;
   if (agent_ == nullptr && now >= agent_at_ && !IsLeaving(kNodeHost)) {
-    agent_ = Start<AgentProcess>(plan_.blocks, node_folder_);
+    agent_ = Start<AgentProcess>(plan_.blocks, node_folder_, *server_);
     Disturbed(now);
   }
   if (client_ == nullptr && now >= client_at_ && !IsLeaving(kOperator)) {
-    const ClientProcess::Options options{.is_sealed = plan_.is_sealed,
-                                         .lanes = {.at_start = 1, .max = plan_.lanes},
-                                         .resume_bytes_max = plan_.resume_bytes_max};
-    client_ = Start<ClientProcess>(plan_.blocks, options, witness_);
+    StartClient();
     Disturbed(now);
   }
-  if (client_ != nullptr && client_->is_session_over() && !client_->is_leaving()) {
+  if (client_ != nullptr && client_->is_session_over() && !client_->is_leaving()) EndClient();
+}
+
+void SessionWorld::StartClient() {
+  if (plan_.program.has_value()) {
+    const ShellClient::Options options{.is_sealed = plan_.is_sealed,
+                                       .kind = *plan_.program,
+                                       .resume_bytes_max = plan_.resume_bytes_max};
+    client_ = shell_ = Start<ShellClient>(plan_.blocks, options, witness_);
+    return;
+  }
+  const ClientProcess::Options options{.is_sealed = plan_.is_sealed,
+                                       .lanes = {.at_start = 1, .max = plan_.lanes},
+                                       .resume_bytes_max = plan_.resume_bytes_max};
+  client_ = Start<ClientProcess>(plan_.blocks, options, witness_);
+}
+
+// EndClient is for one whose session is over.
+void SessionWorld::EndClient() {
+  if (client_->is_done()) {
+    // Its goodbye may be lost, and then its node waits for it.
+    if (sim_.now - quiet_since_ < kLostMax) is_client_lost_ = true;
+  } else {
     if (!may_sessions_end_ && client_->was_ready()) {
       witness_.Blame("the session ended, and nothing had happened that ends sessions: " +
                      client_->end_text());
@@ -92,10 +111,10 @@ void SessionWorld::Revive() {
     }
     // The node may have seen more of the beginning than the client, and waits for it.
     if (!client_->was_ready()) is_client_lost_ = true;
-    client_->AskToStop();
-    client_ = nullptr;
-    client_at_ = now + seconds(1);
   }
+  client_->AskToStop();
+  client_ = shell_ = nullptr;
+  client_at_ = sim_.now + seconds(1);
 }
 
 void SessionWorld::KillRelay(Death death, Duration back_after) {
@@ -133,7 +152,7 @@ void SessionWorld::KillClient(Duration back_after) {
   MayEndSessions();
   is_client_lost_ = true;
   client_->Kill(Death::kCrash);
-  client_ = nullptr;
+  client_ = shell_ = nullptr;
   client_at_ = now() + back_after;
   Disturbed(client_at_);
 }
@@ -265,11 +284,17 @@ void SessionWorld::StartFlows() {
   const auto size = [this] {
     return random_.Chance(40) ? random_.Range(0, 200) : random_.Range(0, 400'000);
   };
-  programs_->Connect({.salt = random_.Next() >> 2,
+  const FlowPlan flow{.salt = random_.Next() >> 2,
                       .up_bytes = size(),
                       .down_bytes = size(),
-                      .pause_us = random_.Chance(60) ? random_.Range(0, 400'000) : 0},
-                     Forward());
+                      .pause_us = random_.Chance(60) ? random_.Range(0, 400'000) : 0};
+  if (shell_ == nullptr) {
+    programs_->Connect(flow, Forward());
+    return;
+  }
+  const auto ends = sim_.network.Pair(programs_->loop().process(), shell_->loop().process());
+  programs_->Type(flow, ends[0]);
+  shell_->Run(flow, ends[1]);
 }
 
 // -------------------------------------------------------------------- the rules
@@ -298,7 +323,16 @@ void SessionWorld::Check() {
   for (const auto& flow : server_->flows()) {
     if (!flow->problem().empty()) witness_.Blame("at the server: " + flow->problem());
   }
+  CheckCalm();
   CheckWithdrawal();
+}
+
+// Coming again would hide a connection that stands still.
+void SessionWorld::CheckCalm() {
+  const bool comes_again =
+      std::exchange(resumed_before_, witness_.resumed_count()) != witness_.resumed_count();
+  if (sim_.now - quiet_since_ <= kLostMax) return;
+  if (comes_again) witness_.Blame("a lane lost its connection, and nothing had happened");
 }
 
 void SessionWorld::CheckWithdrawal() {
@@ -310,7 +344,7 @@ void SessionWorld::CheckWithdrawal() {
     }
     witness_.Applied(Rule::kWithdrawn);
   }
-  const bool has_session = client_ != nullptr && client_->is_ready();
+  const bool has_session = client_ != nullptr && client_->has_session();
   if (has_session && sim_.now - std::max(due, quiet_since_) > kStillMax) {
     witness_.Blame("a session goes on although the permission was withdrawn");
   }
@@ -345,6 +379,7 @@ void SessionWorld::CheckFlows(SessionResult& result) {
     is_whole ? ++result.whole : ++result.broken;
     if (!may_sessions_end_) witness_.Applied(Rule::kReset);
     if (is_whole) witness_.Applied(Rule::kWhole);
+    if (flow->progress_at() - quiet_since_ > kLostMax) witness_.Applied(Rule::kCalm);
     result.bytes += flow->received_bytes() + (other != nullptr ? other->received_bytes() : 0);
     // What a session was carrying when it was ended on purpose is lost, with both ends being told
     // at their sockets as far as they still listen.
@@ -397,7 +432,7 @@ SessionResult SessionWorld::Run() {
   bool goes_on = flowed && RunUntil([&] { return sim_.now >= quiet_since_ + calm; }, kRunMax);
   is_ending_ = true;
   if (client_ != nullptr) client_->AskToStop();
-  client_ = nullptr;
+  client_ = shell_ = nullptr;
   goes_on = goes_on && fail(RunUntil([this] { return !IsLeaving(kOperator); }, seconds(60)),
                             "the client did not end");
   const bool is_told = !is_client_lost_;

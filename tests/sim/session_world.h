@@ -3,12 +3,17 @@
 // loop of its own; network, time and trouble are drawn from one seed.
 //
 //     Programs --> ClientProcess --> RelayProcess <-- AgentProcess --> Server
-//                       '---------------^ API
+//              --> ShellClient ---------^ API
+//
+// In some worlds it is sessions with a program each, one after the other, whose terminal or pipes
+// Programs types into and reads from; the server plays what the agent starts.
 //
 // It holds that
 //   - every connection's bytes arrive once, in order, unchanged; it ends whole, or is reset at both
 //     ends; whole, unless something happened that may end sessions;
+//   - a program's exit comes behind all its bytes, as it was; so does each size of its terminal;
 //   - nothing that runs stands still for longer than kStillMax once all is calm;
+//   - whom nothing has disturbed for kLostMax does not lose its connection;
 //   - nobody comes again by an old epoch, or by a request that was sent before, nor when what the
 //     session was allowed by is gone; then it ends, and no byte of it arrives any more;
 //   - a session that a client was told of is in the store, with its audit record, whatever becomes
@@ -33,6 +38,7 @@
 #include "tests/sim/programs.h"
 #include "tests/sim/relay_disk.h"
 #include "tests/sim/relay_process.h"
+#include "tests/sim/shell_client.h"
 #include "tests/sim/witness.h"
 #include "tests/sim/world_plan.h"
 
@@ -88,7 +94,7 @@ class SessionWorld {
   engine::Random& luck() { return random_; }
   RelayProcess* relay() { return relay_; }
   AgentProcess* agent() { return agent_; }
-  ClientProcess* client() { return client_; }
+  SessionClient* client() { return client_; }
 
  private:
   struct Held {
@@ -100,10 +106,13 @@ class SessionWorld {
   bool RunUntil(const std::function<bool()>& done, engine::Duration limit);
   void RunOnce();
   void Revive();
+  void StartClient();
+  void EndClient();
   void StartFlows();
   void Check();
   void CheckFlows(SessionResult& result);
   bool AreFlowsOver() const;
+  void CheckCalm();
   void CheckWithdrawal();
   void CheckDisk();
   bool HasOpenSession() const;
@@ -127,8 +136,9 @@ class SessionWorld {
   Server* server_ = nullptr;
   RelayProcess* relay_ = nullptr;  // Null: it will be back ...
   AgentProcess* agent_ = nullptr;
-  ClientProcess* client_ = nullptr;
-  engine::Instant relay_at_{};  // ... at that time.
+  SessionClient* client_ = nullptr;
+  ShellClient* shell_ = nullptr;  // The client, where programs run.
+  engine::Instant relay_at_{};    // ... at that time.
   engine::Instant agent_at_{};
   engine::Instant client_at_{};
   engine::Instant trouble_at_{};
@@ -139,6 +149,7 @@ class SessionWorld {
   size_t flows_started_ = 0;
   TroubleCounts troubles_{};
   uint64_t bytes_before_full_ = 0;
+  uint32_t resumed_before_ = 0;
   bool may_sessions_end_ = false;
   bool is_client_lost_ = false;  // It was killed: its node does not hear of it.
   bool is_ending_ = false;

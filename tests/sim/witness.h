@@ -21,6 +21,7 @@ namespace sim {
 enum class Rule : uint8_t {
   kWhole,         // A connection that ended in order at one end did so at the other, byte for byte.
   kReset,         // A connection is reset only when something happened that ends sessions.
+  kCalm,          // Nobody loses a connection when all has been calm.
   kEndsSaid,      // A session that ends says why to its client.
   kRelayEpoch,    // The relay lets nobody come again by an old epoch ...
   kNodeEpoch,     // ... nor does the node ...
@@ -31,9 +32,11 @@ enum class Rule : uint8_t {
   kFilesWhole,    // The audit files are whole, and all of the store is in them.
   kFullRefuses,   // While the relay's disk is full, no session begins ...
   kFullGoesOn,    // ... and those that run get their bytes.
+  kExit,          // A program's exit, as it was planned, is what its user is told ...
+  kSizes,         // ... and every size of the terminal has come to it, in order.
   kLetGo,         // A process that ends has let go of everything.
 };
-inline constexpr size_t kRuleCount = 13;
+inline constexpr size_t kRuleCount = 16;
 using RuleCounts = std::array<uint64_t, kRuleCount>;
 std::string NameOf(Rule rule);
 

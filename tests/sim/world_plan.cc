@@ -7,9 +7,9 @@ namespace sim {
 
 std::string NameOf(Trouble trouble) {
   constexpr std::array<const char*, kTroubleCount> kNames = {
-      "reset",     "half-open",    "cut",           "relay-killed",  "relay-stopped", "pause",
-      "slow-desk", "no-blocks",    "replay",        "clock",         "full-disk",     "no-sockets",
-      "busy-desk", "agent-killed", "agent-stopped", "client-killed", "withdrawal"};
+      "reset",     "half-open",  "cut",          "relay-killed",  "relay-stopped", "pause",
+      "slow-desk", "no-blocks",  "replay",       "clock",         "full-disk",     "no-sockets",
+      "busy-desk", "late-bytes", "agent-killed", "agent-stopped", "client-killed", "withdrawal"};
   return kNames[static_cast<size_t>(trouble)];
 }
 
@@ -32,6 +32,7 @@ WorldPlan WorldPlan::FromSeed(uint64_t seed) {
   if (random.Chance(40)) plan.resume_bytes_max = engine::kResumeBytesMin;
   plan.blocks = static_cast<uint16_t>(random.Range(700, 2048));
   plan.flow_count = random.Range(2, 10);
+  if (random.Chance(40)) plan.program = static_cast<ProgramKind>(random.Range(0, 2));
   return plan;
 }
 

@@ -5,10 +5,12 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "engine/base/time.h"
 #include "engine/sim/faults.h"
+#include "tests/sim/program_plan.h"
 
 namespace sim {
 
@@ -26,13 +28,14 @@ enum class Trouble : uint8_t {
   kFullDisk,      // The relay's disk is full for a while.
   kNoSockets,     // Relay or client have no descriptor left for a while.
   kBusyDesk,      // The relay's queues are full with little in them, for a while.
+  kLateBytes,     // What somebody says who comes again arrives when he has come once more.
   // Those that may end sessions:
   kAgentKilled,
   kAgentStopped,
   kClientKilled,
   kWithdrawal,  // What the session was allowed by is taken away.
 };
-inline constexpr size_t kTroubleCount = 17;
+inline constexpr size_t kTroubleCount = 18;
 std::string NameOf(Trouble trouble);
 using TroubleCounts = std::array<uint64_t, kTroubleCount>;
 
@@ -47,7 +50,8 @@ struct WorldPlan {
   engine::Duration trouble_pause_max{};  // Between two of them.
   engine::Duration trouble_lasts{};      // From the beginning; then all is calm.
   bool is_sealed = true;
-  size_t lanes = 1;  // At most.
+  size_t lanes = 1;                    // At most.
+  std::optional<ProgramKind> program;  // What each session runs; nothing: it is a forward.
   size_t resume_bytes_max = 0;
   uint16_t blocks = 0;  // Of each program's pool.
   size_t flow_count = 0;

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+
+#include "tests/sim/process.h"
+
+namespace sim {
+
+// SessionClient is a command of the operator's: it has a session, until that is over.
+class SessionClient : public Process {
+ public:
+  explicit SessionClient(engine::sim::SimWorld& world, uint16_t block_count)
+      : Process(world, kOperator, block_count) {}
+
+  // The session runs, and takes connections or a program.
+  virtual bool is_ready() const = 0;
+  virtual bool has_session() const { return is_ready(); }
+  virtual bool was_ready() const = 0;
+  // The session has ended, whoever wanted it; the process then stops by itself.
+  virtual bool is_session_over() const = 0;
+  // It was over because all that was wanted of it is done.
+  virtual bool is_done() const { return false; }
+  virtual const std::string& end_text() const = 0;
+};
+
+}  // namespace sim
