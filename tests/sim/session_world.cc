@@ -243,8 +243,8 @@ void SessionWorld::RunOnce() {
     Process& process = *processes_[(first + i) % processes_.size()];
     if (process.NextAt() <= sim_.now) process.Step();
   }
-  EndDueTroubles();
   Revive();
+  EndDueTroubles();  // Who has just been asked to stop may be over: it has its blocks back.
   std::erase_if(processes_, [this](const auto& process) {
     const bool is_over = process->is_leaving() && process->over();
     if (is_over) witness_.Applied(Rule::kLetGo);
