@@ -34,6 +34,10 @@ class RecordCarrier {
   // the carrier has passed). Nothing is received any more.
   virtual void CloseAfterOutput() = 0;
 
+  // GiveUpPeer says, before CloseAfterOutput, that nothing was heard for too long: the peer is told
+  // the last words as far as that can be, and its own end is not waited for.
+  virtual void GiveUpPeer() {}
+
  protected:
   ~RecordCarrier() = default;
 };

@@ -152,6 +152,7 @@ void Multiplexer::State::Fail(CloseCode code, std::string_view text) {
   EndStreams(code, text);
   if (carrier_ != nullptr) {
     carrier_->OutputReady();
+    if (code == CloseCode::kSilent) carrier_->GiveUpPeer();
     carrier_->CloseAfterOutput();
   }
   events_.OnFailed(code, text);

@@ -65,6 +65,11 @@ void JoinedConnection::CloseAfterOutput() {
   inner_->CloseAfterOutput();
 }
 
+void JoinedConnection::GiveUpPeer() {
+  if (inner_ != nullptr) return inner_->GiveUpPeer();
+  outer_->GiveUpPeer();
+}
+
 void JoinedConnection::Close() {
   if (inner_ != nullptr) return inner_->Close();
   outer_->Close();

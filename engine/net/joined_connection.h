@@ -82,6 +82,7 @@ class JoinedConnection final : public RecordCarrier,
   void ReplaceProtocol(RecordProtocol& protocol);
   void OutputReady() override;
   void CloseAfterOutput() override;
+  void GiveUpPeer() override;
   void Close();
 
   // Not valid until it is connected.

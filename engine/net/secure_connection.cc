@@ -177,7 +177,6 @@ void SecureConnection::OnReceived(Received outcome) {
     case IoError::kNone:
       if (phase_ == Phase::kDraining) return StartReceive();  // Nobody listens to it any more.
       heard_peer_ = true;
-      heard_at_ = loop_.Now();
       held_input_.Push(std::move(outcome.data));
       if (!outcome.more) Pump();
       return;
@@ -372,8 +371,9 @@ void SecureConnection::Drain(ConnectionEnd end) {
   phase_ = Phase::kDraining;
   phase_deadline_ = loop_.Now() + kDrainMax;
   held_input_.Clear();
-  const bool is_silent = heard_peer_ && loop_.Now() - heard_at_ >= kAwaitedAfterMax;
-  peer_finished_ = is_silent || end_.kind == Kind::kClosedByPeer;
+  // Else its end is waited for: bytes that meet a closed socket are answered with a reset, which may
+  // take our last words with it.
+  peer_finished_ = is_peer_given_up_ || end_.kind == Kind::kClosedByPeer;
   if (!peer_finished_) StartReceive();
   ArmDeadline();
   SchedulePump(Duration::zero());

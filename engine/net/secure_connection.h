@@ -76,10 +76,6 @@ class SecureConnection final : public RecordCarrier {
   static constexpr Duration kHandshakeMax = std::chrono::seconds(10);
   // How long last words may take, and the peer's end after them.
   static constexpr Duration kDrainMax = std::chrono::seconds(3);
-  // Who was silent for so long is told our last words, and not waited for. It is longer than an
-  // idle link is silent (engine/mux/liveness.h): a ping that is on its way when we close answers
-  // our last words with a reset, and they may be lost by that.
-  static constexpr Duration kAwaitedAfterMax = std::chrono::seconds(13);
   // Ciphertext that waits for the kernel: what a keystroke may stand behind in our own queue. Eight
   // full records: enough to keep the kernel busy while the next are sealed.
   static constexpr size_t kSealedAheadMax = 128 * 1024;
@@ -117,6 +113,7 @@ class SecureConnection final : public RecordCarrier {
 
   void OutputReady() override;
   void CloseAfterOutput() override;
+  void GiveUpPeer() override { is_peer_given_up_ = true; }
 
   // Detach lays TLS aside: no further record is read, what GatherRecord has is sent, and then
   // OnDetached hands over the socket, without any last word of TLS. When that fails, OnClosed
@@ -186,7 +183,6 @@ class SecureConnection final : public RecordCarrier {
   ConnectionEnd end_;
   Duration connect_max_{};
   Instant phase_deadline_ = Instant::max();  // Of connecting, the handshake, or draining.
-  Instant heard_at_ = Instant::max();        // When bytes came last.
   Instant armed_deadline_ = Instant::max();  // What deadline_op_ waits for.
   // Received, and not yet the channel's.
   RecycledRing<BufferRef, kReceiveBlocksMax> held_input_;
@@ -196,6 +192,7 @@ class SecureConnection final : public RecordCarrier {
   bool sent_last_ = false;        // Draining: our end was sent.
   bool io_is_over_ = false;       // Detaching: only timers are in flight.
   bool heard_peer_ = false;
+  bool is_peer_given_up_ = false;
   bool input_is_held_ = false;
   bool pumping_ = false;  // Guards against re-entry from protocol handlers.
 

@@ -436,6 +436,7 @@ void SwitchPort::PushClose(FrameType type, StreamId id, CloseCode code, std::str
 
 void SwitchPort::Fail(CloseCode code, std::string_view text) {
   if (over_) return;
+  if (code == CloseCode::kSilent) carrier_.GiveUpPeer();
   Goaway(code, text);
   parser_.Drop();
   events_.OnFailed(code, text);

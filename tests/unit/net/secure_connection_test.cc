@@ -1,5 +1,5 @@
 // Goal: what a connection has gathered it also takes, however little room there is for it, and all
-// that was said arrives.
+// that was said arrives, the last words as well.
 // Method: two ends on one simulated loop, and a speaker that is asked for the next record only once
 // it was told that the one before was taken, as the multiplexer and the relay's switchboard are.
 
@@ -147,6 +147,38 @@ TEST_F(SecureConnectionTest, WithoutAFreeBlockWhatIsToSayIsStillSaid) {
     taken.clear();
     ASSERT_TRUE(Run([&] { return HeardAtClient() == kCount * (kHeadSize + kSize); }));
     EXPECT_FALSE(server_->end.has_value());
+  }
+}
+
+// A ping that is on its way then meets a socket that is still there, and no reset takes the words.
+TEST_F(SecureConnectionTest, AfterALongSilenceTheLastWordsArrive) {
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    SCOPED_TRACE(seed);
+    if (server_ != nullptr) TearDown();
+    Make(seed);
+    const Instant spoken = loop_->Now() + std::chrono::seconds(30);
+    ASSERT_TRUE(Run([&] { return loop_->Now() >= spoken; }));
+    server_->speaker.Say(Payload(9, false));
+    server_->connection.OutputReady();
+    client_->speaker.Say(Payload(70, false));
+    client_->connection.OutputReady();
+    client_->connection.CloseAfterOutput();
+    ASSERT_TRUE(Run([&] { return server_->end && client_->end; }));
+    EXPECT_EQ(server_->speaker.heard.size(), kHeadSize + 70);
+    EXPECT_EQ(server_->end->kind, ConnectionEnd::Kind::kClosedByPeer) << server_->end->text;
+  }
+}
+
+TEST_F(SecureConnectionTest, APeerThatIsGivenUpIsNotWaitedFor) {
+  for (const bool is_given_up : {false, true}) {
+    SCOPED_TRACE(is_given_up);
+    if (server_ != nullptr) TearDown();
+    Make(1);
+    if (is_given_up) client_->connection.GiveUpPeer();
+    client_->connection.CloseAfterOutput();
+    ASSERT_TRUE(Run([&] { return client_->end.has_value(); }));
+    EXPECT_EQ(server_->end.has_value(), !is_given_up);
+    EXPECT_EQ(client_->end->kind, ConnectionEnd::Kind::kClosedByUs);
   }
 }
 
