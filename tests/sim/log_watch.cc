@@ -52,9 +52,13 @@ void LogWatch::Line(std::string_view line, Witness& witness, engine::Instant now
   const std::string out =
       time.data() + std::string(is_log ? line.substr(line.find(' ') + 1) : line) + "\n";
   if (trace_ >= 0) static_cast<void>(!::write(trace_, out.data(), out.size()));
-  if (line.find(" lane_resumed ") == std::string_view::npos) return;
-  witness.LaneResumed(std::string(FieldOf(line, "session")), NumberOf(line, "lane"),
-                      NumberOf(line, "epoch"));
+  const auto is = [&](std::string_view event) {
+    return line.find(event) != std::string_view::npos;
+  };
+  if (!is(" lane_waits ") && !is(" lane_resumed ")) return;
+  const Witness::LaneName lane{FieldOf(line, "session"), NumberOf(line, "lane")};
+  if (is(" lane_waits ")) return witness.LaneWaits(lane, now);
+  witness.LaneResumed(lane, NumberOf(line, "epoch"), now);
 }
 
 }  // namespace sim

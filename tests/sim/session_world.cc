@@ -327,12 +327,11 @@ void SessionWorld::Check() {
   CheckWithdrawal();
 }
 
-// Coming again would hide a connection that stands still.
+// Coming again would hide a connection that stands still. Who was away before may come late: where
+// connects are refused now and then, it takes several.
 void SessionWorld::CheckCalm() {
-  const bool comes_again =
-      std::exchange(resumed_before_, witness_.resumed_count()) != witness_.resumed_count();
-  if (sim_.now - quiet_since_ <= kLostMax) return;
-  if (comes_again) witness_.Blame("a lane lost its connection, and nothing had happened");
+  if (witness_.lost_at() - quiet_since_ <= kLostMax) return;
+  witness_.Blame("a lane lost its connection, and nothing had happened");
 }
 
 void SessionWorld::CheckWithdrawal() {

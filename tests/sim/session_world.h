@@ -149,7 +149,6 @@ class SessionWorld {
   size_t flows_started_ = 0;
   TroubleCounts troubles_{};
   uint64_t bytes_before_full_ = 0;
-  uint32_t resumed_before_ = 0;
   bool may_sessions_end_ = false;
   bool is_client_lost_ = false;  // It was killed: its node does not hear of it.
   bool is_ending_ = false;

@@ -112,12 +112,14 @@ void Witness::LaneJoined(const std::string&, engine::Instant now) {
   CheckPermission("a lane was joined", now);
 }
 
-void Witness::LaneResumed(const std::string& session_id, uint64_t lane, uint64_t epoch) {
+void Witness::LaneResumed(const LaneName& lane, uint64_t epoch, engine::Instant now) {
   ++resumed_count_;
   Applied(Rule::kNodeEpoch);
-  uint64_t& resumed = resumed_epochs_[{session_id, lane}];
+  const auto since = waits_since_.extract(lane);
+  lost_at_ = std::max(lost_at_, since.empty() ? now : since.mapped());
+  uint64_t& resumed = resumed_epochs_[lane];
   if (epoch <= resumed) {
-    Blame("the node lets lane " + std::to_string(lane) + " go on by epoch " +
+    Blame("the node lets lane " + std::to_string(lane.second) + " go on by epoch " +
           std::to_string(epoch) + " after " + std::to_string(resumed));
   }
   resumed = epoch;

@@ -76,8 +76,13 @@ class Witness {
   // By then what was withdrawn has ended; max(): nothing was.
   engine::Instant withdrawal_due() const;
 
-  // LaneResumed is what a node says; an agent that was restarted has other sessions.
-  void LaneResumed(const std::string& session_id, uint64_t lane, uint64_t epoch);
+  // What a node says: that a lane has lost its connection and waits for another one, and that it
+  // goes on. An agent that was restarted has other sessions.
+  using LaneName = std::pair<std::string, uint64_t>;
+  void LaneWaits(const LaneName& lane, engine::Instant now) { waits_since_.try_emplace(lane, now); }
+  void LaneResumed(const LaneName& lane, uint64_t epoch, engine::Instant now);
+  // When the last connection was lost of those that another one came for.
+  engine::Instant lost_at() const { return lost_at_; }
 
   uint32_t resumed_count() const { return resumed_count_; }
   uint32_t sessions_started = 0;
@@ -100,7 +105,9 @@ class Witness {
   engine::Instant disk_works_at_ = engine::Instant::min();
   std::set<std::string> told_;  // Sessions of which a client was told.
   std::map<std::string, uint64_t> granted_epochs_;
-  std::map<std::pair<std::string, uint64_t>, uint64_t> resumed_epochs_;
+  std::map<LaneName, uint64_t> resumed_epochs_;
+  std::map<LaneName, engine::Instant> waits_since_;
+  engine::Instant lost_at_{};
   engine::Instant withdrawn_at_ = engine::Instant::max();
   engine::Instant delayed_until_{};
   uint32_t resumed_count_ = 0;
