@@ -84,6 +84,10 @@ void TargetFixture::RunUntil(const std::function<bool()>& done) {
   }
 }
 
+void TargetFixture::TakeEarly() {
+  for (engine::Multiplexer* side : {relay_.get(), node_.get()}) side->PeerTakesEarly();
+}
+
 PeerStream& TargetFixture::Open(const engine::OpenRequest& request) {
   streams_.push_back(std::make_unique<PeerStream>());
   PeerStream& stream = *streams_.back();

@@ -41,6 +41,13 @@ class TargetFixture : public ::testing::TestWithParam<engine::LoopIo>, private e
   // Runs loop and link until `done`, or fails after a generous while.
   void RunUntil(const std::function<bool()>& done);
 
+  // TakeEarly lets data go with its open, as where both hellos say so. Requires: no stream yet.
+  void TakeEarly();
+  // Deliver carries what is ready over the link, while no target hears of anything else.
+  void Deliver() {
+    RunUntil([] { return true; });
+  }
+
   // Opens a stream to the node. The fixture keeps it.
   PeerStream& Open(const engine::OpenRequest& request);
   PeerStream& Exec(std::vector<std::string> arguments);

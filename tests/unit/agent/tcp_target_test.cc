@@ -1,4 +1,5 @@
-// Goal: a connection through the node behaves as a direct one: half-close, reset, refusal.
+// Goal: a connection through the node behaves as a direct one: half-close, reset, refusal; and what
+// its client said before it was there is the first thing the target hears, or nobody hears it.
 // Method: real sockets on loopback, driven by hand; the relay's end is in the same process.
 
 #include "agent/target/tcp_target.h"
@@ -14,6 +15,8 @@
 
 #include <cerrno>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "agent/process/owned_descriptor.h"
 #include "tests/unit/agent/target_fixture.h"
@@ -61,6 +64,39 @@ class TcpTargetTest : public TargetFixture {
       return size == 0 || (size < 0 && errno != EAGAIN);
     });
     return error;
+  }
+
+  // OpenEarly opens a stream, and gives the node `bytes` before it has begun to connect.
+  PeerStream& OpenEarly(const std::string& host, uint16_t port, std::string bytes,
+                        bool finish = false) {
+    PeerStream& stream = Tcp(host, port);
+    stream.Send(std::move(bytes), finish);
+    Deliver();
+    EXPECT_FALSE(stream.accepted);
+    return stream;
+  }
+
+  // FillBacklog makes the kernel drop whoever else wants to connect, until all are accepted.
+  std::vector<Descriptor> FillBacklog() {
+    EXPECT_EQ(::listen(listener_.value(), 0), 0);
+    sockaddr_in address{};
+    socklen_t size = sizeof address;
+    ::getsockname(listener_.value(), reinterpret_cast<sockaddr*>(&address), &size);
+    std::vector<Descriptor> all;
+    pollfd connected{};
+    do {
+      all.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+      ::connect(all.back().value(), reinterpret_cast<sockaddr*>(&address), size);
+      connected = {.fd = all.back().value(), .events = POLLOUT, .revents = 0};
+    } while (::poll(&connected, 1, 0) == 1 && all.size() < 100);
+    all.pop_back();  // It was dropped.
+    return all;
+  }
+
+  static std::string Noise(size_t size) {
+    std::string bytes(size, ' ');
+    for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(i * 31 + i / 251);
+    return bytes;
   }
 
   static void ResetOnClose(const Descriptor& socket) {
@@ -192,6 +228,117 @@ TEST_P(TcpTargetTest, TwoHundredConnectionsLeaveNoDescriptor) {
     EXPECT_EQ(OpenDescriptors(), before);
     EXPECT_EQ(pool().free_count(), blocks_before);
   }
+}
+
+TEST_P(TcpTargetTest, WhatWasSaidEarlyIsFirstAndTheRestFollows) {
+  TakeEarly();
+  const std::string bytes = Noise(100'000);
+  PeerStream& stream = OpenEarly("127.0.0.1", Listen(), bytes);
+  EXPECT_EQ(relay_->sent_bytes(), engine::kEarlyDataMax) << "no more than that goes early";
+  const Descriptor target = Accept();
+  RunUntil([&] { return stream.accepted; });
+  stream.Send("the end", true);
+  std::string received;
+  EXPECT_EQ(ReadAll(target, received), 0);
+  EXPECT_TRUE(received == bytes + "the end") << received.size();
+}
+
+TEST_P(TcpTargetTest, WhatIsSaidWhileTheConnectTakesLongArrivesInOrder) {
+  TakeEarly();
+  const uint16_t port = Listen();
+  const std::vector<Descriptor> others = FillBacklog();
+  PeerStream& stream = OpenEarly("127.0.0.1", port, "one ");
+  for (const char* more : {"two ", "three "}) {
+    int rounds = 0;
+    RunUntil([&] { return ++rounds > 5; });
+    EXPECT_FALSE(stream.accepted);
+    stream.Send(more);
+    Deliver();
+  }
+  EXPECT_EQ(relay_->sent_bytes(), std::string_view("one two three ").size());
+  for (size_t i = 0; i < others.size(); ++i) Accept();
+  RunUntil([&] { return stream.accepted; });  // The kernel tries again a second later.
+  stream.Send("four", true);
+  std::string received;
+  EXPECT_EQ(ReadAll(Accept(), received), 0);
+  EXPECT_EQ(received, "one two three four");
+}
+
+TEST_P(TcpTargetTest, WhatWasSaidEarlyMayEndAtOnce) {
+  TakeEarly();
+  PeerStream& stream = OpenEarly("127.0.0.1", Listen(), "question", true);
+  Descriptor target = Accept();
+  std::string received;
+  EXPECT_EQ(ReadAll(target, received), 0);
+  EXPECT_EQ(received, "question");
+  ASSERT_EQ(::send(target.value(), "answer", 6, 0), 6);
+  target.Reset();
+  RunUntil([&] { return stream.closed.has_value(); });
+  EXPECT_EQ(stream.output, "answer");
+  EXPECT_EQ(stream.closed, engine::CloseCode::kNormal);
+  RunUntil([&] { return targets_->count() == 0; });
+}
+
+TEST_P(TcpTargetTest, WhatWasSaidEarlyGoesToTheAddressThatAnswers) {
+  TakeEarly();
+  // Where localhost is ::1 as well, nobody listens there.
+  OpenEarly("localhost", Listen(), "hello", true);
+  const Descriptor target = Accept();
+  std::string received;
+  EXPECT_EQ(ReadAll(target, received), 0);
+  EXPECT_EQ(received, "hello");
+}
+
+TEST_P(TcpTargetTest, WhatWasSaidEarlyToNobodyIsDroppedAndLeavesNothing) {
+  TakeEarly();
+  const uint16_t port = Listen();
+  listener_.Reset();
+  const uint16_t blocks_before = pool().free_count();
+  for (int i = 0; i < 100; ++i) {
+    PeerStream& stream = OpenEarly("127.0.0.1", port, Noise(20'000), i % 2 == 0);
+    RunUntil([&] { return stream.over() && targets_->count() == 0; });
+    ASSERT_EQ(stream.rejected, engine::CloseCode::kConnectionRefused) << i << stream.reason;
+    EXPECT_THAT(stream.reason,
+                HasSubstr("127.0.0.1:" + std::to_string(port) + ": connection refused"));
+  }
+  EXPECT_EQ(pool().free_count(), blocks_before);
+  EXPECT_EQ(relay_->stream_count() + node_->stream_count(), 0u);
+  // The link has all its room.
+  PeerStream& stream = OpenEarly("127.0.0.1", Listen(), Noise(3'000'000), true);
+  std::string received;
+  EXPECT_EQ(ReadAll(Accept(), received), 0);
+  EXPECT_TRUE(received == Noise(3'000'000));
+  EXPECT_FALSE(stream.over());
+}
+
+TEST_P(TcpTargetTest, AStreamThatIsResetBeforeItsAnswerTellsItsTargetNothing) {
+  TakeEarly();
+  const uint16_t port = Listen();
+  const uint16_t blocks_before = pool().free_count();
+  PeerStream& stream = OpenEarly("127.0.0.1", port, "never mind", true);
+  EXPECT_LT(pool().free_count(), blocks_before);
+  relay_->Reset(stream.id, engine::CloseCode::kConnectionReset);
+  Deliver();
+  EXPECT_EQ(pool().free_count(), blocks_before) << "at once, however long the connect takes";
+  std::string received;
+  EXPECT_EQ(ReadAll(Accept(), received), ECONNRESET);
+  EXPECT_EQ(received, "");
+  RunUntil([&] { return targets_->count() == 0; });
+  EXPECT_FALSE(stream.accepted);
+}
+
+TEST_P(TcpTargetTest, ALinkThatIsLostTakesWhatWasSaidEarlyWithIt) {
+  TakeEarly();
+  const uint16_t port = Listen();
+  const std::vector<Descriptor> others = FillBacklog();
+  const uint16_t blocks_before = pool().free_count();
+  OpenEarly("127.0.0.1", port, Noise(20'000), true);
+  int rounds = 0;
+  RunUntil([&] { return ++rounds > 5; });
+  EXPECT_EQ(targets_->count(), 1u);
+  Cut();
+  RunUntil([&] { return targets_->count() == 0; });
+  EXPECT_EQ(pool().free_count(), blocks_before);
 }
 
 INSTANTIATE_TEST_SUITE_P(Io, TcpTargetTest,
