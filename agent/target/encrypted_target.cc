@@ -67,9 +67,9 @@ void EncryptedTarget::TakeKey(absl::StatusOr<std::string> key) {
   engine::crypto::Cleanse(std::as_writable_bytes(std::span(*key)));
   output_.emplace(context_.loop.buffers(), stream_, *cipher_, key_);
   state_ = State::kChallenged;
+  engine::crypto::FillRandom(challenge_);  // Before Accept, which hands over what came early.
   if (!stream_.Accept(*this)) return Fail(CloseCode::kConnectionReset, {});
-  engine::crypto::FillRandom(challenge_);
-  Say(PacketKind::kChallenge, challenge_);
+  if (state_ == State::kChallenged) Say(PacketKind::kChallenge, challenge_);
 }
 
 bool EncryptedTarget::Say(PacketKind kind, ByteView plain) {

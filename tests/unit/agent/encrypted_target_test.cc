@@ -164,6 +164,27 @@ TEST_P(EncryptedTargetTest, WhatIsTypedBeforeTheProgramIsThereReachesIt) {
   EXPECT_THAT(plain_[PacketKind::kOutput], HasSubstr("line 199\r\n"));
 }
 
+TEST_P(EncryptedTargetTest, NobodyCanAnswerAChallengeThatWasNotSaid) {
+  TakeEarly();
+  const std::string nothing(engine::crypto::kKeyChallengeSize, '\0');
+  for (const bool is_sealed : {true, false}) {
+    keys_.answers_at_once = false;
+    PeerStream& stream = Script("echo started", false);
+    if (is_sealed) {
+      SendPacket(stream, PacketKind::kAnswer, nothing);
+    } else {
+      stream.Send(std::string(1'000, '\xFF'));
+    }
+    Deliver();
+    EXPECT_FALSE(stream.accepted);
+    keys_.Answer(keys_.key);
+    RunUntil([&] { return stream.over() && targets_->count() == 0; });
+    EXPECT_EQ(stream.closed,
+              is_sealed ? engine::CloseCode::kDenied : engine::CloseCode::kProtocolError);
+    EXPECT_EQ(stream.output, "") << "nothing more is said to it";
+  }
+}
+
 TEST_P(EncryptedTargetTest, AMegabyteComesWholeThroughAStreamThatStops) {
   PeerStream& stream = Script("head -c 1000000 /dev/zero | tr '\\0' x", false);
   Begin(stream);
