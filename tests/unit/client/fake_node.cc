@@ -46,7 +46,8 @@ FakeNode::FakeNode(engine::Loop& loop, const engine::MultiplexerOptions& options
   client_ = std::make_unique<engine::Multiplexer>(engine::Side::kConnected, options, client_events_,
                                                   loop.buffers(), loop.Now());
   node_ = std::make_unique<engine::Multiplexer>(
-      engine::Side::kAccepted, engine::MultiplexerOptions{},
+      engine::Side::kAccepted,
+      engine::MultiplexerOptions{.resume_bytes_max = options.resume_bytes_max},
       static_cast<engine::LinkEvents&>(*this), pool_, loop.Now());
   for (engine::Multiplexer* side : {client_.get(), node_.get()}) {
     side->Attach(carrier_);
@@ -55,18 +56,51 @@ FakeNode::FakeNode(engine::Loop& loop, const engine::MultiplexerOptions& options
   Exchange();
 }
 
-void FakeNode::OnOpen(engine::StreamId id, engine::Priority, engine::ByteView request) {
-  if (reject != engine::CloseCode::kNormal) {
-    node_->Reject(id, reject, "no");
-    return;
+void FakeNode::TakeEarly() {
+  for (engine::Multiplexer* side : {client_.get(), node_.get()}) side->PeerTakesEarly();
+}
+
+void FakeNode::Resume() {
+  for (engine::Multiplexer* side : {client_.get(), node_.get()}) side->PeerResumes(true);
+}
+
+void FakeNode::Cut() {
+  std::array<engine::ByteView, engine::kRecordSlicesMax> slices;
+  for (engine::Multiplexer* side : {client_.get(), node_.get()}) {
+    while (side->GatherRecord(slices, loop_.Now()) > 0) side->RecordTaken();
   }
+  for (engine::Multiplexer* side : {client_.get(), node_.get()}) side->Suspend();
+}
+
+void FakeNode::Return() {
+  const uint64_t client_has = client_->received_position();
+  EXPECT_TRUE(client_->Resume(node_->received_position(), {}, carrier_, loop_.Now()));
+  EXPECT_TRUE(node_->Resume(client_has, {}, carrier_, loop_.Now()));
+}
+
+void FakeNode::OnOpen(engine::StreamId id, engine::Priority, engine::ByteView request) {
+  if (holds) return held_.push_back({id, std::string(engine::AsText(request))});
+  if (reject != engine::CloseCode::kNormal) return node_->Reject(id, reject, "no");
+  EXPECT_TRUE(Accept(id, engine::AsText(request)));
+}
+
+bool FakeNode::Answer(size_t index) {
+  const Held held = held_.at(index);
+  held_.erase(held_.begin() + static_cast<ptrdiff_t>(index));
+  if (reject == engine::CloseCode::kNormal) return Accept(held.id, held.request);
+  node_->Reject(held.id, reject, "no");
+  return true;
+}
+
+bool FakeNode::Accept(engine::StreamId id, std::string_view request) {
   auto stream = std::make_unique<FakeStream>(*node_, id);
   stream->pool = &pool_;
   stream->echoes = echoes;
   stream->consumes = consumes;
-  EXPECT_TRUE(engine::DecodeOpen(engine::AsText(request), stream->request));
-  EXPECT_TRUE(node_->Accept(id, *stream));
+  EXPECT_TRUE(engine::DecodeOpen(request, stream->request));
+  if (!node_->Accept(id, *stream)) return false;
   streams_.push_back(std::move(stream));
+  return true;
 }
 
 void FakeNode::OnFailed(engine::CloseCode, std::string_view text) { ADD_FAILURE() << text; }
@@ -88,6 +122,7 @@ bool FakeNode::Carry(engine::Multiplexer& from, engine::Multiplexer& to, engine:
 }
 
 bool FakeNode::Exchange() {
+  if (stalled) return false;
   bool any = false;
   while (Carry(*client_, *node_, pool_) || Carry(*node_, *client_, loop_.buffers())) any = true;
   if (client_->NextDeadline() <= loop_.Now()) client_->HandleDeadline(loop_.Now());

@@ -79,11 +79,26 @@ class FakeNode final : private engine::LinkEvents {
   // Exchange carries everything that either side has to say; true if there was anything.
   bool Exchange();
 
+  // TakeEarly lets data go with its open, and Resume lets the link outlive its connection, as where
+  // both hellos say so. Requires: no stream yet.
+  void TakeEarly();
+  void Resume();
+
+  // Answer accepts what is held, or rejects it as `reject` says; false: its opener has given it up.
+  bool Answer(size_t index = 0);
+  size_t held_count() const { return held_.size(); }
+
+  // Cut loses the connection, and what is on its way; Return is another one. Requires: Resume.
+  void Cut();
+  void Return();
+
   // Disconnect is the link's end, as the client sees it.
   void Disconnect() { client_->Disconnected(engine::CloseCode::kSilent, "the link broke"); }
 
   bool echoes = false;  // What new streams do.
   bool consumes = true;
+  bool holds = false;                                     // They wait for Answer.
+  bool stalled = false;                                   // Nothing passes the link.
   engine::CloseCode reject = engine::CloseCode::kNormal;  // Otherwise the answer to every open.
 
  private:
@@ -101,6 +116,7 @@ class FakeNode final : private engine::LinkEvents {
   void OnControl(engine::ByteView) override {}
   void OnGoaway(engine::CloseCode, std::string_view) override {}
   void OnFailed(engine::CloseCode, std::string_view text) override;
+  bool Accept(engine::StreamId id, std::string_view request);
   bool Carry(engine::Multiplexer& from, engine::Multiplexer& to, engine::BufferPool& pool);
 
   engine::Loop& loop_;
@@ -109,7 +125,13 @@ class FakeNode final : private engine::LinkEvents {
   Carrier carrier_;
   std::unique_ptr<engine::Multiplexer> client_;
   std::unique_ptr<engine::Multiplexer> node_;
+  struct Held {
+    engine::StreamId id;
+    std::string request;
+  };
+
   std::vector<std::unique_ptr<FakeStream>> streams_;
+  std::vector<Held> held_;
 };
 
 }  // namespace client

@@ -17,10 +17,6 @@
 
 namespace client {
 
-using engine::IoError;
-using engine::sim::Faults;
-using engine::sim::SimLoop;
-
 inline std::string Noise(size_t size) {
   engine::Random random(size);
   std::string bytes(size, '\0');
@@ -31,7 +27,7 @@ inline std::string Noise(size_t size) {
 // Program is a local program that uses the forwarded port.
 class Program {
  public:
-  Program(SimLoop& loop, const engine::Address& port)
+  Program(engine::sim::SimLoop& loop, const engine::Address& port)
       : loop_(loop),
         socket_(loop.OpenStream(AF_INET).socket),
         connect_op_(engine::Handler<engine::Connected>::To<&Program::OnConnected>(this)),
@@ -42,6 +38,7 @@ class Program {
   }
 
   void Send(std::string text) {
+    said += text;
     to_send_ = std::move(text);
     const engine::ByteView bytes = engine::AsBytes(to_send_);
     loop_.Send(send_op_, socket_, {&bytes, 1}, engine::SendMode::kCopy);
@@ -63,11 +60,12 @@ class Program {
       loop_.Receive(receive_op_, socket_, engine::ReceiveMode::kOnce);
   }
 
+  std::string said;
   std::string read;
   bool reads = true;
   bool connected = false;
   bool closed = false;
-  IoError end = IoError::kNone;
+  engine::IoError end = engine::IoError::kNone;
 
  private:
   void CloseIfIdle() {
@@ -76,13 +74,13 @@ class Program {
   }
   void OnConnected(engine::Connected outcome) {
     if (closing_) return CloseIfIdle();
-    ASSERT_EQ(outcome.error, IoError::kNone);
+    ASSERT_EQ(outcome.error, engine::IoError::kNone);
     connected = true;
     if (reads) ReadOn();
   }
   void OnReceived(engine::Received outcome) {
     if (closing_) return CloseIfIdle();
-    if (outcome.error != IoError::kNone) {
+    if (outcome.error != engine::IoError::kNone) {
       end = outcome.error;
       return;
     }
@@ -94,7 +92,7 @@ class Program {
   }
   void OnClosed(engine::Closed) { closed = true; }
 
-  SimLoop& loop_;
+  engine::sim::SimLoop& loop_;
   engine::Socket socket_;
   engine::ConnectOp connect_op_;
   engine::ReceiveOp receive_op_;
@@ -138,8 +136,8 @@ class Door final : public LaneDoor, private LaneConnections::Events {
 
 class ForwardTest : public testing::Test, private LaneSet::Events {
  protected:
-  void Make(uint64_t seed, const Faults& faults = {}, size_t connections_max = 64) {
-    loop_ = std::make_unique<SimLoop>(seed, faults, 8192, 16 * 1024);
+  void Make(uint64_t seed, const engine::sim::Faults& faults = {}, size_t connections_max = 64) {
+    loop_ = std::make_unique<engine::sim::SimLoop>(seed, faults, 8192, 16 * 1024);
     node_ = std::make_unique<FakeNode>(*loop_, ForwardLinkOptions(1, 1));
     ForwardSpec spec{.bind = "127.0.0.1", .local_port = 5432, .host = "db", .port = 5433};
     forward_ = std::make_unique<Forward>(
@@ -188,7 +186,7 @@ class ForwardTest : public testing::Test, private LaneSet::Events {
 
   void OnEveryLaneBusy() override { ++all_busy_; }
 
-  std::unique_ptr<SimLoop> loop_;
+  std::unique_ptr<engine::sim::SimLoop> loop_;
   std::unique_ptr<FakeNode> node_;
   std::unique_ptr<FakeNode> second_node_;  // The far end of a second lane, where a test makes one.
   std::unique_ptr<LaneSet> lanes_;

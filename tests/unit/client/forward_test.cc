@@ -15,6 +15,9 @@
 namespace client {
 namespace {
 
+using engine::IoError;
+using engine::sim::Faults;
+
 TEST_F(ForwardTest, TheReadyLineSaysFromWhereToWhere) {
   Make(1);
   ASSERT_EQ(told_.size(), 1u);
