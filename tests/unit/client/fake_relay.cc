@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <deque>
 #include <type_traits>
 #include <utility>
 
@@ -55,6 +56,12 @@ class FakeRelay::Connection final : private SecureConnection::Events,
   }
   engine::Multiplexer& multiplexer() { return *multiplexer_; }
   FakeStream& stream(size_t number) { return *streams_.at(number); }
+  bool Answer() {
+    const Held held = held_.front();
+    held_.pop_front();
+    seen.held_count = held_.size();
+    return Accept(held.id, held.request);
+  }
 
   Seen seen;
 
@@ -159,7 +166,9 @@ class FakeRelay::Connection final : private SecureConnection::Events,
       return carrier.OutputReady();
     }
     const bool as_node = seen.protocol != "adit/1" && manner_ != Manner::kWrongRole;
-    const engine::Hello hello{.features = {std::string(engine::kFeatureResume)},
+    std::vector<std::string> features = {std::string(engine::kFeatureResume)};
+    if (relay_.takes_early) features.emplace_back(engine::kFeatureEarlyData);
+    const engine::Hello hello{.features = std::move(features),
                               .software = "fake/1",
                               .role = as_node ? "node" : "relay",
                               .lane = kLane};
@@ -167,19 +176,34 @@ class FakeRelay::Connection final : private SecureConnection::Events,
     carrier.OutputReady();
   }
   void OnOpen(engine::StreamId id, engine::Priority, engine::ByteView request) override {
+    if (relay_.holds) {
+      held_.push_back({id, std::string(engine::AsText(request))});
+      seen.held_count = held_.size();
+      return;
+    }
+    EXPECT_TRUE(Accept(id, engine::AsText(request)));
+  }
+  bool Accept(engine::StreamId id, std::string_view request) {
     auto stream = std::make_unique<FakeStream>(*multiplexer_, id);
     stream->pool = &loop().buffers();
     stream->echoes = true;
-    EXPECT_TRUE(engine::DecodeOpen(engine::AsText(request), stream->request));
-    EXPECT_TRUE(multiplexer_->Accept(id, *stream));
+    EXPECT_TRUE(engine::DecodeOpen(request, stream->request));
+    if (!multiplexer_->Accept(id, *stream)) return false;
     streams_.push_back(std::move(stream));
     seen.stream_count = streams_.size();
+    return true;
   }
   void OnControl(engine::ByteView message) override {
     engine::ControlMessage control;
     ASSERT_TRUE(engine::Decode(engine::AsText(message), control));
     if (const auto* hello = std::get_if<engine::Hello>(&control)) {
-      multiplexer_->PeerResumes(std::ranges::count(hello->features, engine::kFeatureResume) > 0);
+      const auto both_have = [&](std::string_view feature) {
+        return std::ranges::count(hello->features, feature) > 0;
+      };
+      multiplexer_->PeerResumes(both_have(engine::kFeatureResume));
+      if (relay_.takes_early && both_have(engine::kFeatureEarlyData)) {
+        multiplexer_->PeerTakesEarly();
+      }
       seen.hello = *hello;
       seen.hello_came = true;
     }
@@ -205,6 +229,11 @@ class FakeRelay::Connection final : private SecureConnection::Events,
   std::unique_ptr<engine::TlsContext> inner_context_;
   std::unique_ptr<engine::Multiplexer> multiplexer_;
   std::vector<std::unique_ptr<FakeStream>> streams_;
+  struct Held {
+    engine::StreamId id;
+    std::string request;
+  };
+  std::deque<Held> held_;
   engine::ResumeSecret secret_{};
   Connection* carried_ = nullptr;  // Whose lane goes on here.
   std::unique_ptr<engine::JoinExchange> exchange_;
@@ -277,6 +306,8 @@ engine::Multiplexer& FakeRelay::multiplexer(size_t index) {
 FakeStream& FakeRelay::stream(size_t index, size_t number) {
   return connections_.at(index)->stream(number);
 }
+
+bool FakeRelay::Answer(size_t index) { return connections_.at(index)->Answer(); }
 
 void FakeRelay::OnAccepted(engine::Accepted outcome) {
   if (outcome.error != engine::IoError::kNone) return;

@@ -63,7 +63,8 @@ class FakeRelay {
     engine::Hello hello;  // The client's.
     bool hello_came = false;
     size_t stream_count = 0;
-    bool went_on = false;  // A lane that had lost its connection goes on here.
+    size_t held_count = 0;  // Opens that wait for Answer.
+    bool went_on = false;   // A lane that had lost its connection goes on here.
     bool over = false;
     bool said_goodbye = false;  // The client, over its multiplexer.
   };
@@ -71,6 +72,9 @@ class FakeRelay {
   size_t count() const { return connections_.size(); }
   engine::Multiplexer& multiplexer(size_t index);
   FakeStream& stream(size_t index, size_t number);
+
+  // Answer accepts the first open that is held; false: the client has given it up.
+  bool Answer(size_t index);
 
   // Step does what cannot be done inside a handler; call it after each iteration.
   void Step();
@@ -80,6 +84,8 @@ class FakeRelay {
 
   std::deque<Manner> manners;  // Of the connections to come; then honest.
   SessionSide node, client, stranger;
+  bool takes_early = false;  // So says each hello from now on.
+  bool holds = false;        // Opens wait for Answer.
 
  private:
   class Connection;

@@ -66,14 +66,17 @@ class SessionLinkTest : public testing::Test, private SessionLink::Events {
     std::string heard;
     bool closed = false;
   };
-  // Talk sends a word to the node and waits for it to come back. TalkOn does so on the same stream.
-  void Talk() {
+  void OpenStream() {
     engine::TcpRequest request;
     request.host = "db";
     request.port = 5432;
     const std::string json = engine::EncodeOpen(request);
     id_ = link_->multiplexer().Open(engine::Priority::kBulk, engine::AsBytes(json), echo_);
     ASSERT_NE(id_, engine::kLinkStream);
+  }
+  // Talk sends a word to the node and waits for it to come back. TalkOn does so on the same stream.
+  void Talk() {
+    OpenStream();
     TalkOn("hello");
   }
   void Write(std::string_view word) {
