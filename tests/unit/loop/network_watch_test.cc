@@ -11,6 +11,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -23,6 +24,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "engine/platform/create_loop.h"
 #include "engine/sim/sim_loop.h"
@@ -113,6 +115,38 @@ TEST(NetworkWatch, AConnectionThatLivesIsFirm) {
     EXPECT_EQ(watch.FootingOf(socket.socket), Footing::kFirm);
     ops.Close(*loop, socket.socket, listener.socket);
   }
+}
+
+TEST(NetworkWatch, AConnectionThatNobodyAcknowledgesIsStuck) {
+  const std::unique_ptr<Loop> loop = *CreateLoop({.block_count = 4, .is_logged = false});
+  NetworkWatch watch(*loop);
+  watch.Start();
+  Address any;
+  ASSERT_TRUE(Address::Parse("127.0.0.1", 0, any));
+  const Opened listener = loop->Listen(any, 1);
+  ASSERT_EQ(listener.error, IoError::kNone);
+  const Address there = loop->LocalAddress(listener.socket);
+  // A listener that is full drops who comes, without a word, and the kernel asks it again.
+  std::vector<int> others;
+  pollfd connected{};
+  do {
+    others.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    ::connect(others.back(), there.raw(), there.raw_size());
+    connected = {.fd = others.back(), .events = POLLOUT, .revents = 0};
+  } while (::poll(&connected, 1, 0) == 1 && others.size() < 100);
+  const Opened socket = loop->OpenStream(AF_INET);
+  Ops ops;
+  loop->Connect(ops.connect, socket.socket, there);
+  const Instant deadline = loop->Now() + std::chrono::seconds(30);
+  while (watch.FootingOf(socket.socket) == Footing::kFirm && loop->Now() < deadline) {
+    loop->RunOnce(std::chrono::milliseconds(20));
+  }
+  EXPECT_EQ(watch.FootingOf(socket.socket), Footing::kStuck);
+  EXPECT_TRUE(ops.connect.in_flight());
+  loop->Cancel(ops.connect);
+  while (ops.connect.in_flight()) loop->RunOnce(std::chrono::seconds(1));
+  for (const int other : others) ::close(other);
+  ops.Close(*loop, socket.socket, listener.socket);
 }
 
 // InOwnNetwork runs `test` in a network namespace, on a thread that ends with it; false: this
