@@ -71,6 +71,31 @@ TEST_P(ProcessTargetTest, EndOfInputReachesTheProgram) {
   EXPECT_EQ(stream.output, "5\n");
 }
 
+TEST_P(ProcessTargetTest, InputThatIsThereBeforeTheProgramReachesIt) {
+  TakeEarly();
+  PeerStream& stream = Script("cat; exit 4");
+  stream.Send(std::string(10'000, 'a'));
+  Deliver();
+  EXPECT_EQ(relay_->sent_bytes(), 10'000u);
+  EXPECT_FALSE(stream.accepted);
+  stream.Send(std::string(10'000, 'b'), true);
+  RunToTheEnd(stream);
+  EXPECT_TRUE(stream.output == std::string(10'000, 'a') + std::string(10'000, 'b'));
+  ASSERT_TRUE(stream.exit.has_value());
+  EXPECT_EQ(stream.exit->status, 4);
+}
+
+TEST_P(ProcessTargetTest, InputThatIsThereBeforeAProgramThatCannotStartIsDropped) {
+  TakeEarly();
+  const uint16_t blocks_before = pool().free_count();
+  PeerStream& stream = Exec({"no-such-program-at-all"});
+  stream.Send(std::string(30'000, 'a'), true);
+  Deliver();
+  RunUntil([&] { return stream.over() && targets_->count() == 0; });
+  EXPECT_EQ(stream.rejected, engine::CloseCode::kCannotStart);
+  EXPECT_EQ(pool().free_count(), blocks_before);
+}
+
 TEST_P(ProcessTargetTest, InputThatNobodyReadsIsDroppedAndDoesNotStopTheOutput) {
   PeerStream& stream = Script("exec 0<&-; echo ready; sleep 0.1; echo done");
   RunUntil([&] { return stream.accepted; });
