@@ -12,6 +12,7 @@
 #include "client/relay_access.h"
 #include "client/say.h"
 #include "client/table.h"
+#include "engine/base/utf8.h"
 #include "engine/http/amz_date.h"
 
 namespace client {
@@ -25,9 +26,7 @@ constexpr int64_t kFollowOverlapSeconds = 5;
 std::string Short(const std::string& target) {
   constexpr size_t kSizeMax = 60;
   if (target.size() <= kSizeMax) return target;
-  size_t end = kSizeMax - 3;
-  while (end > 0 && (static_cast<unsigned char>(target[end]) & 0xC0) == 0x80) --end;  // UTF-8.
-  return target.substr(0, end) + "...";
+  return std::string(engine::CutUtf8(target, kSizeMax - 3)) + "...";
 }
 
 // EventText is what is printed of events; in a table the headings stand before the first alone.

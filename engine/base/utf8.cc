@@ -45,4 +45,11 @@ bool IsUtf8(ByteView bytes) {
   return true;
 }
 
+std::string_view CutUtf8(std::string_view text, size_t size_max) {
+  if (text.size() <= size_max) return text;
+  size_t size = size_max;
+  while (size > 0 && (static_cast<uint8_t>(text[size]) & 0xC0) == 0x80) --size;
+  return text.substr(0, size);
+}
+
 }  // namespace engine

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/base/check.h"
+#include "engine/base/utf8.h"
 
 namespace engine {
 
@@ -26,7 +27,7 @@ void JoinExchange::Send(const ControlMessage& message) {
 void JoinExchange::Goaway(CloseCode code, std::string_view text) {
   std::string payload(sizeof(uint16_t), '\0');
   StoreBig(reinterpret_cast<std::byte*>(payload.data()), static_cast<uint16_t>(code));
-  payload += text.substr(0, kCloseTextMax);
+  payload += CutUtf8(text, kCloseTextMax);
   over_ = true;
   Queue(FrameType::kGoaway, AsBytes(payload));
   carrier_.CloseAfterOutput();

@@ -6,19 +6,9 @@
 #include <utility>
 
 #include "engine/base/check.h"
+#include "engine/base/utf8.h"
 
 namespace engine {
-namespace {
-
-// TextForPeople cuts a text to what a frame may carry, between two characters of UTF-8.
-std::string_view TextForPeople(std::string_view text) {
-  if (text.size() <= kCloseTextMax) return text;
-  size_t size = kCloseTextMax;
-  while (size > 0 && (static_cast<uint8_t>(text[size]) & 0xC0) == 0x80) --size;
-  return text.substr(0, size);
-}
-
-}  // namespace
 
 StreamOutput::~StreamOutput() {
   CHECK(items_.empty());
@@ -50,7 +40,7 @@ bool OutputQueue::PushClose(FrameType type, StreamId stream, CloseCode code,
   StoreBig(code_bytes.data(), static_cast<uint16_t>(code));
   const bool is_crowded = link_.size() > link_.bytes_max() / 2;
   return PushLink(type, 0, stream,
-                  {code_bytes, is_crowded ? ByteView() : AsBytes(TextForPeople(text))});
+                  {code_bytes, is_crowded ? ByteView() : AsBytes(CutUtf8(text, kCloseTextMax))});
 }
 
 void OutputQueue::ClearLink() {

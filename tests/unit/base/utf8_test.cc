@@ -1,4 +1,4 @@
-// Goal: exactly the well-formed UTF-8 of RFC 3629 passes.
+// Goal: exactly the well-formed UTF-8 of RFC 3629 passes, and a text that is cut stays so.
 // Method: the ends of every range of the standard's table, and one step beyond each; then every
 // character there is.
 
@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -53,6 +54,19 @@ TEST(Utf8, EveryCharacterPassesInItsShortestForm) {
     add(0x80 | (c & 0x3F));
     ASSERT_TRUE(Is(text)) << c;
   }
+}
+
+TEST(Utf8, ATextIsCutBetweenTwoCharacters) {
+  const std::string_view text = "a\xC2\x80\xE2\x82\xAC\xF0\x9F\x99\x82";
+  for (size_t size_max = 0; size_max <= text.size() + 1; ++size_max) {
+    const std::string_view cut = CutUtf8(text, size_max);
+    EXPECT_LE(cut.size(), size_max);
+    EXPECT_TRUE(text.starts_with(cut));
+    EXPECT_TRUE(Is(cut)) << size_max;
+    EXPECT_GT(cut.size() + 4, std::min(size_max, text.size()))
+        << "one character is missing at most";
+  }
+  EXPECT_EQ(CutUtf8(text, text.size()), text);
 }
 
 }  // namespace
