@@ -139,10 +139,9 @@ void Broker::End(Live& live, SessionStatus status, std::string_view reason, int6
   if (live.sealed == nullptr) data_plane_.EndSession(live.subject.id, reason);
   if (live.sealed == nullptr && !was_joined) return Finish(live, {.status = status}, now_unix_ms);
   // The record follows when the data plane has reported the bytes.
-  records_.KeepOrLater(
-      "end_session", [this, id = live.subject.id, status, why = std::string(reason), now_unix_ms] {
-        return records_.End(id, status, why, now_unix_ms);
-      });
+  records_.KeepOrLater("end_session", live.subject.id,
+                       [this, id = live.subject.id, status, why = std::string(reason),
+                        now_unix_ms] { return records_.End(id, status, why, now_unix_ms); });
   if (live.sealed != nullptr) CutSealed(live, now_unix_ms);
 }
 

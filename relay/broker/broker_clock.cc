@@ -36,12 +36,14 @@ void Broker::ClockWasSet(const ClockStep& step) {
   }
   // From their start the next process finds out until when they may last, and from the clock's
   // begin whether it was set once more before that.
-  records_.KeepOrLater("clock_was_set", [this, stored, step] {
-    absl::Status status;
-    for (const std::string& id : stored) status.Update(store_.MoveSessionStart(id, step.by_ms));
-    status.Update(store_.SetClockBegin(step.begin));
-    return status;
-  });
+  records_.KeepOrLater("clock_was_set", std::to_string(stored.size()) + " sessions",
+                       [this, stored, step] {
+                         absl::Status status;
+                         for (const std::string& id : stored)
+                           status.Update(store_.MoveSessionStart(id, step.by_ms));
+                         status.Update(store_.SetClockBegin(step.begin));
+                         return status;
+                       });
 }
 
 // DueAt is when a session needs attention if nothing else happens.

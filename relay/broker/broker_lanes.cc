@@ -88,7 +88,7 @@ void Broker::SaveEpochs() {
   for (const std::string& id : std::exchange(unsaved_epochs_, {})) {
     const Live* live = Find(id);
     if (live == nullptr || live->sealed == nullptr) continue;
-    records_.KeepOrLater("save_epoch", [this, id, epoch = live->sealed->epoch] {
+    records_.KeepOrLater("save_epoch", id, [this, id, epoch = live->sealed->epoch] {
       const absl::Status status = store_.RaiseSessionEpoch(id, epoch);
       return absl::IsFailedPrecondition(status) ? absl::OkStatus() : status;  // There is a later.
     });

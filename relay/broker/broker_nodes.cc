@@ -61,14 +61,11 @@ absl::Status Broker::NodeReturned(const NodeConnection& connection, int64_t now_
 }
 
 void Broker::RecordLater(AuditRecord record) {
-  records_.KeepOrLater("late_record",
-                       [this, record = std::move(record)] { return AppendAudit(store_, record); });
+  records_.KeepRecordOrLater("late_record", std::move(record));
 }
 
 void Broker::RecordRefusalLater(AuditRecord record) {
-  records_.KeepOrLater(
-      "late_refusal", [this, record = std::move(record)] { return AppendAudit(store_, record); },
-      SessionRecords::kLateMax / 2);
+  records_.KeepRecordOrLater("late_refusal", std::move(record), SessionRecords::kLateMax / 2);
 }
 
 void Broker::NodeDisconnected(std::string_view node_id, uint64_t link_serial,
@@ -78,7 +75,7 @@ void Broker::NodeDisconnected(std::string_view node_id, uint64_t link_serial,
   record.principal = node_id;
   record.additional.emplace_back("reason", reason);
   records_.KeepOrLater(
-      "node_disconnected",
+      "node_disconnected", std::string(node_id),
       [this, id = std::string(node_id), record = std::move(record), now_unix_ms]() -> absl::Status {
         const absl::Status status = store_.TouchNode(id, now_unix_ms);
         // One that was deregistered leaves a record all the same.

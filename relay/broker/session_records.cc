@@ -1,10 +1,32 @@
 #include "relay/broker/session_records.h"
 
 #include "engine/base/log.h"
+#include "engine/base/utf8.h"
+#include "engine/http/amz_date.h"
 
 namespace relay {
 
 using engine::log::Level;
+
+namespace {
+
+constexpr std::string_view kTooMany = "too many wait for the store";
+
+// NameOf is what tells people which record it is: what happened, when, to whom and to what.
+std::string NameOf(const AuditRecord& record) {
+  constexpr size_t kSizeMax = 500;  // Resources are foreign text where a call was refused.
+  std::string name = record.event_name + " " + engine::IsoDate(record.time_unix_ms / 1000);
+  if (!record.principal.empty()) name += " " + record.principal;
+  for (const std::string& resource : record.resources) {
+    if (name.size() < kSizeMax) name += " " + resource;
+  }
+  for (const auto& [key, text] : record.additional) {
+    if (key == "stream") name += " stream " + text;
+  }
+  return std::string(engine::CutUtf8(name, kSizeMax));
+}
+
+}  // namespace
 
 SessionRecords::SessionRecords(Store& store) : store_(store) { waiting_.reserve(kWaitingMax); }
 
@@ -30,17 +52,28 @@ AuditRecord SessionRecords::NewRecord(std::string_view name, const SessionSubjec
   return record;
 }
 
-void SessionRecords::KeepOrLater(std::string_view what, Change change, size_t late_max) {
+void SessionRecords::KeepOrLater(std::string_view what, std::string about, Change change,
+                                 size_t late_max) {
+  Late late = {what, std::move(about), std::move(change), late_max};
   // What waits already comes first.
-  if (!late_.empty()) return Wait({what, std::move(change), late_max});
-  KeepNow({what, std::move(change), late_max});
+  late_.empty() ? KeepNow(std::move(late)) : Wait(std::move(late));
+}
+
+void SessionRecords::KeepRecordOrLater(std::string_view what, AuditRecord record, size_t late_max) {
+  std::string about = NameOf(record);
+  KeepOrLater(
+      what, std::move(about),
+      [this, record = std::move(record)] { return AppendAudit(store_, record); }, late_max);
+}
+
+void SessionRecords::Lose(std::string_view what, std::string_view about, std::string_view why) {
+  if (++lost_count_ > kLostNamedMax) return;
+  engine::log::Write(Level::kError, "change_dropped",
+                     {{"at", what}, {"about", about}, {"why", why}});
 }
 
 void SessionRecords::Wait(Late late) {
-  if (late_.size() >= late.max) {
-    ++lost_count_;
-    return;
-  }
+  if (late_.size() >= late.max) return Lose(late.what, late.about, kTooMany);
   late_.push_back(std::move(late));
 }
 
@@ -52,10 +85,8 @@ void SessionRecords::KeepNow(Late late) {
     // Without a group nobody knows whose fault it is.
     const bool is_second = std::exchange(late.has_failed, true);
     if (!is_second || !store_.in_group()) return Wait(std::move(late));
-    kept = [this, what = late.what, status] {
-      ++lost_count_;
-      engine::log::Write(Level::kError, "change_dropped",
-                         {{"at", what}, {"why", status.ToString()}});
+    kept = [this, what = late.what, about = late.about, status] {
+      Lose(what, about, status.ToString());
     };
   }
   store_.AfterCommit(std::move(kept), [this, late = std::move(late)] { Wait(late); });
@@ -63,7 +94,7 @@ void SessionRecords::KeepNow(Late late) {
 
 void SessionRecords::Connected(const SessionSubject& subject, std::string_view source_ip,
                                int64_t now_unix_ms) {
-  KeepOrLater("session_joined",
+  KeepOrLater("session_joined", subject.id,
               [this, subject, source = std::string(source_ip), now_unix_ms]() -> absl::Status {
                 if (absl::Status status = store_.SetSessionConnected(subject.id); !status.ok())
                   return status;
@@ -84,7 +115,7 @@ absl::Status SessionRecords::End(std::string_view session_id, SessionStatus stat
 void SessionRecords::Ended(const SessionSubject& subject, const Ending& ending,
                            int64_t now_unix_ms) {
   if (!store_.is_down()) FlushStreams();
-  KeepOrLater("session_ended", [this, subject, ending, now_unix_ms] {
+  KeepOrLater("session_ended", subject.id, [this, subject, ending, now_unix_ms] {
     return EndedNow(subject, ending, now_unix_ms);
   });
 }
@@ -130,17 +161,14 @@ void SessionRecords::StreamClosed(const Stream& stream, const StreamEnd& end, in
 }
 
 void SessionRecords::AddOfStream(AuditRecord record) {
-  if (waiting_.size() >= 4 * kWaitingMax) {
-    ++lost_count_;
-    return;
-  }
+  if (waiting_.size() >= 4 * kWaitingMax) return Lose("stream_record", NameOf(record), kTooMany);
   waiting_.push_back(std::move(record));
   if (waiting_.size() == kWaitingMax) FlushStreams();
 }
 
 void SessionRecords::FlushDue(int64_t now_unix_ms) {
   if (store_.is_down()) return;
-  if (!late_.empty()) return Flush();
+  if (!late_.empty() || lost_count_ > 0) return Flush();
   if (waiting_.empty()) return;
   const int64_t since = waiting_.front().time_unix_ms;
   const bool was_set_back = now_unix_ms < since;  // The clock.
@@ -178,14 +206,14 @@ void SessionRecords::FlushStreams() {
 
 void SessionRecords::KeepEach(const std::vector<AuditRecord>& records) {
   for (const AuditRecord& record : records) {
-    KeepOrLater("stream_record", [this, record] { return AppendAudit(store_, record); });
+    KeepRecordOrLater("stream_record", record);
   }
 }
 
 void SessionRecords::PutBack(std::vector<AuditRecord> records) {
   for (AuditRecord& record : waiting_) {
     if (records.size() >= 4 * kWaitingMax) {
-      ++lost_count_;
+      Lose("stream_record", NameOf(record), kTooMany);
       continue;
     }
     records.push_back(std::move(record));

@@ -38,6 +38,9 @@ class SessionRecords {
   // Other changes that wait for the store at most. What comes then and may be refused is refused;
   // what has happened all the same is dropped, counted, and logged.
   static constexpr size_t kLateMax = 8'192;
+  // Changes and records that are named in the log when they are dropped, between two lines that say
+  // how many there were. A store that is down long must not fill the log as well.
+  static constexpr uint64_t kLostNamedMax = 256;
 
   // Requires: the store outlives it.
   explicit SessionRecords(Store& store);
@@ -63,10 +66,14 @@ class SessionRecords {
 
   // KeepOrLater is Keep for what has happened anyway: a change that is not kept now, or lost with
   // its group, is tried again by FlushDue, unless `late_max` wait already. One that fails again in
-  // a group that is kept, so that the store works, is logged and dropped: it would hold up all
-  // behind it for good. `what` is static. Call it with no transaction open.
+  // a group that is kept, so that the store works, is dropped: it would hold up all behind it for
+  // good. What is dropped is counted and logged: `what`, which is static, and `about`, which names
+  // the session or record. Call it with no transaction open.
   using Change = std::function<absl::Status()>;
-  void KeepOrLater(std::string_view what, Change change, size_t late_max = kLateMax);
+  void KeepOrLater(std::string_view what, std::string about, Change change,
+                   size_t late_max = kLateMax);
+  // KeepRecordOrLater is KeepOrLater for a record alone.
+  void KeepRecordOrLater(std::string_view what, AuditRecord record, size_t late_max = kLateMax);
   bool has_room() const { return late_.size() < kLateMax; }
 
   void Connected(const SessionSubject& subject, std::string_view source_ip, int64_t now_unix_ms);
@@ -115,18 +122,20 @@ class SessionRecords {
   void KeepEach(const std::vector<AuditRecord>& records);
   struct Late {
     std::string_view what;
+    std::string about;
     Change change;
     size_t max = kLateMax;  // It waits behind fewer than so many.
     bool has_failed = false;
   };
   void KeepNow(Late late);
   void Wait(Late late);
+  void Lose(std::string_view what, std::string_view about, std::string_view why);
   static void LogFailure(std::string_view what, const absl::Status& status);
 
   Store& store_;
   std::vector<Late> late_;
   std::vector<AuditRecord> waiting_;  // Of streams.
-  uint64_t lost_count_ = 0;
+  uint64_t lost_count_ = 0;           // Since the log said how many.
 };
 
 }  // namespace relay

@@ -18,8 +18,13 @@
 namespace relay {
 namespace {
 
+using testing::ContainsRegex;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
+using testing::internal::CaptureStderr;
+using testing::internal::GetCapturedStderr;
 
 constexpr int64_t kNow = 1'700'000'000'000;
 
@@ -44,8 +49,9 @@ class SessionRecordsTest : public testing::Test {
     return *std::move(opened);
   }
   void Happen(const std::string& name) {
-    records_->KeepOrLater(
-        "test", [this, name] { return AppendAudit(*store_, NewServiceEvent(name, kNow)); });
+    records_->KeepOrLater("test", "one " + name, [this, name] {
+      return AppendAudit(*store_, NewServiceEvent(name, kNow));
+    });
   }
   // Turn is what the control thread does a few times a second.
   void Turn() {
@@ -53,6 +59,7 @@ class SessionRecordsTest : public testing::Test {
     records_->FlushDue(kNow + SessionRecords::kDelayMs);
     store_->CloseGroup().IgnoreError();
   }
+  static std::string Said() { return GetCapturedStderr(); }
   std::vector<std::string> Events() {
     std::vector<std::string> names;
     const auto events = store_->ListAudit(0, 100);
@@ -72,20 +79,47 @@ TEST_F(SessionRecordsTest, AChangeThatFailsForGoodHoldsUpNothingBehindIt) {
   Happen("Second");
   ASSERT_TRUE(store_->CloseGroup().ok());
   EXPECT_THAT(Events(), ElementsAre("First")) << "what comes behind it waits for its second try";
+  CaptureStderr();
   Turn();
+  EXPECT_THAT(Said(), ContainsRegex("change_dropped at=test about=\"one Bad\" why=.*not this one"));
   EXPECT_THAT(Events(), ElementsAre("First", "Second"));
   Happen("Third");
   EXPECT_THAT(Events(), ElementsAre("First", "Second", "Third")) << "nothing waits any more";
 }
 
 TEST_F(SessionRecordsTest, AStreamsRecordThatFailsForGoodTakesNoOtherWithIt) {
+  const SessionSubject subject = {.id = "s-1", .node_id = "mi-1", .principal = "alice"};
   for (const char* name : {"One", "Bad", "Two"}) {
-    records_->AddOfStream(NewServiceEvent(name, kNow));
+    AuditRecord record = SessionRecords::NewRecord(name, subject, kNow);
+    record.additional.emplace_back("stream", "3");
+    records_->AddOfStream(std::move(record));
   }
+  CaptureStderr();
   for (int i = 0; i < 3; ++i) Turn();
+  const std::string said = Said();
+  EXPECT_THAT(said, HasSubstr("change_dropped at=stream_record"
+                              " about=\"Bad 2023-11-14T22:13:20Z alice s-1 mi-1 stream 3\""));
+  EXPECT_THAT(said, HasSubstr("audit_records_lost count=1\n"));
   EXPECT_THAT(Events(), ElementsAre("One", "Two"));
   Happen("Three");
   EXPECT_THAT(Events(), ElementsAre("One", "Two", "Three"));
+}
+
+TEST_F(SessionRecordsTest, WhatFindsNoRoomIsNamedUpToAMaximumAndCounted) {
+  const auto fails = [] { return absl::UnavailableError("full"); };
+  CaptureStderr();
+  for (size_t i = 0; i < SessionRecords::kLateMax; ++i) records_->KeepOrLater("test", "it", fails);
+  EXPECT_THAT(Said(), Not(HasSubstr("change_dropped")));
+  CaptureStderr();
+  for (uint64_t i = 0; i < SessionRecords::kLostNamedMax + 3; ++i) {
+    records_->KeepOrLater("session_ended", "s-" + std::to_string(i), fails);
+  }
+  records_->Flush();
+  const std::string said = Said();
+  EXPECT_THAT(said, HasSubstr("change_dropped at=session_ended about=s-0 why=\"too many wait"));
+  EXPECT_THAT(said, HasSubstr(" about=s-255 "));
+  EXPECT_THAT(said, Not(HasSubstr(" about=s-256 ")));
+  EXPECT_THAT(said, HasSubstr("audit_records_lost count=259\n"));
 }
 
 // A disk that was full when the change was tried, and is when it is tried again.
@@ -95,7 +129,7 @@ TEST_F(SessionRecordsTest, AChangeThatFailsWithTheStoreIsKeptWhenThatIsBack) {
     return is_full ? absl::UnavailableError("full")
                    : AppendAudit(*store_, NewServiceEvent("Kept", kNow));
   };
-  records_->KeepOrLater("test", change);
+  records_->KeepOrLater("test", "it", change);
   for (int i = 0; i < 3; ++i) {
     ASSERT_TRUE(store_->OpenGroup().ok());
     ASSERT_FALSE(store_->is_down());
