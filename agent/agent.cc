@@ -19,6 +19,7 @@
 #include "engine/net/loop_driver.h"
 #include "engine/platform/wall_clock.h"
 #include "engine/tls/tls_context.h"
+#include "engine/wire/session_plan.h"
 
 namespace agent {
 namespace {
@@ -394,12 +395,12 @@ void Agent::Stop() {
   loop.StartTimer(stop_op_, loop.Now() + kStopMax);
   succession_.LeavePredecessor();
   if (link_ != nullptr) {
-    link_->Goaway(engine::CloseCode::kShuttingDown, "the agent on this node stops");
+    link_->Goaway(engine::CloseCode::kShuttingDown, engine::kAgentStoppedText);
   }
-  sessions_.EndAll(engine::CloseCode::kShuttingDown, "the agent on this node stopped");
-  targets_.EndAll(engine::CloseCode::kShuttingDown, "the agent on this node stopped");
+  sessions_.EndAll(engine::CloseCode::kShuttingDown, engine::kAgentStoppedText);
+  targets_.EndAll(engine::CloseCode::kShuttingDown, engine::kAgentStoppedText);
   for (const auto& worker : workers_) {
-    worker->EndTargets(engine::CloseCode::kShuttingDown, "the agent on this node stopped");
+    worker->EndTargets(engine::CloseCode::kShuttingDown, engine::kAgentStoppedText);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "client/session_end.h"
 
 #include "client/say.h"
+#include "engine/wire/session_plan.h"
 
 namespace client {
 namespace {
@@ -15,14 +16,15 @@ std::string WithDetail(std::string sentence, std::string_view text) {
 // GoodbyeText is about a process that was told to end. Whether it comes again it does not know
 // itself; relay and agent begin their words with who they are.
 std::string GoodbyeText(std::string_view text, const std::string& node) {
-  if (text.starts_with("the agent on this node")) {
+  if (text.starts_with(engine::kAgentStoppedText)) {
     return "the agent on " + node +
            " was told to stop, and ended the session before it went; nothing waits for it here\n"
            "`adit nodes` shows when " +
            node + " is online again: then start again";
   }
-  if (text.starts_with("the relay is stopping")) {
-    return "the relay is stopping; if it starts again, that takes a moment: try then";
+  if (text.starts_with(engine::kRelayStoppingText)) {
+    return std::string(engine::kRelayStoppingText) +
+           "; if it starts again, that takes a moment: try then";
   }
   return WithDetail("the relay or the agent on " + node + " is stopping", text) +
          "\n`adit nodes` shows whether both are there again: then start again";
@@ -84,10 +86,8 @@ std::string SessionEndText(CloseCode code, std::string_view text, std::string_vi
 }
 
 std::string NoProgramText(std::string_view text, std::string_view node, std::string_view document) {
-  constexpr std::string_view kBegin = "this session allows only: tcp ";
-  if (!text.starts_with(kBegin)) return {};
-  text.remove_prefix(kBegin.size());
-  const std::string target = Printable(text.substr(0, text.find(';')));
+  const std::string target = Printable(engine::AllowedPortIn(text));
+  if (target.empty()) return {};
   const std::string remote =
       target.starts_with("localhost:") ? target.substr(target.rfind(':') + 1) : target;
   const std::string name = Printable(node);

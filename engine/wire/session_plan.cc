@@ -10,6 +10,9 @@
 namespace engine {
 namespace {
 
+constexpr std::string_view kAllowsOnly = "this session allows only: ";
+constexpr std::string_view kTcpBegin = "tcp ";
+
 // A command may be long; a line of the audit trail is not.
 constexpr size_t kDescriptionSizeMax = 256;
 
@@ -103,7 +106,7 @@ std::string Describe(const SessionPlan& plan) {
       return (plan.with_terminal ? "exec -t " : "exec ") +
              plan.command.substr(0, kDescriptionSizeMax);
     case SessionKind::kTcp:
-      return "tcp " + plan.host + ":" + std::to_string(plan.port);
+      return std::string(kTcpBegin) + plan.host + ":" + std::to_string(plan.port);
   }
   return "";
 }
@@ -111,6 +114,18 @@ std::string Describe(const SessionPlan& plan) {
 std::string IdleText(int64_t seconds_max) {
   return "nothing was sent or received for " + std::to_string(seconds_max) +
          " seconds, the longest that this session may be idle";
+}
+
+std::string AllowsOnlyText(const SessionPlan& plan) {
+  return std::string(kAllowsOnly) + Describe(plan) + "; start another one";
+}
+
+std::string_view AllowedPortIn(std::string_view text) {
+  if (!text.starts_with(kAllowsOnly)) return {};
+  text.remove_prefix(kAllowsOnly.size());
+  if (!text.starts_with(kTcpBegin)) return {};
+  text.remove_prefix(kTcpBegin.size());
+  return text.substr(0, text.find(';'));
 }
 
 CheckedOpen CheckOpen(const SessionPlan& plan, const SessionNames& names,
@@ -138,7 +153,7 @@ CheckedOpen CheckOpen(const SessionPlan& plan, const SessionNames& names,
           checked.code = CloseCode::kNormal;
           return Stamp(plan, names, wanted);
         }
-        checked.text = "this session allows only: " + Describe(plan) + "; start another one";
+        checked.text = AllowsOnlyText(plan);
       },
       checked.request);
   return checked;

@@ -40,6 +40,16 @@ std::string Describe(const SessionPlan& plan);
 std::string IdleText(int64_t seconds_max);
 inline constexpr std::string_view kDurationText = "The session reached its maximum duration.";
 
+// What the agent and the relay say with kShuttingDown. What a relay says may go on behind it. A
+// client tells by the text who of the two it is.
+inline constexpr std::string_view kAgentStoppedText = "the agent on this node stopped";
+inline constexpr std::string_view kRelayStoppingText = "the relay is stopping";
+
+// AllowsOnlyText says that a session of that plan does not allow what was to be opened.
+// AllowedPortIn returns HOST:PORT when `text` is one of a session that allows a port; else nothing.
+std::string AllowsOnlyText(const SessionPlan& plan);
+std::string_view AllowedPortIn(std::string_view text);
+
 // SessionNames are put over those of an open request: a client's own say nothing.
 struct SessionNames {
   std::string session_id;

@@ -5,6 +5,7 @@
 
 #include "engine/base/log.h"
 #include "engine/base/version.h"
+#include "engine/wire/session_plan.h"
 #include "relay/switchboard/control_port.h"
 #include "relay/switchboard/switchboard.h"
 
@@ -147,7 +148,7 @@ void AgentRole::Dismiss(CloseCode code, std::string_view why) {
   port_.Goaway(code, why);
 }
 
-void AgentRole::Farewell() { port_.Drain(CloseCode::kShuttingDown, "the relay is stopping"); }
+void AgentRole::Farewell() { port_.Drain(CloseCode::kShuttingDown, engine::kRelayStoppingText); }
 
 void AgentRole::Disconnected(std::string_view text) {
   port_.EndAll(CloseCode::kNodeGone, "the connection to the node was lost");

@@ -7,6 +7,7 @@
 #include "engine/base/check.h"
 #include "engine/base/log.h"
 #include "engine/base/version.h"
+#include "engine/wire/session_plan.h"
 #include "relay/switchboard/agent_role.h"
 #include "relay/switchboard/control_port.h"
 #include "relay/switchboard/open_check.h"
@@ -115,7 +116,7 @@ void ClientRole::End(CloseCode code, std::string_view reason) {
 }
 
 void ClientRole::Farewell() {
-  end_reason_ = "the relay is stopping";
+  end_reason_ = engine::kRelayStoppingText;
   port_.Drain(CloseCode::kShuttingDown, end_reason_);
 }
 

@@ -5,6 +5,7 @@
 #include "engine/base/check.h"
 #include "engine/base/log.h"
 #include "engine/tls/tls_channel.h"
+#include "engine/wire/session_plan.h"
 #include "relay/switchboard/control_port.h"
 #include "relay/switchboard/switchboard.h"
 
@@ -100,7 +101,7 @@ void JoinRole::Leave(std::string_view why) {
 
 void JoinRole::Farewell() {
   // What has claimed a lane is the lanes' to end.
-  if (!is_known()) Refuse(CloseCode::kShuttingDown, "the relay is stopping");
+  if (!is_known()) Refuse(CloseCode::kShuttingDown, engine::kRelayStoppingText);
 }
 
 void JoinRole::Receive(engine::BufferRef plaintext, engine::Instant now) {

@@ -6,18 +6,13 @@
 #include "engine/base/check.h"
 #include "engine/crypto/constant_time.h"
 #include "engine/crypto/digest.h"
+#include "engine/wire/session_plan.h"
 #include "relay/broker/join_token.h"
 #include "relay/switchboard/control_port.h"
 
 namespace relay {
 
 using engine::CloseCode;
-
-namespace {
-
-constexpr std::string_view kStopping = "the relay is stopping";
-
-}  // namespace
 
 LaneTable::LaneTable(engine::Loop& loop, uint32_t index, ControlPort& control,
                      std::function<void()> emptied)
@@ -32,7 +27,7 @@ void LaneTable::Add(const LaneGrant& grant) {
   CHECK(is_new);
   sessions_[grant.id.session_id].push_back(&added);
   if (grant.link_serial != 0) returns_[grant.link_serial].push_back(&added);
-  if (stopping_) added.End(CloseCode::kShuttingDown, kStopping);
+  if (stopping_) added.End(CloseCode::kShuttingDown, engine::kRelayStoppingText);
 }
 
 ClaimOutcome LaneTable::Find(std::string_view token, std::string_view node_id) {
@@ -118,9 +113,9 @@ void LaneTable::Stop() {
   stopping_ = true;
   for (Lane* lane : All()) {
     if (!lane->is_joined()) {
-      lane->End(CloseCode::kShuttingDown, kStopping);
+      lane->End(CloseCode::kShuttingDown, engine::kRelayStoppingText);
     } else if (lane->grant().comes_again) {
-      lane->Cut(kStopping);
+      lane->Cut(engine::kRelayStoppingText);
     }
   }
 }

@@ -7,6 +7,7 @@
 
 #include "engine/base/bytes.h"
 #include "engine/base/check.h"
+#include "engine/wire/session_plan.h"
 
 namespace relay {
 
@@ -90,7 +91,8 @@ bool SwitchPort::Connect(StreamId id, engine::Priority priority, SwitchPort& nod
     return false;
   }
   if (draining_ || node_port.draining_) {
-    Reject(id, CloseCode::kShuttingDown, "the relay is stopping; try again soon");
+    Reject(id, CloseCode::kShuttingDown,
+           std::string(engine::kRelayStoppingText) + "; try again soon");
     return false;
   }
   if (ends_.size() >= options_.circuits_max ||

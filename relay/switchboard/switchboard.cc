@@ -10,6 +10,7 @@
 #include "engine/crypto/digest.h"
 #include "engine/tls/tls_channel.h"
 #include "engine/wire/protocol_names.h"
+#include "engine/wire/session_plan.h"
 #include "relay/switchboard/agent_role.h"
 #include "relay/switchboard/api_role.h"
 #include "relay/switchboard/client_role.h"
@@ -229,7 +230,7 @@ void Switchboard::Stop(engine::Duration grace) {
 void Switchboard::OnGraceOver(engine::Fired outcome) {
   if (outcome.error == engine::IoError::kCanceled) return;
   const bool is_last = driver_.loop().Now() >= grace_end_;
-  lanes_.CutAll("the relay is stopping");
+  lanes_.CutAll(engine::kRelayStoppingText);
   if (is_last) gateway_->CutAll();
   for (const auto& [visitor, owned] : visitors_) {
     if (is_last || !visitor->is_busy()) visitor->Close();

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "engine/sim/sim_loop.h"
+#include "engine/wire/session_plan.h"
 #include "tests/unit/agent/sealed_fixture.h"
 
 namespace agent {
@@ -414,7 +415,7 @@ TEST_F(SealedSessionTest, TheNodesStopIsSaidInsideToo) {
   LaneClient& client = Meet();
   PeerStream& stream = client.Tcp(kTarget, kTargetPort);
   ASSERT_TRUE(Run([&] { return stream.accepted; }));
-  table_->EndAll(CloseCode::kShuttingDown, "the agent on this node stopped");
+  table_->EndAll(CloseCode::kShuttingDown, engine::kAgentStoppedText);
   ASSERT_TRUE(Run([&] { return client.over() && table_->count() == 0; }));
   EXPECT_EQ(client.goaway, CloseCode::kShuttingDown);
   EXPECT_EQ(stream.closed, CloseCode::kShuttingDown);

@@ -16,6 +16,7 @@
 #include "client/session_end.h"
 #include "client/table.h"
 #include "engine/http/amz_date.h"
+#include "engine/wire/session_plan.h"
 
 namespace client {
 namespace {
@@ -107,11 +108,12 @@ TEST(ClientTextTest, WhoEndedASessionIsSaidByWhoKnows) {
 
 TEST(ClientTextTest, AGoodbyeSaysWhoWentAndPromisesNothing) {
   const auto stopping = engine::CloseCode::kShuttingDown;
-  const std::string agent = SessionEndText(stopping, "the agent on this node stopped", "web-1");
+  const std::string agent = SessionEndText(stopping, engine::kAgentStoppedText, "web-1");
   EXPECT_TRUE(Has(agent, "the agent on web-1 was told to stop")) << agent;
   EXPECT_TRUE(Has(agent, "nothing waits for it here")) << agent;
   EXPECT_TRUE(Has(agent, "`adit nodes`")) << agent;
-  const std::string relay = SessionEndText(stopping, "the relay is stopping", "web-1");
+  const std::string relay = SessionEndText(
+      stopping, std::string(engine::kRelayStoppingText) + "; try again soon", "web-1");
   EXPECT_TRUE(Has(relay, "the relay is stopping")) << relay;
   EXPECT_FALSE(Has(relay, "agent")) << relay;
   const std::string other = SessionEndText(stopping, "bye", "web-1");
@@ -120,13 +122,16 @@ TEST(ClientTextTest, AGoodbyeSaysWhoWentAndPromisesNothing) {
 }
 
 TEST(ClientTextTest, ADocumentThatOpensAPortSaysWhatToUse) {
-  const std::string text =
-      NoProgramText("this session allows only: tcp localhost:80; start another one", "web-1", "P");
+  engine::SessionPlan plan = {.kind = engine::SessionKind::kTcp, .host = "localhost", .port = 80};
+  const std::string text = NoProgramText(engine::AllowsOnlyText(plan), "web-1", "P");
   EXPECT_TRUE(Has(text, "adit forward web-1 0:80")) << text;
   EXPECT_TRUE(Has(text, "adit proxy web-1 80")) << text;
-  EXPECT_TRUE(Has(NoProgramText("this session allows only: tcp db:80; start", "web-1", "P"),
-                  "adit forward web-1 0:db:80"));
-  EXPECT_EQ(NoProgramText("this session allows only: exec uptime", "web-1", "P"), "");
+  plan.host = "db";
+  EXPECT_TRUE(
+      Has(NoProgramText(engine::AllowsOnlyText(plan), "web-1", "P"), "adit forward web-1 0:db:80"));
+  plan.kind = engine::SessionKind::kExec;
+  plan.command = "tcp uptime";
+  EXPECT_EQ(NoProgramText(engine::AllowsOnlyText(plan), "web-1", "P"), "");
 }
 
 TEST(ClientTextTest, WhatIsNotThereIsSaidWithTheCommandThatShowsWhatIs) {

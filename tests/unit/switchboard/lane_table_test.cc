@@ -8,6 +8,7 @@
 #include <chrono>
 #include <string>
 
+#include "engine/wire/session_plan.h"
 #include "tests/unit/switchboard/lane_table_fixture.h"
 
 namespace relay {
@@ -167,11 +168,11 @@ TEST_F(LaneTableTest, ARelayThatStopsRefusesWhatWaitsAndLetsGoOnWhatIsJoined) {
   client.peer->Say("on");
   ASSERT_TRUE(Run([&] { return node.peer->heard == "on"; }));
   EXPECT_EQ(emptied_count_, 0);
-  table_.CutAll("the relay is stopping");
+  table_.CutAll(engine::kRelayStoppingText);
   ASSERT_TRUE(Run([&] { return client.peer->was_reset && node.peer->was_reset; }));
   ASSERT_TRUE(Run([&] { return table_.empty(); }));
   EXPECT_EQ(emptied_count_, 1);
-  EXPECT_EQ(control_.ended.back().second.reason, "the relay is stopping");
+  EXPECT_EQ(control_.ended.back().second.reason, engine::kRelayStoppingText);
 }
 
 }  // namespace

@@ -117,5 +117,17 @@ TEST(SessionPlanTest, AKeyThatNobodyWantedIsNotUsed) {
   EXPECT_FALSE(std::get<ShellRequest>(checked.request).key.has_value());
 }
 
+TEST(SessionPlanTest, ThePortThatIsAllowedIsReadFromTheRefusalAlone) {
+  SessionPlan plan{.kind = SessionKind::kTcp, .host = "db", .port = 5432};
+  const CheckedOpen refused = CheckOpen(plan, kNames, EncodeOpen(ShellRequest{}));
+  EXPECT_EQ(refused.text, "this session allows only: tcp db:5432; start another one");
+  EXPECT_EQ(AllowedPortIn(refused.text), "db:5432");
+  plan.kind = SessionKind::kShell;
+  EXPECT_EQ(AllowedPortIn(AllowsOnlyText(plan)), "");
+  for (const char* text : {"", "tcp db:5432", "this session allows only: "}) {
+    EXPECT_EQ(AllowedPortIn(text), "") << text;
+  }
+}
+
 }  // namespace
 }  // namespace engine
