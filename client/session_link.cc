@@ -124,7 +124,7 @@ void SessionLink::HandleHello(const engine::Hello& hello) {
   } else {
     ready_ = true;
     const auto both_have = [&](std::string_view feature) {
-      return is_lane() && std::ranges::count(hello.features, feature) > 0;
+      return is_lane() && engine::HasFeature(hello, feature);
     };
     multiplexer_->PeerResumes(both_have(engine::kFeatureResume));
     if (both_have(engine::kFeatureEarlyData)) multiplexer_->PeerTakesEarly();

@@ -86,10 +86,10 @@ void Lane::OnHello(const engine::Hello& hello) {
   }
   up_ = true;
   driver_.loop().Cancel(timer_op_);
-  const bool resumes = std::ranges::count(hello.features, engine::kFeatureResume) > 0;
+  const bool resumes = engine::HasFeature(hello, engine::kFeatureResume);
   if (resumes) answer.features.emplace_back(engine::kFeatureResume);
   multiplexer_->PeerResumes(resumes);
-  if (std::ranges::count(hello.features, engine::kFeatureEarlyData) > 0) {
+  if (engine::HasFeature(hello, engine::kFeatureEarlyData)) {
     answer.features.emplace_back(engine::kFeatureEarlyData);
     multiplexer_->PeerTakesEarly();
   }

@@ -235,6 +235,10 @@ uint32_t AgreedVersion(const Hello& ours, const Hello& theirs) {
   return newest >= std::max(ours.version_min, theirs.version_min) ? newest : 0;
 }
 
+bool HasFeature(const Hello& hello, std::string_view name) {
+  return std::ranges::find(hello.features, name) != hello.features.end();
+}
+
 std::string Encode(const ControlMessage& message) {
   json::Json object = json::Json::object();
   object["type"] = json::kControlTypes[message.index()];

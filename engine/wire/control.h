@@ -41,6 +41,9 @@ struct Hello {
 // AgreedVersion returns the version that both sides speak, or 0 when there is none.
 uint32_t AgreedVersion(const Hello& ours, const Hello& theirs);
 
+// HasFeature says whether the hello names that feature.
+bool HasFeature(const Hello& hello, std::string_view name);
+
 // TerminalSize is in character cells; 0 means that the sender does not know.
 struct TerminalSize {
   uint16_t columns = 80;

@@ -57,12 +57,9 @@ void AgentRole::OnHello(const engine::Hello& hello) {
   arrival.source_address = source_address_;
   arrival.loop_index = switchboard_.index();
   arrival.link_serial = serial_;
-  const auto has = [&hello](std::string_view feature) {
-    return std::ranges::find(hello.features, feature) != hello.features.end();
-  };
-  arrival.is_sealing = has(engine::kFeatureSealed);
-  arrival.is_encrypting = has(engine::kFeatureEncrypted);
-  arrival.is_laning = has(engine::kFeatureInspectedLanes);
+  arrival.is_sealing = engine::HasFeature(hello, engine::kFeatureSealed);
+  arrival.is_encrypting = engine::HasFeature(hello, engine::kFeatureEncrypted);
+  arrival.is_laning = engine::HasFeature(hello, engine::kFeatureInspectedLanes);
   connected_ = true;
   switchboard_.control().NodeConnected(std::move(arrival),
                                        [this, alive = alive_](const absl::Status& status) {

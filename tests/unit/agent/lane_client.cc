@@ -121,7 +121,7 @@ void LaneClient::OnControl(engine::ByteView message) {
   ASSERT_TRUE(engine::Decode(engine::AsText(message), decoded));
   if (const auto* hello = std::get_if<engine::Hello>(&decoded)) {
     answer = *hello;
-    multiplexer_->PeerResumes(!hello->features.empty());
+    multiplexer_->PeerResumes(engine::HasFeature(*hello, engine::kFeatureResume));
   }
 }
 

@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -101,7 +100,7 @@ class LaneClient final : private engine::JoinedConnection::Events,
   void OnMessage(const engine::ControlMessage& message) override;
   void OnBroken(std::string_view text) override { ADD_FAILURE() << text; }
   std::string ProofOf(engine::ResumeSide side, uint64_t position);
-  bool resumes() const { return std::ranges::count(hello_.features, "resume") > 0; }
+  bool resumes() const { return engine::HasFeature(hello_, engine::kFeatureResume); }
   void SayResume(engine::JoinedConnection& connection);
 
   engine::LoopDriver& driver_;

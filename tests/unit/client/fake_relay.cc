@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <deque>
 #include <type_traits>
 #include <utility>
@@ -197,11 +196,8 @@ class FakeRelay::Connection final : private SecureConnection::Events,
     engine::ControlMessage control;
     ASSERT_TRUE(engine::Decode(engine::AsText(message), control));
     if (const auto* hello = std::get_if<engine::Hello>(&control)) {
-      const auto both_have = [&](std::string_view feature) {
-        return std::ranges::count(hello->features, feature) > 0;
-      };
-      multiplexer_->PeerResumes(both_have(engine::kFeatureResume));
-      if (relay_.takes_early && both_have(engine::kFeatureEarlyData)) {
+      multiplexer_->PeerResumes(engine::HasFeature(*hello, engine::kFeatureResume));
+      if (relay_.takes_early && engine::HasFeature(*hello, engine::kFeatureEarlyData)) {
         multiplexer_->PeerTakesEarly();
       }
       seen.hello = *hello;

@@ -165,6 +165,9 @@ TEST(Control, EveryMessageComesBackAsItWasSent) {
   EXPECT_EQ(hello.version, 3u);
   EXPECT_EQ(hello.version_min, 2u);
   EXPECT_EQ(hello.features, (std::vector<std::string>{"a", "b"}));
+  EXPECT_TRUE(HasFeature(hello, "b"));
+  EXPECT_FALSE(HasFeature(hello, "ab"));
+  EXPECT_FALSE(HasFeature(Hello{}, ""));
   EXPECT_EQ(hello.software, "adit/0.1.0");
   EXPECT_EQ(hello.role, "client");
   EXPECT_EQ(hello.session_id, "s-1");
