@@ -71,7 +71,7 @@ void ReadRecord(EventInfo& event) {
   if (!json.is_object()) return;
   event.outcome = JsonText(json, "errorCode");
   if (const auto more = json.find("additionalEventData"); more != json.end()) {
-    event.target = JsonText(*more, "what");
+    event.what = JsonText(*more, "what");
     if (event.outcome.empty()) event.outcome = JsonText(*more, "outcome");
   }
   if (event.outcome.empty()) event.outcome = "ok";
@@ -255,7 +255,7 @@ absl::StatusOr<std::vector<EventInfo>> ApiClient::LookupEvents(const EventWish& 
                       .user = JsonText(entry, "Username"),
                       .resources = {},
                       .outcome = {},
-                      .target = {},
+                      .what = {},
                       .record = JsonText(entry, "CloudTrailEvent")};
       ReadRecord(event);
       for (const Json& resource : JsonList(entry, "Resources")) {

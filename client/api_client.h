@@ -61,7 +61,7 @@ struct EventInfo {
   std::string user;
   std::string resources;  // Names, with commas.
   std::string outcome;    // "ok", the code of an error, or how a connection ended.
-  std::string target;     // Of a stream: what it was opened to, such as "tcp db:5432".
+  std::string what;       // Of a stream: what it was opened to, such as "tcp db:5432".
   std::string record;     // The whole event, as JSON.
 };
 

@@ -23,10 +23,10 @@ constexpr engine::Duration kFollowPause = std::chrono::seconds(2);
 constexpr int64_t kFollowOverlapSeconds = 5;
 
 // A command may be long, and is in the record as a whole.
-std::string Short(const std::string& target) {
+std::string Short(const std::string& what) {
   constexpr size_t kSizeMax = 60;
-  if (target.size() <= kSizeMax) return target;
-  return std::string(engine::CutUtf8(target, kSizeMax - 3)) + "...";
+  if (what.size() <= kSizeMax) return what;
+  return std::string(engine::CutUtf8(what, kSizeMax - 3)) + "...";
 }
 
 // EventText is what is printed of events; in a table the headings stand before the first alone.
@@ -41,7 +41,7 @@ class EventText {
         lines += event.record + "\n";
       } else {
         table_.AddRow({engine::IsoDate(event.time), event.name, event.user, event.outcome,
-                       Short(event.target), event.resources, event.id});
+                       Short(event.what), event.resources, event.id});
       }
     }
     return format_ == OutputFormat::kJson ? lines : table_.TakeText();
@@ -49,7 +49,7 @@ class EventText {
 
  private:
   const OutputFormat format_;
-  Table table_{{"TIME", "EVENT", "WHO", "OUTCOME", "TARGET", "WHAT", "ID"}};
+  Table table_{{"TIME", "EVENT", "WHO", "OUTCOME", "WHAT", "RESOURCES", "ID"}};
 };
 
 // ReadAttribute reads KEY=VALUE. CloudTrail's words are compared as they are.
@@ -74,6 +74,11 @@ absl::Status ReadAttribute(const std::string& text, EventWish& wish) {
   return absl::InvalidArgumentError(
       "events cannot be looked up by '" + Printable(wish.key) + "'" +
       (is_near ? "; did you mean " + std::string(nearest) + "?" : "") + "\nthe keys are " + keys);
+}
+
+int SayNone() {
+  Say("no such event is on record, or none that you may see");
+  return 0;
 }
 
 absl::Status ReadTime(const std::string& text, const char* flag, int64_t& seconds) {
@@ -101,6 +106,7 @@ int RunAuditLookup(const CommonFlags& flags, const Environment& environment,
   if (!relay.ok()) return Fail(relay.status());
   const auto events = (*relay)->api().LookupEvents(wish);
   if (!events.ok()) return Fail(events.status());
+  if (events->empty() && options.format == OutputFormat::kTable) return SayNone();
   return Print(EventText(options.format).Of(*events));
 }
 
@@ -122,7 +128,9 @@ int RunAuditTail(const CommonFlags& flags, const Environment& environment,
       if (const int code = Print(text.Of(*events)); code != 0) return code;
       wish.since = std::max(wish.since, events->back().time - kFollowOverlapSeconds);
     }
-    if (!options.follow) return 0;
+    if (!options.follow) {
+      return seen.empty() && options.format == OutputFormat::kTable ? SayNone() : 0;
+    }
     shown = std::move(seen);
     wish.count_max = kEventCountMax;
     (*relay)->RunFor(kFollowPause, [] { return false; });

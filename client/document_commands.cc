@@ -49,6 +49,10 @@ absl::StatusOr<Json> CallPages(ApiClient& api, const char* operation, Json reque
 int List(ApiClient& api, OutputFormat format) {
   const auto list = CallPages(api, "ListDocuments", Json::object(), "DocumentIdentifiers");
   if (!list.ok()) return Fail(list.status());
+  if (list->empty() && format == OutputFormat::kTable) {
+    Say("there is no document, or none that you may see");
+    return 0;
+  }
   std::string lines;
   Table table({"NAME", "OWNER", "VERSION", "FORMAT", "CREATED"});
   for (const Json& entry : *list) {

@@ -27,6 +27,10 @@ int List(ApiClient& api, const PolicyOptions& options) {
   const auto policies =
       IamList(api, action.c_str(), std::move(form), of_all ? "Policies" : "AttachedPolicies");
   if (!policies.ok()) return Fail(policies.status());
+  if (policies->empty() && options.format == OutputFormat::kTable) {
+    Say(of_all ? "there is no policy" : Printable(options.subject.name) + " has no policy");
+    return 0;
+  }
   std::string lines;
   Table table({"NAME", "VERSION", "ATTACHED", "ARN"});
   for (const std::string& entry : *policies) {

@@ -23,6 +23,13 @@ constexpr std::string_view kNoPolicy = "none";
 constexpr char kPolicies[] =
     "AditOperator opens sessions, AditAuditor only looks, AditAdmin may do everything";
 
+// Listed is what IAM lists.
+struct Listed {
+  const char* action;
+  const char* list;
+  std::string none;  // What is said when there is nothing.
+};
+
 // Column is one member of what IAM lists.
 struct Column {
   const char* member;
@@ -30,10 +37,14 @@ struct Column {
   const char* json_name;
 };
 
-int PrintList(ApiClient& api, const char* action, ApiClient::Form form, const char* list,
+int PrintList(ApiClient& api, const Listed& listed, ApiClient::Form form,
               const std::vector<Column>& columns, OutputFormat format) {
-  const auto entries = IamList(api, action, std::move(form), list);
+  const auto entries = IamList(api, listed.action, std::move(form), listed.list);
   if (!entries.ok()) return Fail(entries.status());
+  if (entries->empty() && format == OutputFormat::kTable) {
+    Say(listed.none);
+    return 0;
+  }
   std::vector<std::string> headings;
   for (const Column& column : columns) headings.emplace_back(column.heading);
   Table table(std::move(headings));
@@ -204,7 +215,7 @@ int RunUser(const CommonFlags& flags, const Environment& environment, const User
     case Verb::kAdd:
       return Add(**relay, options);
     case Verb::kList:
-      return PrintList(api, "ListUsers", {}, "Users",
+      return PrintList(api, {"ListUsers", "Users", "there is no user yet"}, {},
                        {{"UserName", "NAME", "name"},
                         {"CreateDate", "CREATED", "created"},
                         {"Arn", "ARN", "arn"}},
@@ -214,11 +225,14 @@ int RunUser(const CommonFlags& flags, const Environment& environment, const User
     case Verb::kKey:
       return AddKey(**relay, options);
     case Verb::kKeys:
-      return PrintList(api, "ListAccessKeys", {{"UserName", options.name}}, "AccessKeyMetadata",
-                       {{"AccessKeyId", "KEY", "id"},
-                        {"Status", "STATE", "state"},
-                        {"CreateDate", "CREATED", "created"}},
-                       options.format);
+      return PrintList(
+          api,
+          {"ListAccessKeys", "AccessKeyMetadata", Printable(options.name) + " has no access key"},
+          {{"UserName", options.name}},
+          {{"AccessKeyId", "KEY", "id"},
+           {"Status", "STATE", "state"},
+           {"CreateDate", "CREATED", "created"}},
+          options.format);
     case Verb::kRevoke:
       return Revoke(api, options);
     case Verb::kMfa:

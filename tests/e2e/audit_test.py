@@ -100,12 +100,17 @@ def test_lookup(t):
     stack.api().call('StartSession', {'Target': 'mi-0123456789abcdef0'})
     done = stack.adit('audit', 'lookup', '--by', 'EventName=StartSession')
     header, newest, *older = done.stdout.decode().splitlines()
-    check_equal(header.split(), ['TIME', 'EVENT', 'WHO', 'OUTCOME', 'TARGET', 'WHAT', 'ID'], 'the columns')
+    check_equal(header.split(), ['TIME', 'EVENT', 'WHO', 'OUTCOME', 'WHAT', 'RESOURCES', 'ID'], 'the columns')
     check('TargetNotConnected' in newest and any(line.split()[3] == 'ok' for line in older), f'outcomes: {done}')
     done = stack.adit('audit', 'tail', '-n', '3')
     check_equal(len(done.stdout.splitlines()), 4, 'lines of tail')
     done = stack.adit('audit', 'lookup', '--by', 'Colour=red')
     check_equal(done.returncode, 255, 'status for an attribute that there is not')
+    nothing = ('audit', 'lookup', '--by', 'EventName=DeleteEverything')
+    done = stack.adit(*nothing)
+    check_equal((done.returncode, done.stdout, b'no such event' in done.stderr), (0, b'', True), f'nothing found: {done}')
+    done = stack.adit(*nothing, '--json')
+    check_equal((done.returncode, done.stdout, done.stderr), (0, b'', b''), 'nothing found, for a program')
     follow = stack.popen('audit', 'tail', '-f', '--json', '-n', '1')
     try:
         check(follow.stdout.readline(), 'nothing to begin with')
@@ -135,7 +140,7 @@ def test_tail_says_where_a_connection_led(t):
     follow.send_signal(signal.SIGINT)
     check_equal(follow.wait(10), -signal.SIGINT, 'how it ended')
     reader.join(10)
-    check_equal(sum('TARGET' in line for line in lines), 1, f'headings of {lines}')
+    check_equal(sum('RESOURCES' in line for line in lines), 1, f'headings of {lines}')
 
 
 def test_each_call_is_on_record_once(t):

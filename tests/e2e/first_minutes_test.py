@@ -123,6 +123,12 @@ def test_keys(t):
     _succeed(stack.adit('user', 'revoke', 'bob', old), 'user revoke')
     check_equal(bob.adit('nodes').returncode, 255, 'a revoked key')
     _succeed(Person(stack, second, 'bob').adit('nodes'), 'nodes with the second key')
+    dave = _succeed(stack.adit('user', 'add', 'dave', '--policy', 'none'), 'user add')
+    _succeed(stack.adit('user', 'revoke', 'dave', re.search(r' key=(\S+)', dave)[1]), 'user revoke')
+    for arguments, text in ((('policy', 'list', '--user', 'dave'), b'dave has no policy'),
+                            (('user', 'keys', 'dave'), b'dave has no access key')):
+        done = stack.adit(*arguments)
+        check_equal((done.returncode, done.stdout, text in done.stderr), (0, b'', True), f'{done}')
     done = stack.adit('user', 'add', 'carol')
     check_equal(done.returncode, 255, 'without a terminal to ask on')
     check(b'--policy' in done.stderr, f'{done.stderr}')

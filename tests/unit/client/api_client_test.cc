@@ -241,9 +241,9 @@ TEST_F(ApiClientTest, AnEventOfAStreamSaysWhereItLed) {
          R"({"CloudTrailEvent":"{\"eventName\":\"GetUser\"}"}]})");
   const auto events = api_.LookupEvents({.count_max = 2});
   ASSERT_TRUE(events.ok());
-  EXPECT_EQ(events->at(0).target, "tcp db:5432");
+  EXPECT_EQ(events->at(0).what, "tcp db:5432");
   EXPECT_EQ(events->at(0).outcome, "ok");
-  EXPECT_EQ(events->at(1).target, "");
+  EXPECT_EQ(events->at(1).what, "");
 }
 
 TEST_F(ApiClientTest, ErrorsKeepTheirKind) {
