@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <string>
 
+#include "engine/platform/descriptor_limit.h"
 #include "relay/config.h"
 #include "relay/relay.h"
 
@@ -21,7 +22,8 @@ int Serve(const relay::Config& config) {
   for (int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGXFSZ, SIG_IGN);  // A file that may not grow is an error of the store's.
+  std::signal(SIGXFSZ, SIG_IGN);   // A file that may not grow is an error of the store's.
+  engine::RaiseDescriptorLimit();  // Each session has two connections at least.
 
   auto relay = relay::Relay::Start(config);
   if (!relay.ok()) return Fail(relay.status());

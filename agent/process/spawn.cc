@@ -17,6 +17,7 @@
 #include "absl/strings/str_split.h"
 #include "agent/process/pty.h"
 #include "engine/base/check.h"
+#include "engine/platform/descriptor_limit.h"
 
 namespace agent {
 namespace {
@@ -26,8 +27,8 @@ enum class Step : int32_t { kSession, kTerminal, kDescriptors, kUser, kExec };
 
 constexpr int kFirstOther = STDERR_FILENO + 1;
 
-std::optional<rlimit>& LimitForChildren() {
-  static std::optional<rlimit> limit;
+std::optional<uint64_t>& LimitForChildren() {
+  static std::optional<uint64_t> limit;
   return limit;
 }
 
@@ -270,17 +271,11 @@ std::string SpawnFailureText(engine::ByteView status, const SpawnRequest& reques
   return absl::StrCat(request.program, ": could not be started on the node: ", reason);
 }
 
-void RaiseDescriptorLimit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  LimitForChildren() = limit;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
+void RaiseDescriptorLimit() { LimitForChildren() = engine::RaiseDescriptorLimit(); }
 
 void LowerDescriptorLimit() {
-  const std::optional<rlimit>& limit = LimitForChildren();
-  if (limit.has_value()) ::setrlimit(RLIMIT_NOFILE, &*limit);
+  const std::optional<uint64_t>& limit = LimitForChildren();
+  if (limit.has_value()) engine::SetDescriptorLimit(*limit);
 }
 
 void CloseOnExecFrom(int first) {

@@ -6,6 +6,7 @@ Method: do what an operator does, with the real program, and look at what it ser
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -196,6 +197,13 @@ def test_recover_admin(t):
 
 
 test_recover_admin.limit = 90
+
+
+def test_descriptors(t):
+    """A relay that is started under a low soft limit of descriptors takes all that it is allowed to have"""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    stack = t.own_stack(before_exec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard)))
+    check_equal(resource.prlimit(stack.relay.pid, resource.RLIMIT_NOFILE), (hard, hard), 'limit')
 
 
 def test_a_relay_that_is_away_fills_no_log(t):
