@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
+#include <initializer_list>
 #include <memory>
 #include <utility>
 
@@ -17,6 +19,7 @@
 #include "engine/base/version.h"
 #include "engine/crypto/identity_key.h"
 #include "engine/net/loop_driver.h"
+#include "engine/platform/signal_source.h"
 #include "engine/wire/invitation.h"
 
 namespace agent {
@@ -33,6 +36,7 @@ constexpr size_t kLinksMin = 64 * 1024 * 1024;
 static_assert(kHeldMax + kLinksMin <= kBlocksMax * size_t{engine::LoopOptions().block_size});
 // Enrolment is one call.
 constexpr uint16_t kBlocksOfOneCall = 64;
+constexpr std::initializer_list<int> kInterrupting = {SIGINT, SIGTERM, SIGHUP};
 
 int Fail(const absl::Status& status) {
   std::fprintf(stderr, "adit-agent: %s\n", std::string(status.message()).c_str());
@@ -112,12 +116,62 @@ absl::StatusOr<std::unique_ptr<engine::LoopDriver>> MakeDriver(const AgentConfig
   return std::make_unique<engine::LoopDriver>(std::move(*loop));
 }
 
+// Interruption is a signal that ends an enrolment, after what was made for it is gone. Make it
+// before that.
+class Interruption final : private engine::SignalSource::Events {
+ public:
+  // EnrollBy is Enroll until there is a signal: then that is Canceled.
+  absl::StatusOr<NodeState> EnrollBy(engine::LoopDriver& driver,
+                                     const engine::EnrollInvitation& invitation,
+                                     const EnrollmentFacts& facts) {
+    signals_.Start(driver.loop(), *this);
+    absl::StatusOr<NodeState> state = Enroll(driver, invitation, facts, is_interrupted_);
+    signals_.Stop();
+    while (!signals_.joined()) driver.RunOnce(std::chrono::seconds(1));
+    if (state.ok() || !is_interrupted_) return state;  // It was faster.
+    return absl::CancelledError(
+        "interrupted, and nothing is kept here. If the relay has taken the activation already, ask "
+        "for a new one");
+  }
+  int signal() const { return signal_; }
+
+ private:
+  void OnSignal(int signal) override {
+    signal_ = signal;
+    is_interrupted_ = true;
+  }
+
+  engine::SignalSource signals_{kInterrupting};
+  bool is_interrupted_ = false;
+  int signal_ = 0;
+};
+
+// EnrollInto enrols this machine. What was made for it is gone when that fails.
+absl::StatusOr<NodeState> EnrollInto(const AgentConfig& config,
+                                     const engine::EnrollInvitation& invitation,
+                                     Interruption& interruption) {
+  MadeFolders made;
+  const absl::StatusOr<Descriptor> claim = ClaimStateFolder(config, made);
+  if (!claim.ok()) return claim.status();
+  const absl::StatusOr<std::unique_ptr<engine::LoopDriver>> driver =
+      MakeDriver(config, kBlocksOfOneCall);
+  if (!driver.ok()) return driver.status();
+  const EnrollmentFacts facts{config.name, HostName(), Platform(), engine::kVersion};
+  absl::StatusOr<NodeState> state = interruption.EnrollBy(**driver, invitation, facts);
+  if (!state.ok()) return state;
+  const absl::Status saved = SaveNodeState(config.state_folder, *state);
+  if (!saved.ok()) return saved;
+  made.Keep();
+  return state;
+}
+
 }  // namespace
 
 int RunEnroll(const AgentConfig& config, int input) {
   engine::log::SetLevel(engine::log::Level::kWarning);  // A person reads this stderr.
   {
     // What stands in the way is said before a line is pasted, and until then nothing is kept.
+    const engine::SignalSource held(kInterrupting);
     MadeFolders tried;
     const absl::StatusOr<Descriptor> claim = ClaimStateFolder(config, tried);
     if (!claim.ok()) return Fail(claim.status());
@@ -128,18 +182,13 @@ int RunEnroll(const AgentConfig& config, int input) {
   const absl::StatusOr<engine::EnrollInvitation> invitation =
       engine::ParseEnrollInvitation(ReadLine(input));
   if (!invitation.ok()) return Fail(invitation.status());
-  MadeFolders made;
-  const absl::StatusOr<Descriptor> claim = ClaimStateFolder(config, made);
-  if (!claim.ok()) return Fail(claim.status());
-  const absl::StatusOr<std::unique_ptr<engine::LoopDriver>> driver =
-      MakeDriver(config, kBlocksOfOneCall);
-  if (!driver.ok()) return Fail(driver.status());
-  const EnrollmentFacts facts{config.name, HostName(), Platform(), engine::kVersion};
-  absl::StatusOr<NodeState> state = Enroll(**driver, *invitation, facts);
+  Interruption interruption;
+  absl::StatusOr<NodeState> state = EnrollInto(config, *invitation, interruption);
+  if (absl::IsCancelled(state.status())) {
+    Fail(state.status());
+    engine::DieBySignal(interruption.signal());
+  }
   if (!state.ok()) return Fail(state.status());
-  const absl::Status saved = SaveNodeState(config.state_folder, *state);
-  if (!saved.ok()) return Fail(saved);
-  made.Keep();
   const absl::StatusOr<std::string> fingerprint = FingerprintOf(config, *state);
   if (!fingerprint.ok()) return Fail(fingerprint.status());
   const bool is_for_service = config.state_folder == kServiceStateFolder && HasServiceManager();

@@ -128,7 +128,7 @@ absl::StatusOr<EnrollmentAnswer> ReadEnrollmentAnswer(int http_status, std::stri
 
 absl::StatusOr<NodeState> Enroll(engine::LoopDriver& driver,
                                  const engine::EnrollInvitation& invitation,
-                                 const EnrollmentFacts& facts) {
+                                 const EnrollmentFacts& facts, const bool& stops) {
   const engine::crypto::PrivateKey key = engine::crypto::PrivateKey::Generate();
   const absl::StatusOr<std::string> request_pem =
       engine::crypto::CreateSigningRequest(key, "adit-node");
@@ -141,7 +141,7 @@ absl::StatusOr<NodeState> Enroll(engine::LoopDriver& driver,
   if (!context.ok()) return context.status();
 
   const engine::CallResult result = engine::CallAndWait(
-      driver, **context, invitation.relay, RequestFor(invitation, facts, *request_pem));
+      driver, **context, invitation.relay, RequestFor(invitation, facts, *request_pem), stops);
   const absl::Status failed = CallFailed(result, engine::FormatHostPort(invitation.relay));
   if (!failed.ok()) return failed;
   absl::StatusOr<EnrollmentAnswer> answer =

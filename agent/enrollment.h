@@ -28,11 +28,12 @@ struct EnrollmentFacts {
   std::string version;    // Of the agent.
 };
 
-// Enroll runs the driver until the relay has answered or a deadline has passed. Nothing is written.
-// An error's text is for the person who pasted the line: what happened, why, what to do.
+// Enroll runs the driver until the relay has answered, a deadline has passed or `stops` has become
+// true. Nothing is written. An error's text is for the person who pasted the line: what happened,
+// why, what to do.
 absl::StatusOr<NodeState> Enroll(engine::LoopDriver& driver,
                                  const engine::EnrollInvitation& invitation,
-                                 const EnrollmentFacts& facts);
+                                 const EnrollmentFacts& facts, const bool& stops);
 
 // EnrollmentAnswer is what the relay returns.
 struct EnrollmentAnswer {

@@ -13,8 +13,8 @@
 #include "client/relay_access.h"
 #include "client/say.h"
 #include "client/session_lanes.h"
-#include "client/signal_source.h"
 #include "client/target_wish.h"
+#include "engine/platform/signal_source.h"
 
 namespace client {
 namespace {
@@ -97,9 +97,9 @@ class LinkedForward final : private SessionLanes::Events {
   LinkEnd end_;
 };
 
-class ForwardRun final : private SignalSource::Events {
+class ForwardRun final : private engine::SignalSource::Events {
  public:
-  ForwardRun(RelayAccess& relay, SignalSource& signals)
+  ForwardRun(RelayAccess& relay, engine::SignalSource& signals)
       : relay_(relay), signals_(signals), loops_(relay.driver(), relay.worker_options()) {}
 
   int Run(const ForwardOptions& options, std::vector<ForwardSpec> specs) {
@@ -149,7 +149,8 @@ class ForwardRun final : private SignalSource::Events {
   }
 
   void OnSignal(int number) override {
-    if (!running_ || signal_ != 0) DieBySignal(number);  // Nothing runs yet, or we were too slow.
+    // Nothing runs yet, or we were too slow.
+    if (!running_ || signal_ != 0) engine::DieBySignal(number);
     signal_ = number;
   }
 
@@ -167,7 +168,7 @@ class ForwardRun final : private SignalSource::Events {
   }
 
   RelayAccess& relay_;
-  SignalSource& signals_;
+  engine::SignalSource& signals_;
   engine::WindowReserve reserve_{kWindowsReserve, kWindowsReserveParts};
   LaneLoops loops_;
   std::vector<std::unique_ptr<LinkedForward>> forwards_;
@@ -192,7 +193,7 @@ int RunForward(const CommonFlags& flags, const Environment& environment,
       return kOwnFailure;
     }
   }
-  SignalSource signals({SIGINT, SIGTERM, SIGHUP});
+  engine::SignalSource signals({SIGINT, SIGTERM, SIGHUP});
   const absl::StatusOr<std::unique_ptr<RelayAccess>> relay = RelayAccess::Open(flags, environment);
   if (!relay.ok()) {
     Say(TextOf(relay.status()));

@@ -14,8 +14,8 @@
 #include "client/say.h"
 #include "client/session_end.h"
 #include "client/session_link.h"
-#include "client/signal_source.h"
 #include "client/target_wish.h"
+#include "engine/platform/signal_source.h"
 #include "engine/wire/control.h"
 #include "engine/wire/host_port.h"
 
@@ -39,9 +39,9 @@ absl::StatusOr<engine::HostPort> ParseTarget(const std::string& text) {
 // ProxyRun joins link, stream and signals.
 class ProxyRun final : private SessionLink::Events,
                        private ProxyStream::Events,
-                       private SignalSource::Events {
+                       private engine::SignalSource::Events {
  public:
-  ProxyRun(RelayAccess& relay, SignalSource& signals, engine::HostPort target)
+  ProxyRun(RelayAccess& relay, engine::SignalSource& signals, engine::HostPort target)
       : relay_(relay), signals_(signals), target_(std::move(target)) {}
 
   int Run(const ProxyOptions& options) {
@@ -140,7 +140,7 @@ class ProxyRun final : private SessionLink::Events,
 
   void OnSignal(int number) override {
     if (!connecting_ || signal_ != 0)
-      DieBySignal(number);  // Nothing runs yet, or we were too slow.
+      engine::DieBySignal(number);  // Nothing runs yet, or we were too slow.
     signal_ = number;
   }
 
@@ -166,7 +166,7 @@ class ProxyRun final : private SessionLink::Events,
   }
 
   RelayAccess& relay_;
-  SignalSource& signals_;
+  engine::SignalSource& signals_;
   const engine::HostPort target_;
   std::string node_;
   std::string session_;
@@ -192,7 +192,7 @@ int RunProxy(const CommonFlags& flags, const Environment& environment,
     Say(TextOf(target.status()));
     return kOwnFailure;
   }
-  SignalSource signals({SIGINT, SIGTERM, SIGHUP});
+  engine::SignalSource signals({SIGINT, SIGTERM, SIGHUP});
   const absl::StatusOr<std::unique_ptr<RelayAccess>> relay = RelayAccess::Open(flags, environment);
   if (!relay.ok()) {
     Say(TextOf(relay.status()));

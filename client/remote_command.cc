@@ -12,8 +12,8 @@
 #include "client/remote_process.h"
 #include "client/say.h"
 #include "client/session_end.h"
-#include "client/signal_source.h"
 #include "client/terminal/terminal_posix.h"
+#include "engine/platform/signal_source.h"
 
 namespace client {
 namespace {
@@ -28,9 +28,9 @@ bool TakesTerminal(const RemoteCommand& command) {
 // RemoteRun joins link, program, terminal and signals.
 class RemoteRun final : private SessionLink::Events,
                         private RemoteProcess::Events,
-                        private SignalSource::Events {
+                        private engine::SignalSource::Events {
  public:
-  RemoteRun(RelayAccess& relay, SignalSource& signals, RemoteCommand command)
+  RemoteRun(RelayAccess& relay, engine::SignalSource& signals, RemoteCommand command)
       : relay_(relay), signals_(signals), command_(std::move(command)) {}
 
   int Run() {
@@ -49,7 +49,7 @@ class RemoteRun final : private SessionLink::Events,
     }
     if (!failure_.empty()) Say(failure_);
     Shut();
-    if (leave_by_ != 0) DieBySignal(leave_by_);
+    if (leave_by_ != 0) engine::DieBySignal(leave_by_);
     return exit_code_;
   }
 
@@ -152,7 +152,7 @@ class RemoteRun final : private SessionLink::Events,
       SendSize();
     } else if (process_ == nullptr || IsCut()) {
       terminal_.reset();
-      DieBySignal(number);  // Nothing runs yet, or it cannot be told.
+      engine::DieBySignal(number);  // Nothing runs yet, or it cannot be told.
     } else if (terminal_ != nullptr || number == SIGHUP || std::exchange(signaled_, true)) {
       // Its user is gone, or it did not listen the first time. The node is told, so that it does
       // not wait for us to come again.
@@ -214,7 +214,7 @@ class RemoteRun final : private SessionLink::Events,
   }
 
   RelayAccess& relay_;
-  SignalSource& signals_;
+  engine::SignalSource& signals_;
   RemoteCommand command_;
   std::string node_;  // For messages; printable.
   std::string session_;
@@ -237,10 +237,10 @@ class RemoteRun final : private SessionLink::Events,
 int RunRemote(const CommonFlags& flags, const Environment& environment, RemoteCommand command) {
   // A raw terminal sends ^C as a byte, and what ends us ends the session. Without one signals go to
   // the program there.
-  const std::unique_ptr<SignalSource> signals =
-      TakesTerminal(command) ? std::make_unique<SignalSource>(
+  const std::unique_ptr<engine::SignalSource> signals =
+      TakesTerminal(command) ? std::make_unique<engine::SignalSource>(
                                    std::initializer_list<int>{SIGWINCH, SIGCONT, SIGHUP, SIGTERM})
-                             : std::make_unique<SignalSource>(
+                             : std::make_unique<engine::SignalSource>(
                                    std::initializer_list<int>{SIGINT, SIGTERM, SIGQUIT, SIGHUP});
   const absl::StatusOr<std::unique_ptr<RelayAccess>> relay = RelayAccess::Open(flags, environment);
   if (!relay.ok()) {

@@ -15,9 +15,9 @@
 #include "client/plugin/plugin_text.h"
 #include "client/plugin/session_run.h"
 #include "client/say.h"
-#include "client/signal_source.h"
 #include "engine/net/loop_driver.h"
 #include "engine/platform/create_loop.h"
+#include "engine/platform/signal_source.h"
 #include "engine/tls/tls_context.h"
 
 namespace client {
@@ -30,8 +30,8 @@ int Fail(const absl::Status& status) {
 
 int RunHonestly(const PluginStart& start, const Environment& environment) {
   // Before anything that starts threads.
-  SignalSource signals({SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGWINCH, SIGCONT},
-                       SignalSource::Ignored::kTaken);
+  engine::SignalSource signals({SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGWINCH, SIGCONT},
+                               engine::SignalSource::Ignored::kTaken);
   const ClientConfig config = ConfigOf(environment, start.endpoint.server);
   const PluginTrust trust = TrustOf(environment, config);
   const auto context = engine::TlsContext::Client(

@@ -28,7 +28,8 @@ constexpr engine::Duration kDrainMax = std::chrono::seconds(60);
 }  // namespace
 
 SessionRun::SessionRun(engine::LoopDriver& driver, const engine::TlsContext& context,
-                       SignalSource& signals, const PluginStart& start, SessionRunOptions options)
+                       engine::SignalSource& signals, const PluginStart& start,
+                       SessionRunOptions options)
     : driver_(driver),
       wait_(driver),
       signals_(signals),
@@ -173,7 +174,7 @@ void SessionRun::OnSignal(int number) {
   if (number == SIGWINCH || number == SIGCONT) return;
   if (std::exchange(signal_, number) != 0) {  // It was asked for twice: no more patience.
     if (user_ != nullptr) user_->Stop();
-    DieBySignal(number);
+    engine::DieBySignal(number);
   }
   is_user_over_ = true;
   Conclude(std::string(kTerminatedText) + ClosedText(session_id_, ""), 128 + number);

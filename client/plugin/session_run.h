@@ -18,8 +18,8 @@
 #include "client/plugin/session_api.h"
 #include "client/plugin/session_restart.h"
 #include "client/plugin/session_user.h"
-#include "client/signal_source.h"
 #include "engine/net/loop_driver.h"
+#include "engine/platform/signal_source.h"
 #include "engine/tls/tls_context.h"
 
 namespace client {
@@ -38,11 +38,11 @@ class SessionRun final : private ChannelSession::Events,
                          private NativePort::Events,
                          private SessionRestart::Events,
                          private SessionUser::Events,
-                         private SignalSource::Events {
+                         private engine::SignalSource::Events {
  public:
   // The references outlive it.
-  SessionRun(engine::LoopDriver& driver, const engine::TlsContext& context, SignalSource& signals,
-             const PluginStart& start, SessionRunOptions options);
+  SessionRun(engine::LoopDriver& driver, const engine::TlsContext& context,
+             engine::SignalSource& signals, const PluginStart& start, SessionRunOptions options);
   ~SessionRun();
 
   // Run returns what an honest exit code would be.
@@ -76,7 +76,7 @@ class SessionRun final : private ChannelSession::Events,
 
   engine::LoopDriver& driver_;
   LoopWait wait_;
-  SignalSource& signals_;
+  engine::SignalSource& signals_;
   SessionTicket ticket_;
   std::string session_id_;
   const std::string node_label_;

@@ -169,17 +169,20 @@ void HttpsClient::Close() {
 }
 
 CallResult CallAndWait(LoopDriver& driver, const TlsContext& context, const HostPort& server,
-                       HttpRequest request) {
+                       HttpRequest request, const bool& stops) {
   // Every wait of a connection has a deadline of its own, so this ends.
   constexpr Duration kWaitMax = std::chrono::seconds(1);
   CallResult result;
   bool done = false;
   HttpsClient client(driver, context, server);
-  client.Call(std::move(request), [&](CallResult outcome) {
+  const uint64_t call = client.Call(std::move(request), [&](CallResult outcome) {
     result = std::move(outcome);
     done = true;
   });
-  while (!done) driver.RunOnce(kWaitMax);
+  while (!done) {
+    driver.RunOnce(kWaitMax);
+    if (stops && !done) client.Cancel(call);
+  }
   client.Close();
   while (!client.joined()) driver.RunOnce(kWaitMax);
   return result;

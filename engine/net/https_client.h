@@ -75,8 +75,9 @@ class HttpsClient final : private NetworkWatch::Listener {
   bool closing_ = false;
 };
 
-// CallAndWait runs the driver until one call is done: for programs that have nothing else to do.
+// CallAndWait runs the driver until one call is done: for programs that have nothing else to do. A
+// call that is not done when `stops` becomes true is canceled.
 CallResult CallAndWait(LoopDriver& driver, const TlsContext& context, const HostPort& server,
-                       HttpRequest request);
+                       HttpRequest request, const bool& stops = false);
 
 }  // namespace engine

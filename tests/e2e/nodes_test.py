@@ -7,9 +7,11 @@ real agents.
 import json
 import os
 import re
+import signal
 
 from support import aws as aws_support
 from support.processes import check, check_equal, wait_until
+from support.tcp_server import TcpServer
 
 
 def _node_ids(answer):
@@ -38,6 +40,25 @@ def test_a_version_has_one_form(t):
     nodes = {node['name']: node for node in map(json.loads, stack.adit('nodes', '--json').stdout.splitlines())}
     versions = [nodes[name]['agent_version'] for name in ('quiet', stack.NODE)]
     check(versions[0] == versions[1] and re.fullmatch(r'[0-9.]+', versions[0]), f'{versions}')
+
+
+def test_an_enrolment_that_is_interrupted(t):
+    """A signal during the call to the relay ends an enrolment, and leaves no folder behind"""
+    stack = t.stack
+    folder = t.run.new_folder()
+    state = os.path.join(folder, 'made', 'agent')
+    # It takes what the agent says, and never answers.
+    with TcpServer(lambda connection: connection.recv(65536) and connection.recv(1)) as silent:
+        line = re.sub(r'\brelay=\S+', f'relay=127.0.0.1:{silent.port}', stack.enroll_line)
+        for count, number in enumerate((signal.SIGINT, signal.SIGTERM), 1):
+            enrolment = stack.start(f'enrolment-{count}', [stack.program('adit-agent'), 'enroll', '--state', state],
+                                    stdin=line.encode() + b'\n')
+            enrolment.wait_for(lambda: silent.connections == count, 20, 'it calls the relay')
+            check(os.path.isdir(state), 'it has no folder yet')
+            enrolment.signal(number)
+            check_equal(enrolment.popen.wait(20), -number, f'how it ended: {enrolment.err()}')
+            check(not os.path.exists(folder), 'it left a folder')
+            check('interrupted' in enrolment.err(), enrolment.err())
 
 
 def test_every_operation_answers_as_the_model_says(t):

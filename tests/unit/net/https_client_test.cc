@@ -249,6 +249,13 @@ TEST_F(HttpsClientTest, ACancelledCallEndsAndIsNotRepeated) {
   EXPECT_EQ(server_.connection_count(), 1U);
 }
 
+TEST_F(HttpsClientTest, AWaitThatIsStoppedEndsWithoutAnAnswer) {
+  server_.answers = false;
+  const bool stops = true;
+  EXPECT_NE(CallAndWait(driver_, *client_tls_, {kServerAddress, kPort}, Post("a"), stops).kind,
+            Kind::kResponse);
+}
+
 TEST_F(HttpsClientTest, AServerThatIsNotThereAndOneOfAnotherAuthorityAreToldApart) {
   const TestAuthority other;
   const auto distrustful = Must(TlsContext::Client({.trust = TlsTrust::Authority(other.Pem()),

@@ -1,12 +1,10 @@
-#include "client/signal_source.h"
+#include "engine/platform/signal_source.h"
 
 #include <cstdlib>
 
 #include "engine/base/check.h"
 
-namespace client {
-
-using engine::SignalReceiver;
+namespace engine {
 
 namespace {
 
@@ -33,7 +31,7 @@ SignalSource::~SignalSource() {
   ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
-void SignalSource::Start(engine::Loop& loop, Events& events) {
+void SignalSource::Start(Loop& loop, Events& events) {
   receiver_ = std::make_unique<SignalReceiver>(loop, signals_, events);
 }
 
@@ -51,4 +49,4 @@ void DieBySignal(int number) {
   std::_Exit(128 + number);  // A signal whose default is not the end.
 }
 
-}  // namespace client
+}  // namespace engine

@@ -9,13 +9,13 @@
 
 #include "engine/platform/signal_receiver.h"
 
-namespace client {
+namespace engine {
 
 // SignalSource blocks its signals for this thread, and for every thread started after it, as long
 // as it lives. Make it before anything that starts threads.
 class SignalSource {
  public:
-  using Events = engine::SignalReceiver::Events;
+  using Events = SignalReceiver::Events;
 
   enum class Ignored : uint8_t {
     kLeft,   // What our starter has had ignored, as nohup does, is none of ours.
@@ -27,7 +27,7 @@ class SignalSource {
   SignalSource(const SignalSource&) = delete;
   SignalSource& operator=(const SignalSource&) = delete;
 
-  void Start(engine::Loop& loop, Events& events);
+  void Start(Loop& loop, Events& events);
   void Stop();
   // Start was not called, or what came of it is over.
   bool joined() const { return receiver_ == nullptr || receiver_->closed(); }
@@ -35,11 +35,11 @@ class SignalSource {
  private:
   const sigset_t signals_;
   const sigset_t before_;
-  std::unique_ptr<engine::SignalReceiver> receiver_;
+  std::unique_ptr<SignalReceiver> receiver_;
 };
 
 // DieBySignal ends the process as if the signal had never been blocked or handled, so that the
 // parent sees why. Does not return.
 [[noreturn]] void DieBySignal(int number);
 
-}  // namespace client
+}  // namespace engine
