@@ -371,8 +371,8 @@ void SecureConnection::Drain(ConnectionEnd end) {
   phase_ = Phase::kDraining;
   phase_deadline_ = loop_.Now() + kDrainMax;
   held_input_.Clear();
-  // Else its end is waited for: bytes that meet a closed socket are answered with a reset, which may
-  // take our last words with it.
+  // Else its end is waited for: bytes that meet a closed socket are answered with a reset, which
+  // may take our last words with it.
   peer_finished_ = is_peer_given_up_ || end_.kind == Kind::kClosedByPeer;
   if (!peer_finished_) StartReceive();
   ArmDeadline();
