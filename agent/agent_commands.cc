@@ -130,7 +130,8 @@ class Interruption final : private engine::SignalSource::Events {
     while (!signals_.joined()) driver.RunOnce(std::chrono::seconds(1));
     if (state.ok() || !is_interrupted_) return state;  // It was faster.
     return absl::CancelledError(
-        "interrupted, and nothing is kept here. If the relay has taken the activation already, ask "
+        "interrupted, and nothing new is kept here. If the relay has taken the activation already, "
+        "ask "
         "for a new one");
   }
   int signal() const { return signal_; }
@@ -204,6 +205,7 @@ int RunEnroll(const AgentConfig& config, int input) {
       is_for_service ? "  sudo systemctl enable --now adit-agent      or, without a service:\n"
                      : "",
       config.state_folder.c_str());
+  std::fflush(stdout);  // A signal that waits for the end of the interruption ends this process.
   return kExitDone;
 }
 
@@ -241,7 +243,7 @@ int RunAgent(const AgentConfig& config, const InheritedEnvironment& inherited,
   // Makes one, where the state is of a version that knew none.
   const absl::Status identity = IdentityOf(config.state_folder, *state).status();
   if (!identity.ok()) return Fail(identity);
-  RaiseDescriptorLimit();
+  RaiseOwnDescriptorLimit();
   const absl::StatusOr<std::unique_ptr<engine::LoopDriver>> driver = MakeDriver(config, kBlocksMax);
   if (!driver.ok()) return Fail(driver.status());
   AgentOptions options;

@@ -14,7 +14,7 @@ class ClockWatch {
   static constexpr int64_t kStepMinMs = 1'000;
 
   ClockWatch() = default;
-  // `begin_unix_ms` is another watch's begin(), for the same PassedMs.
+  // `begin_unix_ms` is another watch's, by the same PassedMs.
   explicit ClockWatch(int64_t begin_unix_ms) : begin_unix_ms_(begin_unix_ms) {}
 
   // Look returns by how much the wall clock was set since the last call that said so; 0: it was
@@ -22,8 +22,8 @@ class ClockWatch {
   // late for a moment, and never early.
   int64_t Look(int64_t passed_ms, int64_t unix_ms);
 
-  // begin returns what the wall clock said when the other one began, by what Look has returned.
-  // Requires: Look was called.
+  // begin_unix_ms returns what the wall clock said when the other one began, by what Look has
+  // returned. Requires: Look was called.
   int64_t begin_unix_ms() const { return begin_unix_ms_.value(); }
 
  private:

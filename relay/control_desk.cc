@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/base/log.h"
+#include "engine/platform/wall_clock.h"
 #include "relay/switchboard/switchboard.h"
 
 namespace relay {
@@ -48,41 +49,44 @@ ControlDesk::~ControlDesk() {
 }
 
 // The thread has had its ticks since it was made: all that they see is set there.
-absl::Status ControlDesk::Open(std::vector<LoopPort*> loops) {
+absl::Status ControlDesk::Open(std::vector<LoopPort*> loops, const std::string& boot_id) {
   std::promise<absl::Status> opened;
   std::future<absl::Status> result = opened.get_future();
-  line_->Tell([this, &opened, loops = std::move(loops)] {
+  line_->Tell([this, &opened, &boot_id, loops = std::move(loops)] {
     loops_ = loops;
     answers_.resize(loops.size());
     directory_.SetLoops(loops);
-    const absl::Status status = TakeOver();
+    const absl::Status status = TakeOver(boot_id);
     store_->AfterCommit([&opened, status] { opened.set_value(status); },
                         [&opened] { opened.set_value(absl::UnavailableError(kStoreFailed)); });
   });
   return result.get();
 }
 
-absl::Status ControlDesk::TakeOver() {
+absl::Status ControlDesk::TakeOver(const std::string& boot_id) {
   // What the clock was set by since the process before this one looked.
   const absl::StatusOr<ClockBegin> begin = store_->FindClockBegin();
   if (!begin.ok()) return begin.status();
-  const bool is_same_boot = !boot_id_.empty() && begin->boot_id == boot_id_;
-  if (is_same_boot) clock_watch_ = ClockWatch(begin->unix_ms);
+  const bool is_same_boot = !boot_id.empty() && begin->boot_id == boot_id;
+  clock_watch_ = is_same_boot ? ClockWatch(begin->unix_ms) : ClockWatch();
   const int64_t passed = engine::PassedMs();
   const int64_t now = UnixNowMs();
-  const int64_t by = clock_watch_.Look(passed, now);
+  const int64_t by = clock_watch_->Look(passed, now);
   return broker_.TakeOver(
       now,
       [this](const std::string& id, const std::string& access) { return api_.GoOn(id, access); },
-      {by, {boot_id_, clock_watch_.begin_unix_ms()}});
+      {by, {boot_id, clock_watch_->begin_unix_ms()}});
+}
+
+void ControlDesk::LookAtClock() {
+  if (!clock_watch_.has_value()) return;
+  const int64_t passed = engine::PassedMs();
+  if (const int64_t by = clock_watch_->Look(passed, UnixNowMs()); by != 0) broker_.ClockWasSet(by);
 }
 
 void ControlDesk::Tick() {
-  const int64_t passed = engine::PassedMs();
+  LookAtClock();
   const int64_t now = UnixNowMs();
-  if (const int64_t by = clock_watch_.Look(passed, now); by != 0) {
-    broker_.ClockWasSet({by, {boot_id_, clock_watch_.begin_unix_ms()}});
-  }
   broker_.Tick(now);
   api_.Tick(now);
   outbox_->Forget(now);
@@ -94,6 +98,7 @@ void ControlDesk::Tick() {
 // answers leave after that, in one letter for each loop.
 
 void ControlDesk::BeginBatch() {
+  LookAtClock();                   // What begins in this batch does so by the clock as it is now.
   NoteStore(store_->OpenGroup());  // Without a group each change is tried by itself.
 }
 

@@ -2,11 +2,11 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
-#include "engine/platform/wall_clock.h"
 #include "relay/api/api.h"
 #include "relay/audit/audit_outbox.h"
 #include "relay/broker/broker.h"
@@ -35,9 +35,9 @@ class ControlDesk final : public ControlPort {
   // Runs what was posted, then writes what waits. Requires: no loop runs any more.
   ~ControlDesk() override;
 
-  // Open goes on with what an earlier process left open, or ends it. Call it once, before the first
-  // loop runs.
-  absl::Status Open(std::vector<LoopPort*> loops);
+  // Open goes on with what an earlier process left open, or ends it. `boot_id` is engine::BootId's.
+  // Call it once, before the first loop runs.
+  absl::Status Open(std::vector<LoopPort*> loops, const std::string& boot_id);
   const LoopDirectory& directory() const { return directory_; }
 
   void HandleRequest(uint32_t loop_index, engine::HttpRequest request, std::string source_address,
@@ -62,7 +62,8 @@ class ControlDesk final : public ControlPort {
 
  private:
   void Tick();
-  absl::Status TakeOver();
+  absl::Status TakeOver(const std::string& boot_id);
+  void LookAtClock();
   void BeginBatch();
   void EndBatch();
   // NoteStore says once that the store does not work, and once that it does again.
@@ -77,8 +78,7 @@ class ControlDesk final : public ControlPort {
   LoopDirectory directory_;
   Broker broker_;
   Api api_;
-  ClockWatch clock_watch_;
-  const std::string boot_id_ = engine::BootId();
+  std::optional<ClockWatch> clock_watch_;  // From TakeOver on.
   std::vector<LoopPort*> loops_;
   std::vector<std::vector<std::function<void()>>> answers_;  // Of this batch, by loop.
   bool was_down_ = false;

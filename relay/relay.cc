@@ -126,7 +126,7 @@ absl::Status Relay::State::StartLoops(int listener) {
     threads.push_back(thread->get());
     loops.push_back(*std::move(thread));
   }
-  const absl::Status opened = desk->Open(std::move(threads));
+  const absl::Status opened = desk->Open(std::move(threads), engine::BootId());
   if (!opened.ok()) return opened;
   const bool posted = loops[0]->Post([this, listener](Switchboard& first) {
     first.Listen(first.loop().Adopt(listener),

@@ -271,7 +271,7 @@ std::string SpawnFailureText(engine::ByteView status, const SpawnRequest& reques
   return absl::StrCat(request.program, ": could not be started on the node: ", reason);
 }
 
-void RaiseDescriptorLimit() { LimitForChildren() = engine::RaiseDescriptorLimit(); }
+void RaiseOwnDescriptorLimit() { LimitForChildren() = engine::RaiseDescriptorLimit(); }
 
 void LowerDescriptorLimit() {
   const std::optional<uint64_t>& limit = LimitForChildren();

@@ -63,12 +63,13 @@ absl::StatusOr<Spawned> Spawn(const SpawnRequest& request);
 // SpawnFailureText explains what the status pipe carried.
 std::string SpawnFailureText(engine::ByteView status, const SpawnRequest& request);
 
-// RaiseDescriptorLimit lets this process have as many descriptors as it is allowed to. Children get
-// the limit as it was before: programs that use select() break beyond 1024. Call it once, early.
-void RaiseDescriptorLimit();
+// RaiseOwnDescriptorLimit lets this process have as many descriptors as it is allowed to. Children
+// get the limit as it was before: programs that use select() break beyond 1024. Call it once,
+// early.
+void RaiseOwnDescriptorLimit();
 
 // Of a child between fork and execve; async-signal-safe. LowerDescriptorLimit gives it the limit as
-// it was before RaiseDescriptorLimit. CloseOnExecFrom marks `first` and all above it.
+// it was before RaiseOwnDescriptorLimit. CloseOnExecFrom marks `first` and all above it.
 void LowerDescriptorLimit();
 void CloseOnExecFrom(int first);
 

@@ -237,9 +237,11 @@ void WebSocket::HandleDeadline(Instant now) {
     return End({.text = "the other side did not answer the close frame"});
   }
   if (stalled_since_.has_value() && now >= *stalled_since_ + kStallMax) {
+    carrier_.GiveUpPeer();
     return End({.text = "the other side has read nothing for a minute"});
   }
   if (pinged_at_.has_value()) {
+    carrier_.GiveUpPeer();
     return End({.text = "the other side is silent, and did not answer a ping"});
   }
   pinged_at_ = now;

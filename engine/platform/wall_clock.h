@@ -18,7 +18,8 @@ int64_t UnixNowMs();
 int64_t PassedMs();
 
 // BootId names the time since the machine was started: PassedMs of two processes may be compared
-// where it is the same. Empty: the system does not say (Linux: random(4)).
+// where it is the same, unless they are in different time namespaces. Empty: the system does not
+// say (Linux: random(4)).
 std::string BootId();
 
 }  // namespace engine

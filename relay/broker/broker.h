@@ -43,7 +43,7 @@ struct StartedSession {
   uint32_t loop = 0;
 };
 
-// ClockStep says that the wall clock was set, and what its begin is now.
+// ClockStep says by how much the wall clock was set, and what its begin is since then.
 struct ClockStep {
   int64_t by_ms = 0;
   ClockBegin begin;
@@ -210,7 +210,7 @@ class Broker {
 
   // ClockWasSet says that the clock stands by so much elsewhere than the time that has passed: what
   // waits has as long as before, also after a restart.
-  void ClockWasSet(const ClockStep& step);
+  void ClockWasSet(int64_t by_ms);
 
   size_t live_count() const { return live_.size(); }
   size_t offer_count() const { return offer_count_; }

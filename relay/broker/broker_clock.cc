@@ -24,26 +24,31 @@ void Broker::Tick(int64_t now_unix_ms) {
   }
 }
 
-void Broker::ClockWasSet(const ClockStep& step) {
+void Broker::ClockWasSet(int64_t by_ms) {
   std::vector<std::string> stored;
   for (auto& [id, live] : live_) {
     if (HasStarted(live)) stored.push_back(id);
-    live.join_by_unix_ms += step.by_ms;
-    live.end_by_unix_ms += step.by_ms;
-    live.report_by_unix_ms += step.by_ms;
+    live.join_by_unix_ms += by_ms;
+    live.end_by_unix_ms += by_ms;
+    live.report_by_unix_ms += by_ms;
     const bool is_offered = live.sealed != nullptr && live.sealed->offer != nullptr;
-    if (is_offered) live.sealed->offer->answer_by_unix_ms += step.by_ms;
+    if (is_offered) live.sealed->offer->answer_by_unix_ms += by_ms;
   }
   // From their start the next process finds out until when they may last, and from the clock's
-  // begin whether it was set once more before that.
-  records_.KeepOrLater("clock_was_set", std::to_string(stored.size()) + " sessions",
-                       [this, stored, step] {
-                         absl::Status status;
-                         for (const std::string& id : stored)
-                           status.Update(store_.MoveSessionStart(id, step.by_ms));
-                         status.Update(store_.SetClockBegin(step.begin));
-                         return status;
-                       });
+  // begin whether it was set once more before that. It has room when nothing else has: the next
+  // process would move those as well that began after it.
+  constexpr size_t kRoom = 2 * SessionRecords::kLateMax;
+  const auto keep = [this, stored, by_ms]() -> absl::Status {
+    for (const std::string& id : stored) {
+      if (absl::Status moved = store_.MoveSessionStart(id, by_ms); !moved.ok()) return moved;
+    }
+    absl::StatusOr<ClockBegin> begin = store_.FindClockBegin();
+    if (!begin.ok()) return begin.status();
+    begin->unix_ms +=
+        by_ms;  // By as much: another step may be written before this one or after it.
+    return store_.SetClockBegin(*begin);
+  };
+  records_.KeepOrLater("clock_was_set", std::to_string(stored.size()) + " sessions", keep, kRoom);
 }
 
 // DueAt is when a session needs attention if nothing else happens.

@@ -20,7 +20,8 @@ RelayProcess::RelayProcess(engine::sim::SimWorld& world, uint16_t block_count,
                    }},
                    driver(), *WorldKeys::Shared().relay_server, watched_) {
   witness_.CheckStore(*store_, disk.AuditText());
-  const absl::Status status = desk_->Open({static_cast<relay::LoopPort*>(&way_back_)});
+  // Always the same boot: who lost its power has a clock that goes on.
+  const absl::Status status = desk_->Open({static_cast<relay::LoopPort*>(&way_back_)}, "boot");
   CHECK(status.ok());
   watched_.SetDesk(desk_.get());
   line_->Start();

@@ -170,7 +170,7 @@ TEST(SpawnTest, ChildrenGetTheDescriptorLimitFromBeforeItWasRaised) {
   rlimit low = before;
   low.rlim_cur = 512;
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
-  RaiseDescriptorLimit();
+  RaiseOwnDescriptorLimit();
   rlimit raised{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &raised), 0);
   EXPECT_EQ(raised.rlim_cur, before.rlim_max);

@@ -344,7 +344,7 @@ TEST_F(SealedBrokerTest, ASessionEndsAtItsLimitOverARestartWhenTheClockWasSet) {
   access_ = "{}";
   const std::string id = Start(kJustOn);
   broker.LaneJoined({id, 0}, "192.0.2.7", kJustOn);
-  broker.ClockWasSet({.by_ms = kNow - kJustOn, .begin = {}});
+  broker.ClockWasSet(kNow - kJustOn);
   EXPECT_EQ(store->FindSession(id)->started_unix_ms, kNow);
 
   Broker next(*store, plane);
@@ -355,7 +355,7 @@ TEST_F(SealedBrokerTest, ASessionEndsAtItsLimitOverARestartWhenTheClockWasSet) {
   Broker third(*store, plane);
   ASSERT_TRUE(third.TakeOver(kJustOn, goes_on).ok());
   ASSERT_TRUE(third.IsLive(id));
-  third.ClockWasSet({.by_ms = kNow, .begin = {}});
+  third.ClockWasSet(kNow);
   third.Tick(kNow + kDay);
   EXPECT_TRUE(third.IsLive(id)) << "a day from where it was taken over";
   third.Tick(kNow + kDay + kJustOn);
@@ -387,8 +387,9 @@ TEST_F(SealedBrokerTest, AClockThatIsSetWhileNoRelayRunsEndsNoSession) {
 TEST_F(SealedBrokerTest, AClockThatWasSetWhileTheStoreWasDownIsKeptLater) {
   access_ = "{}";
   const std::string id = StartJoined();
+  ASSERT_TRUE(store->SetClockBegin({.boot_id = "boot", .unix_ms = 4}).ok());
   ASSERT_TRUE(store->OpenGroup().ok());
-  broker.ClockWasSet({.by_ms = 5'000, .begin = {"boot", 4}});
+  broker.ClockWasSet(5'000);
   {
     const FullDisk full;
     EXPECT_FALSE(store->CloseGroup().ok());
@@ -399,7 +400,7 @@ TEST_F(SealedBrokerTest, AClockThatWasSetWhileTheStoreWasDownIsKeptLater) {
   broker.Tick(kNow + 5'000);
   EXPECT_EQ(store->FindSession(id)->started_unix_ms, kNow + 5'000);
   EXPECT_EQ(store->FindClockBegin()->boot_id, "boot");
-  EXPECT_EQ(store->FindClockBegin()->unix_ms, 4);
+  EXPECT_EQ(store->FindClockBegin()->unix_ms, 5'004);
 }
 
 TEST_F(SealedBrokerTest, ASessionKeepsItsCarriageOverARestartWhateverComesBack) {

@@ -18,6 +18,7 @@ class StringCarrier final : public RecordCarrier {
  public:
   void OutputReady() override { ++ready_count; }
   void CloseAfterOutput() override { closed = true; }
+  void GiveUpPeer() override { given_up = true; }
 
   // Deliver hands `bytes` to the protocol in pieces of at most `piece` bytes.
   void Deliver(RecordProtocol& protocol, std::string_view bytes, size_t piece = 8192) {
@@ -49,6 +50,7 @@ class StringCarrier final : public RecordCarrier {
 
   Instant now{std::chrono::hours(1)};
   bool closed = false;
+  bool given_up = false;
   int ready_count = 0;
   size_t largest_record = 0;
 

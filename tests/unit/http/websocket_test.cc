@@ -239,6 +239,7 @@ TEST_F(WebSocketPair, APeerThatAnswersNoPingIsGivenUp) {
   ASSERT_TRUE(server_ear.ended.has_value());
   EXPECT_EQ(server_ear.ended->code, WebSocketCode::kCut);
   EXPECT_TRUE(server_carrier.closed);
+  EXPECT_TRUE(server_carrier.given_up);
 }
 
 TEST_F(WebSocketPair, APeerThatReadsNothingIsGivenUp) {

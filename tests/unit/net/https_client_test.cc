@@ -252,8 +252,10 @@ TEST_F(HttpsClientTest, ACancelledCallEndsAndIsNotRepeated) {
 TEST_F(HttpsClientTest, AWaitThatIsStoppedEndsWithoutAnAnswer) {
   server_.answers = false;
   const bool stops = true;
+  const Instant start = driver_.loop().Now();
   EXPECT_NE(CallAndWait(driver_, *client_tls_, {kServerAddress, kPort}, Post("a"), stops).kind,
             Kind::kResponse);
+  EXPECT_LT(driver_.loop().Now() - start, std::chrono::seconds(5)) << "it did not wait for one";
 }
 
 TEST_F(HttpsClientTest, AServerThatIsNotThereAndOneOfAnotherAuthorityAreToldApart) {

@@ -373,6 +373,16 @@ TEST_F(SqliteStoreTest, RegistrationsAreCountedUpToTheLimit) {
   EXPECT_EQ(store->FindActivation("act")->registration_count, 2u);
 }
 
+TEST_F(SqliteStoreTest, TheClocksBeginIsKeptOrNotKnown) {
+  const auto store = Open();
+  EXPECT_EQ(store->FindClockBegin()->boot_id, "");
+  for (const std::string boot_id : {"", "6d4bb1b4-5c0e"}) {
+    ASSERT_TRUE(store->SetClockBegin({.boot_id = boot_id, .unix_ms = -1'234}).ok());
+    EXPECT_EQ(store->FindClockBegin()->boot_id, boot_id);
+    EXPECT_EQ(store->FindClockBegin()->unix_ms, -1'234);
+  }
+}
+
 TEST_F(SqliteStoreTest, ASessionEndsOnceAndKeepsItsFirstReason) {
   const auto store = Open();
   ASSERT_TRUE(store->AddSession(SessionAt("s", 10)).ok());
