@@ -44,9 +44,13 @@ Resolved Lookup(const std::string& host, uint16_t port) {
   return result;
 }
 
-// Where every machine finds itself, whatever its name servers say (RFC 6761, 6.3).
-std::vector<Address> Loopback(uint16_t port) {
-  std::vector<Address> addresses(2);
+// Known is what nobody has to be asked for: a numeric address, and where every machine finds itself
+// (RFC 6761, 6.3). Else it is empty.
+std::vector<Address> Known(std::string_view host, uint16_t port) {
+  std::vector<Address> addresses(1);
+  if (Address::Parse(host, port, addresses[0])) return addresses;
+  if (host != "localhost") return {};
+  addresses.resize(2);
   CHECK(Address::Parse("127.0.0.1", port, addresses[0]));
   CHECK(Address::Parse("::1", port, addresses[1]));
   return addresses;
@@ -78,23 +82,11 @@ void Resolver::Resolve(ResolveOp& op, std::string_view host, uint16_t port) {
   question->op = &op;
   op.question_ = question;
 
-  Address numeric;
-  if (Address::Parse(host, port, numeric)) {
-    question->result.addresses.push_back(numeric);
-    return desk_->Answer(std::move(question));
-  }
+  question->result.addresses = Known(host, port);
+  if (!question->result.addresses.empty()) return desk_->Answer(std::move(question));
   {
     const std::lock_guard lock(desk_->mutex);
-    // A node's own ports must not wait behind look-ups that hang.
-    const bool would_wait = std::ranges::count(desk_->is_looking_up, true) == kThreads;
-    if (would_wait && host == "localhost") {
-      question->result.addresses = Loopback(port);
-    } else if (desk_->queue.size() < kQueueMax) {
-      desk_->queue.push_back(std::move(question));
-    }
-  }
-  if (question != nullptr && !question->result.addresses.empty()) {
-    return desk_->Answer(std::move(question));
+    if (desk_->queue.size() < kQueueMax) desk_->queue.push_back(std::move(question));
   }
   if (question != nullptr) {
     question->result.error = ResolveError::kBusy;
@@ -136,9 +128,7 @@ void Resolver::Work(const std::shared_ptr<Desk>& desk, size_t thread) {
 
 void Resolver::Desk::Answer(std::shared_ptr<Question> question) {
   const std::lock_guard lock(mutex);
-  if (loop == nullptr) return;
   answers.push_back(std::move(question));
-  loop->Wake();  // Under the lock: the loop goes soon after the resolver.
 }
 
 void Resolver::Desk::AnswerAlike(std::shared_ptr<Question> question) {
@@ -151,7 +141,7 @@ void Resolver::Desk::AnswerAlike(std::shared_ptr<Question> question) {
     return true;
   });
   answers.push_back(std::move(question));
-  loop->Wake();
+  loop->Wake();  // Under the lock: the loop goes soon after the resolver.
 }
 
 bool Resolver::has_answers() const {

@@ -74,14 +74,15 @@ class Resolver {
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
 
-  // Resolve asks for the addresses of `host`; numeric addresses are answered without a thread. The
-  // handler is called from Deliver, never inside this call.
+  // Resolve asks for the addresses of `host`; for a numeric address and `localhost` no thread is
+  // needed. The handler is called from Deliver, never inside this call.
   void Resolve(ResolveOp& op, std::string_view host, uint16_t port);
 
   // Cancel completes the op with kCanceled, unless its answer is on its way already.
   void Cancel(ResolveOp& op);
 
-  // Deliver calls the handlers of the questions that were answered; after every RunOnce.
+  // Deliver calls the handlers of the questions that were answered; after every RunOnce, which
+  // must not wait while there is one: nobody wakes it for what is answered without a thread.
   void Deliver();
   bool has_answers() const;
 
@@ -90,8 +91,8 @@ class Resolver {
   // Desk is what the threads use. It outlives the resolver while one of them is in a look-up.
   struct Desk {
     explicit Desk(Loop& its_loop) : loop(&its_loop) {}
-    void Answer(std::shared_ptr<Question> question);
-    // AnswerAlike answers `question`, and all in the queue that ask for the same.
+    void Answer(std::shared_ptr<Question> question);  // By the loop's own thread.
+    // AnswerAlike answers `question`, and all in the queue that ask for the same; by the others.
     void AnswerAlike(std::shared_ptr<Question> question);
 
     std::mutex mutex;

@@ -136,31 +136,17 @@ TEST_F(ResolverTest, OneLookUpAnswersAllWhoAskForTheSameAndTheQueueIsBounded) {
   EXPECT_LE(Flags().size(), 2 * Resolver::kThreads);
 }
 
-TEST_F(ResolverTest, WhereLookUpsHangTheMachineStillFindsItself) {
-  NameServers& servers = Servers();
-  servers.is_dead = true;
-  Asker dead[Resolver::kThreads];
-  for (size_t i = 0; i < Resolver::kThreads; ++i) {
-    resolver_->Resolve(dead[i].op, "relay.test", 443);
-    std::unique_lock lock(servers.mutex);
-    servers.changed.wait(lock, [&] { return servers.flags.size() == i + 1; });
-  }
+TEST_F(ResolverTest, TheMachineItselfIsFoundWithoutALookUp) {
   Asker asker;
   resolver_->Resolve(asker.op, "localhost", 22);
+  EXPECT_TRUE(resolver_->has_answers());
   resolver_->Deliver();
   ASSERT_EQ(asker.answers.size(), 1u);
   EXPECT_EQ(asker.answers[0].error, ResolveError::kNone);
   ASSERT_EQ(asker.answers[0].addresses.size(), 2u);
   EXPECT_EQ(asker.answers[0].addresses[0].ToText(), "127.0.0.1:22");
   EXPECT_EQ(asker.answers[0].addresses[1].ToText(), "[::1]:22");
-  for (Asker& each : dead) resolver_->Cancel(each.op);
-  resolver_->Deliver();
-  std::unique_lock lock(servers.mutex);
-  servers.is_dead = false;
-  servers.changed.notify_all();
-  // Each asks twice, and must not do so in the next test, which counts.
-  servers.changed.wait(
-      lock, [&] { return servers.finished == 2 * static_cast<int>(Resolver::kThreads); });
+  EXPECT_TRUE(Flags().empty());
 }
 
 TEST_F(ResolverTest, NobodyWaitsForALookUpThatHeHasGivenUp) {
