@@ -1,4 +1,4 @@
-# Adit: the node dials the relay, the client forwards a port (:uring or :epoll, -inspected, @BUILD)
+# Adit: the node dials the relay, the client forwards a port (:uring or :epoll; -inspected, or -once: without resumption; @BUILD)
 # shellcheck shell=bash disable=SC2034,SC2154
 programs=$adit_bin
 if [[ $variant == *@* ]]; then
@@ -25,9 +25,12 @@ printed() {
 
 peer_up() {
   local relay i
-  local io=${variant%-inspected} carriage=()
-  if [ "$io" != "$variant" ]; then carriage=(--inspected); fi
+  local io=${variant%-*} carriage=()
   adit_env=(env "ADIT_IO=${io:-auto}" "ADIT_CONFIG_DIR=$run_folder/config")
+  case $variant in
+    *-inspected) carriage=(--inspected) ;;
+    *-once) adit_env+=(ADIT_PATIENCE=0) ;;
+  esac
   relay=$(free_port)
   start relay "${adit_env[@]}" "$programs/adit-relay" --state "$run_folder/relay" \
     --listen "127.0.0.1:$relay" --advertise "127.0.0.1:$relay"
