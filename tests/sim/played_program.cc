@@ -17,7 +17,7 @@ bool PlayedProgram::Go() {
   }
   if (!flow_.gone()) return false;
   exit_ = wanted_;
-  if (on_exit) on_exit();
+  on_exit();
   return true;
 }
 

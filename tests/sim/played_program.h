@@ -25,7 +25,7 @@ class PlayedProgram {
   void Hear(int signal);
 
   const std::optional<engine::Exit>& exit() const { return exit_; }
-  // Whom to tell when it has exited; empty: nobody is there any more.
+  // Is called when it has exited; whoever runs it sets this.
   std::function<void()> on_exit;
 
  private:

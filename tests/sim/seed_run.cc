@@ -118,7 +118,7 @@ bool ReadSeedPlay(int argc, char** argv, SeedPlay& play) {
           .trace = std::atoi(argv[7])};
   const rlimit time{.rlim_cur = kSeedSecondsMax, .rlim_max = kSeedSecondsMax + 1};
   CHECK(::setrlimit(RLIMIT_CPU, &time) == 0);
-  ::alarm(10 * kSeedSecondsMax);
+  ::alarm(10 * kSeedSecondsMax);  // One that hangs without CPU time; others share the processors.
   ::dup2(play.log, STDERR_FILENO);
   SetSteadyRandom(play.seed);
   // What the world raises, and agents read.
