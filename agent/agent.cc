@@ -128,6 +128,7 @@ Agent::Agent(engine::LoopDriver& driver, NodeState state, engine::crypto::Identi
       redial_(engine::crypto::RandomNumber()),
       retry_op_(engine::Handler<engine::Fired>::To<&Agent::OnRetry>(this)),
       renewal_op_(engine::Handler<engine::Fired>::To<&Agent::OnRenewal>(this)),
+      news_op_(engine::Handler<engine::Fired>::To<&Agent::OnNewsDue>(this)),
       stop_op_(engine::Handler<engine::Fired>::To<&Agent::OnStopDeadline>(this)),
       succession_op_(engine::Handler<engine::Fired>::To<&Agent::OnSuccessionDeadline>(this)) {
   driver_.network().Add(static_cast<engine::NetworkWatch::Listener&>(*this));
@@ -169,12 +170,24 @@ void Agent::Step(engine::Duration wait_max) {
 }
 
 // TellRelay sends what waits about sessions. What the link does not take now goes in a later
-// iteration: there is one when the link has sent something.
+// iteration: there is one when the link has sent something. News of streams is left to gather.
 void Agent::TellRelay() {
-  sessions_.outbox().Flush([this](std::string_view json) {
+  RelayOutbox& outbox = sessions_.outbox();
+  if (outbox.size() == 0) return;
+  const bool may_wait = outbox.IsPatient() && !stopping_ && link_ != nullptr && link_->up();
+  if (may_wait && !news_due_) {
+    if (!news_op_.in_flight()) {
+      driver_.loop().StartTimer(news_op_, driver_.loop().Now() + kNewsDelay);
+    }
+    return;
+  }
+  outbox.Flush([this](std::string_view json) {
     return link_ != nullptr ? link_->Send(json) : succession_.ToSuccessor(json);
   });
+  news_due_ = outbox.size() > 0;
 }
+
+void Agent::OnNewsDue(engine::Fired) { news_due_ = true; }
 
 // ------------------------------------------------------------------ the link
 
@@ -392,6 +405,7 @@ void Agent::Stop() {
   loop.Cancel(retry_op_);
   loop.Cancel(renewal_op_);
   loop.Cancel(succession_op_);
+  loop.Cancel(news_op_);
   loop.StartTimer(stop_op_, loop.Now() + kStopMax);
   succession_.LeavePredecessor();
   if (link_ != nullptr) {
@@ -446,7 +460,7 @@ bool Agent::stopped() const {
   return stopping_ && link_ == nullptr && !HasSessions() && succession_.closed() &&
          (service_keys_ == nullptr || service_keys_->joined()) && signals_.closed() &&
          programs_->closed() && !retry_op_.in_flight() && !renewal_op_.in_flight() &&
-         !stop_op_.in_flight() && !succession_op_.in_flight();
+         !news_op_.in_flight() && !stop_op_.in_flight() && !succession_op_.in_flight();
 }
 
 }  // namespace agent

@@ -60,6 +60,9 @@ class Agent final : private RelayLink::Events,
  public:
   // A signal to stop gives sessions this long. It is more than the grace of a child.
   static constexpr engine::Duration kStopMax = std::chrono::seconds(8);
+  // How long news of streams is left to gather. Each message costs threads of node and relay more
+  // than a short connection itself.
+  static constexpr engine::Duration kNewsDelay = std::chrono::milliseconds(10);
   // A successor that is not connected to the relay after this long is given up.
   static constexpr engine::Duration kSuccessionMax = std::chrono::seconds(30);
 
@@ -104,6 +107,7 @@ class Agent final : private RelayLink::Events,
   void OnRenewal(engine::Fired outcome);
   void OnStopDeadline(engine::Fired outcome);
   void OnSuccessionDeadline(engine::Fired outcome);
+  void OnNewsDue(engine::Fired outcome);
 
   void Dial();
   void ScheduleRenewal();
@@ -137,9 +141,11 @@ class Agent final : private RelayLink::Events,
   engine::TimerOp retry_op_;
   engine::TimerOp renewal_op_;
   std::optional<engine::Instant> renewal_asked_at_;
+  engine::TimerOp news_op_;
   engine::TimerOp stop_op_;
   engine::TimerOp succession_op_;
   bool was_ever_up_ = false;
+  bool news_due_ = false;
   bool stopping_ = false;
   bool stop_overdue_ = false;
 };

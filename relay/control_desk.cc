@@ -234,7 +234,8 @@ void ControlDesk::RenewCertificate(uint32_t loop_index, RenewalWish wish,
 }
 
 void ControlDesk::NodeSaid(std::string node_id, engine::ControlMessage message) {
-  line_->Tell([this, node_id = std::move(node_id), message = std::move(message)] {
+  const bool is_note = std::holds_alternative<engine::StreamNews>(message);
+  std::function<void()> task = [this, node_id = std::move(node_id), message = std::move(message)] {
     const int64_t now = UnixNowMs();
     if (const auto* answer = std::get_if<engine::SessionAnswer>(&message)) {
       broker_.NodeAnswered(node_id, *answer, now);
@@ -250,7 +251,8 @@ void ControlDesk::NodeSaid(std::string node_id, engine::ControlMessage message) 
       store_->AfterCommit(
           [this, node_id, answer = std::move(answer)] { directory_.TellNode(node_id, answer); });
     }
-  });
+  };
+  is_note ? line_->Note(std::move(task)) : line_->Tell(std::move(task));
 }
 
 void ControlDesk::NewsMissed(std::string node_id, uint64_t count) {
@@ -306,13 +308,13 @@ void ControlDesk::SessionEnded(std::string session_id, std::string reason, uint6
 }
 
 void ControlDesk::StreamOpened(StreamReport report, std::string what) {
-  line_->Tell([this, report = std::move(report), what = std::move(what)] {
+  line_->Note([this, report = std::move(report), what = std::move(what)] {
     broker_.StreamOpened(report.session_id, report.stream_serial, what, UnixNowMs());
   });
 }
 
 void ControlDesk::StreamClosed(StreamReport report, StreamEnd end) {
-  line_->Tell([this, report = std::move(report), end = std::move(end)] {
+  line_->Note([this, report = std::move(report), end = std::move(end)] {
     broker_.StreamClosed(report.session_id, report.stream_serial, end, UnixNowMs());
   });
 }

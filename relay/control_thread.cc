@@ -1,5 +1,6 @@
 #include "relay/control_thread.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace relay {
@@ -20,8 +21,7 @@ bool ControlThread::Ask(std::function<void()> task) {
   {
     const std::lock_guard lock(mutex_);
     if (ask_count_ >= kRequestsMax) return false;
-    ++ask_count_;
-    tasks_.push_back({std::move(task), true});
+    Add({std::move(task), Kind::kAsked});
   }
   changed_.notify_one();
   return true;
@@ -30,23 +30,41 @@ bool ControlThread::Ask(std::function<void()> task) {
 void ControlThread::Tell(std::function<void()> task) {
   {
     const std::lock_guard lock(mutex_);
-    tell_count_.fetch_add(1, std::memory_order_relaxed);
-    tasks_.push_back({std::move(task), false});
+    Add({std::move(task), Kind::kTold});
   }
   changed_.notify_one();
 }
 
+void ControlThread::Note(std::function<void()> task) {
+  bool is_news = false;  // To the thread, which waits for the first one's time.
+  {
+    const std::lock_guard lock(mutex_);
+    if (note_count_ == 0) notes_due_ = Clock::now() + kNoteDelay;
+    Add({std::move(task), Kind::kNoted});
+    is_news = note_count_ == 1 || note_count_ == kBatchTasksMax;
+  }
+  if (is_news) changed_.notify_one();
+}
+
+void ControlThread::Add(Task task) {
+  task.kind == Kind::kAsked ? ++ask_count_ : tell_count_.fetch_add(1, std::memory_order_relaxed);
+  if (task.kind == Kind::kNoted) ++note_count_;
+  tasks_.push_back(std::move(task));
+}
+
 std::optional<ControlThread::Task> ControlThread::TakeTask(Clock::time_point end) {
   std::unique_lock lock(mutex_);
-  changed_.wait_until(lock, end, [this] { return ending_ || !tasks_.empty(); });
+  for (;;) {
+    if (ending_ || tasks_.size() > note_count_ || note_count_ >= kBatchTasksMax) break;
+    const Clock::time_point until = note_count_ > 0 ? std::min(end, notes_due_) : end;
+    if (Clock::now() >= until) break;
+    changed_.wait_until(lock, until);
+  }
   if (tasks_.empty()) return std::nullopt;
   Task task = std::move(tasks_.front());
   tasks_.pop_front();
-  if (task.is_asked) {
-    --ask_count_;
-  } else {
-    tell_count_.fetch_sub(1, std::memory_order_relaxed);
-  }
+  task.kind == Kind::kAsked ? --ask_count_ : tell_count_.fetch_sub(1, std::memory_order_relaxed);
+  if (task.kind == Kind::kNoted) --note_count_;
   return task;
 }
 
@@ -57,6 +75,8 @@ void ControlThread::RunBatch(Task task) {
   for (size_t i = 1; i < kBatchTasksMax && Clock::now() < end; ++i) {
     const std::optional<Task> next = TakeTask(Clock::time_point());
     if (!next.has_value()) break;
+    // For a note nobody waits, and for the processor the loops may.
+    if (next->kind == Kind::kNoted) std::this_thread::yield();
     next->run();
   }
   batch_.end();

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -26,6 +27,9 @@ class ControlThread final : public TaskLine {
   // A batch ends when no task waits or one of these is reached: nobody's answer waits for long.
   static constexpr size_t kBatchTasksMax = 256;
   static constexpr std::chrono::milliseconds kBatchTimeMax{20};
+  // How long notes are left to gather. A batch costs as much as ten notes in it, and while it runs
+  // the loops may have to wait for a processor.
+  static constexpr std::chrono::milliseconds kNoteDelay{20};
 
   // `tick` runs on the thread every kTickInterval, also while tasks are waiting, as a batch of
   // its own.
@@ -38,22 +42,27 @@ class ControlThread final : public TaskLine {
   // False when kRequestsMax wait already.
   [[nodiscard]] bool Ask(std::function<void()> task) override;
   void Tell(std::function<void()> task) override;
+  void Note(std::function<void()> task) override;
   // True while more than kTellsHigh wait.
   bool IsBehind() const override {
     return tell_count_.load(std::memory_order_relaxed) > kTellsHigh;
   }
 
  private:
+  enum class Kind : uint8_t { kAsked, kTold, kNoted };
   struct Task {
     std::function<void()> run;
-    bool is_asked = false;
+    Kind kind;
   };
 
   using Clock = std::chrono::steady_clock;
 
   void Run();
   void RunBatch(Task task);
-  std::optional<Task> TakeTask(Clock::time_point end);  // One in the past does not wait.
+  // TakeTask waits until `end` for one that is told or asked, or for notes that are due. If there
+  // is none, it takes a note all the same. An end in the past does not wait.
+  std::optional<Task> TakeTask(Clock::time_point end);
+  void Add(Task task);  // Under mutex_.
   bool is_ending();
 
   const std::function<void()> tick_;
@@ -62,8 +71,10 @@ class ControlThread final : public TaskLine {
   std::condition_variable changed_;
   std::deque<Task> tasks_;  // From here on under mutex_.
   size_t ask_count_ = 0;
+  size_t note_count_ = 0;
+  Clock::time_point notes_due_{};  // When there are notes.
   bool ending_ = false;
-  std::atomic<size_t> tell_count_{0};  // Written under mutex_.
+  std::atomic<size_t> tell_count_{0};  // Notes, too. Written under mutex_.
   std::thread thread_;                 // Last: it uses the others.
 };
 

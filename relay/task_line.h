@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <utility>
 
 namespace relay {
 
@@ -23,6 +24,10 @@ class TaskLine {
   // Tell queues a task that must not be lost: the end of a session, a node's coming and going.
   // Their number is bounded by the links and streams that cause them; see IsBehind.
   virtual void Tell(std::function<void()> task) = 0;
+
+  // Note queues a task like Tell, for which nobody waits: what is put on record. It may be left
+  // until others come, for some milliseconds.
+  virtual void Note(std::function<void()> task) { Tell(std::move(task)); }
 
   // IsBehind is true while so many wait that nobody may begin what will have to be told.
   virtual bool IsBehind() const = 0;

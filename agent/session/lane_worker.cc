@@ -24,7 +24,11 @@ class LaneWorker::Tenant final : public engine::WorkerLoop::Tenant {
   void Sweep() override {
     targets_.Sweep();
     const bool idle = targets_.count() == 0;
-    if (worker_.idle_.exchange(idle) != idle && idle) worker_.home_.Wake();
+    if (worker_.idle_.load() != idle) worker_.idle_.store(idle);
+    if (idle && worker_.is_awaited_.load()) {
+      worker_.is_awaited_.store(false);
+      worker_.home_.Wake();
+    }
     host.Sweep();  // After that: whoever hears that a lane is over may look whether we are idle.
   }
 

@@ -14,8 +14,8 @@ namespace agent {
 // programs, whose ends one thread alone can hear of.
 class LaneWorker {
  public:
-  // `home` is the loop of the thread that owns the worker; it is woken when idle() becomes true,
-  // and outlives the worker. `quota` is shared with the other threads' targets.
+  // `home` is the loop of the thread that owns the worker; it is woken for who asked idle(), and
+  // outlives the worker. `quota` is shared with the other threads' targets.
   static absl::StatusOr<std::unique_ptr<LaneWorker>> Start(const engine::LoopOptions& options,
                                                            engine::Loop& home,
                                                            std::shared_ptr<TargetQuota> quota);
@@ -27,7 +27,12 @@ class LaneWorker {
   void EndTargets(engine::CloseCode code, std::string_view text);
 
   // Idle is true when no target was left as of the last iteration. Lanes are told by their news.
-  bool idle() const { return idle_.load(); }
+  // After false, `home` is woken once when it is true; a worker that nobody asks wakes nobody.
+  bool idle() const {
+    if (idle_.load()) return true;
+    is_awaited_.store(true);
+    return idle_.load();  // Again: it may not have seen that.
+  }
 
  private:
   class Tenant;
@@ -35,6 +40,7 @@ class LaneWorker {
 
   engine::Loop& home_;
   std::atomic<bool> idle_{true};
+  mutable std::atomic<bool> is_awaited_{false};
   Tenant* tenant_ = nullptr;  // The thread's; here to post to it.
   LaneHost* host_ = nullptr;
   std::unique_ptr<engine::WorkerLoop> loop_;

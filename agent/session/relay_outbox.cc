@@ -11,15 +11,19 @@ namespace agent {
 using engine::log::Level;
 
 RelayOutbox::Kind RelayOutbox::KindOf(const engine::ControlMessage& message) {
+  if (std::holds_alternative<engine::StreamNews>(message)) return Kind::kStreamNews;
   if (std::holds_alternative<engine::SessionAnswer>(message)) return Kind::kAnswer;
   return std::holds_alternative<engine::LanesLost>(message) ? Kind::kLanesLost : Kind::kNews;
 }
 
 void RelayOutbox::Push(const engine::ControlMessage& message) {
   Message encoded{engine::Encode(message), KindOf(message)};
+  bool is_waited_for = encoded.kind != Kind::kStreamNews;
   {
     const std::lock_guard lock(mutex_);
+    is_waited_for |= messages_.empty();
     if (messages_.size() < kMessagesMax && encoded.json.size() <= engine::kControlSizeMax) {
+      if (encoded.kind == Kind::kStreamNews) ++stream_news_count_;
       messages_.push_back(std::move(encoded));
     } else if (dropped_count_++ == 0) {
       engine::log::Write(
@@ -27,13 +31,14 @@ void RelayOutbox::Push(const engine::ControlMessage& message) {
           {{"reason", "too much waits for the relay"}, {"waiting", messages_.size()}});
     }
   }
-  home_.Wake();
+  if (is_waited_for) home_.Wake();
 }
 
 void RelayOutbox::Flush(absl::FunctionRef<bool(std::string_view json)> send) {
   const std::lock_guard lock(mutex_);
   while (!messages_.empty() && send(messages_.front().json)) {
     Message& said = messages_.front();
+    if (said.kind == Kind::kStreamNews) --stream_news_count_;
     if (said.kind == Kind::kLanesLost) {
       said.said_at = home_.Now();
       unheard_.push_back(std::move(said));
@@ -49,6 +54,11 @@ void RelayOutbox::Flush(absl::FunctionRef<bool(std::string_view json)> send) {
 size_t RelayOutbox::size() const {
   const std::lock_guard lock(mutex_);
   return messages_.size();
+}
+
+bool RelayOutbox::IsPatient() const {
+  const std::lock_guard lock(mutex_);
+  return messages_.size() == stream_news_count_;
 }
 
 void RelayOutbox::LinkLost() {

@@ -55,8 +55,12 @@ class RelayOutbox {
 
   size_t size() const;
 
+  // IsPatient is true while nobody waits for any of it: it is news of streams, which may be left to
+  // gather. Then one that is added wakes the loop only if it is the first.
+  bool IsPatient() const;
+
  private:
-  enum class Kind : uint8_t { kNews, kAnswer, kLanesLost };
+  enum class Kind : uint8_t { kNews, kStreamNews, kAnswer, kLanesLost };
   struct Message {
     std::string json;
     Kind kind = Kind::kNews;
@@ -68,6 +72,7 @@ class RelayOutbox {
   mutable std::mutex mutex_;
   std::deque<Message> messages_;  // From here on under mutex_.
   std::deque<Message> unheard_;   // Were said, and may have been lost with the link.
+  size_t stream_news_count_ = 0;  // Of messages_.
   size_t dropped_count_ = 0;
 };
 

@@ -16,19 +16,22 @@ constexpr std::string_view kTooMany = "too many wait for the store";
 std::string NameOf(const AuditRecord& record) {
   constexpr size_t kSizeMax = 500;  // Resources are foreign text where a call was refused.
   std::string name = record.event_name + " " + engine::IsoDate(record.time_unix_ms / 1000);
-  if (!record.principal.empty()) name += " " + record.principal;
-  for (const std::string& resource : record.resources) {
-    if (name.size() < kSizeMax) name += " " + resource;
-  }
+  const auto add = [&name](std::string_view text) {
+    if (name.size() < kSizeMax) name.append(" ").append(text.substr(0, kSizeMax));
+  };
+  if (!record.principal.empty()) add(record.principal);
+  for (const std::string& resource : record.resources) add(resource);
   for (const auto& [key, text] : record.additional) {
-    if (key == "stream") name += " stream " + text;
+    if (key != "stream") continue;
+    add("stream");
+    add(text);
   }
   return std::string(engine::CutUtf8(name, kSizeMax));
 }
 
 }  // namespace
 
-SessionRecords::SessionRecords(Store& store) : store_(store) { waiting_.reserve(kWaitingMax); }
+SessionRecords::SessionRecords(Store& store) : store_(store) { waiting_.reserve(kTogether); }
 
 void SessionRecords::LogFailure(std::string_view what, const absl::Status& status) {
   engine::log::Write(Level::kError, "store_failed", {{"at", what}, {"why", status.ToString()}});
@@ -161,9 +164,9 @@ void SessionRecords::StreamClosed(const Stream& stream, const StreamEnd& end, in
 }
 
 void SessionRecords::AddOfStream(AuditRecord record) {
-  if (waiting_.size() >= 4 * kWaitingMax) return Lose("stream_record", NameOf(record), kTooMany);
+  if (waiting_.size() >= kWaitingMax) return Lose("stream_record", NameOf(record), kTooMany);
   waiting_.push_back(std::move(record));
-  if (waiting_.size() == kWaitingMax) FlushStreams();
+  if (waiting_.size() == kTogether) FlushStreams();
 }
 
 void SessionRecords::FlushDue(int64_t now_unix_ms) {
@@ -191,7 +194,7 @@ void SessionRecords::FlushStreams() {
   if (waiting_.empty()) return;
   std::vector<AuditRecord> records;
   records.swap(waiting_);
-  waiting_.reserve(kWaitingMax);
+  waiting_.reserve(kTogether);
   const absl::Status status = Keep("stream_records", [&]() -> absl::Status {
     for (const AuditRecord& record : records) {
       if (absl::Status kept = AppendAudit(store_, record); !kept.ok()) return kept;
@@ -212,7 +215,7 @@ void SessionRecords::KeepEach(const std::vector<AuditRecord>& records) {
 
 void SessionRecords::PutBack(std::vector<AuditRecord> records) {
   for (AuditRecord& record : waiting_) {
-    if (records.size() >= 4 * kWaitingMax) {
+    if (records.size() >= kWaitingMax) {
       Lose("stream_record", NameOf(record), kTooMany);
       continue;
     }

@@ -32,9 +32,11 @@ struct SessionSubject {
 class SessionRecords {
  public:
   static constexpr int64_t kDelayMs = 250;
-  // Records of streams that wait at most; then they are written at once. While the store does not
-  // work, what comes beyond four times as many is dropped, counted, and logged.
-  static constexpr size_t kWaitingMax = 256;
+  // So many records of streams are written at once, however short they have waited. To write one
+  // takes some 25 microseconds, and a loop may wait for the processor meanwhile.
+  static constexpr size_t kTogether = 16;
+  // While the store does not work, records of streams beyond this are dropped, counted, and logged.
+  static constexpr size_t kWaitingMax = 1024;
   // Other changes that wait for the store at most. What comes then and may be refused is refused;
   // what has happened all the same is dropped, counted, and logged.
   static constexpr size_t kLateMax = 8'192;

@@ -57,6 +57,21 @@ TEST(RelayOutboxTest, BeyondTheMaximumMessagesAreDropped) {
   EXPECT_EQ(outbox.size(), 1u) << "and then it works as before";
 }
 
+TEST(RelayOutboxTest, NewsOfStreamsCanWaitAndNothingElse) {
+  engine::sim::SimLoop home{1, {}, 16, 1024};
+  RelayOutbox outbox(home);
+  outbox.Push(News(1));
+  outbox.Push(News(2));
+  EXPECT_TRUE(outbox.IsPatient());
+  outbox.Push(engine::SessionOver{"s", "why"});
+  EXPECT_FALSE(outbox.IsPatient());
+  EXPECT_EQ(Flush(outbox, 2).size(), 2u);
+  EXPECT_FALSE(outbox.IsPatient()) << "the end of the session is still there";
+  EXPECT_EQ(Flush(outbox, 2).size(), 1u);
+  outbox.Push(News(3));
+  EXPECT_TRUE(outbox.IsPatient());
+}
+
 TEST(RelayOutboxTest, AMessageThatFitsIntoNoFrameIsDropped) {
   engine::sim::SimLoop home{1, {}, 16, 1024};
   RelayOutbox outbox(home);

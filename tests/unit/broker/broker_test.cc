@@ -372,10 +372,10 @@ TEST_F(BrokerTest, RecordsOfStreamsAreWrittenTogetherAndBeforeTheSessionsEnd) {
 
 TEST_F(BrokerTest, ManyRecordsOfStreamsDoNotWaitForTheClock) {
   const StartedSession session = Start();
-  for (size_t i = 0; i < SessionRecords::kWaitingMax; ++i) {
+  for (size_t i = 0; i < SessionRecords::kTogether; ++i) {
     broker.StreamOpened(session.session_id, 1, "x", kNow);
   }
-  EXPECT_EQ(Events().size(), SessionRecords::kWaitingMax);
+  EXPECT_EQ(Events().size(), SessionRecords::kTogether);
 }
 
 TEST_F(BrokerTest, AReportAboutAnUnknownSessionChangesNothing) {

@@ -80,6 +80,41 @@ TEST(ControlThread, TasksThatWaitTogetherAreOneBatchOfABoundedSize) {
   EXPECT_EQ(sum, kTasks);
 }
 
+TEST(ControlThread, NotesRunInTheirTurn) {
+  std::vector<int> seen;
+  {
+    ControlThread thread([] {});
+    for (int i = 0; i < 5; ++i) thread.Note([&seen, i] { seen.push_back(i); });
+    std::promise<void> done;
+    thread.Tell([&] {
+      seen.push_back(5);
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+  EXPECT_EQ(seen, (std::vector<int>{0, 1, 2, 3, 4, 5}));
+}
+
+TEST(ControlThread, NotesRunWhenNobodyWaits) {
+  ControlThread thread([] {});
+  for (int i = 0; i < 3; ++i) {
+    std::promise<void> done;
+    thread.Note([&done] { done.set_value(); });
+    done.get_future().wait();
+  }
+}
+
+TEST(ControlThread, ManyNotesDoNotWaitAndCountAsReports) {
+  HeldUp held;
+  for (size_t i = 0; i <= ControlThread::kTellsHigh; ++i) held.thread().Note([] {});
+  EXPECT_TRUE(held.thread().IsBehind());
+  std::promise<void> done;
+  held.thread().Note([&done] { done.set_value(); });
+  held.Release();
+  done.get_future().wait();
+  EXPECT_FALSE(held.thread().IsBehind());
+}
+
 TEST(ControlThread, RequestsBeyondTheirMaximumAreRefusedWhateverIsReported) {
   HeldUp held;
   for (size_t i = 0; i < 3 * ControlThread::kRequestsMax; ++i) held.thread().Tell([] {});
