@@ -235,8 +235,9 @@ void ControlDesk::RenewCertificate(uint32_t loop_index, RenewalWish wish,
 
 void ControlDesk::NodeSaid(std::string node_id, engine::ControlMessage message) {
   const bool is_note = std::holds_alternative<engine::StreamNews>(message);
-  std::function<void()> task = [this, node_id = std::move(node_id), message = std::move(message)] {
-    const int64_t now = UnixNowMs();
+  // What is told is dated when it is told, however long it is left to gather.
+  std::function<void()> task = [this, now = UnixNowMs(), node_id = std::move(node_id),
+                                message = std::move(message)] {
     if (const auto* answer = std::get_if<engine::SessionAnswer>(&message)) {
       broker_.NodeAnswered(node_id, *answer, now);
     } else if (const auto* over = std::get_if<engine::SessionOver>(&message)) {
@@ -308,14 +309,14 @@ void ControlDesk::SessionEnded(std::string session_id, std::string reason, uint6
 }
 
 void ControlDesk::StreamOpened(StreamReport report, std::string what) {
-  line_->Note([this, report = std::move(report), what = std::move(what)] {
-    broker_.StreamOpened(report.session_id, report.stream_serial, what, UnixNowMs());
+  line_->Note([this, now = UnixNowMs(), report = std::move(report), what = std::move(what)] {
+    broker_.StreamOpened(report.session_id, report.stream_serial, what, now);
   });
 }
 
 void ControlDesk::StreamClosed(StreamReport report, StreamEnd end) {
-  line_->Note([this, report = std::move(report), end = std::move(end)] {
-    broker_.StreamClosed(report.session_id, report.stream_serial, end, UnixNowMs());
+  line_->Note([this, now = UnixNowMs(), report = std::move(report), end = std::move(end)] {
+    broker_.StreamClosed(report.session_id, report.stream_serial, end, now);
   });
 }
 

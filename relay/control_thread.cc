@@ -52,14 +52,7 @@ void ControlThread::Add(Task task) {
   tasks_.push_back(std::move(task));
 }
 
-std::optional<ControlThread::Task> ControlThread::TakeTask(Clock::time_point end) {
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    if (ending_ || tasks_.size() > note_count_ || note_count_ >= kBatchTasksMax) break;
-    const Clock::time_point until = note_count_ > 0 ? std::min(end, notes_due_) : end;
-    if (Clock::now() >= until) break;
-    changed_.wait_until(lock, until);
-  }
+std::optional<ControlThread::Task> ControlThread::PopTask() {
   if (tasks_.empty()) return std::nullopt;
   Task task = std::move(tasks_.front());
   tasks_.pop_front();
@@ -68,16 +61,35 @@ std::optional<ControlThread::Task> ControlThread::TakeTask(Clock::time_point end
   return task;
 }
 
+std::optional<ControlThread::Task> ControlThread::TakeTask(Clock::time_point end) {
+  std::unique_lock lock(mutex_);
+  while (!ending_ && HasNotesOnly()) {
+    const Clock::time_point until = note_count_ > 0 ? std::min(end, notes_due_) : end;
+    if (Clock::now() >= until) break;
+    changed_.wait_until(lock, until);
+  }
+  return PopTask();
+}
+
+std::optional<ControlThread::Task> ControlThread::TakeNext(bool is_awaited) {
+  const std::lock_guard lock(mutex_);
+  if (is_awaited && !ending_ && HasNotesOnly()) return std::nullopt;
+  return PopTask();
+}
+
 void ControlThread::RunBatch(Task task) {
   const Clock::time_point end = Clock::now() + kBatchTimeMax;
+  bool is_awaited = false;
   batch_.begin();
-  task.run();
-  for (size_t i = 1; i < kBatchTasksMax && Clock::now() < end; ++i) {
-    const std::optional<Task> next = TakeTask(Clock::time_point());
+  for (size_t count = 1;; ++count) {
+    is_awaited |= task.kind != Kind::kNoted;
+    task.run();
+    if (count == kBatchTasksMax || Clock::now() >= end) break;
+    std::optional<Task> next = TakeNext(is_awaited);
     if (!next.has_value()) break;
-    // For a note nobody waits, and for the processor the loops may.
-    if (next->kind == Kind::kNoted) std::this_thread::yield();
-    next->run();
+    task = *std::move(next);
+    // What was woken on this processor need not wait for a tick while nobody waits for this batch.
+    if (!is_awaited && count % kNotesTogether == 0) std::this_thread::yield();
   }
   batch_.end();
 }

@@ -24,12 +24,14 @@ class ControlThread final : public TaskLine {
   static constexpr size_t kRequestsMax = 1024;
   static constexpr size_t kTellsHigh = 4096;
   static constexpr std::chrono::milliseconds kTickInterval{200};
-  // A batch ends when no task waits or one of these is reached: nobody's answer waits for long.
+  // A batch ends when no task waits or one of these is reached, and as soon as only notes are left
+  // while somebody waits for an answer, which leaves with the batch's end.
   static constexpr size_t kBatchTasksMax = 256;
   static constexpr std::chrono::milliseconds kBatchTimeMax{20};
-  // How long notes are left to gather. A batch costs as much as ten notes in it, and while it runs
-  // the loops may have to wait for a processor.
+  // How long notes are left to gather. A batch costs as much as ten notes in it.
   static constexpr std::chrono::milliseconds kNoteDelay{20};
+  // After so many the processor is offered to others.
+  static constexpr size_t kNotesTogether = 16;
 
   // `tick` runs on the thread every kTickInterval, also while tasks are waiting, as a batch of
   // its own.
@@ -60,9 +62,14 @@ class ControlThread final : public TaskLine {
   void Run();
   void RunBatch(Task task);
   // TakeTask waits until `end` for one that is told or asked, or for notes that are due. If there
-  // is none, it takes a note all the same. An end in the past does not wait.
+  // is none, it takes a note all the same.
   std::optional<Task> TakeTask(Clock::time_point end);
-  void Add(Task task);  // Under mutex_.
+  // TakeNext does not wait. While `is_awaited` it leaves notes alone that are the only ones left.
+  std::optional<Task> TakeNext(bool is_awaited);
+  void Add(Task task);  // From here on under mutex_.
+  std::optional<Task> PopTask();
+  // True while notes are all there is, and not more than may gather.
+  bool HasNotesOnly() const { return tasks_.size() == note_count_ && note_count_ < kBatchTasksMax; }
   bool is_ending();
 
   const std::function<void()> tick_;

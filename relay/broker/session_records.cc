@@ -1,5 +1,9 @@
 #include "relay/broker/session_records.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
+
 #include "engine/base/log.h"
 #include "engine/base/utf8.h"
 #include "engine/http/amz_date.h"
@@ -194,6 +198,7 @@ void SessionRecords::FlushStreams() {
   if (waiting_.empty()) return;
   std::vector<AuditRecord> records;
   records.swap(waiting_);
+  put_back_count_ = 0;
   waiting_.reserve(kTogether);
   const absl::Status status = Keep("stream_records", [&]() -> absl::Status {
     for (const AuditRecord& record : records) {
@@ -214,14 +219,15 @@ void SessionRecords::KeepEach(const std::vector<AuditRecord>& records) {
 }
 
 void SessionRecords::PutBack(std::vector<AuditRecord> records) {
-  for (AuditRecord& record : waiting_) {
-    if (records.size() >= kWaitingMax) {
-      Lose("stream_record", NameOf(record), kTooMany);
-      continue;
-    }
-    records.push_back(std::move(record));
+  const auto place = waiting_.begin() + static_cast<std::ptrdiff_t>(put_back_count_);
+  waiting_.insert(place, std::make_move_iterator(records.begin()),
+                  std::make_move_iterator(records.end()));
+  put_back_count_ += records.size();
+  while (waiting_.size() > kWaitingMax) {
+    Lose("stream_record", NameOf(waiting_.back()), kTooMany);
+    waiting_.pop_back();
   }
-  waiting_ = std::move(records);
+  put_back_count_ = std::min(put_back_count_, waiting_.size());
 }
 
 }  // namespace relay

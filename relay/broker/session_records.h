@@ -137,7 +137,9 @@ class SessionRecords {
   Store& store_;
   std::vector<Late> late_;
   std::vector<AuditRecord> waiting_;  // Of streams.
-  uint64_t lost_count_ = 0;           // Since the log said how many.
+  // So many of them came back from a group that was lost, in several pieces, the first ones first.
+  size_t put_back_count_ = 0;
+  uint64_t lost_count_ = 0;  // Since the log said how many.
 };
 
 }  // namespace relay

@@ -17,7 +17,8 @@ namespace sim {
 // DeskLine is the control thread.
 class DeskLine final : public relay::TaskLine {
  public:
-  static constexpr uint64_t kTurnMaxUs = 3'000;  // From a task's arrival until its turn comes.
+  static constexpr uint64_t kTurnMaxUs = 3'000;   // From a task's arrival until its turn comes.
+  static constexpr uint64_t kNoteMaxUs = 20'000;  // The same of a note, where nobody waits.
   static constexpr engine::Duration kTick = std::chrono::milliseconds(200);
   static constexpr size_t kBatchTasksMax = 256;
   static constexpr size_t kAsksMax = 1024;
@@ -29,6 +30,7 @@ class DeskLine final : public relay::TaskLine {
 
   bool Ask(std::function<void()> task) override;
   void Tell(std::function<void()> task) override;
+  void Note(std::function<void()> task) override;
   bool IsBehind() const override { return tasks_.size() > kTellsHigh; }
 
   // Until Start, tasks run in the call that brings them: nobody else runs yet.
@@ -39,15 +41,22 @@ class DeskLine final : public relay::TaskLine {
   void SlowDown(engine::Instant until) { busy_until_ = until; }
   // SetRoom sets how many that were asked for may wait.
   void SetRoom(size_t asks_max) { asks_max_ = asks_max; }
-  void Drop() { tasks_.clear(); }
+  void Drop() {
+    tasks_.clear();
+    note_count_ = 0;
+  }
   bool is_empty() const { return tasks_.empty(); }
 
  private:
   struct Task {
     std::function<void()> run;
     bool is_asked = false;
+    bool is_note = false;
   };
   void Add(Task task);
+  void RunBatch();
+  bool HasNotesOnly() const { return tasks_.size() == note_count_ && note_count_ < kBatchTasksMax; }
+  engine::Instant Soon(uint64_t us_max);
 
   const engine::Instant& now_;
   engine::Random& random_;
@@ -55,9 +64,11 @@ class DeskLine final : public relay::TaskLine {
   const Batch batch_;
   std::deque<Task> tasks_;
   size_t ask_count_ = 0;
+  size_t note_count_ = 0;
   size_t asks_max_ = kAsksMax;
   engine::Instant busy_until_{};
   engine::Instant tick_at_{};
+  engine::Instant turn_at_ = engine::Instant::max();  // Of what waits.
   bool is_started_ = false;
 };
 

@@ -13,7 +13,8 @@ Process::Process(engine::sim::SimWorld& world, Machine machine, uint16_t block_c
       block_count_(block_count),
       driver_(std::make_unique<engine::sim::SimLoop>(world, world.network.NewProcess(machine),
                                                      block_count, kBlockSize)),
-      loop_(static_cast<engine::sim::SimLoop&>(driver_.loop())) {
+      loop_(static_cast<engine::sim::SimLoop&>(driver_.loop())),
+      resolver_(driver_.resolver()) {
   MachineClock::Enter(machine);
 }
 
@@ -23,7 +24,10 @@ Process::~Process() {
   CHECK(loop_.network().open_count(loop_.process()) == 0);
 }
 
-engine::Instant Process::NextAt() const { return std::max(loop_.NextAt(), paused_until_); }
+engine::Instant Process::NextAt() const {
+  const bool is_waiting = resolver_.has_answers();
+  return std::max(is_waiting ? loop_.Now() : loop_.NextAt(), paused_until_);
+}
 
 void Process::Step() {
   MachineClock::Enter(machine_);

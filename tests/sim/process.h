@@ -65,6 +65,7 @@ class Process {
   const uint16_t block_count_;
   engine::LoopDriver driver_;
   engine::sim::SimLoop& loop_;
+  const engine::Resolver& resolver_;
   engine::Instant paused_until_{};
   engine::Instant dry_until_{};
   bool is_stopping_ = false;

@@ -105,6 +105,23 @@ TEST_F(SessionRecordsTest, AStreamsRecordThatFailsForGoodTakesNoOtherWithIt) {
   EXPECT_THAT(Events(), ElementsAre("One", "Two", "Three"));
 }
 
+TEST_F(SessionRecordsTest, StreamsRecordsOfALostGroupComeBackInTheirOrder) {
+  std::vector<std::string> names;
+  ASSERT_TRUE(store_->OpenGroup().ok());
+  for (size_t i = 0; i < 3 * SessionRecords::kTogether + 1; ++i) {
+    names.push_back("Record" + std::to_string(i));
+    records_->AddOfStream(NewServiceEvent(names.back(), kNow));
+  }
+  {
+    const FullDisk full;
+    EXPECT_FALSE(store_->CloseGroup().ok());
+  }
+  EXPECT_THAT(Events(), IsEmpty());
+  Turn();  // Finds that the store is back.
+  Turn();
+  EXPECT_THAT(Events(), testing::ElementsAreArray(names));
+}
+
 TEST_F(SessionRecordsTest, WhatFindsNoRoomIsNamedUpToAMaximumAndCounted) {
   const auto fails = [] { return absl::UnavailableError("full"); };
   CaptureStderr();

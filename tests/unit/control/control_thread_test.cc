@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <future>
+#include <string>
 #include <vector>
 
 namespace relay {
@@ -93,6 +94,25 @@ TEST(ControlThread, NotesRunInTheirTurn) {
     done.get_future().wait();
   }
   EXPECT_EQ(seen, (std::vector<int>{0, 1, 2, 3, 4, 5}));
+}
+
+TEST(ControlThread, AnswersDoNotWaitForNotesThatAreTheOnlyOnesLeft) {
+  std::vector<std::string> batches;
+  {
+    std::promise<void> released;
+    ControlThread thread([] {}, {.begin = [&] { batches.emplace_back(); }});
+    thread.Tell([&] { released.get_future().wait(); });
+    const auto say = [&](char c) { return [&batches, c] { batches.back() += c; }; };
+    thread.Note(say('a'));
+    EXPECT_TRUE(thread.Ask(say('B')));
+    thread.Note(say('c'));
+    thread.Note(say('d'));
+    std::promise<void> done;
+    thread.Note([&] { done.set_value(); });
+    released.set_value();
+    done.get_future().wait();
+  }
+  EXPECT_EQ(batches, (std::vector<std::string>{"aB", "cd"}));
 }
 
 TEST(ControlThread, NotesRunWhenNobodyWaits) {
