@@ -27,6 +27,9 @@ namespace {
 using engine::log::Level;
 
 constexpr engine::Duration kWaitMax = std::chrono::minutes(1);
+// Of news of streams, in one iteration: half of what may wait in a link, so that what else is to be
+// said finds room.
+constexpr size_t kNewsAtOnce = engine::kControlQueueMax / 2;
 
 // The wall clock may jump and a machine may sleep, so that the time of renewal is looked at again
 // and again, rather than waited for.
@@ -173,7 +176,10 @@ void Agent::Step(engine::Duration wait_max) {
 // iteration: there is one when the link has sent something. News of streams is left to gather.
 void Agent::TellRelay() {
   RelayOutbox& outbox = sessions_.outbox();
-  if (outbox.size() == 0) return;
+  if (outbox.size() == 0) {
+    news_due_ = false;
+    return;
+  }
   const bool may_wait = outbox.IsPatient() && !stopping_ && link_ != nullptr && link_->up();
   if (may_wait && !news_due_) {
     if (!news_op_.in_flight()) {
@@ -181,7 +187,10 @@ void Agent::TellRelay() {
     }
     return;
   }
-  outbox.Flush([this](std::string_view json) {
+  size_t room = outbox.IsPatient() && link_ != nullptr ? kNewsAtOnce : outbox.size();
+  outbox.Flush([this, &room](std::string_view json) {
+    if (room == 0) return false;
+    --room;
     return link_ != nullptr ? link_->Send(json) : succession_.ToSuccessor(json);
   });
   news_due_ = outbox.size() > 0;
@@ -343,7 +352,10 @@ void Agent::OnSucceeded(pid_t successor) {
                       {"sessions_that_stay", uint64_t{sessions_.count()}}});
   driver_.loop().Cancel(succession_op_);
   service_manager_.MainProcess(successor);
-  if (link_ != nullptr && !link_->down()) link_->CloseAfterOutput();
+  if (link_ == nullptr || link_->down()) return;
+  news_due_ = true;
+  TellRelay();  // What comes later goes by the successor.
+  link_->CloseAfterOutput();
 }
 
 // OnSuccessorGone takes everything up again.

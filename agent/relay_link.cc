@@ -172,8 +172,8 @@ void RelayLink::RequestRenewal(std::string request_pem) {
 }
 
 bool RelayLink::Send(std::string_view json) {
-  // A multiplexer that has failed would take the message, and lose it.
-  return up_ && !failed_ && multiplexer_->SendControl(engine::kLinkStream, json);
+  // A multiplexer that has failed, or whose link says no more, would take the message, and lose it.
+  return up_ && !failed_ && !is_leaving_ && multiplexer_->SendControl(engine::kLinkStream, json);
 }
 
 void RelayLink::Goaway(engine::CloseCode code, std::string_view text) {
@@ -182,6 +182,7 @@ void RelayLink::Goaway(engine::CloseCode code, std::string_view text) {
 
 void RelayLink::CloseAfterOutput() {
   if (multiplexer_ == nullptr) return Close();
+  is_leaving_ = true;
   connection_.CloseAfterOutput();
 }
 

@@ -115,6 +115,7 @@ class RelayLink final : private engine::SecureConnection::Events, private engine
   std::string reason_;  // A better one than the connection's, when there is one.
   bool up_ = false;
   bool failed_ = false;
+  bool is_leaving_ = false;  // After what was said already, the link closes.
   bool closed_ = false;
   bool down_ = false;
 };

@@ -27,7 +27,7 @@ class LaneWorker {
   void EndTargets(engine::CloseCode code, std::string_view text);
 
   // Idle is true when no target was left as of the last iteration. Lanes are told by their news.
-  // After false, `home` is woken once when it is true; a worker that nobody asks wakes nobody.
+  // After false, `home` is woken once when it is true; where nobody asks, nobody is woken.
   bool idle() const {
     if (idle_.load()) return true;
     is_awaited_.store(true);

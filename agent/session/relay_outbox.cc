@@ -25,6 +25,7 @@ void RelayOutbox::Push(const engine::ControlMessage& message) {
     if (messages_.size() < kMessagesMax && encoded.json.size() <= engine::kControlSizeMax) {
       if (encoded.kind == Kind::kStreamNews) ++stream_news_count_;
       messages_.push_back(std::move(encoded));
+      is_waited_for |= messages_.size() == kGatherMax;
     } else if (dropped_count_++ == 0) {
       engine::log::Write(
           Level::kError, "session_news_dropped",
@@ -58,7 +59,7 @@ size_t RelayOutbox::size() const {
 
 bool RelayOutbox::IsPatient() const {
   const std::lock_guard lock(mutex_);
-  return messages_.size() == stream_news_count_;
+  return messages_.size() == stream_news_count_ && messages_.size() < kGatherMax;
 }
 
 void RelayOutbox::LinkLost() {

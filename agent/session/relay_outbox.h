@@ -20,9 +20,9 @@ class Loop;
 namespace agent {
 
 // RelayOutbox is what is to be said to the relay about sealed sessions, in order. It waits here
-// while the link takes no more, and while there is none: sessions go on without the link to the
-// relay, and what happened in them is told when there is one again. Lanes push from their own
-// threads: what is said here is rare, hence the mutex.
+// while the link takes no more, while there is none, and to gather (IsPatient): sessions go on
+// without the link to the relay, and what happened in them is told when there is one again. Lanes
+// push from their own threads: what is said here is rare, hence the mutex.
 class RelayOutbox {
  public:
   // Beyond it messages are dropped, with a line in the log. No stream opens when more than half is
@@ -35,8 +35,10 @@ class RelayOutbox {
                     engine::Resting(engine::kConnectedLiveness).rest <
                 kUnheardMax);
   static constexpr size_t kUnheardCountMax = 256;
+  static constexpr size_t kGatherMax = 256;
 
-  // `home` is the loop of the thread that flushes; it is woken to do so, and outlives the outbox.
+  // `home` is the loop of the thread that flushes; it is woken when it has to, and outlives the
+  // outbox.
   explicit RelayOutbox(engine::Loop& home) : home_(home) {}
 
   void Push(const engine::ControlMessage& message);
@@ -55,8 +57,9 @@ class RelayOutbox {
 
   size_t size() const;
 
-  // IsPatient is true while nobody waits for any of it: it is news of streams, which may be left to
-  // gather. Then one that is added wakes the loop only if it is the first.
+  // IsPatient is true while nobody waits for any of it: it is news of streams, less than
+  // kGatherMax, which may be left to gather. One that is added then wakes the loop only if it is
+  // the first.
   bool IsPatient() const;
 
  private:

@@ -191,6 +191,18 @@ TEST_F(AgentTest, AForwardRunsOnAThreadOfItsOwnAndIsReportedWhole) {
   EXPECT_EQ(news->what, "tcp 127.0.0.1:" + std::to_string(port.number));
 }
 
+TEST_F(AgentTest, AStreamIsReportedWhileItIsOpen) {
+  Port port;
+  engine::SessionOffer offer;
+  offer.kind = "tcp";
+  offer.host = kHost;
+  offer.port = port.number;
+  ASSERT_NO_FATAL_FAILURE(Meet(offer));
+  PeerStream& stream = client_->Tcp(kHost, port.number);
+  EXPECT_TRUE(Run([&] { return relay_->agent->Find<engine::StreamNews>(kSession) != nullptr; }));
+  EXPECT_FALSE(stream.over());
+}
+
 TEST_F(AgentTest, LanesOutliveTheLinkAndTheNextOneHearsWhatHappened) {
   ASSERT_NO_FATAL_FAILURE(Meet());
   PeerStream& stream = Cat();

@@ -72,6 +72,32 @@ TEST(RelayOutboxTest, NewsOfStreamsCanWaitAndNothingElse) {
   EXPECT_TRUE(outbox.IsPatient());
 }
 
+TEST(RelayOutboxTest, TheLoopIsWokenForTheFirstNewsForManyAndForWhatSomebodyWaitsFor) {
+  engine::sim::SimLoop home{1, {}, 16, 1024};
+  RelayOutbox outbox(home);
+  const auto is_woken = [&home] {
+    const bool woken = home.NextAt() == home.Now();
+    home.RunOnce(engine::Duration::zero());
+    return woken;
+  };
+  EXPECT_FALSE(is_woken());
+  outbox.Push(News(0));
+  EXPECT_TRUE(is_woken());
+  for (uint32_t i = 1; i + 1 < RelayOutbox::kGatherMax; ++i) {
+    outbox.Push(News(i));
+    ASSERT_FALSE(is_woken()) << i;
+  }
+  EXPECT_TRUE(outbox.IsPatient());
+  outbox.Push(News(RelayOutbox::kGatherMax));
+  EXPECT_TRUE(is_woken());
+  EXPECT_FALSE(outbox.IsPatient());
+  Flush(outbox, RelayOutbox::kMessagesMax);
+  outbox.Push(News(0));
+  EXPECT_TRUE(is_woken());
+  outbox.Push(engine::SessionOver{"s", "why"});
+  EXPECT_TRUE(is_woken());
+}
+
 TEST(RelayOutboxTest, AMessageThatFitsIntoNoFrameIsDropped) {
   engine::sim::SimLoop home{1, {}, 16, 1024};
   RelayOutbox outbox(home);
