@@ -115,7 +115,7 @@ void TcpTarget::ConnectNext() {
   const engine::Address& address = addresses_[next_address_++];
   const engine::Opened opened = loop_.OpenStream(address.family());
   if (opened.error != engine::IoError::kNone) {
-    last_error_ = opened.error;
+    Note(opened.error);
     return ConnectNext();
   }
   pump_.Open(opened.socket);
@@ -154,9 +154,14 @@ void TcpTarget::OnTimer(engine::Fired) {
 void TcpTarget::OnConnected(engine::Connected outcome) {
   if (tearing_down_) return pump_.Close();
   if (outcome.error == engine::IoError::kNone) return Run();
-  last_error_ =
-      outcome.error == engine::IoError::kCanceled ? engine::IoError::kTimedOut : outcome.error;
+  Note(outcome.error == engine::IoError::kCanceled ? engine::IoError::kTimedOut : outcome.error);
   pump_.Close();  // OnPumpClosed goes on with the next address.
+}
+
+// Note keeps what says most: that nobody listens at one address is not replaced by what is wrong
+// with another one, which this machine may not even have.
+void TcpTarget::Note(engine::IoError error) {
+  if (last_error_ != engine::IoError::kRefused) last_error_ = error;
 }
 
 void TcpTarget::Refuse() {

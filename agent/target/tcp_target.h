@@ -50,6 +50,7 @@ class TcpTarget final : public Target, private DescriptorPump::Events {
   void SetDeadline(engine::Instant deadline);
   void OnTimer(engine::Fired outcome);
   void Run();
+  void Note(engine::IoError error);
   void Refuse();
   void OnReadEnd(DescriptorPump& pump, engine::IoError error) override;
   void OnWriteEnd(DescriptorPump& pump, engine::IoError error) override;

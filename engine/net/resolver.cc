@@ -2,7 +2,6 @@
 
 #include <netdb.h>
 
-#include <algorithm>
 #include <utility>
 
 namespace engine {

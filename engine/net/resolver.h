@@ -68,7 +68,7 @@ class Resolver {
   // Two, so that one name whose servers are dead does not hold up all others.
   static constexpr size_t kThreads = 2;
 
-  // Wakes `loop`, which must outlive the resolver, when there is an answer to deliver.
+  // Wakes `loop`, which must outlive the resolver, when a thread has an answer to deliver.
   explicit Resolver(Loop& loop);
   ~Resolver();  // Does not wait for a look-up that is under way.
   Resolver(const Resolver&) = delete;

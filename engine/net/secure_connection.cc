@@ -34,6 +34,12 @@ std::string_view IoErrorReason(IoError error) {
   }
 }
 
+// NoteFailure keeps what says most of several addresses: a refusal is not replaced by what is wrong
+// with another one, which this machine may not even have.
+void NoteFailure(IoError error, std::string& text) {
+  if (text != IoErrorReason(IoError::kRefused)) text = IoErrorReason(error);
+}
+
 }  // namespace
 
 SecureConnection::SecureConnection(Loop& loop, Events& events)
@@ -151,7 +157,9 @@ void SecureConnection::TryNextAddress() {
   addresses_.pop_back();
   const Opened opened = loop_.OpenStream(peer.family());
   if (opened.error != IoError::kNone) {
-    return Join({Kind::kUnreachable, std::string(IoErrorReason(opened.error))});
+    NoteFailure(opened.error, end_.text);
+    if (!addresses_.empty()) return TryNextAddress();
+    return Join({Kind::kUnreachable, std::move(end_.text)});
   }
   socket_ = opened.socket;
   loop_.SetOptions(socket_, {.no_delay = true});
@@ -161,7 +169,7 @@ void SecureConnection::TryNextAddress() {
 void SecureConnection::OnConnected(Connected outcome) {
   if (phase_ == Phase::kClosing) return FinishJoin();
   if (outcome.error != IoError::kNone) {
-    end_.text = IoErrorReason(outcome.error);
+    NoteFailure(outcome.error, end_.text);
     // The next address is tried when the socket of this one is closed.
     if (!addresses_.empty()) return loop_.Close(close_op_, socket_);
     return Join({Kind::kUnreachable, std::move(end_.text)});

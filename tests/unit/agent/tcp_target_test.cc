@@ -154,6 +154,15 @@ TEST_P(TcpTargetTest, RefusedTargetIsRejectedAndNamed) {
               HasSubstr("127.0.0.1:" + std::to_string(port) + ": connection refused"));
 }
 
+// The second address may be refused, too, or be of a family that this machine does not have.
+TEST_P(TcpTargetTest, RefusedLocalhostIsNamedAsRefused) {
+  const uint16_t port = Listen();
+  listener_.Reset();
+  PeerStream& stream = Tcp("localhost", port);
+  RunUntil([&] { return stream.over() && targets_->count() == 0; });
+  EXPECT_EQ(stream.rejected, engine::CloseCode::kConnectionRefused);
+}
+
 TEST_P(TcpTargetTest, UnknownNameIsRejectedAndNamed) {
   PeerStream& stream = Tcp("no-such-host.invalid", 80);
   RunUntil([&] { return stream.over() && targets_->count() == 0; });

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/net/loop_driver.h"
 #include "engine/sim/sim_loop.h"
 
 namespace {
@@ -147,6 +148,16 @@ TEST_F(ResolverTest, TheMachineItselfIsFoundWithoutALookUp) {
   EXPECT_EQ(asker.answers[0].addresses[0].ToText(), "127.0.0.1:22");
   EXPECT_EQ(asker.answers[0].addresses[1].ToText(), "[::1]:22");
   EXPECT_TRUE(Flags().empty());
+}
+
+TEST_F(ResolverTest, ADriverDoesNotWaitWhileThereIsAnAnswer) {
+  LoopDriver driver(std::make_unique<sim::SimLoop>(1, sim::Faults{}, 4, 64));
+  const Instant begin = driver.loop().Now();
+  Asker asker;
+  driver.resolver().Resolve(asker.op, "127.0.0.1", 22);
+  driver.RunOnce(std::chrono::hours(1));
+  EXPECT_EQ(asker.answers.size(), 1u);
+  EXPECT_LT(driver.loop().Now() - begin, std::chrono::seconds(1));
 }
 
 TEST_F(ResolverTest, NobodyWaitsForALookUpThatHeHasGivenUp) {
