@@ -49,6 +49,9 @@ class JoinRole final : public Role,
   void Receive(engine::BufferRef plaintext, engine::Instant now) override;
   size_t GatherRecord(std::span<engine::ByteView> slices, engine::Instant now) override;
   void RecordTaken() override;
+  engine::BufferRef* GatheredPayload() override {
+    return is_leg_taking_ ? leg_->GatheredPayload() : nullptr;
+  }
   engine::Instant NextDeadline() const override { return exchange_.NextDeadline(); }
   void HandleDeadline(engine::Instant now) override { exchange_.HandleDeadline(now); }
 

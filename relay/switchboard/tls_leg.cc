@@ -27,20 +27,22 @@ void TlsLeg::Finish() { connection_.CloseAfterOutput(); }
 
 size_t TlsLeg::GatherRecord(std::span<engine::ByteView> slices) {
   gathered_ = 0;
+  is_whole_ = false;
   if (waiting_.empty()) return 0;
   const engine::BufferRef& piece = waiting_.front();
   gathered_ = std::min(piece.size(), engine::kRecordSizeMax);
-  slices[0] = piece.bytes().first(gathered_);
-  return 1;
+  is_whole_ = gathered_ == piece.size();
+  slices[0] = {};
+  slices[1] = piece.bytes().first(gathered_);
+  return 2;
 }
 
 void TlsLeg::RecordTaken() {
   const bool had_room = has_room();
-  engine::BufferRef& front = waiting_.front();
-  if (gathered_ == front.size()) {
-    waiting_.Pop();
+  if (std::exchange(is_whole_, false)) {
+    waiting_.Pop();  // Its block may be the connection's by now.
   } else {
-    front.DropFirst(gathered_);
+    waiting_.front().DropFirst(gathered_);
   }
   if (!had_room && has_room()) events_->OnRoom(*this);
 }

@@ -29,6 +29,8 @@ class TlsLeg final : public Leg {
   // into one stays in one. Closed is the last call.
   void Receive(engine::BufferRef plaintext);
   size_t GatherRecord(std::span<engine::ByteView> slices);
+  // As RecordProtocol says, with nothing before the payload: it is sealed where it was opened.
+  engine::BufferRef* GatheredPayload() { return is_whole_ ? &waiting_.front() : nullptr; }
   void RecordTaken();
   void Closed(std::string_view why);
 
@@ -36,7 +38,8 @@ class TlsLeg final : public Leg {
   engine::SecureConnection& connection_;
   Events* events_ = nullptr;
   WaitingPieces waiting_;
-  size_t gathered_ = 0;  // Bytes of the record that the connection is taking.
+  size_t gathered_ = 0;    // Bytes of the record that the connection is taking.
+  bool is_whole_ = false;  // They are all of a piece.
 };
 
 }  // namespace relay
