@@ -20,10 +20,6 @@ std::optional<Carriage> ParseCarriage(std::string_view text) {
 
 absl::StatusOr<Carriage> ChooseCarriage(CarriageRule rule, std::optional<Carriage> asked) {
   const Carriage chosen = asked.value_or(Carriage::kInspected);
-  if (chosen == Carriage::kSealed && rule == CarriageRule::kInspectedOnly) {
-    return absl::FailedPreconditionError(
-        "The document wants its sessions to be seen by the relay; ask for an inspected one.");
-  }
   if (chosen == Carriage::kInspected && rule == CarriageRule::kSealedOnly) {
     return absl::FailedPreconditionError(
         "The document or the preferences have a kmsKeyId, and forwarded ports are sealed then: use "

@@ -21,7 +21,7 @@ std::optional<Carriage> ParseCarriage(std::string_view text);
 
 // kKeyed: sealed, or in frames whose contents client and node encrypt for each other with a data
 // key, which those of AWS can.
-enum class CarriageRule : uint8_t { kEither, kInspectedOnly, kSealedOnly, kKeyed };
+enum class CarriageRule : uint8_t { kEither, kSealedOnly, kKeyed };
 
 // ChooseCarriage is the one place where it is decided. A client that does not say, as those of AWS
 // do not, can do `inspected` only; one of ours asks for `sealed` for ports, and for shells and
