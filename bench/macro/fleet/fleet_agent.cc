@@ -100,6 +100,6 @@ void Agent::OnClosed(engine::SecureConnection&, const engine::ConnectionEnd& end
   connection_.reset();  // Last: allowed in OnClosed.
 }
 
-void Agent::OnRetry(engine::Fired) { Dial(); }
+void Agent::OnRetry(engine::Fired) { events_.OnDue(*this); }
 
 }  // namespace fleet

@@ -34,8 +34,10 @@ class Agent final : private engine::SecureConnection::Events, private engine::Li
   class Events {
    public:
     virtual void OnUp(Agent& agent) = 0;
-    // The link was lost, or did not come up: `why`. The agent dials again by itself after OnRetry.
+    // The link was lost, or did not come up: `why`.
     virtual void OnDown(Agent& agent, bool was_up, const std::string& why) = 0;
+    // After OnDown, its back-off has ended: it is to Dial.
+    virtual void OnDue(Agent& agent) = 0;
 
    protected:
     ~Events() = default;
@@ -45,7 +47,7 @@ class Agent final : private engine::SecureConnection::Events, private engine::Li
   Agent(engine::LoopDriver& driver, const Roll& roll, size_t index, const Target& target,
         uint64_t seed, Events& events);
 
-  // Dial starts the first link.
+  // Dial starts a link.
   void Dial();
 
   uint32_t index() const { return index_; }  // In the roll.

@@ -62,18 +62,27 @@ void Crowd::Invite() {
     ++arriving_;
     agents_[invited_++].Dial();
   }
+  while (!due_.empty() && returning_ < options_.returning_max) {
+    ++returning_;
+    due_.front()->Dial();
+    due_.pop_front();
+  }
 }
 
 void Crowd::OnUp(Agent& agent) {
   ++up_;
   changed_ = true;
   const size_t place = agent.index() - options_.first;
-  if (has_come_[place]) return;
+  --(has_come_[place] ? returning_ : arriving_);
   has_come_[place] = true;
-  --arriving_;
 }
 
-void Crowd::OnDown(Agent&, bool was_up, const std::string& why) {
+void Crowd::OnDue(Agent& agent) {
+  if (!has_come_[agent.index() - options_.first]) return agent.Dial();
+  due_.push_back(&agent);
+}
+
+void Crowd::OnDown(Agent& agent, bool was_up, const std::string& why) {
   changed_ = true;
   if (was_up) {
     CHECK(up_ > 0);
@@ -81,6 +90,7 @@ void Crowd::OnDown(Agent&, bool was_up, const std::string& why) {
     ++lost_;
   } else {
     ++failed_;
+    if (has_come_[agent.index() - options_.first]) --returning_;
   }
   ++reasons_[why];
 }

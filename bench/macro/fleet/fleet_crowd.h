@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <string>
@@ -21,9 +22,11 @@ struct CrowdOptions {
   // The relay is dialled at so many addresses from 127.0.0.1 on: a pair of addresses has some
   // 28,000 ports.
   size_t address_count = 1;
-  // How many may be on their way at once when the crowd first comes. (Later each agent comes back
-  // by its own back-off, however many others do.)
+  // How many may be on their way at once when the crowd first comes.
   size_t arriving_max = 256;
+  // The same when they come back. Without, each comes by its own back-off, however many others do,
+  // which takes as much CPU time here as the relay has.
+  size_t returning_max = SIZE_MAX;
 };
 
 // Crowd is all agents of one process, on one loop.
@@ -38,6 +41,7 @@ class Crowd final : private Agent::Events {
  private:
   void OnUp(Agent& agent) override;
   void OnDown(Agent& agent, bool was_up, const std::string& why) override;
+  void OnDue(Agent& agent) override;
   void OnInput(engine::Received outcome);
   void Invite();
   void Report();
@@ -50,6 +54,8 @@ class Crowd final : private Agent::Events {
   size_t invited_ = 0;   // Agents that were told to dial.
   size_t arriving_ = 0;  // Of them, those that have not come yet.
   std::vector<bool> has_come_;
+  std::deque<Agent*> due_;  // Have come once, and would dial again.
+  size_t returning_ = 0;    // Of them, those that do.
   size_t up_ = 0;
   size_t lost_ = 0;    // Links that were up and ended.
   size_t failed_ = 0;  // Dials that came to nothing.

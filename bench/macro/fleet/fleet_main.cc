@@ -50,6 +50,7 @@ int main(int argc, char** argv) {
   agents->add_option("--port", crowd_options.port, "The relay's port")->required();
   agents->add_option("--addresses", crowd_options.address_count, "Dial 127.0.0.1 to 127.0.0.N");
   agents->add_option("--arriving", crowd_options.arriving_max, "Dials under way at first");
+  agents->add_option("--returning", crowd_options.returning_max, "Dials under way later");
 
   CLI11_PARSE(app, argc, argv);
   if (*enroll) {

@@ -1,4 +1,4 @@
-# Adit: the node dials the relay, the client forwards a port (:uring or :epoll; -inspected, or -once: without resumption; @BUILD)
+# Adit: the node dials the relay, the client forwards a port (:uring or :epoll; -inspected, -once: without resumption, or -lanesN; @BUILD)
 # shellcheck shell=bash disable=SC2034,SC2154
 programs=$adit_bin
 if [[ $variant == *@* ]]; then
@@ -30,6 +30,8 @@ peer_up() {
   case $variant in
     *-inspected) carriage=(--inspected) ;;
     *-once) adit_env+=(ADIT_PATIENCE=0) ;;
+    *-lanes[1-8]) carriage=(--lanes "${variant##*-lanes}") ;;
+    *-*) fail "adit knows -inspected, -once and -lanesN, not $variant" ;;
   esac
   relay=$(free_port)
   start relay "${adit_env[@]}" "$programs/adit-relay" --state "$run_folder/relay" \
