@@ -83,9 +83,14 @@ def test_redis(t):
 
 def test_bytes_both_ways(t):
     """Bytes both ways at once, in pieces of odd sizes, arrive as they were sent"""
+    for carriage in _CARRIAGES:
+        _check_bytes_both_ways(t, carriage)
+
+
+def _check_bytes_both_ways(t, carriage):
     size = t.size(32 << 20, 256 << 20)
     with TcpServer(echo) as target:
-        forward = t.stack.forward(target.port)
+        forward = t.stack.forward(target.port, name='forward-bytes', options=[carriage])
         with _connect(forward.port) as connection:
             sent, received = hashlib.sha256(), hashlib.sha256()
             choose = random.Random(1)
@@ -109,19 +114,24 @@ def test_bytes_both_ways(t):
                 received.update(piece)
                 count += len(piece)
             feeder.join(5)
-        check_equal((count, received.hexdigest()), (size, sent.hexdigest()), 'size and hash')
+        check_equal((count, received.hexdigest()), (size, sent.hexdigest()), f'{carriage}: size and hash')
         forward.stop()
 
 
 def test_half_close(t):
     """Either side may finish first, and the other goes on"""
+    for carriage in _CARRIAGES:
+        _check_half_close(t, carriage)
+
+
+def _check_half_close(t, carriage):
     with TcpServer(sink) as target:
-        forward = t.stack.forward(target.port)
+        forward = t.stack.forward(target.port, options=[carriage])
         with _connect(forward.port) as connection:
             connection.sendall(b'x' * 300_000)
             connection.shutdown(socket.SHUT_WR)
-            check_equal(int.from_bytes(receive_exactly(connection, 8), 'big'), 300_000, 'the answer')
-            check_equal(connection.recv(1), b'', 'the end')
+            check_equal(int.from_bytes(receive_exactly(connection, 8), 'big'), 300_000, f'{carriage}: the answer')
+            check_equal(connection.recv(1), b'', f'{carriage}: the end')
         forward.stop()
 
     got = []
@@ -132,19 +142,24 @@ def test_half_close(t):
         got.append(sum(len(piece) for piece in iter(lambda: connection.recv(65536), b'')))
 
     with TcpServer(finishes_first) as target:
-        forward = t.stack.forward(target.port)
+        forward = t.stack.forward(target.port, options=[carriage])
         with _connect(forward.port) as connection:
-            check_equal(receive_exactly(connection, 3), b'bye', 'the greeting')
-            check_equal(connection.recv(1), b'', 'the end')
+            check_equal(receive_exactly(connection, 3), b'bye', f'{carriage}: the greeting')
+            check_equal(connection.recv(1), b'', f'{carriage}: the end')
             connection.sendall(b'y' * 200_000)
             connection.shutdown(socket.SHUT_WR)
-            wait_until(lambda: got, 5, 'the target reads to the end')
-        check_equal(got, [200_000], 'bytes after the target had finished')
+            wait_until(lambda: got, 5, f'{carriage}: the target reads to the end')
+        check_equal(got, [200_000], f'{carriage}: bytes after the target had finished')
         forward.stop()
 
 
 def test_resets_pass(t):
     """A reset passes in both directions"""
+    for carriage in _CARRIAGES:
+        _check_resets_pass(t, carriage)
+
+
+def _check_resets_pass(t, carriage):
     seen = []
 
     def waits_for_reset(connection):
@@ -156,16 +171,16 @@ def test_resets_pass(t):
             seen.append('reset')
 
     with TcpServer(waits_for_reset) as target:
-        forward = t.stack.forward(target.port)
+        forward = t.stack.forward(target.port, options=[carriage])
         connection = _connect(forward.port)
         receive_exactly(connection, 1)
         _reset(connection)
-        wait_until(lambda: seen, 5, 'the target hears of the reset')
-        check_equal(seen, ['reset'], 'what the target saw')
+        wait_until(lambda: seen, 5, f'{carriage}: the target hears of the reset')
+        check_equal(seen, ['reset'], f'{carriage}: what the target saw')
         forward.stop()
 
     with TcpServer(_reset) as target:
-        forward = t.stack.forward(target.port)
+        forward = t.stack.forward(target.port, options=[carriage])
         _expect_reset(forward.port)
         forward.stop()
 
@@ -173,12 +188,13 @@ def test_resets_pass(t):
 def test_refused_target(t):
     """A refused target resets the local connection before any byte and says why"""
     closed = free_port()
-    forward = t.stack.forward(closed)
-    _expect_reset(forward.port)
-    wait_until(lambda: str(closed) in forward.err() and 'refused' in forward.err(), 5,
-               'standard error says that the target refused')
-    forward.check_running()
-    forward.stop()
+    for carriage in _CARRIAGES:
+        forward = t.stack.forward(closed, options=[carriage])
+        _expect_reset(forward.port)
+        wait_until(lambda: str(closed) in forward.err() and 'refused' in forward.err(), 5,
+                   f'{carriage}: standard error says that the target refused')
+        forward.check_running()
+        forward.stop()
 
 
 def test_hangup(t):

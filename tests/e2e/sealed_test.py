@@ -134,10 +134,18 @@ def test_inspected_when_asked_for(t):
 
 
 def test_bytes_both_ways(t):
-    """Bytes both ways at once through a sealed forward arrive as they were sent"""
+    """Bytes both ways at once arrive as they were sent, through a sealed forward as through an inspected one"""
+    for carriage in ('--sealed', '--inspected'):
+        _check_bytes_both_ways(t, carriage)
+
+
+test_bytes_both_ways.limit = 300
+
+
+def _check_bytes_both_ways(t, carriage):
     size = t.size(32 << 20, 10 << 30)
     with TcpServer(echo) as target:
-        forward = _forward(t.stack, target.port)
+        forward = _forward(t.stack, target.port, carriage)
         with _connect(forward.port) as connection:
             sent, received = hashlib.sha256(), hashlib.sha256()
 
@@ -156,12 +164,9 @@ def test_bytes_both_ways(t):
                 received.update(piece)
                 count += len(piece)
             feeder.join(5)
-        check_equal((count, received.hexdigest()), (size, sent.hexdigest()), 'size and hash')
-        t.note(f'{size >> 20} MiB there and back in {time.monotonic() - start:.1f} s')
-        check_equal(forward.stop(), 0, 'status')
-
-
-test_bytes_both_ways.limit = 300
+        check_equal((count, received.hexdigest()), (size, sent.hexdigest()), f'{carriage}: size and hash')
+        t.note(f'{carriage}: {size >> 20} MiB there and back in {time.monotonic() - start:.1f} s')
+        check_equal(forward.stop(), 0, f'{carriage}: status')
 
 
 def test_ends_pass(t):
