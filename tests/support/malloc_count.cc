@@ -3,7 +3,7 @@
 // writes /folder/PID.counts. A forked child that does not exec shares its parent's counts.
 //
 //     u64 magic, u64 calls, u64 lost      lost: calls whose stack had no room in the table
-//     2048 x { u64 calls, u64 return address [12] }
+//     32768 x { u64 calls, u64 return address [12] }
 
 #include <dlfcn.h>
 #include <execinfo.h>
@@ -30,7 +30,7 @@ void* __libc_memalign(size_t alignment, size_t size);
 
 namespace {
 
-constexpr size_t kStacksMax = 2048;
+constexpr size_t kStacksMax = 32768;
 constexpr size_t kFramesMax = 12;
 constexpr size_t kFramesSkipped = 2;  // Count and the function it was called from.
 constexpr uint64_t kMagic = 0x31636f6c6c616d;
