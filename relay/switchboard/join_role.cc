@@ -91,7 +91,10 @@ void JoinRole::OnBroken(std::string_view text) {
 }
 
 void JoinRole::Disconnected(std::string_view text) {
-  if (leg_ != nullptr) return std::exchange(leg_, nullptr)->Closed(text);
+  if (leg_ != nullptr) {
+    switchboard_.CountLeg(connection_.channel().counts());
+    return std::exchange(leg_, nullptr)->Closed(text);
+  }
   Leave(text);
 }
 

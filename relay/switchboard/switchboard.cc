@@ -129,7 +129,26 @@ Switchboard::Switchboard(const Options& options, engine::LoopDriver& driver,
       originals_(std::make_unique<OriginalDesk>(*this, [this] { StopIfDone(); })),
       grace_op_(engine::Handler<engine::Fired>::To<&Switchboard::OnGraceOver>(this)) {}
 
-Switchboard::~Switchboard() { CHECK(stopped()); }
+Switchboard::~Switchboard() {
+  CHECK(stopped());
+  if (leg_counts_.opened_bytes == 0) return;
+  engine::log::Write(Level::kInfo, "tls_leg_bytes",
+                     {{"loop", options_.index},
+                      {"opened", leg_counts_.opened_bytes},
+                      {"opened_apart", leg_counts_.opened_apart_bytes},
+                      {"opened_copied", leg_counts_.opened_copied_bytes},
+                      {"sealed", leg_counts_.sealed_bytes},
+                      {"sealed_copied", leg_counts_.sealed_copied_bytes}});
+}
+
+void Switchboard::CountLeg(const engine::TlsCounts& counts) {
+  leg_counts_.opened_bytes += counts.opened_bytes;
+  leg_counts_.opened_apart_bytes += counts.opened_apart_bytes;
+  leg_counts_.opened_copied_bytes += counts.opened_copied_bytes;
+  leg_counts_.sealed_bytes += counts.sealed_bytes;
+  leg_counts_.sealed_in_place_bytes += counts.sealed_in_place_bytes;
+  leg_counts_.sealed_copied_bytes += counts.sealed_copied_bytes;
+}
 
 // ----------------------------------------------------------------- connections
 

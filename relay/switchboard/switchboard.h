@@ -15,6 +15,7 @@
 #include "engine/mux/intrusive_list.h"
 #include "engine/net/loop_driver.h"
 #include "engine/net/secure_connection.h"
+#include "engine/tls/tls_channel.h"
 #include "engine/wire/frame.h"
 #include "relay/broker/data_plane.h"
 #include "relay/switchboard/greeter.h"
@@ -127,6 +128,9 @@ class Switchboard {
   // joined. PutDown forgets it.
   bool TakeUp(const std::string& session_id);
   void PutDown(const std::string& session_id) { sessions_.erase(session_id); }
+  // CountLeg adds what TLS counted of a connection that is over, and that was one of the two of a
+  // lane without laying its TLS aside. The sums are logged at the end.
+  void CountLeg(const engine::TlsCounts& counts);
   LaneTable& lanes() { return lanes_; }
   GatewayDesk& gateway() { return *gateway_; }
   OriginalDesk& originals() { return *originals_; }
@@ -167,6 +171,7 @@ class Switchboard {
   absl::flat_hash_map<std::string, Session> sessions_;
   std::unique_ptr<GatewayDesk> gateway_;
   std::unique_ptr<OriginalDesk> originals_;
+  engine::TlsCounts leg_counts_;
   uint64_t last_link_serial_ = 0;
   uint32_t last_stream_serial_ = 0;
   bool stopping_ = false;

@@ -118,6 +118,36 @@ def _check_bytes_both_ways(t, carriage):
         forward.stop()
 
 
+def test_inspected_bytes_are_not_copied(t):
+    """Of what an inspected forward carries, the relay puts together at most 7 % before it opens or seals it"""
+    stack = t.own_stack()
+    size = t.size(64 << 20, 1 << 30)
+    with TcpServer(echo) as target:
+        forward = stack.forward(target.port, options=['--inspected'])
+        with _connect(forward.port) as connection:
+            def feed():
+                block = os.urandom(1 << 20)
+                for _ in range(size >> 20):
+                    connection.sendall(block)
+                connection.shutdown(socket.SHUT_WR)
+
+            feeder = threading.Thread(target=feed, daemon=True)
+            feeder.start()
+            count = sum(len(piece) for piece in iter(lambda: connection.recv(1 << 18), b''))
+            feeder.join(5)
+        check_equal(count, size, 'bytes that came back')
+        forward.stop()
+    check_equal(stack.relay.stop(20), 0, 'status of the relay')
+    sums = {}
+    for line in re.findall(r' tls_leg_bytes (.*)', stack.relay.err()):
+        for name, value in re.findall(r'(\w+)=(\d+)', line):
+            sums[name] = sums.get(name, 0) + int(value)
+    check(sums.get('opened', 0) >= 2 * size, f'the relay has counted {sums}')
+    copied = sums['opened_copied'] + sums['sealed_copied']
+    t.note(f'copied {100 * copied / sums["opened"]:.2f} %: {sums}')
+    check(copied <= 0.07 * sums['opened'], f'the relay copied {copied} bytes: {sums}')
+
+
 def test_half_close(t):
     """Either side may finish first, and the other goes on"""
     for carriage in _CARRIAGES:
