@@ -138,6 +138,7 @@ Switchboard::~Switchboard() {
                       {"opened_apart", leg_counts_.opened_apart_bytes},
                       {"opened_copied", leg_counts_.opened_copied_bytes},
                       {"sealed", leg_counts_.sealed_bytes},
+                      {"sealed_in_place", leg_counts_.sealed_in_place_bytes},
                       {"sealed_copied", leg_counts_.sealed_copied_bytes}});
 }
 

@@ -146,6 +146,7 @@ def test_inspected_bytes_are_not_copied(t):
     copied = sums['opened_copied'] + sums['sealed_copied']
     t.note(f'copied {100 * copied / sums["opened"]:.2f} %: {sums}')
     check(copied <= 0.07 * sums['opened'], f'the relay copied {copied} bytes: {sums}')
+    check(sums['sealed_in_place'] > 0, f'no record was sealed where it was opened: {sums}')
 
 
 def test_half_close(t):

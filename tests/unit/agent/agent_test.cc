@@ -127,6 +127,14 @@ class AgentTest : public ::testing::Test {
     offer.command = "cat";
     Meet(std::move(offer));
   }
+  // The same of a forward to `port`.
+  void Meet(const Port& port) {
+    engine::SessionOffer offer;
+    offer.kind = "tcp";
+    offer.host = kHost;
+    offer.port = port.number;
+    Meet(std::move(offer));
+  }
   void Meet(engine::SessionOffer offer) {
     ASSERT_TRUE(RunUntilLinked());
     relay_->Expect("node", "client");
@@ -173,11 +181,7 @@ TEST_F(AgentTest, ItSaysThatItKnowsSealedSessions) {
 
 TEST_F(AgentTest, AForwardRunsOnAThreadOfItsOwnAndIsReportedWhole) {
   Port port;
-  engine::SessionOffer offer;
-  offer.kind = "tcp";
-  offer.host = kHost;
-  offer.port = port.number;
-  ASSERT_NO_FATAL_FAILURE(Meet(offer));
+  ASSERT_NO_FATAL_FAILURE(Meet(port));
   PeerStream& stream = client_->Tcp(kHost, port.number);
   stream.Send("word");
   ASSERT_TRUE(Run([&] { return port.Echo(); })) << stream.reason;
@@ -193,11 +197,7 @@ TEST_F(AgentTest, AForwardRunsOnAThreadOfItsOwnAndIsReportedWhole) {
 
 TEST_F(AgentTest, AStreamIsReportedWhileItIsOpen) {
   Port port;
-  engine::SessionOffer offer;
-  offer.kind = "tcp";
-  offer.host = kHost;
-  offer.port = port.number;
-  ASSERT_NO_FATAL_FAILURE(Meet(offer));
+  ASSERT_NO_FATAL_FAILURE(Meet(port));
   PeerStream& stream = client_->Tcp(kHost, port.number);
   EXPECT_TRUE(Run([&] { return relay_->agent->Find<engine::StreamNews>(kSession) != nullptr; }));
   EXPECT_FALSE(stream.over());
