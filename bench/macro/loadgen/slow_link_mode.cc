@@ -69,11 +69,20 @@ class EmulatedLink {
   const double ns_per_byte_;
 };
 
-// InFlight is what travels on the link for one connection.
+// A piece of what travels, until it is due.
+struct Piece {
+  std::unique_ptr<char[]> bytes;
+  size_t size = 0;
+  int64_t due = 0;
+};
+
+// InFlight is what travels on the link for one connection. Memory of what arrived is used for what
+// enters next, the last first, so that a link costs two copies and not a fresh page for each.
 struct InFlight {
   std::mutex mutex;
   std::condition_variable changed;
-  std::deque<std::pair<int64_t, std::vector<char>>> pieces;
+  std::deque<Piece> pieces;
+  std::vector<Piece> spare;
   size_t bytes = 0;
   bool ended = false;
   bool broken = false;
@@ -81,7 +90,7 @@ struct InFlight {
 
 void Deliver(const std::shared_ptr<InFlight>& flight, const SharedSocket& to) {
   for (;;) {
-    std::pair<int64_t, std::vector<char>> piece;
+    Piece piece;
     {
       std::unique_lock lock(flight->mutex);
       flight->changed.wait(lock, [&] { return !flight->pieces.empty() || flight->ended; });
@@ -89,11 +98,12 @@ void Deliver(const std::shared_ptr<InFlight>& flight, const SharedSocket& to) {
       piece = std::move(flight->pieces.front());
       flight->pieces.pop_front();
     }
-    SleepUntil(piece.first);
-    const bool ok = SendAll(*to, piece.second.data(), piece.second.size());
+    if (piece.due > NowNs()) SleepUntil(piece.due);
+    const bool ok = SendAll(*to, piece.bytes.get(), piece.size);
     const std::lock_guard lock(flight->mutex);
-    flight->bytes -= piece.second.size();
+    flight->bytes -= piece.size;
     flight->broken = !ok;
+    flight->spare.push_back(std::move(piece));
     flight->changed.notify_all();
     if (!ok) break;
   }
@@ -105,20 +115,25 @@ void Carry(const SharedSocket& from, const SharedSocket& to, EmulatedLink& link)
   std::thread(Deliver, flight, to).detach();
   const size_t piece_size = link.is_limited() ? 8 * 1024 : 64 * 1024;
   for (;;) {
+    Piece piece;
     {
       std::unique_lock lock(flight->mutex);
       flight->changed.wait(lock, [&] { return flight->bytes < kHeldMax || flight->broken; });
       if (flight->broken) break;
+      if (!flight->spare.empty()) {
+        piece = std::move(flight->spare.back());
+        flight->spare.pop_back();
+      }
     }
+    if (!piece.bytes) piece.bytes = std::make_unique_for_overwrite<char[]>(piece_size);
     while (link.IsFull()) SleepMicroseconds(200);
-    std::vector<char> piece(piece_size);
-    const ssize_t received = recv(*from, piece.data(), piece.size(), 0);
+    const ssize_t received = recv(*from, piece.bytes.get(), piece_size, 0);
     if (received <= 0) break;
-    piece.resize(static_cast<size_t>(received));
-    const int64_t due = link.Admit(piece.size());
+    piece.size = static_cast<size_t>(received);
+    piece.due = link.Admit(piece.size);
     const std::lock_guard lock(flight->mutex);
-    flight->bytes += piece.size();
-    flight->pieces.emplace_back(due, std::move(piece));
+    flight->bytes += piece.size;
+    flight->pieces.push_back(std::move(piece));
     flight->changed.notify_all();
   }
   const std::lock_guard lock(flight->mutex);
