@@ -20,7 +20,7 @@ ControlThread::~ControlThread() {
 bool ControlThread::Ask(std::function<void()> task) {
   {
     const std::lock_guard lock(mutex_);
-    if (ask_count_ >= kRequestsMax) return false;
+    if (tasks_.asked() >= kRequestsMax) return false;
     Add({std::move(task), Kind::kAsked});
   }
   changed_.notify_one();
@@ -39,42 +39,39 @@ void ControlThread::Note(std::function<void()> task) {
   bool is_news = false;  // To the thread, which waits for the first one's time.
   {
     const std::lock_guard lock(mutex_);
-    if (note_count_ == 0) notes_due_ = Clock::now() + kNoteDelay;
+    if (tasks_.noted() == 0) notes_due_ = Clock::now() + kNoteDelay;
     Add({std::move(task), Kind::kNoted});
-    is_news = note_count_ == 1 || note_count_ == kBatchTasksMax;
+    is_news = tasks_.noted() == 1 || tasks_.noted() == TaskQueue::kBatchTasksMax;
   }
   if (is_news) changed_.notify_one();
 }
 
 void ControlThread::Add(Task task) {
-  task.kind == Kind::kAsked ? ++ask_count_ : tell_count_.fetch_add(1, std::memory_order_relaxed);
-  if (task.kind == Kind::kNoted) ++note_count_;
-  tasks_.push_back(std::move(task));
+  tasks_.Add(std::move(task));
+  CountWaiting();
 }
 
-std::optional<ControlThread::Task> ControlThread::PopTask() {
-  if (tasks_.empty()) return std::nullopt;
-  Task task = std::move(tasks_.front());
-  tasks_.pop_front();
-  task.kind == Kind::kAsked ? --ask_count_ : tell_count_.fetch_sub(1, std::memory_order_relaxed);
-  if (task.kind == Kind::kNoted) --note_count_;
-  return task;
+void ControlThread::CountWaiting() {
+  tell_count_.store(tasks_.size() - tasks_.asked(), std::memory_order_relaxed);
 }
 
 std::optional<ControlThread::Task> ControlThread::TakeTask(Clock::time_point end) {
   std::unique_lock lock(mutex_);
-  while (!ending_ && HasNotesOnly()) {
-    const Clock::time_point until = note_count_ > 0 ? std::min(end, notes_due_) : end;
+  while (!ending_ && tasks_.MayGather()) {
+    const Clock::time_point until = tasks_.noted() > 0 ? std::min(end, notes_due_) : end;
     if (Clock::now() >= until) break;
     changed_.wait_until(lock, until);
   }
-  return PopTask();
+  std::optional<Task> task = tasks_.Take();
+  CountWaiting();
+  return task;
 }
 
 std::optional<ControlThread::Task> ControlThread::TakeNext(bool is_awaited) {
   const std::lock_guard lock(mutex_);
-  if (is_awaited && !ending_ && HasNotesOnly()) return std::nullopt;
-  return PopTask();
+  std::optional<Task> task = tasks_.TakeForBatch(is_awaited && !ending_);
+  CountWaiting();
+  return task;
 }
 
 void ControlThread::RunBatch(Task task) {
@@ -84,7 +81,7 @@ void ControlThread::RunBatch(Task task) {
   for (size_t count = 1;; ++count) {
     is_awaited |= task.kind != Kind::kNoted;
     task.run();
-    if (count == kBatchTasksMax || Clock::now() >= end) break;
+    if (count == TaskQueue::kBatchTasksMax || Clock::now() >= end) break;
     std::optional<Task> next = TakeNext(is_awaited);
     if (!next.has_value()) break;
     task = *std::move(next);
@@ -113,7 +110,7 @@ void ControlThread::Run() {
 
 bool ControlThread::is_ending() {
   const std::lock_guard lock(mutex_);
-  return ending_ && tasks_.empty();
+  return ending_ && tasks_.is_empty();
 }
 
 }  // namespace relay

@@ -5,7 +5,6 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "relay/task_line.h"
+#include "relay/task_queue.h"
 
 namespace relay {
 
@@ -24,9 +24,7 @@ class ControlThread final : public TaskLine {
   static constexpr size_t kRequestsMax = 1024;
   static constexpr size_t kTellsHigh = 4096;
   static constexpr std::chrono::milliseconds kTickInterval{200};
-  // A batch ends when no task waits or one of these is reached, and as soon as only notes are left
-  // while somebody waits for an answer, which leaves with the batch's end.
-  static constexpr size_t kBatchTasksMax = 256;
+  // A batch ends where TaskQueue says so, or after so long.
   static constexpr std::chrono::milliseconds kBatchTimeMax{20};
   // How long notes are left to gather. A batch costs as much as ten notes in it.
   static constexpr std::chrono::milliseconds kNoteDelay{20};
@@ -51,12 +49,8 @@ class ControlThread final : public TaskLine {
   }
 
  private:
-  enum class Kind : uint8_t { kAsked, kTold, kNoted };
-  struct Task {
-    std::function<void()> run;
-    Kind kind;
-  };
-
+  using Task = TaskQueue::Task;
+  using Kind = TaskQueue::Kind;
   using Clock = std::chrono::steady_clock;
 
   void Run();
@@ -64,21 +58,17 @@ class ControlThread final : public TaskLine {
   // TakeTask waits until `end` for one that is told or asked, or for notes that are due. If there
   // is none, it takes a note all the same.
   std::optional<Task> TakeTask(Clock::time_point end);
-  // TakeNext does not wait. While `is_awaited` it leaves notes alone that are the only ones left.
+  // TakeNext does not wait.
   std::optional<Task> TakeNext(bool is_awaited);
-  void Add(Task task);  // From here on under mutex_.
-  std::optional<Task> PopTask();
-  // True while notes are all there is, and not more than may gather.
-  bool HasNotesOnly() const { return tasks_.size() == note_count_ && note_count_ < kBatchTasksMax; }
+  void Add(Task task);  // Under mutex_.
+  void CountWaiting();  // Under mutex_, whenever tasks_ has changed.
   bool is_ending();
 
   const std::function<void()> tick_;
   const Batch batch_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Task> tasks_;  // From here on under mutex_.
-  size_t ask_count_ = 0;
-  size_t note_count_ = 0;
+  TaskQueue tasks_;                // From here on under mutex_.
   Clock::time_point notes_due_{};  // When there are notes.
   bool ending_ = false;
   std::atomic<size_t> tell_count_{0};  // Notes, too. Written under mutex_.

@@ -9,15 +9,14 @@ DeskLine::DeskLine(const engine::Instant& now, engine::Random& random, std::func
     : now_(now), random_(random), tick_(std::move(tick)), batch_(std::move(batch)) {}
 
 bool DeskLine::Ask(std::function<void()> task) {
-  if (ask_count_ >= asks_max_) return false;
-  ++ask_count_;
-  Add({.run = std::move(task), .is_asked = true});
+  if (tasks_.asked() >= asks_max_) return false;
+  Add({std::move(task), Kind::kAsked});
   return true;
 }
 
-void DeskLine::Tell(std::function<void()> task) { Add({.run = std::move(task)}); }
+void DeskLine::Tell(std::function<void()> task) { Add({std::move(task), Kind::kTold}); }
 
-void DeskLine::Note(std::function<void()> task) { Add({.run = std::move(task), .is_note = true}); }
+void DeskLine::Note(std::function<void()> task) { Add({std::move(task), Kind::kNoted}); }
 
 engine::Instant DeskLine::Soon(uint64_t us_max) {
   return now_ + std::chrono::microseconds(random_.Range(0, us_max));
@@ -29,11 +28,10 @@ void DeskLine::Add(Task task) {
     task.run();
     return batch_.end();
   }
-  const bool was_patient = HasNotesOnly();  // Also when nothing waits.
-  if (tasks_.empty()) turn_at_ = Soon(task.is_note ? kNoteMaxUs : kTurnMaxUs);
-  if (task.is_note) ++note_count_;
-  tasks_.push_back(std::move(task));
-  if (was_patient && !HasNotesOnly()) turn_at_ = std::min(turn_at_, Soon(kTurnMaxUs));
+  const bool was_patient = tasks_.MayGather();
+  if (tasks_.is_empty()) turn_at_ = Soon(task.kind == Kind::kNoted ? kNoteMaxUs : kTurnMaxUs);
+  tasks_.Add(std::move(task));
+  if (was_patient && !tasks_.MayGather()) turn_at_ = std::min(turn_at_, Soon(kTurnMaxUs));
 }
 
 void DeskLine::Start() {
@@ -42,29 +40,25 @@ void DeskLine::Start() {
 }
 
 engine::Instant DeskLine::NextAt() const {
-  return std::max(busy_until_, tasks_.empty() ? tick_at_ : std::min(tick_at_, turn_at_));
+  return std::max(busy_until_, tasks_.is_empty() ? tick_at_ : std::min(tick_at_, turn_at_));
 }
 
-// RunBatch ends, as the control thread's does, when somebody waits for its end and nobody for what
-// is left.
 void DeskLine::RunBatch() {
   bool is_awaited = false;
   batch_.begin();
-  for (size_t count = 0; count < kBatchTasksMax && !tasks_.empty(); ++count) {
-    if (is_awaited && HasNotesOnly()) break;
-    const Task task = std::move(tasks_.front());
-    tasks_.pop_front();
-    if (task.is_asked) --ask_count_;
-    task.is_note ? static_cast<void>(--note_count_) : static_cast<void>(is_awaited = true);
-    task.run();
+  for (size_t count = 0; count < relay::TaskQueue::kBatchTasksMax; ++count) {
+    const std::optional<Task> task = tasks_.TakeForBatch(is_awaited);
+    if (!task.has_value()) break;
+    is_awaited |= task->kind != Kind::kNoted;
+    task->run();
   }
   batch_.end();
-  if (!tasks_.empty()) turn_at_ = Soon(HasNotesOnly() ? kNoteMaxUs : kTurnMaxUs);
+  if (!tasks_.is_empty()) turn_at_ = Soon(tasks_.MayGather() ? kNoteMaxUs : kTurnMaxUs);
 }
 
 void DeskLine::Run() {
   if (now_ < busy_until_) return;
-  if (!tasks_.empty() && now_ >= turn_at_) RunBatch();
+  if (!tasks_.is_empty() && now_ >= turn_at_) RunBatch();
   if (now_ < tick_at_) return;
   batch_.begin();
   tick_();

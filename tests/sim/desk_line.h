@@ -5,12 +5,14 @@
 
 #include <deque>
 #include <functional>
+#include <optional>
 #include <utility>
 
 #include "engine/base/random.h"
 #include "engine/base/time.h"
 #include "relay/loop_port.h"
 #include "relay/task_line.h"
+#include "relay/task_queue.h"
 
 namespace sim {
 
@@ -20,7 +22,6 @@ class DeskLine final : public relay::TaskLine {
   static constexpr uint64_t kTurnMaxUs = 3'000;   // From a task's arrival until its turn comes.
   static constexpr uint64_t kNoteMaxUs = 20'000;  // The same of a note, where nobody waits.
   static constexpr engine::Duration kTick = std::chrono::milliseconds(200);
-  static constexpr size_t kBatchTasksMax = 256;
   static constexpr size_t kAsksMax = 1024;
   static constexpr size_t kTellsHigh = 4096;
 
@@ -41,30 +42,21 @@ class DeskLine final : public relay::TaskLine {
   void SlowDown(engine::Instant until) { busy_until_ = until; }
   // SetRoom sets how many that were asked for may wait.
   void SetRoom(size_t asks_max) { asks_max_ = asks_max; }
-  void Drop() {
-    tasks_.clear();
-    note_count_ = 0;
-  }
-  bool is_empty() const { return tasks_.empty(); }
+  void Drop() { tasks_.Clear(); }
+  bool is_empty() const { return tasks_.is_empty(); }
 
  private:
-  struct Task {
-    std::function<void()> run;
-    bool is_asked = false;
-    bool is_note = false;
-  };
+  using Task = relay::TaskQueue::Task;
+  using Kind = relay::TaskQueue::Kind;
   void Add(Task task);
   void RunBatch();
-  bool HasNotesOnly() const { return tasks_.size() == note_count_ && note_count_ < kBatchTasksMax; }
   engine::Instant Soon(uint64_t us_max);
 
   const engine::Instant& now_;
   engine::Random& random_;
   const std::function<void()> tick_;
   const Batch batch_;
-  std::deque<Task> tasks_;
-  size_t ask_count_ = 0;
-  size_t note_count_ = 0;
+  relay::TaskQueue tasks_;
   size_t asks_max_ = kAsksMax;
   engine::Instant busy_until_{};
   engine::Instant tick_at_{};

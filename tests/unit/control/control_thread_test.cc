@@ -46,7 +46,7 @@ TEST(ControlThread, TasksRunInOrderAndTheLastOnesBeforeTheEnd) {
 }
 
 TEST(ControlThread, TasksThatWaitTogetherAreOneBatchOfABoundedSize) {
-  constexpr size_t kTasks = ControlThread::kBatchTasksMax + 10;
+  constexpr size_t kTasks = TaskQueue::kBatchTasksMax + 10;
   std::vector<size_t> batches;  // The number of tasks of each.
   bool inside = false;
   {
@@ -75,7 +75,7 @@ TEST(ControlThread, TasksThatWaitTogetherAreOneBatchOfABoundedSize) {
   EXPECT_LT(batches.size(), kTasks) << "not one by one";
   size_t sum = 0;
   for (const size_t count : batches) {
-    EXPECT_LE(count, ControlThread::kBatchTasksMax);
+    EXPECT_LE(count, TaskQueue::kBatchTasksMax);
     sum += count;
   }
   EXPECT_EQ(sum, kTasks);
