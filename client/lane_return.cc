@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "client/say.h"
+#include "client/terminal/link_notice.h"
 #include "engine/base/check.h"
 #include "engine/crypto/random_bytes.h"
 
@@ -39,8 +40,7 @@ void LaneReturn::AskSoon() {
   }
   if (!told_lost_ && now - lost_at_ >= kQuietMax && lane_ == 0) {
     told_lost_ = true;
-    Say("the connection to " + Printable(target_.node_label) +
-        " is lost; the session goes on when there is another one");
+    TellLost(Printable(target_.node_label));
   }
   driver_.loop().StartTimer(again_op_, now + backoff_.NextDelay());
 }
@@ -65,7 +65,11 @@ void LaneReturn::OnTicket(absl::StatusOr<LaneTicket> ticket) {
 
 void LaneReturn::Resumed() {
   backoff_.Succeeded();
-  if (std::exchange(told_lost_, false)) {
+  const bool was_told_lost = std::exchange(told_lost_, false);
+  const bool was_awaited = std::exchange(is_awaited_, false);
+  if (was_told_lost) {
+    TellBack(Printable(target_.node_label));
+  } else if (was_awaited) {
     Say("the connection to " + Printable(target_.node_label) + " is back");
   }
 }

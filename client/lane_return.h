@@ -51,8 +51,8 @@ class LaneReturn {
   // Lost says that the connection was lost just now. `lane` is the node's number for the lane; the
   // first one alone speaks with the user.
   void Lost(uint32_t lane);
-  // TellWhenBack says that the user waits for the line that it is back.
-  void TellWhenBack() { told_lost_ = lane_ == 0; }
+  // TellWhenBack says that the user asked for another connection, and waits for a line.
+  void TellWhenBack() { is_awaited_ = lane_ == 0; }
   // AskSoon asks for a ticket when it is time for the next try. Requires: !busy().
   void AskSoon();
   // Resumed says that the lane goes on.
@@ -85,6 +85,7 @@ class LaneReturn {
   engine::Instant tried_at_{};
   uint32_t lane_ = 0;
   bool told_lost_ = false;
+  bool is_awaited_ = false;
   bool is_asking_ = false;
   bool is_stopping_ = false;
 };

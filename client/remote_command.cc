@@ -30,8 +30,9 @@ class RemoteRun final : private SessionLink::Events,
                         private RemoteProcess::Events,
                         private engine::SignalSource::Events {
  public:
-  RemoteRun(RelayAccess& relay, engine::SignalSource& signals, RemoteCommand command)
-      : relay_(relay), signals_(signals), command_(std::move(command)) {}
+  RemoteRun(RelayAccess& relay, engine::SignalSource& signals, RemoteCommand command,
+            bool has_title)
+      : relay_(relay), signals_(signals), command_(std::move(command)), has_title_(has_title) {}
 
   int Run() {
     signals_.Start(relay_.driver().loop(), *this);
@@ -77,7 +78,7 @@ class RemoteRun final : private SessionLink::Events,
                                   .out = loop.Adopt(STDOUT_FILENO),
                                   .error = loop.Adopt(STDERR_FILENO)};
     if (TakesTerminal(command_)) {
-      terminal_ = std::make_unique<RawTerminal>(STDIN_FILENO);
+      terminal_ = std::make_unique<RawTerminal>(STDIN_FILENO, has_title_);
       SetSize(TerminalSizeOf(STDIN_FILENO));  // It may have changed while we connected.
     }
     const bool raw = terminal_ != nullptr && terminal_->active();
@@ -216,6 +217,7 @@ class RemoteRun final : private SessionLink::Events,
   RelayAccess& relay_;
   engine::SignalSource& signals_;
   RemoteCommand command_;
+  const bool has_title_;
   std::string node_;  // For messages; printable.
   std::string session_;
   std::unique_ptr<SessionLink> link_;
@@ -247,7 +249,8 @@ int RunRemote(const CommonFlags& flags, const Environment& environment, RemoteCo
     Say(TextOf(relay.status()));
     return kOwnFailure;
   }
-  return RemoteRun(**relay, *signals, std::move(command)).Run();
+  return RemoteRun(**relay, *signals, std::move(command), HasTitle(TerminalName(environment)))
+      .Run();
 }
 
 }  // namespace client

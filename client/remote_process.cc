@@ -3,6 +3,7 @@
 #include <tuple>
 #include <utility>
 
+#include "client/terminal/link_notice.h"
 #include "engine/base/check.h"
 
 namespace client {
@@ -59,6 +60,7 @@ void RemoteProcess::OnData(engine::Channel channel, BufferRef payload) {
     multiplexer_.Consume(stream_, size);
     return;
   }
+  FollowOutput(payload.bytes());
   if (pump.Push(std::move(payload))) return;
   multiplexer_.Reset(stream_, CloseCode::kTooMany, "output in too many crumbs");
   stream_open_ = false;

@@ -12,6 +12,7 @@
 #include <cstdlib>
 
 #include "client/say.h"
+#include "client/terminal/link_notice.h"
 #include "engine/base/check.h"
 
 namespace client {
@@ -29,6 +30,7 @@ std::array<struct sigaction, kDeadlySignals.size()> previous_actions;
 void RestoreSaved() {
   const int descriptor = saved_descriptor.exchange(-1);
   if (descriptor < 0) return;
+  GiveTitleBack();
   // A job in the background would be stopped by its own tcsetattr; the terminal belongs to another
   // job then, which is the very reason not to stop.
   struct sigaction ignore {};
@@ -86,7 +88,8 @@ termios RawOf(termios settings) {
 
 }  // namespace
 
-RawTerminal::RawTerminal(int descriptor) : descriptor_(descriptor) {
+RawTerminal::RawTerminal(int descriptor, bool has_title)
+    : descriptor_(descriptor), has_title_(has_title) {
   CHECK(saved_descriptor.load() < 0);
   static const bool registered = std::atexit(RestoreAtExit) == 0;
   CHECK(registered);
@@ -107,6 +110,7 @@ bool RawTerminal::Enter() {
     return false;
   }
   SetSayRaw(true);
+  UseTitle(has_title_);
   return true;
 }
 
@@ -116,12 +120,14 @@ void RawTerminal::Restore() {
   RestoreSaved();
   RemoveHandlers();
   SetSayRaw(false);
+  UseTitle(false);
 }
 
 void RawTerminal::Suspend() {
   if (!active_) return;
   RestoreSaved();
   SetSayRaw(false);
+  UseTitle(false);
   ::kill(0, SIGTSTP);  // The job, as a shell pipeline expects; returns when it is continued.
   Enter();
 }
@@ -143,6 +149,10 @@ engine::TerminalSize TerminalSizeOf(int descriptor, engine::TerminalSize fallbac
 
 std::string TerminalName(const Environment& environment) {
   return environment("TERM").value_or("xterm-256color");
+}
+
+bool HasTitle(std::string_view terminal_name) {
+  return !terminal_name.empty() && terminal_name != "dumb" && terminal_name != "linux";
 }
 
 }  // namespace client

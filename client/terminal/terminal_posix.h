@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "client/environment.h"
 #include "engine/wire/control.h"
@@ -19,8 +20,8 @@ namespace client {
 class RawTerminal {
  public:
   // Takes over the terminal behind `descriptor`. active() is false when it is none, or when it
-  // refuses; nothing has changed then.
-  explicit RawTerminal(int descriptor);
+  // refuses; nothing has changed then. `has_title`: notices may go to its window's title.
+  RawTerminal(int descriptor, bool has_title);
   ~RawTerminal();
   RawTerminal(const RawTerminal&) = delete;
   RawTerminal& operator=(const RawTerminal&) = delete;
@@ -40,7 +41,8 @@ class RawTerminal {
  private:
   bool Enter();
 
-  int descriptor_;
+  const int descriptor_;
+  const bool has_title_;
   bool active_ = false;
 };
 
@@ -50,5 +52,9 @@ engine::TerminalSize TerminalSizeOf(int descriptor, engine::TerminalSize fallbac
 
 // TerminalName returns TERM, or the commonest one where it is not set.
 std::string TerminalName(const Environment& environment);
+
+// HasTitle says whether a terminal of that name takes a title: `dumb` and Linux's console show the
+// bytes that should set one.
+bool HasTitle(std::string_view terminal_name);
 
 }  // namespace client

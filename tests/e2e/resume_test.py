@@ -400,6 +400,42 @@ def test_a_connection_can_be_left(t):
 test_a_connection_can_be_left.limit = 60
 
 
+def test_a_lost_connection_is_a_title(t):
+    """On a terminal that a program has drawn on, a lost connection is said in the title, and the old one comes back"""
+    stack = t.own_stack()
+    argv = [stack.program('adit'), 'shell', stack.NODE]
+    with Terminal(argv, {**stack.environment(), 'TERM': 'xterm'}) as terminal:
+        terminal.read_until(_PROMPT, 20)
+        terminal.send(b"stty -echo; printf 'draw''n'; read x; printf 'over''\\033[1'; read x; printf 'm-all\\n'; exec cat\r")
+        terminal.read_until(b'drawn', 20)
+        away = _shown_while_away(stack, terminal)
+        title = br'\x1b\[22;2t\x1b\]2;adit: the connection to [^\x07]* is lost[^\x07]*\x07'
+        check(re.fullmatch(title + br'\x1b\]2;[^\x07]+\x07\x1b\[23;2t', away), f'what the terminal got: {away!r}')
+        terminal.send(b'\r')
+        terminal.read_until(b'over', 20)  # In the middle of a control sequence.
+        check_equal(_shown_while_away(stack, terminal), b'', 'what splits the sequence')
+        terminal.send(b'\r')
+        terminal.read_until(b'-all', 20)
+        terminal.send(b'\x04')
+        terminal.wait_ended(20)
+
+
+test_a_lost_connection_is_a_title.limit = 60
+
+
+def _shown_while_away(stack, terminal):
+    """What the terminal is given while the relay is away for some seconds."""
+    terminal.drain(0.5)
+    mark, said = len(terminal.all), len(stack.agent.err())
+    stack.relay.signal(signal.SIGKILL)
+    stack.relay.wait(20)
+    terminal.drain(3)
+    stack.start_relay()
+    stack.agent.wait_for(lambda: 'lane_resumed' in stack.agent.err()[said:], 30, 'the lane goes on')
+    terminal.drain(0.5)
+    return bytes(terminal.all[mark:])
+
+
 # ------------------------------------------------------------- a relay that is restarted in order
 
 

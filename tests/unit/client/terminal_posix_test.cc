@@ -51,7 +51,7 @@ class TerminalPosixTest : public testing::Test {
     if (child == 0) {
       ::setsid();
       ::ioctl(terminal_, TIOCSCTTY, 0);
-      auto* raw = new RawTerminal(terminal_);
+      auto* raw = new RawTerminal(terminal_, false);
       char byte = raw->active() ? 'r' : 'n';
       if (::write(ready[1], &byte, 1) != 1 || ::read(go[0], &byte, 1) != 1) std::_Exit(99);
       body(*raw);
@@ -136,7 +136,7 @@ TEST_F(TerminalPosixTest, RestoringTwiceDoesNoHarmAndReenterNeedsAnActiveOne) {
 TEST_F(TerminalPosixTest, WhatIsNoTerminalStaysUntouched) {
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);
-  RawTerminal raw(ends[0]);
+  RawTerminal raw(ends[0], false);
   EXPECT_FALSE(raw.active());
   raw.Restore();
   ::close(ends[0]);
