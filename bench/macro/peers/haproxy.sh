@@ -1,4 +1,4 @@
-# HAProxy at all three places, one thread each: TLS passed through or ended at the relay (:tls-pass, :tls-term, :tcp)
+# HAProxy at all three places, one thread each: TLS passed through or ended at the relay (:tls-pass, :tls-term, :tcp; :splice, as :tcp with splice(2) forced)
 # shellcheck shell=bash disable=SC2034,SC2154
 peer_needs="haproxy openssl"
 
@@ -11,7 +11,7 @@ global
   tune.ssl.default-dh-param 2048
 defaults
   mode tcp
-  option splice-auto
+  $splice
   option tcp-smart-connect
   timeout connect 10s
   timeout client 1h
@@ -29,11 +29,13 @@ peer_up() {
   local server="ssl crt $tls_folder/both.pem"
   local client="ssl verify required ca-file $tls_folder/cert.pem verifyhost localhost"
   local node_in="" client_out="" relay_in="" relay_out="" node relay
+  local splice="option splice-auto" # In practice it copies.
   case $variant in
     tcp) ;;
+    splice) splice=$'option splice-request\n  option splice-response' ;;
     tls-pass) node_in=$server client_out=$client ;;
     tls-term) node_in=$server client_out=$client relay_in=$server relay_out=$client ;;
-    *) fail "haproxy needs :tcp, :tls-pass or :tls-term" ;;
+    *) fail "haproxy needs :tcp, :splice, :tls-pass or :tls-term" ;;
   esac
   node=$(free_port)
   haproxy_config node "$node" "$1" "$node_in" ""
