@@ -85,14 +85,14 @@ def gigabytes: .result.bytes / 1e9;
    else empty end),
 
   (if any_of("mem_") then
-    "### Memory per idle forwarded connection, KB (PSS)", "",
-    table(["peer", "connections", "relay", "client", "node", "relay total MB", "relay processes", "opened in s", "n"];
+    "### Memory per idle forwarded connection, KB: PSS of each, and the kernel for all programs together", "",
+    table(["peer", "connections", "relay", "client", "node", "kernel", "relay total MB", "relay processes", "opened in s", "n"];
       [$peers[] as $p | [$records[] | select(.peer == $p and (.test | startswith("mem_")))] as $mine
        | select($mine | length > 0)
        | def q(f): [$mine[] | f | select(. != null)] | median;
          [$p, q(.result.conns)]
          + [("relay", "client", "node") as $role | q(.result.roles[$role].pss_kb_per_conn) | rounded(1)]
-         + [(q((.result.roles.relay.pss_kb // 0) / 1024) | rounded(1)),
+         + [(q(.result.kernel_kb_per_conn) | rounded(1)), (q((.result.roles.relay.pss_kb // 0) / 1024) | rounded(1)),
             (q(.result.roles.relay.procs) | rounded(0)), (q(.result.opened_in_s) | rounded(2)),
             ($mine | length)] | row])
    else empty end),
