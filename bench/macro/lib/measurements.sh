@@ -42,6 +42,62 @@ test_bulk() {
   done
 }
 
+# System calls that each role makes for a bulk stream. Apart from bulk, whose figures counting would change.
+test_syscalls() {
+  local direction
+  can_count raw_syscalls:sys_enter || {
+    log "no system calls of $peer are counted: perf or the right to use its tracepoints is missing"
+    return 0
+  }
+  for direction in up down; do count_calls "$direction"; done
+}
+
+can_count() { perf stat -e "$1" true > /dev/null 2>&1; }
+
+# count_calls DIRECTION: one bulk stream, with a perf beside each role until it ends. What io_uring has
+# completed is counted too, since one call there submits and awaits many operations.
+count_calls() {
+  local direction=$1 events=raw_syscalls:sys_enter role result counters=() counts='{}'
+  if can_count io_uring:io_uring_complete; then events+=,io_uring:io_uring_complete; fi
+  for role in client relay node; do
+    [ -n "${role_pids[$role]:-}" ] || continue
+    perf stat -x ' ' -e "$events" -o "$run_folder/calls.$role" -p "$(tree_of "${role_pids[$role]}")" \
+      > /dev/null 2>> "$base/errors" &
+    counters+=($!)
+  done
+  sleep 0.3 # Until they count.
+  result=$(timeout $((seconds + 45)) "$loadgen" bulk --dir "$direction" --streams 1 --secs "$seconds" \
+    --host "$local_host" --port "$local_port" < /dev/null 2>> "$base/errors") || true
+  if ((${#counters[@]})); then
+    kill -INT "${counters[@]}"
+    wait "${counters[@]}" || true # It ends by the signal.
+  fi
+  for role in client relay node; do
+    [ -s "$run_folder/calls.$role" ] || continue
+    counts=$(awk -v role="$role" '$2 ~ /sys_enter/ { calls = $1 } $2 ~ /uring/ { done = $1 }
+      END { printf "{\"%s\":{\"calls\":%d,\"completions\":%d}}", role, calls, done }' \
+      "$run_folder/calls.$role" | jq -c --argjson others "$counts" '$others + .')
+  done
+  record "syscalls_$direction" "$(jq -c --argjson roles "$counts" '. + {roles: $roles}' \
+    <<< "${result:-{\"ok\":false\}}")"
+}
+
+# tree_of PID,PID: these processes and all below them, in the same form.
+tree_of() {
+  ps -e -o pid=,ppid= | awk -v roots="$1" '
+    { parent[$1] = $2 }
+    END {
+      count = split(roots, root, ",")
+      for (i = 1; i <= count; ++i) if (root[i] in parent) inside[root[i]] = 1
+      do {
+        grown = 0
+        for (pid in parent) if (!(pid in inside) && (parent[pid] in inside)) grown = inside[pid] = 1
+      } while (grown)
+      for (pid in inside) list = list (list == "" ? "" : ",") pid
+      print list
+    }'
+}
+
 test_ping() {
   measure ping_1 pingpong --size 1 --secs "$seconds"
   measure ping_1k pingpong --size 1024 --secs "$seconds"

@@ -45,6 +45,20 @@ def gigabytes: .result.bytes / 1e9;
          + [of($p; "bulk_up_1") | length] | row])
    else empty end),
 
+  (if any_of("syscalls") then
+    "### System calls of one bulk stream: thousands per GB, and per 16 KiB; what io_uring completed", "",
+    table(["peer", "way", "1000/GB: all", "client", "relay", "node", "per 16 KiB: all", "client", "relay", "node",
+           "completions per 16 KiB: all", "relay", "n"];
+      [$peers[] as $p | ("up", "down") as $way | ("syscalls_" + $way) as $t | select(of($p; $t) | length > 0)
+       | def per($bytes; $role; f):
+           middle($p; $t; ([.result.roles | if $role == "all" then .[] else .[$role] // empty end | f] | add) as $sum
+                          | if $sum == null then null else $sum * $bytes / .result.bytes end);
+         [$p, $way] + [("all", "client", "relay", "node") as $role | per(1e6; $role; .calls) | rounded(1)]
+         + [("all", "client", "relay", "node") as $role | per(16384; $role; .calls) | rounded(2)]
+         + [("all", "relay") as $role | per(16384; $role; .completions) | rounded(2)]
+         + [of($p; $t) | length] | row])
+   else empty end),
+
   (if any_of("ping_") then
     "### Round trip over one established stream, microseconds", "",
     table(["peer", "1 B p50", "p99", "p99.9", "1 KB p50", "p99", "p99.9", "p50 / " + $base, "n"];
