@@ -42,6 +42,21 @@ test_bulk() {
   done
 }
 
+# bulk_legs: a stream each way in a tunnel of its own, then what the relay says at its end that the TLS of its
+# legs did with the bytes. For peers with peer_legs, which prints that as JSON; the tunnel is down afterwards.
+bulk_legs() {
+  local direction results="" role legs
+  for direction in up down; do
+    results+=$(timeout $((seconds + 45)) "$loadgen" bulk --dir "$direction" --streams 1 --secs "$seconds" \
+      --host "$local_host" --port "$local_port" < /dev/null 2>> "$base/errors") || true
+  done
+  for role in client node relay; do end_role "$role"; done
+  legs=$(peer_legs)
+  [ "$legs" != '{}' ] || { log "the relay of $peer does not say what its TLS did" && return 0; }
+  record bulk_legs "$(jq -cs --argjson legs "$legs" \
+    '{ok: (length == 2 and all(.[]; .ok)), bytes: (map(.bytes) | add), legs: $legs}' <<< "$results")"
+}
+
 # System calls that each role makes for a bulk stream. Apart from bulk, whose figures counting would change.
 test_syscalls() {
   local direction

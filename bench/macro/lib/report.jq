@@ -32,7 +32,7 @@ def gigabytes: .result.bytes / 1e9;
    | "Run \(.run), commit \(.commit), \(.build) build, \(.machine), \(.cores) cores, Linux \(.kernel), \(.compiler); "
      + "\(.rounds) rounds of \(.seconds) s, TCP \(.congestion). Medians; GB = 10^9 bytes.", ""),
 
-  (if any_of("bulk") then
+  (if any_of("bulk_up") then
     "### Bulk throughput, MB/s; CPU seconds per GB", "",
     table(["peer", "up x1", "down x1", "up x32", "down x32", "up x1 / " + $base, "CPU-s/GB up x1: all", "relay",
            "CPU-s/GB down x1: all", "relay", "CPU-s/GB up x32: all", "relay", "n"];
@@ -43,6 +43,17 @@ def gigabytes: .result.bytes / 1e9;
          + [("bulk_up_1", "bulk_down_1", "bulk_up_32") as $t
             | cpu_per_gb($p; $t; .cpu.total), cpu_per_gb($p; $t; .cpu.relay // 0)]
          + [of($p; "bulk_up_1") | length] | row])
+   else empty end),
+
+  (if any_of("bulk_legs") then
+    "### What TLS in the relay did with bulk bytes, percent of those that it opened", "",
+    table(["peer", "GB opened", "opened across two blocks", "copied to be opened", "sealed where opened", "copied to be sealed",
+           "copied in all", "n"];
+      [$peers[] as $p | of($p; "bulk_legs") as $mine | select($mine | length > 0)
+       | def percent(f): middle($p; "bulk_legs"; 100 * (.result.legs | f) / .result.legs.opened) | rounded(2);
+         [$p, (middle($p; "bulk_legs"; .result.legs.opened / 1e9) | rounded(2)), percent(.opened_apart),
+          percent(.opened_copied), percent(.sealed_in_place), percent(.sealed_copied),
+          percent(.opened_copied + .sealed_copied), ($mine | length)] | row])
    else empty end),
 
   (if any_of("syscalls") then

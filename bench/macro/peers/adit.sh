@@ -57,3 +57,12 @@ peer_shell() {
   exec_command=("${adit_env[@]}" "$programs/adit" exec bench -- sh -c)
   terminal_command=("${adit_env[@]}" "$programs/adit" exec -t bench -- sh -c)
 }
+
+# The sums over the relay's loops of what it logs at its end. Only there do its legs carry a forward's bytes.
+if [[ $variant == *-inspected ]]; then
+  peer_legs() {
+    sed -n 's/.* tls_leg_bytes //p' "$run_folder/log/relay" | tr ' ' '\n' | jq -cRn '
+      [inputs | capture("^(?<key>\\w+)=(?<value>\\d+)$") | select(.key != "loop")]
+      | group_by(.key) | map({(.[0].key): map(.value | tonumber) | add}) | add // {}'
+  }
+fi
