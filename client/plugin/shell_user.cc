@@ -26,7 +26,7 @@ constexpr char kQuit = '\x1c';
 
 std::unique_ptr<RawTerminal> TakeTerminal(int descriptor, ShellUser::FarSide far_side) {
   if (far_side != ShellUser::FarSide::kTerminal || ::isatty(descriptor) == 0) return nullptr;
-  return std::make_unique<RawTerminal>(descriptor);
+  return std::make_unique<RawTerminal>(descriptor, false);
 }
 
 InputPump::Escapes EscapesOf(const std::unique_ptr<RawTerminal>& terminal) {
