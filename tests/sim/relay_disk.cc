@@ -147,7 +147,10 @@ std::string RelayDisk::AuditText() const {
   for (const auto& file : std::filesystem::directory_iterator(audit_folder_)) {
     std::ifstream lines(file.path());
     for (std::string line; std::getline(lines, line);) {
-      if (line.find("StartSession") != std::string::npos) text += line;
+      if (line.find("StartSession") != std::string::npos ||
+          line.find("Rejoin") != std::string::npos) {
+        text += line + '\n';
+      }
     }
   }
   return text;

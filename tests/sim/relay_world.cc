@@ -63,7 +63,7 @@ relay::SessionGrant Grant() {
 
 }  // namespace
 
-WorldResult RunWorld(uint64_t seed) {
+WorldResult RunWorld(uint64_t seed, LogWatch& log) {
   engine::Random random(seed);
   const Credentials& credentials = SharedCredentials();
   const engine::sim::Faults faults = engine::sim::Faults::Swarm(seed);
@@ -88,11 +88,13 @@ WorldResult RunWorld(uint64_t seed) {
   agent.Dial();
   bool client_dialed = false;
   const engine::Instant start = loop.Now();
+  Witness unasked;  // What the log says is for a trace alone.
   const auto run = [&](const std::function<bool()>& done) {
     while (!done()) {
       if (loop.Now() - start > kRunMax) return false;
       driver.RunOnce(std::chrono::milliseconds(100));
       control.RunTasks();
+      log.Poll(unasked, loop.Now());
       if (std::exchange(agent.wants_dial, false)) agent.Dial();
       if (client.connected()) {
         for (const auto& question : client.questions) {

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "tests/sim/log_watch.h"
+
 namespace sim {
 
 // WorldResult is what one run found. `problem` is empty when every promise held.
@@ -24,6 +26,6 @@ struct WorldResult {
 //   - at the end no op is in flight and every block is back in the pool.
 // The same seed gives the same run but for what TLS draws at random: keys, and with them the sizes
 // of signatures.
-WorldResult RunWorld(uint64_t seed);
+WorldResult RunWorld(uint64_t seed, LogWatch& log);
 
 }  // namespace sim

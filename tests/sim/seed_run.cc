@@ -6,6 +6,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/lsan_interface.h>
+#endif
+
 #include <algorithm>
 #include <array>
 #include <csignal>
@@ -22,6 +26,7 @@ namespace sim {
 namespace {
 
 constexpr char kPlay[] = "--play";
+constexpr int kLeaks = 23;  // The exit of a seed whose process has lost memory.
 
 struct Written {
   SeedCounts counts;
@@ -101,6 +106,9 @@ SeedOutcome RunSeed(const std::string& world, uint64_t seed, bool has_trace) {
     outcome.problem = std::string("it was ended by ") + strsignal(WTERMSIG(status)) +
                       ", after these words: " + LastWords(play.log);
   }
+  if (WIFEXITED(status) && WEXITSTATUS(status) == kLeaks) {
+    outcome.problem = "memory was lost: " + LastWords(play.log);
+  }
   std::filesystem::remove_all(play.folder);
   ::close(play.log);
   ::close(play.result);
@@ -131,6 +139,10 @@ void Leave(const SeedPlay& play, const SeedOutcome& outcome) {
   outcome.problem.copy(written.problem.data(), written.problem.size() - 1);
   const bool is_written =
       ::pwrite(play.result, &written, sizeof written, 0) == static_cast<ssize_t>(sizeof written);
+#if defined(__SANITIZE_ADDRESS__)
+  // A world that held was taken down, and must have left nothing behind.
+  if (outcome.problem.empty() && __lsan_do_recoverable_leak_check() != 0) ::_exit(kLeaks);
+#endif
   ::_exit(is_written ? 0 : 1);
 }
 

@@ -13,16 +13,16 @@
 #include <string>
 #include <string_view>
 
-#include "engine/base/log.h"
+#include "tests/sim/log_watch.h"
 #include "tests/sim/relay_world.h"
 #include "tests/sim/seed_run.h"
 #include "tests/sim/session_world.h"
 
 namespace {
 
-sim::SeedOutcome PlayLinks(uint64_t seed) {
-  engine::log::SetLevel(engine::log::Level::kError);  // Faults are what this is about.
-  const sim::WorldResult result = sim::RunWorld(seed);
+sim::SeedOutcome PlayLinks(const sim::SeedPlay& play) {
+  sim::LogWatch watch(play.log, play.trace);
+  const sim::WorldResult result = sim::RunWorld(play.seed, watch);
   return {.problem = result.problem,
           .counts = {.whole = result.streams_whole,
                      .broken = result.streams_ended,
@@ -73,7 +73,7 @@ bool PrintCounts(const sim::SeedCounts& counts) {
 int main(int argc, char** argv) {
   sim::SeedPlay play;
   if (sim::ReadSeedPlay(argc, argv, play)) {
-    sim::Leave(play, play.world == "sessions" ? PlaySessions(play) : PlayLinks(play.seed));
+    sim::Leave(play, play.world == "sessions" ? PlaySessions(play) : PlayLinks(play));
   }
   uint64_t seeds = 20;
   uint64_t first = 1;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "tests/sim/relay_disk.h"
 
@@ -18,6 +19,7 @@ std::string NameOf(Rule rule) {
                                                           "withdrawn bytes",
                                                           "withdrawn ends",
                                                           "records in the store",
+                                                          "records of joining again",
                                                           "audit files",
                                                           "refused when full",
                                                           "bytes when full",
@@ -79,18 +81,41 @@ void Witness::Answered(const engine::HttpRequest& request, const engine::HttpRes
 }
 
 void Witness::CheckStore(relay::Store& store, const std::string& audit_files) {
-  if (told_.empty()) return;
+  if (told_.empty() && granted_.empty()) return;
   constexpr size_t kEventsMax = 100'000;
   const auto events = store.ListAudit(0, kEventsMax);
   if (!events.ok()) return Blame("the audit cannot be read: " + events.status().ToString());
-  std::string starts = audit_files;
+  std::string records = audit_files;
   for (const relay::AuditEvent& event : *events) {
-    if (event.name == "StartSession") starts += event.record;
+    if (event.name == "StartSession" || event.name == "Rejoin") records += event.record + '\n';
   }
+  CheckRejoins(records);
   for (const std::string& id : told_) {
     Applied(Rule::kRecorded);
     if (!store.FindSession(id).ok()) Blame("the store does not know a session that was started");
-    if (starts.find(id) == std::string::npos) Blame("a session was started without a record");
+    if (records.find(id) == std::string::npos) Blame("a session was started without a record");
+  }
+}
+
+void Witness::CheckRejoins(const std::string& records) {
+  std::set<std::pair<std::string, uint64_t>> recorded;  // Session and epoch.
+  std::istringstream lines(records);
+  for (std::string line; std::getline(lines, line);) {
+    const nlohmann::json record = nlohmann::json::parse(line, nullptr, false);
+    if (!record.is_object() || record.value("eventName", "") != "Rejoin") continue;
+    const nlohmann::json& elements = record["responseElements"];
+    if (!elements.is_object()) continue;  // It was refused.
+    recorded.emplace(elements.value("sessionId", ""), elements.value("epoch", uint64_t{0}));
+  }
+  for (const Granted& granted : granted_) {
+    if (!granted.is_kept) continue;
+    Applied(Rule::kRejoinRecorded);
+    const nlohmann::json input = nlohmann::json::parse(granted.request.body);
+    if (recorded.contains({input.value("SessionId", ""), input.value("Epoch", uint64_t{0})})) {
+      continue;
+    }
+    Blame("a lane was let in again without a record, by epoch " +
+          std::to_string(input.value("Epoch", uint64_t{0})));
   }
 }
 

@@ -29,14 +29,15 @@ enum class Rule : uint8_t {
   kWithdrawn,     // After a permission has gone, no byte of its session arrives ...
   kWithdrawnEnd,  // ... and its client is told the end.
   kRecorded,      // A session that a client was told of is in the store, with its record.
-  kFilesWhole,    // The audit files are whole, and all of the store is in them.
-  kFullRefuses,   // While the relay's disk is full, no session begins ...
-  kFullGoesOn,    // ... and those that run get their bytes.
-  kExit,          // A program's exit, as it was planned, is what its user is told ...
-  kSizes,         // ... and every size of the terminal has come to it, in order.
-  kLetGo,         // A process that ends has let go of everything.
+  kRejoinRecorded,  // So is the record of each lane that was let in again.
+  kFilesWhole,      // The audit files are whole, and all of the store is in them.
+  kFullRefuses,     // While the relay's disk is full, no session begins ...
+  kFullGoesOn,      // ... and those that run get their bytes.
+  kExit,            // A program's exit, as it was planned, is what its user is told ...
+  kSizes,           // ... and every size of the terminal has come to it, in order.
+  kLetGo,           // A process that ends has let go of everything.
 };
-inline constexpr size_t kRuleCount = 16;
+inline constexpr size_t kRuleCount = 17;
 using RuleCounts = std::array<uint64_t, kRuleCount>;
 std::string NameOf(Rule rule);
 
@@ -97,6 +98,7 @@ class Witness {
 
   bool IsStoreWhole(engine::Instant now) const;
   void CheckPermission(const std::string& what, engine::Instant now);
+  void CheckRejoins(const std::string& records);  // One on a line.
   void RejoinGranted(const engine::HttpRequest& request, engine::Instant now);
 
   std::string problem_;
