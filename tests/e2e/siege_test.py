@@ -352,6 +352,7 @@ def test_half_open_proxy(t):
         forward.wait_for(lambda: f':{port} -> ' in forward.err(), 20, 'the forward is ready')
         probe = Probe(socket.create_connection(('127.0.0.1', port), 600))
         wait_until(lambda: len(probe.answers) > 10, 10, 'the probe is answered')
+        mark = len(stack.agent.err())
         proxy.swallow()
         start = time.monotonic()
         asked = len(probe.answers) + 10
@@ -360,7 +361,10 @@ def test_half_open_proxy(t):
         check(probe.error is None, f'the probe broke: {probe.error}')
         seconds = time.monotonic() - start
         stack.wait_connected(20)
+        for event in ('relay_lost', 'lane_waits'):  # Nobody else could tell it.
+            check(event in stack.agent.err()[mark:], f'the node has noticed by itself: {event}')
         t.note(f'left behind after {seconds:.1f} s, {probe.stop()} echoes, each once')
+        t.note('figures ' + json.dumps({'io': t.io, 'half_open_s': round(seconds, 1)}))
         check_equal(target.connections, 1, 'connections at the target')
         check_equal(forward.stop(), 0, 'status')
 

@@ -134,12 +134,14 @@ long_siege() {
   configure_and_build release adit adit-agent adit-relay
   ADIT_BIN=$PWD/build/release/bin tests/e2e/run --full --only siege_test | tee build/siege.log
   sed -n 's/^ *figures //p' build/siege.log | python3 -c 'import json, sys
-print(json.dumps({figures.pop("io"): figures for figures in map(json.loads, sys.stdin)}))' > "$long_details"
+by_io = {}
+for figures in map(json.loads, sys.stdin): by_io.setdefault(figures.pop("io"), {}).update(figures)
+print(json.dumps(by_io))' > "$long_details"
 }
 
 long_mutations() {
   tools/dependencies test
-  tools/mutations/run | tee build/mutations.log
+  tools/mutations/run --table tools/mutations/found.md | tee build/mutations.log
   tail -n 1 build/mutations.log > "$long_details"
 }
 

@@ -54,3 +54,9 @@ PLANTED = [
     ('wake-up: a joint that does not go on when there is room', 'relay/switchboard/leg_joint.cc',
      '!std::exchange(other.is_stalled, false)) return;\n  other.leg->Pull();', '!std::exchange(other.is_stalled, false)) return;'),
 ]
+
+# Bugs that no seed finds, and why: a run fails when one of them is found, too, so that this stays true.
+NOT_FOUND = {
+    'replay: a connection that its successor has overtaken': 'the relay refuses an old epoch before the node sees it',
+    'wake-up: a joint that does not go on when there is room': 'what a leg holds back is pulled by its next bytes as well',
+}

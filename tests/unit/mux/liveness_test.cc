@@ -15,6 +15,19 @@ using Due = Liveness::Due;
 const Instant kStart{};
 constexpr LivenessTimes kTimes{seconds(5), seconds(5), seconds(15)};
 
+TEST(Liveness, BothEndsNoticeADeadPeerWithin15Seconds) {
+  for (const LivenessTimes& times : {kAcceptedLiveness, kConnectedLiveness}) {
+    Liveness liveness(times, kStart);
+    Instant now = kStart;
+    for (Due due = Due::kNothing; due != Due::kSilent;) {
+      now = liveness.NextDeadline();
+      due = liveness.Check(now);
+      if (due == Due::kPing) liveness.Ping(now);
+    }
+    EXPECT_LE(now, kStart + seconds(15));
+  }
+}
+
 TEST(Liveness, PingsASilentLinkAndGivesItUpInTime) {
   Liveness liveness(kTimes, kStart);
   EXPECT_EQ(liveness.NextDeadline(), kStart + seconds(5));
