@@ -80,17 +80,23 @@ bool IsCalled(const KnownNodes::Entry& entry, std::string_view name) {
   return !name.empty() && (entry.name == name || entry.node_id == name);
 }
 
-// Judge compares. `name` is empty where it does not matter.
-KnownNodes::Meeting Judge(const std::vector<Line>& lines, std::string_view id,
-                          std::string_view name, std::string_view fingerprint) {
+// CalledBy is the word by which the user means the node: its name, or else its id. That it is an id
+// is the relay's word, too.
+std::string CalledBy(const KnownNodes::Node& node) {
+  return node.named_by_id ? node.id : std::string(Trim(Printable(node.name)));
+}
+
+KnownNodes::Meeting Judge(const std::vector<Line>& lines, const KnownNodes::Node& node,
+                          std::string_view fingerprint) {
   using Kind = KnownNodes::Meeting::Kind;
+  const std::string called = CalledBy(node);
   const KnownNodes::Entry* own = nullptr;         // The node's line; one with this key wins.
   const KnownNodes::Entry* name_owner = nullptr;  // Another node's line with the same name.
   for (const Line& line : lines) {
     if (!line.entry) continue;
-    if (line.entry->node_id == id) {
+    if (line.entry->node_id == node.id) {
       if (own == nullptr || line.entry->fingerprint == fingerprint) own = &*line.entry;
-    } else if (IsCalled(*line.entry, name)) {
+    } else if (IsCalled(*line.entry, called)) {
       name_owner = &*line.entry;
     }
   }
@@ -98,7 +104,7 @@ KnownNodes::Meeting Judge(const std::vector<Line>& lines, std::string_view id,
     return {.kind = Kind::kOtherKey, .known = *own, .kept = absl::OkStatus()};
   }
   // Two nodes may share a name, once the user has met both.
-  if (name_owner != nullptr && (own == nullptr || own->name != name)) {
+  if (name_owner != nullptr && (own == nullptr || !IsCalled(*own, called))) {
     return {.kind = Kind::kOtherNode, .known = *name_owner, .kept = absl::OkStatus()};
   }
   if (own == nullptr) return {.kind = Kind::kFirst, .known = {}, .kept = absl::OkStatus()};
@@ -160,7 +166,7 @@ absl::StatusOr<KnownNodes::Meeting> KnownNodes::Meet(const Node& node,
   const auto look = [&](std::string_view file) -> absl::StatusOr<Meeting> {
     const absl::StatusOr<std::vector<Line>> lines = Parse(file, path_);
     if (!lines.ok()) return lines.status();
-    return Judge(*lines, node.id, node.named_by_id ? std::string_view() : name, fingerprint);
+    return Judge(*lines, node, fingerprint);
   };
   // Most nodes are known, and a file that is replaced whole can be read without the lock.
   absl::StatusOr<std::string> file = ReadFile();
@@ -197,10 +203,9 @@ absl::StatusOr<bool> KnownNodes::Knows(const Node& node) const {
   if (!file.ok()) return file.status();
   const absl::StatusOr<std::vector<Line>> lines = Parse(*file, path_);
   if (!lines.ok()) return lines.status();
-  const std::string name(Trim(Printable(node.name)));
+  const std::string called = CalledBy(node);
   return std::ranges::any_of(*lines, [&](const Line& line) {
-    return line.entry &&
-           (line.entry->node_id == node.id || (!node.named_by_id && IsCalled(*line.entry, name)));
+    return line.entry && (line.entry->node_id == node.id || IsCalled(*line.entry, called));
   });
 }
 

@@ -52,7 +52,8 @@ class KnownNodes {
       kFirst,      // Never met before: trusted from now on; `kept` says whether it could be noted.
       kOtherKey,   // This node had another key: `known` is the line.
       kOtherNode,  // That name belongs to another node, `known`. The relay says which id a name
-                   // stands for: with that it must not turn a pinned node into a first contact.
+                   // stands for, and what is an id: with that it must not turn a pinned node into a
+                   // first contact.
     };
     Kind kind = Kind::kKnown;
     Entry known;
@@ -66,8 +67,8 @@ class KnownNodes {
   // error: the file cannot be read, or the node's id is none.
   absl::StatusOr<Meeting> Meet(const Node& node, std::string_view fingerprint);
 
-  // Knows says whether the node was met before, under its id or under the name that the user typed:
-  // the relay says which id a name stands for. An error: the file cannot be read.
+  // Knows says whether the node was met before, under its id or under the word that the user typed:
+  // the relay says which id that stands for. An error: the file cannot be read.
   absl::StatusOr<bool> Knows(const Node& node) const;
 
   // Forget removes the lines of the node with this id, or of all that had this name, and returns

@@ -44,12 +44,14 @@ std::string MeetingText(const KnownNodes::Meeting& meeting, const KnownNodes::No
     case Kind::kOtherNode:
       break;
   }
-  const std::string name = Printable(node.name);
+  const std::string name = Printable(node.named_by_id ? node.id : node.name);
+  const std::string by_id =
+      node.named_by_id ? "" : "; if both are yours, name this one by its id: " + id;
   return "the name " + name + " belonged to another node so far; nothing was sent\n  known  " +
          meeting.known.node_id + " " + meeting.known.fingerprint + "\n  now    " + id + " " + now +
          "\neither the machine was enrolled anew, or the relay shows you another one under its "
          "name\nif it was: adit forget " +
-         meeting.known.node_id + "; if both are yours, name this one by its id: " + id;
+         meeting.known.node_id + by_id;
 }
 
 std::string ProofErrorText(ProofError error, std::string_view node) {

@@ -120,6 +120,17 @@ def test_answers_that_lie(t):
                                     Signature=base64.b64encode(sign(binding)).decode())
             return body
 
+        def under_the_name(said):
+            """The same, of a node that is said to have the name for its id, or of one that is not said."""
+            def answer(name, asked, body):
+                body = self_made(name, asked, body)
+                if name == 'StartSession':
+                    del body['Adit']['NodeName']
+                    body['Adit'].pop('NodeId')
+                    body['Adit'].update(said)
+                return body
+            return Lies(answer=answer)
+
         def instead(other):
             return lambda name, asked, body: other if name == 'StartSession' else body
 
@@ -132,6 +143,8 @@ def test_answers_that_lie(t):
                 ('another session', _changed(session='administrator-0123456789abcdef0'), not_signed),
                 ('an earlier answer, whole', Lies(answer=instead(old)), not_signed),
                 ("the liar's own, consistent in itself", Lies(answer=self_made), 'another key'),
+                ("the liar's own, of a node that is not said", under_the_name({}), 'another node'),
+                ("the liar's own, of a name for an id", under_the_name({'NodeId': stack.NODE}), 'another node'),
                 ('no session key', _changed(SessionKey=None), unreadable),
                 ('a session key in capitals',
                  _changed(SessionKey=old['Adit']['SessionKey'].upper()), unreadable),

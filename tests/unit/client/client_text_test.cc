@@ -214,6 +214,18 @@ TEST(ClientTextTest, SealedSessionsSayWhatWhyAndWhatNext) {
   EXPECT_TRUE(Has(CutText("web-1", "Terminated by root."), "was ended: Terminated by root."));
 }
 
+TEST(ClientTextTest, ANameThatIsSaidToBeAnIdIsCalledByIt) {
+  const KnownNodes::Node node{.id = "web-1", .name = "", .named_by_id = true};
+  const KnownNodes::Meeting meeting{
+      .kind = KnownNodes::Meeting::Kind::kOtherNode,
+      .known = {.node_id = "mi-1", .fingerprint = "SHA256:a", .name = "web-1"},
+      .kept = absl::OkStatus()};
+  const std::string text = MeetingText(meeting, node, "SHA256:b", "/known_nodes");
+  EXPECT_TRUE(Has(text, "the name web-1 belonged to another node")) << text;
+  EXPECT_TRUE(Has(text, "adit forget mi-1")) << text;
+  EXPECT_FALSE(Has(text, "by its id")) << text;
+}
+
 TEST(ClientTextTest, WhatARelaySaysOfANodeCannotDriveTheTerminal) {
   using Kind = KnownNodes::Meeting::Kind;
   const KnownNodes::Node node{.id = "mi-\x1B", .name = "we\rb", .named_by_id = false};

@@ -126,6 +126,25 @@ TEST_F(KnownNodesTest, TheIdOfAKnownNodeIsNoNameForAnother) {
   EXPECT_TRUE(*Nodes().Knows(liar)) << "and what was reached sealed stays so";
 }
 
+TEST_F(KnownNodesTest, TheNameOfAKnownNodeIsNoIdOfAnother) {
+  Met(kWeb, kKey);
+  // The user typed the name, and a relay answers that it is an id, or does not say which it is.
+  const KnownNodes::Node liar{.id = kWeb.name, .name = "", .named_by_id = true};
+  const KnownNodes::Meeting meeting = Met(liar, kOtherKey);
+  EXPECT_EQ(meeting.kind, Kind::kOtherNode);
+  EXPECT_EQ(meeting.known.node_id, kWeb.id);
+  EXPECT_TRUE(*Nodes().Knows(liar)) << "and what was reached sealed stays so";
+  // An id that is known wins over a name.
+  Met(kDb, kOtherKey);
+  KnownNodes::Node called = {.id = "mi-eeeeeeeeeeeeeeeee", .name = kDb.id, .named_by_id = false};
+  EXPECT_EQ(Met(called, kKey).kind, Kind::kOtherNode);
+  called.named_by_id = true;
+  EXPECT_EQ(Met(called, kKey).kind, Kind::kFirst);
+  KnownNodes::Node db = kDb;
+  db.named_by_id = true;
+  EXPECT_EQ(Met(db, kOtherKey).kind, Kind::kKnown);
+}
+
 TEST_F(KnownNodesTest, ANameDoesNotMoveToANodeThatIsKnownUnderAnother) {
   Met(kWeb, kKey);
   Met(kDb, kOtherKey);
