@@ -275,7 +275,7 @@ absl::StatusOr<StartedSession> ApiClient::StartSession(const SessionWish& wish) 
   constexpr char kOperation[] = "StartSession";
   Json request = {{"Target", wish.target}, {"Adit", {{"Version", 1}}}};
   if (!wish.client_key.empty()) {
-    request["Adit"]["Carriage"] = "sealed";
+    request["Adit"]["Carriage"] = wish.if_demanded ? "inspected" : "sealed";
     request["Adit"]["ClientKey"] = wish.client_key;
   } else if (wish.may_rejoin) {
     request["Adit"]["Carriage"] = "inspected";

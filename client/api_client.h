@@ -41,8 +41,9 @@ struct SessionWish {
   std::string document;  // Empty: a shell.
   std::map<std::string, std::string> parameters;
   std::string reason;
-  std::string client_key;   // SessionKey::hash: ask for a sealed session. Empty: an inspected one.
-  bool may_rejoin = false;  // Ask for the key with which lost lanes come again.
+  std::string client_key;    // SessionKey::hash: ask for a sealed session. Empty: an inspected one.
+  bool if_demanded = false;  // With a key: an inspected one, unless the document demands a sealed.
+  bool may_rejoin = false;   // Ask for the key with which lost lanes come again.
 };
 
 // EventWish is which audit events are looked up.

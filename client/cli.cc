@@ -107,7 +107,7 @@ struct Parser {
   void AddCarriage(CLI::App* sub) {
     sub->add_flag("--sealed", sealed,
                   "End to end encrypted, or an error: the relay cannot read it");
-    sub->add_flag("--inspected", inspected, "Through the relay, which can read it");
+    sub->add_flag("--inspected", inspected, "Through the relay, which can read it, or an error");
   }
 
   // What the user chose, or the command's own choice.

@@ -21,6 +21,7 @@ struct CommonFlags {
 // CarriageChoice is whether the relay may read a session.
 enum class CarriageChoice : uint8_t {
   kInspected,
+  kAsDocumented,      // Inspected, unless the document demands a sealed one.
   kSealedIfPossible,  // Else inspected, with a notice.
   kSealed,            // Else an error.
 };
@@ -31,14 +32,14 @@ struct ShellOptions {
   std::string reason;
   std::string document;                 // Empty: the relay's preferences.
   std::vector<std::string> parameters;  // NAME=VALUE
-  CarriageChoice carriage = CarriageChoice::kInspected;
+  CarriageChoice carriage = CarriageChoice::kAsDocumented;
 };
 struct ExecOptions {
   std::string node;
   std::vector<std::string> command;
   bool with_terminal = false;
   std::string reason;
-  CarriageChoice carriage = CarriageChoice::kInspected;
+  CarriageChoice carriage = CarriageChoice::kAsDocumented;
 };
 struct ForwardOptions {
   std::string node;

@@ -14,7 +14,7 @@ namespace client {
 struct RemoteCommand {
   std::string node;  // As the user named it.
   SessionWish wish;  // Without the node's id.
-  CarriageChoice carriage = CarriageChoice::kInspected;
+  CarriageChoice carriage = CarriageChoice::kAsDocumented;
   engine::OpenRequest request;
   bool with_terminal = false;  // The program gets one there; ours becomes raw if stdin is one.
 };

@@ -77,7 +77,7 @@ SessionStart::SessionStart(ApiClient& api, KnownNodes& known_nodes, TellUser tel
 absl::StatusOr<SecuredSession> SessionStart::Run(const KnownNodes::Node& node, SessionWish wish,
                                                  CarriageChoice choice) {
   wish.target = node.id;
-  if (choice != CarriageChoice::kInspected) return RunSealed(node, std::move(wish), choice);
+  if (choice != CarriageChoice::kInspected) return RunWithKey(node, std::move(wish), choice);
   wish.client_key.clear();
   const absl::StatusOr<StartedSession> session = api_.StartSession(wish);
   if (!session.ok()) return session.status();
@@ -93,6 +93,7 @@ absl::StatusOr<SecuredSession> SessionStart::RunNamed(std::string_view named, Se
     if (!made.ok()) return made.status();
     key = *std::move(made);
     wish.client_key = key->hash;
+    wish.if_demanded = choice == CarriageChoice::kAsDocumented;
   }
   const absl::StatusOr<StartedSession> session = api_.StartSession(wish);
   if (!session.ok()) return session.status();
@@ -101,8 +102,7 @@ absl::StatusOr<SecuredSession> SessionStart::RunNamed(std::string_view named, Se
   node.named_by_id = node.id == named;
   if (absl::Status right = CheckNamed(node, named); !right.ok()) return right;
   if (!key.has_value()) return Inspected(node, *session);
-  if (session->sealed) return SecureSession(known_nodes_, tell_, node, *session, *key);
-  return GoUnsealed(node, std::move(wish), choice, kOlderRelay, &*session);
+  return Follow(node, std::move(wish), choice, *session, *key);
 }
 
 bool SessionStart::NeedsNode(const absl::Status& status) {
@@ -110,18 +110,25 @@ bool SessionStart::NeedsNode(const absl::Status& status) {
   return code == "TargetNotConnected" || code == "SealedNotSupported";
 }
 
-absl::StatusOr<SecuredSession> SessionStart::RunSealed(const KnownNodes::Node& node,
-                                                       SessionWish wish, CarriageChoice choice) {
+absl::StatusOr<SecuredSession> SessionStart::RunWithKey(const KnownNodes::Node& node,
+                                                        SessionWish wish, CarriageChoice choice) {
   const absl::StatusOr<SessionKey> key = MakeSessionKey(now_);
   if (!key.ok()) return key.status();
   wish.client_key = key->hash;
+  wish.if_demanded = choice == CarriageChoice::kAsDocumented;
   const absl::StatusOr<StartedSession> session = api_.StartSession(wish);
-  if (session.ok() && session->sealed) {
-    return SecureSession(known_nodes_, tell_, node, *session, *key);
-  }
-  if (session.ok()) return GoUnsealed(node, std::move(wish), choice, kOlderRelay, &*session);
-  if (!absl::IsUnimplemented(session.status())) return session.status();
+  if (session.ok()) return Follow(node, std::move(wish), choice, *session, *key);
+  if (wish.if_demanded || !absl::IsUnimplemented(session.status())) return session.status();
   return GoUnsealed(node, std::move(wish), choice, TextOf(session.status()), nullptr);
+}
+
+absl::StatusOr<SecuredSession> SessionStart::Follow(const KnownNodes::Node& node, SessionWish wish,
+                                                    CarriageChoice choice,
+                                                    const StartedSession& session,
+                                                    const SessionKey& key) {
+  if (session.sealed) return SecureSession(known_nodes_, tell_, node, session, key);
+  if (choice == CarriageChoice::kAsDocumented) return Inspected(node, session);
+  return GoUnsealed(node, std::move(wish), choice, kOlderRelay, &session);
 }
 
 absl::StatusOr<SecuredSession> SessionStart::GoUnsealed(const KnownNodes::Node& node,

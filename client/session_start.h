@@ -6,7 +6,11 @@
 //     our key --> StartSession --> ProveSealed --> KnownNodes --> a TLS context for that key alone
 //                      |
 //                      +-- cannot be sealed --> inspected with a notice; an error for a node that
-//                                               was met sealed before, or where the user insists
+//                      |                        was met sealed before, or where the user insists
+//                      +-- need not be ------> inspected, where that is left to the document
+//
+// An answer never makes an inspected session of one that was to be sealed without a word, and a
+// sealed one of one that was to be inspected only where a key of ours was brought for that.
 
 #pragma once
 
@@ -70,8 +74,12 @@ class SessionStart {
   static bool NeedsNode(const absl::Status& status);
 
  private:
-  absl::StatusOr<SecuredSession> RunSealed(const KnownNodes::Node& node, SessionWish wish,
-                                           CarriageChoice choice);
+  absl::StatusOr<SecuredSession> RunWithKey(const KnownNodes::Node& node, SessionWish wish,
+                                            CarriageChoice choice);
+  // Follow goes on with what the relay started when it was asked with our key.
+  absl::StatusOr<SecuredSession> Follow(const KnownNodes::Node& node, SessionWish wish,
+                                        CarriageChoice choice, const StartedSession& session,
+                                        const SessionKey& key);
   // GoUnsealed is for a node that cannot be reached sealed, because of `why`: it goes on with
   // `session`, which is inspected, or else starts one, or it is an error.
   absl::StatusOr<SecuredSession> GoUnsealed(const KnownNodes::Node& node, SessionWish wish,

@@ -159,13 +159,13 @@ std::optional<ApiError> ReadCarriage(const Json& adit, StartRequest& request) {
   const std::string key = input.Text("ClientKey", Presence::kOptional, 0, kKeyDigits);
   if (input.error().has_value()) return input.error();
   request.comes_again = SaysResume(adit);
-  if (carriage == Carriage::kInspected) request.carriage = carriage;
-  if (carriage != Carriage::kSealed) return std::nullopt;
+  request.carriage = carriage;
+  const bool needs_key = carriage == Carriage::kSealed || !key.empty();
+  if (!carriage.has_value() || !needs_key) return std::nullopt;
   if (!IsKey(key)) {
     return ApiError{"ValidationException",
                     "A sealed session needs Adit.ClientKey: 64 lower-case hexadecimal digits."};
   }
-  request.carriage = carriage;
   request.client_key = key;
   return std::nullopt;
 }

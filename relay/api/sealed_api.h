@@ -13,7 +13,8 @@
 namespace relay {
 
 // ReadCarriage takes what a request's member `Adit` says of the session's carriage: nothing,
-// `inspected`, or `sealed` with the client's key.
+// `inspected`, `sealed` with the client's key, or `inspected` with a key for the case that the
+// document demands `sealed`.
 std::optional<ApiError> ReadCarriage(const nlohmann::json& adit, StartRequest& request);
 
 // NoteStarted ends what an earlier attempt of the same call has started. Of either carriage, when a

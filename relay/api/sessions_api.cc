@@ -159,6 +159,14 @@ std::optional<ApiError> AllowLinkLocal(ApiContext& context, ApiCall& call, Start
   return std::nullopt;
 }
 
+// FollowDocument seals a session for a client that brought a key in case its document demands that.
+void FollowDocument(StartRequest& request) {
+  if (request.carriage != Carriage::kInspected || request.client_key.empty()) return;
+  if (const auto* session = std::get_if<ResolvedSession>(request.resolved.get())) {
+    request.carriage = SealIfDemanded(session->carriages);
+  }
+}
+
 // StartOverLink starts an inspected session that ends with its client's connection.
 ApiOutcome StartOverLink(ApiContext& context, ApiCall& call, const StartRequest& request) {
   const std::variant<StartedSession, StartFailure> result =
@@ -216,6 +224,7 @@ ApiOutcome StartSession(ApiContext& context, ApiCall& call) {
     }
     if (std::optional<ApiError> error = ReadCarriage(call.input["Adit"], request)) return error;
     if (!request.carriage.has_value()) request.carriage = Carriage::kInspected;
+    FollowDocument(request);
   }
   if (std::optional<ApiError> error = AllowLinkLocal(context, call, request)) return error;
   if (request.carriage == Carriage::kSealed) return StartByOffer(context, request, nullptr);

@@ -274,7 +274,7 @@ class Broker {
                                       const std::string& client_key, int64_t now_unix_ms,
                                       OfferDone& done);
   // CheckOffer returns why nothing can be offered to a node that is connected.
-  std::optional<StartFailure> CheckOffer(const std::string& node_id);
+  std::optional<StartFailure> CheckOffer(const std::string& node_id, CarriageRule rule);
   // What is offered of a session, beside its subject.
   struct OfferTerms {
     const SessionPlan& plan;

@@ -57,7 +57,7 @@ std::optional<StartFailure> Broker::TryOffer(const StartRequest& request, int64_
   WishOutcome resolved = Resolve(request, carriage);
   if (auto* failure = std::get_if<StartFailure>(&resolved)) return std::move(*failure);
   const ResolvedSession& wanted = std::get<ResolvedSession>(resolved);
-  if (std::optional<StartFailure> failure = CheckOffer(request.node_id)) return failure;
+  if (auto failure = CheckOffer(request.node_id, wanted.carriages)) return failure;
   const bool is_laning = data_plane_.FindNode(request.node_id)->is_laning;
   if (is_inspected && (!is_laning || !wanted.plan.key_id.empty())) {
     return StartFailure{StartFailure::Kind::kCarriage, "The session has no lanes."};
@@ -101,7 +101,7 @@ std::optional<StartFailure> Broker::TrySeal(std::string_view session_id,
   if (!IsConnected(grant.node_id)) {
     return StartFailure{Kind::kNotConnected, grant.node_id + " is not connected."};
   }
-  if (std::optional<StartFailure> failure = CheckOffer(grant.node_id)) return failure;
+  if (auto failure = CheckOffer(grant.node_id, CarriageRule::kEither)) return failure;
   using std::chrono::duration_cast;
   using std::chrono::seconds;
   Session session;
@@ -121,12 +121,16 @@ std::optional<StartFailure> Broker::TrySeal(std::string_view session_id,
   return failure;
 }
 
-std::optional<StartFailure> Broker::CheckOffer(const std::string& node_id) {
+std::optional<StartFailure> Broker::CheckOffer(const std::string& node_id, CarriageRule rule) {
   using Kind = StartFailure::Kind;
   if (!data_plane_.FindNode(node_id)->is_sealing) {
-    return StartFailure{Kind::kCarriage, "This needs an inspected session: " + AgentText(node_id) +
-                                             " does not know sealed ones" + UpdateText(node_id) +
-                                             "."};
+    const std::string needed = rule == CarriageRule::kEither
+                                   ? "This needs an inspected session: "
+                                   : "The document or the preferences have a kmsKeyId, so that "
+                                     "this needs a sealed session, and ";
+    return StartFailure{
+        Kind::kCarriage,
+        needed + AgentText(node_id) + " does not know sealed ones" + UpdateText(node_id) + "."};
   }
   const auto offers = offers_of_node_.find(node_id);
   const bool node_is_busy =

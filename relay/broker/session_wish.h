@@ -44,7 +44,7 @@ struct StartRequest {
   // What the caller's policies and tags say, for whoever authorises to fill in.
   std::string run_as_tag;          // The principal's tag SSMSessionRunAs.
   bool may_be_link_local = false;  // A policy names the link-local address as the target.
-  std::string client_key;          // Sealed: the SHA-256 of its key, in hexadecimal digits.
+  std::string client_key;          // For a sealed one: the SHA-256 of its key, in hexadecimal.
   bool comes_again = false;        // The client can, when it has lost its connections.
   // What the caller was allowed, so that nothing else is granted; null: it is found out now.
   std::shared_ptr<const WishOutcome> resolved;

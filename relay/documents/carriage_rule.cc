@@ -20,17 +20,21 @@ std::optional<Carriage> ParseCarriage(std::string_view text) {
 
 absl::StatusOr<Carriage> ChooseCarriage(CarriageRule rule, std::optional<Carriage> asked) {
   const Carriage chosen = asked.value_or(Carriage::kInspected);
+  if (asked == Carriage::kInspected && rule != CarriageRule::kEither) {
+    return absl::FailedPreconditionError(
+        "The document or the preferences have a kmsKeyId, so that nothing passes in clear: ask for "
+        "a sealed session (--sealed instead of --inspected).");
+  }
   if (chosen == Carriage::kInspected && rule == CarriageRule::kSealedOnly) {
     return absl::FailedPreconditionError(
         "The document or the preferences have a kmsKeyId, and forwarded ports are sealed then: use "
         "adit, whose ports are. AWS's clients encrypt shells and commands alone.");
   }
-  if (asked == Carriage::kInspected && rule == CarriageRule::kKeyed) {
-    return absl::FailedPreconditionError(
-        "The document or the preferences have a kmsKeyId, so that nothing passes in clear: ask for "
-        "a sealed session (--sealed).");
-  }
   return chosen;
+}
+
+Carriage SealIfDemanded(CarriageRule rule) {
+  return rule == CarriageRule::kEither ? Carriage::kInspected : Carriage::kSealed;
 }
 
 }  // namespace relay

@@ -29,4 +29,8 @@ enum class CarriageRule : uint8_t { kEither, kSealedOnly, kKeyed };
 // text says so.
 absl::StatusOr<Carriage> ChooseCarriage(CarriageRule rule, std::optional<Carriage> asked);
 
+// SealIfDemanded is what a client asks for that leaves it to the document: `sealed` where only that
+// is allowed to clients of ours, else `inspected`.
+Carriage SealIfDemanded(CarriageRule rule);
+
 }  // namespace relay

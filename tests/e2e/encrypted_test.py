@@ -131,6 +131,54 @@ def test_who_may(t):
         check_equal(answer.error(), 'SealedNotSupported', f'a port: {answer}')
 
 
+def _carriages(stack):
+    """{session: carriage} of all there are and were."""
+    lines = [line for words in ((), ('--history',))
+             for line in stack.adit('sessions', *words, '--json').stdout.decode().splitlines()]
+    return {session['id']: session['carriage'] for session in map(json.loads, lines)}
+
+
+def _run_new(stack, *arguments, **options):
+    """Runs adit; returns it, finished, and the carriages of the sessions that it started."""
+    before = _carriages(stack)
+    done = stack.adit(*arguments, **options)
+    return done, [carriage for session, carriage in _carriages(stack).items() if session not in before]
+
+
+def test_adit_follows_the_document(t):
+    """adit shell is sealed by itself where the document wants that, an error with --inspected, and inspected elsewhere"""
+    stack = t.stack
+    keyed = ('shell', '--document', _shell(stack))
+    line = b'echo mark-$((6*7)); exit\n'
+    done, carriages = _run_new(stack, *keyed, stack.NODE, input=line)
+    check(done.returncode == 0 and b'mark-42' in done.stdout, f'{done}')
+    check(b'kmsKeyId' not in done.stderr, f'nothing is asked or said of it: {done.stderr!r}')
+    check_equal(carriages, ['sealed'], 'the carriage')
+
+    done, carriages = _run_new(stack, *keyed, '--inspected', stack.NODE, input=line)
+    text = done.stderr.decode()
+    check_equal((done.returncode, done.stdout, carriages), (255, b'', []), f'with --inspected ({text!r})')
+    check('kmsKeyId' in text and '--sealed instead of --inspected' in text, text)
+
+    done, carriages = _run_new(stack, 'exec', stack.NODE, '--', 'true')
+    check_equal((done.returncode, carriages), (0, ['inspected']), 'a command of no such document')
+
+
+def test_adit_follows_the_preferences(t):
+    """adit exec, too, and a shell without a document, where the preferences have the key"""
+    stack = t.own_stack()
+    _document(stack, 'SSM-SessionManagerRunShell', 'Standard_Stream')
+    done, carriages = _run_new(stack, 'exec', stack.NODE, '--', 'sh', '-c', 'echo out; exit 7')
+    check_equal((done.returncode, done.stdout, carriages), (7, b'out\n', ['sealed']), f'exec ({done.stderr!r})')
+    done, carriages = _run_new(stack, 'shell', stack.NODE, input=b'echo mark-$((6*8)); exit\n')
+    check(done.returncode == 0 and b'mark-48' in done.stdout and carriages == ['sealed'], f'{done} {carriages}')
+    done, carriages = _run_new(stack, 'exec', '--inspected', stack.NODE, '--', 'true')
+    check(done.returncode == 255 and b'kmsKeyId' in done.stderr and not carriages, f'with --inspected: {done}')
+    without_patience = stack.environment() | {'ADIT_PATIENCE': '0'}
+    done, carriages = _run_new(stack, 'exec', stack.node_id()[:9], '--', 'true', env=without_patience)
+    check_equal((done.returncode, carriages), (0, ['sealed']), f'by the beginning of an id ({done.stderr!r})')
+
+
 def test_records(t):
     """Both calls for a session's key are in the audit, without the key"""
     client = PluginClient(t.stack).open_session(_shell(t.stack))

@@ -77,6 +77,8 @@ TEST_F(SealedApiTest, AWishThatIsNotWellFormedAsksNobody) {
             "ValidationException");
   EXPECT_EQ(refused({{"Version", 1}, {"Carriage", "sealed"}, {"ClientKey", std::string(64, 'C')}}),
             "ValidationException");
+  EXPECT_EQ(refused({{"Version", 1}, {"Carriage", "inspected"}, {"ClientKey", key.substr(1)}}),
+            "ValidationException");
   EXPECT_NE(refused({{"Version", 1}, {"Carriage", "sealed"}, {"ClientKey", 7}}), "");
   EXPECT_NE(refused({{"Version", 1}, {"Carriage", "folded"}, {"ClientKey", key}}), "");
   EXPECT_NE(refused({{"Version", 1}, {"Carriage", 1}}), "");
@@ -84,6 +86,46 @@ TEST_F(SealedApiTest, AWishThatIsNotWellFormedAsksNobody) {
   EXPECT_TRUE(plane_.told.empty());
   EXPECT_TRUE(plane_.grants.empty());
   EXPECT_EQ(broker_->live_count(), 0u);
+}
+
+TEST_F(SealedApiTest, AClientThatBringsAKeyIsSealedWhereTheDocumentDemandsThatAndNowhereElse) {
+  const std::string key(64, 'c');
+  const Json either = {{"Version", 1}, {"Carriage", "inspected"}, {"ClientKey", key}};
+  Json wish = Wish();
+  wish["Adit"] = either;
+  EXPECT_EQ(Start(wish)->body["Adit"]["Carriage"], "inspected");
+  EXPECT_THAT(plane_.grants, SizeIs(1));
+  EXPECT_TRUE(plane_.told.empty());
+
+  for (const char* type : {"Standard_Stream", "Port"}) {
+    SCOPED_TRACE(type);
+    Json content = {
+        {"schemaVersion", "1.0"}, {"sessionType", type}, {"inputs", {{"kmsKeyId", "alias/k"}}}};
+    if (type == std::string("Port")) content["properties"] = {{"portNumber", "80"}};
+    const std::string name = "Keyed-" + std::string(type);
+    ASSERT_EQ(Call("AmazonSSM.CreateDocument",
+                   {{"Name", name}, {"DocumentType", "Session"}, {"Content", content.dump()}})
+                  ->status,
+              200);
+    const Json keyed = {{"Target", kNode}, {"DocumentName", name}, {"Adit", either}};
+    const auto reply = Start(keyed);
+    ASSERT_EQ(reply->count, 0) << reply->body;
+    EXPECT_EQ(plane_.Told<engine::SessionOffer>().client_key, key);
+    NodeConsents();
+    EXPECT_EQ(reply->status, 200);
+    EXPECT_EQ(reply->body["Adit"]["Carriage"], "sealed");
+    EXPECT_NE(reply->body["Adit"].value("Signature", ""), "");
+
+    Json inspected = keyed;
+    inspected["Adit"].erase("ClientKey");
+    EXPECT_EQ(Start(inspected)->type(), "SealedNotSupported");
+    EXPECT_THAT(Start(inspected)->message(), HasSubstr("--sealed instead of --inspected"));
+    plane_.is_sealing = false;
+    EXPECT_EQ(Start(keyed)->type(), "SealedNotSupported") << "and not inspected";
+    EXPECT_THAT(Start(keyed)->message(), HasSubstr("have a kmsKeyId"));
+    plane_.is_sealing = true;
+  }
+  EXPECT_THAT(plane_.grants, SizeIs(1));
 }
 
 TEST_F(SealedApiTest, WhatTheNodeCannotDoIsAnErrorOfItsOwn) {

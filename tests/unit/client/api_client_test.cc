@@ -162,6 +162,21 @@ TEST_F(ApiClientTest, AWishForASealedSessionCarriesOurKeyAndReadsTheNodes) {
             (Json{{"Version", 1}, {"Carriage", "sealed"}, {"ClientKey", std::string(64, 'a')}}));
 }
 
+TEST_F(ApiClientTest, AWishThatLeavesItToTheDocumentBringsAKeyAndReadsEitherAnswer) {
+  SessionWish wish = kShell;
+  wish.client_key = std::string(64, 'a');
+  wish.if_demanded = true;
+  Answer(R"({"SessionId":"s-1","Adit":{"Loop":2,"Carriage":"sealed","JoinToken":"j"}})");
+  EXPECT_TRUE(api_.StartSession(wish)->sealed.has_value());
+  EXPECT_EQ(Body(0)["Adit"],
+            (Json{{"Version", 1}, {"Carriage", "inspected"}, {"ClientKey", std::string(64, 'a')}}));
+  Answer(R"({"SessionId":"s-1","TokenValue":"t","Adit":{"Loop":2,"Carriage":"inspected"}})");
+  const auto session = api_.StartSession(wish);
+  ASSERT_TRUE(session.ok()) << TextOf(session.status());
+  EXPECT_FALSE(session->sealed.has_value());
+  EXPECT_EQ(session->ticket.token, "t");
+}
+
 TEST_F(ApiClientTest, ASealedAnswerToNoSuchWishIsRefused) {
   Answer(R"({"SessionId":"s-1","TokenValue":"t","Adit":{"Carriage":"sealed","JoinToken":"j"}})");
   EXPECT_FALSE(api_.StartSession(kShell).ok());

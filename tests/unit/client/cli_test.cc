@@ -89,9 +89,11 @@ TEST(CliTest, PortsAreSealedAndProgramsInspectedUnlessTheUserChooses) {
   EXPECT_EQ(Parsed<ForwardOptions>({"forward", "web", "1:2", "--inspected"}).carriage, kInspected);
   EXPECT_EQ(Parsed<ProxyOptions>({"proxy", "web", "22"}).carriage, kSealedIfPossible);
   EXPECT_EQ(Parsed<ProxyOptions>({"proxy", "--sealed", "web", "22"}).carriage, kSealed);
-  EXPECT_EQ(Parsed<ShellOptions>({"shell", "web"}).carriage, kInspected);
+  EXPECT_EQ(Parsed<ShellOptions>({"shell", "web"}).carriage, kAsDocumented);
+  EXPECT_EQ(Parsed<ShellOptions>({"shell", "--inspected", "web"}).carriage, kInspected);
   EXPECT_EQ(Parsed<ShellOptions>({"shell", "--sealed", "web"}).carriage, kSealed);
-  EXPECT_EQ(Parsed<ExecOptions>({"exec", "web", "ls", "--sealed"}).carriage, kInspected);
+  EXPECT_EQ(Parsed<ExecOptions>({"exec", "web", "ls", "--sealed"}).carriage, kAsDocumented);
+  EXPECT_EQ(Parsed<ExecOptions>({"exec", "--inspected", "web", "ls"}).carriage, kInspected);
   EXPECT_EQ(Parsed<ExecOptions>({"exec", "--sealed", "web", "ls"}).carriage, kSealed);
   EXPECT_FALSE(ErrorOf({"shell", "--sealed", "--inspected", "web"}).empty());
 }

@@ -81,11 +81,12 @@ class SessionStartTest : public testing::Test {
         .Run(node_, wish, choice);
   }
 
-  absl::StatusOr<SecuredSession> StartNamed(std::string_view named) {
+  absl::StatusOr<SecuredSession> StartNamed(std::string_view named,
+                                            CarriageChoice choice = CarriageChoice::kSealed) {
     return SessionStart(
                api_, known_nodes_, [this](const std::string& text) { told_.push_back(text); },
                1'800'000'000)
-        .RunNamed(named, {}, CarriageChoice::kSealed);
+        .RunNamed(named, {}, choice);
   }
 
   // A lie ends in an error whose text has `part`, after one call and without a word of trust.
@@ -299,6 +300,65 @@ TEST_F(SessionStartTest, ANodeThatWasMetSealedIsNotGivenUp) {
   EXPECT_EQ(calls_, (std::vector<std::string>{"StartSession", "TerminateSession"}));
   node_.id = "mi-0fedcba9876543210";
   refused("the name is said to be another node's");
+}
+
+TEST_F(SessionStartTest, WhatIsLeftToTheDocumentIsSealedOrInspectedByOneCall) {
+  const auto sealed = Start(CarriageChoice::kAsDocumented);
+  ASSERT_TRUE(sealed.ok()) << TextOf(sealed.status());
+  EXPECT_NE(sealed->node_context, nullptr);
+  EXPECT_EQ(requests_[0]["Adit"]["Carriage"], "inspected");
+  EXPECT_EQ(requests_[0]["Adit"]["ClientKey"].get<std::string>().size(), 64u);
+  ASSERT_EQ(told_.size(), 1u) << "the first contact";
+  told_.clear();
+  calls_.clear();
+  lie_ = [](Json& answer, const Json&) {
+    answer = {{"SessionId", "s"},
+              {"TokenValue", "t"},
+              {"Adit", {{"Loop", 2}, {"Carriage", "inspected"}}}};
+  };
+  const auto inspected = Start(CarriageChoice::kAsDocumented);
+  ASSERT_TRUE(inspected.ok()) << TextOf(inspected.status());
+  EXPECT_EQ(inspected->node_context, nullptr);
+  EXPECT_EQ(inspected->ticket.token, "t");
+  EXPECT_TRUE(told_.empty()) << "as the user may expect";
+  lie_ = [](Json& answer, const Json&) {
+    answer = {{"__type", "SealedNotSupported"}, {"message", "It needs one: update the agent."}};
+  };
+  const auto neither = Start(CarriageChoice::kAsDocumented);
+  EXPECT_TRUE(TextOf(neither.status()).ends_with("It needs one: update the agent."));
+  EXPECT_EQ(calls_, (std::vector<std::string>{"StartSession", "StartSession"}))
+      << "what cannot be sealed is not asked for again";
+}
+
+TEST_F(SessionStartTest, WhatIsLeftToTheDocumentAndSealedIsProvedLikeAnyOther) {
+  ASSERT_TRUE(Start(CarriageChoice::kAsDocumented).ok());
+  const IdentityKey other = IdentityKey::Generate();
+  lie_ = [&](Json& answer, const Json& request) { answer = Honest(request, other); };
+  EXPECT_FALSE(Start(CarriageChoice::kAsDocumented).ok());
+  // Without a word on which node that is.
+  EXPECT_FALSE(StartNamed("web-1", CarriageChoice::kAsDocumented).ok());
+  lie_ = [&](Json& answer, const Json&) {
+    answer["Adit"]["SessionKey"] = Hash(engine::crypto::PrivateKey::Generate());
+  };
+  EXPECT_FALSE(Start(CarriageChoice::kAsDocumented).ok());
+  EXPECT_FALSE(StartNamed("web-1", CarriageChoice::kAsDocumented).ok());
+}
+
+TEST_F(SessionStartTest, AnAnswerDoesNotChangeWhatTheUserInsistsOn) {
+  EXPECT_FALSE(Start(CarriageChoice::kInspected).ok()) << "sealed, without a key of ours";
+  EXPECT_FALSE(requests_[0]["Adit"].contains("ClientKey"));
+  lie_ = [](Json& answer, const Json&) {
+    answer = {
+        {"SessionId", "s"},
+        {"TokenValue", "t"},
+        {"Adit",
+         {{"Loop", 2}, {"Carriage", "inspected"}, {"NodeId", "mi-0"}, {"NodeName", "web-1"}}}};
+  };
+  EXPECT_FALSE(Start(CarriageChoice::kSealed).ok());
+  EXPECT_FALSE(StartNamed("web-1", CarriageChoice::kSealed).ok());
+  const auto named = StartNamed("web-1", CarriageChoice::kAsDocumented);
+  ASSERT_TRUE(named.ok()) << TextOf(named.status());
+  EXPECT_EQ(named->node_context, nullptr);
 }
 
 TEST_F(SessionStartTest, AnInspectedSessionAsksForNothingAndMeetsNobody) {

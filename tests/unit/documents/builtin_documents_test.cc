@@ -121,5 +121,13 @@ TEST(Documents, ACarriageThatADocumentDoesNotAllowIsRefusedAndNeverReplaced) {
   EXPECT_FALSE(ChooseCarriage(CarriageRule::kKeyed, Carriage::kInspected).ok());
 }
 
+TEST(Documents, WhoLeavesItToTheDocumentIsSealedWhereThatIsDemanded) {
+  EXPECT_EQ(SealIfDemanded(CarriageRule::kEither), Carriage::kInspected);
+  for (const CarriageRule rule : {CarriageRule::kKeyed, CarriageRule::kSealedOnly}) {
+    EXPECT_TRUE(ChooseCarriage(rule, SealIfDemanded(rule)).ok());
+    EXPECT_EQ(SealIfDemanded(rule), Carriage::kSealed);
+  }
+}
+
 }  // namespace
 }  // namespace relay
