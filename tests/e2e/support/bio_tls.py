@@ -11,6 +11,7 @@ class BioTls:
     def __init__(self, connection, context, server_side, first=b''):
         """Shakes hands; `first` is what was read from the connection before."""
         self.socket = connection
+        self.broken_by = None  # The reason that TLS gave at the end, such as the other side's alert.
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=server_side,
                                      server_hostname=None if server_side else 'localhost')
@@ -49,7 +50,10 @@ class BioTls:
         """Plaintext; b'' at its end."""
         try:
             return self._run(lambda: self._tls.read(size))
-        except (ConnectionError, ssl.SSLError):
+        except ssl.SSLError as error:
+            self.broken_by = error.reason
+            return b''
+        except ConnectionError:
             return b''
 
     def receive_frame(self):
@@ -62,6 +66,10 @@ class BioTls:
                 return b''
             data += piece
         return data
+
+    def holds_bytes(self):
+        """Whether there is something to receive that has left the socket already."""
+        return bool(self._tls.pending() or self._incoming.pending)
 
     def detach(self):
         """What came behind the last record that was read: raw bytes already."""

@@ -34,7 +34,7 @@ class Lies:
         # Of the sealed bytes: generators from TLS records to pieces of bytes.
         self.to_client = honest
         self.to_node = honest
-        # In the place of a join with the real relay: called with the TLS towards the client.
+        # In the place of a client's join with the real relay: called with the TLS towards the client.
         self.instead_of_join = None
         # Of an inspected link, a client's or a node's: called with the TLS. Without one the link ends.
         self.link = None
@@ -52,6 +52,7 @@ class LyingRelay(TcpServer):
         self.lies = Lies()
         self.seen = []  # (operation, request, answer) of every call.
         self.tokens = []  # Of every join.
+        self.node_joins = {}  # By token: what a node proves itself with to the real relay, and to which loop.
         self._server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._server.load_cert_chain(chain, key)
         self._server.minimum_version = ssl.TLSVersion.TLSv1_3
@@ -69,11 +70,12 @@ class LyingRelay(TcpServer):
         elif lies.link:
             lies.link(here)
 
-    def dial(self, protocol, certificate=None):
+    def dial(self, protocol, certificate=None, loop=None):
         """A connection of our own to the real relay."""
+        protocols = [protocol] if loop is None else [protocol, f'adit-loop/{loop}']
         raw = socket.create_connection(('127.0.0.1', self.relay_port), 20)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return BioTls(raw, tls_context([protocol], certificate), False)
+        return BioTls(raw, tls_context(protocols, certificate), False)
 
     # ------------------------------------------------------------------------- the API
 
@@ -105,10 +107,10 @@ class LyingRelay(TcpServer):
         join = json.loads(asked[8:])
         token, wrapped = join['token'], join.get('wrapped', False)
         self.tokens.append(token)
-        if lies.instead_of_join:
+        if lies.instead_of_join and token not in self.node_joins:
             lies.instead_of_join(here)
             return
-        there = self.dial('adit-join/1')
+        there = self.dial('adit-join/1', *self.node_joins.get(token, ()))
         with there.socket:
             shown = lies.join(token)
             if not isinstance(shown, bytes):
