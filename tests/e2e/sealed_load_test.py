@@ -5,6 +5,7 @@ kill -9 of each program in the middle of a transfer, with the bytes that came ou
 the relay splices, and inspected, where it has every byte.
 """
 
+import contextlib
 import os
 import socket
 import threading
@@ -107,6 +108,95 @@ def _check_many_senders(t, stack, carriage, growth_max, env=None):
             connection.close()
         wait_until(lambda: len(totals) == _SENDERS, 10, 'every target has read to the end')
         check_equal(sorted(totals), sorted(sent), 'bytes at the targets')
+        check_equal(forward.stop(), 0, 'status')
+
+
+_SLOW_READERS = 16  # Of the 64; the others stop.
+_SLOW_PIECE = 1 << 14
+
+
+def test_many_senders_at_clients_that_stop(t):
+    """64 far ends push at clients that stop or read slowly: all three programs hold a bounded part, and slow ones get on"""
+    for carriage in _CARRIAGES:
+        _check_many_far_ends(t, t.own_stack(), carriage, _GROWTH_MAX)
+    stack = t.own_stack()
+    _check_many_far_ends(t, stack, '--inspected', _GROWTH_MAX_OVER_LINKS, _without_patience(stack))
+
+
+test_many_senders_at_clients_that_stop.limit = 240
+
+
+class _FarEnds:
+    """A target that pushes as fast as it can, on each connection, until `enough` is set; then it finishes."""
+
+    def __init__(self):
+        self.enough = threading.Event()
+        self.stuck = set()  # Connections that take no more for the moment.
+        self.sent = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, connection):
+        number = connection.recv(1)[0]
+        block = b'x' * (1 << 16)
+        connection.settimeout(0.5)
+        total = 0
+        while not self.enough.is_set():
+            try:
+                total += connection.send(block)
+                self.stuck.discard(number)
+            except TimeoutError:
+                self.stuck.add(number)
+        with self._lock:
+            self.sent[number] = total
+
+
+def _check_many_far_ends(t, stack, carriage, growth_max, env=None):
+    what = carriage if env is None else f'{carriage} without patience'
+    far_ends = _FarEnds()
+    received = [0] * _SENDERS
+    with TcpServer(far_ends) as target:
+        forward = _forward(stack, target.port, carriage, env)
+        programs = {'client': forward, 'agent': stack.agent, 'relay': stack.relay}
+        before = {name: proc_facts.memory_bytes(p.pid) for name, p in programs.items()}
+        connections = [_connect(forward.port) for _ in range(_SENDERS)]
+        for i, connection in enumerate(connections):
+            connection.sendall(bytes([i]))
+
+        def read_slowly(i):
+            with contextlib.suppress(OSError):  # What is missing then is missed in the end.
+                while not far_ends.enough.wait(0.02):
+                    received[i] += len(connections[i].recv(_SLOW_PIECE))
+
+        def read_on(i):
+            connections[i].settimeout(30)
+            with contextlib.suppress(OSError):
+                while piece := connections[i].recv(1 << 18):
+                    received[i] += len(piece)
+
+        slow = [threading.Thread(target=read_slowly, args=(i,), daemon=True) for i in range(_SLOW_READERS)]
+        for thread in slow:
+            thread.start()
+        stopped = set(range(_SLOW_READERS, _SENDERS))
+        wait_until(lambda: stopped <= far_ends.stuck, 60, f'{what}: nobody takes any more of those that stopped')
+        beside = received[:_SLOW_READERS]
+        wait_until(lambda: all(now > then + 8 * _SLOW_PIECE for now, then in zip(received, beside)), 60,
+                   f'{what}: the slow ones read on')
+        for name, program in programs.items():
+            growth = proc_facts.memory_bytes(program.pid) - before[name]
+            t.note(f'{what}: {name}: {growth >> 20} MiB more')
+            check(growth < growth_max[name], f'{what}: the {name} grew by {growth >> 20} MiB')
+        far_ends.enough.set()
+        for thread in slow:
+            thread.join(30)
+        rest = [threading.Thread(target=read_on, args=(i,), daemon=True) for i in range(_SENDERS)]
+        for thread in rest:
+            thread.start()
+        for thread in rest:
+            thread.join(60)
+        wait_until(lambda: len(far_ends.sent) == _SENDERS, 10, f'{what}: every far end has ended')
+        check_equal(received, [far_ends.sent[i] for i in range(_SENDERS)], f'{what}: bytes at the clients')
+        for connection in connections:
+            connection.close()
         check_equal(forward.stop(), 0, 'status')
 
 
