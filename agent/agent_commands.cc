@@ -28,7 +28,7 @@ namespace {
 // What sessions may pin at a time: windows, outputs, and what the links themselves are receiving
 // and sending, so that a link is heard however many targets have stopped reading. It is address
 // space; memory is used as far as data waits.
-constexpr uint16_t kBlocksMax = 56 * 1024;
+constexpr uint16_t kBlocksMax = 64 * 1024 - 1;
 constexpr size_t kHeldMax = size_t{RelayLink::kWindowBytesSumMax} + WindowBudget::kSumMax +
                             WindowBudget::kReserveMax + WindowBudget::kKeptSumMax +
                             TargetQuota::kTargetsMax * size_t{kStreamOutputMax};

@@ -26,11 +26,14 @@ class WindowBudget {
   static constexpr uint64_t kShareParts = 16;
   static constexpr uint64_t kReserveMax = 128 * 1024 * 1024;
   static constexpr uint64_t kReserveParts = 3;
-  // What is kept for a lane that may lose its connection: some shares of it, and of all lanes
-  // together no more than kKeptSumMax, since shares get smaller until none is left.
+  // What is kept for a lane that may lose its connection: some shares of it, or the least that a
+  // multiplexer takes, which is more of the smallest shares. Of all lanes together that is no more
+  // than kKeptSumMax.
   static constexpr uint64_t kKeptShares = 2;
   static constexpr uint64_t kKeptMax = kKeptShares * kSumMax / kShareParts;
-  static constexpr uint64_t kKeptSumMax = kKeptShares * kSumMax + 256 * engine::kResumeBytesMin;
+  static constexpr uint64_t kTakenMax = kSumMax - (kShareParts - 1) * kShareMin;  // See HasShare.
+  static constexpr uint64_t kKeptSumMax =
+      kTakenMax * std::max<uint64_t>(kKeptShares, engine::kResumeBytesMin / kShareMin);
 
   // A program has one stream, which begins with the smallest share, and may grow as any other.
   enum class Kind : uint8_t { kForward, kProgram };

@@ -153,6 +153,20 @@ TEST_F(SessionTableTest, ClientAndNodeMeetWhateverTheNetworkDoesShortOfBreaking)
   }
 }
 
+TEST(WindowBudgetTest, WhatIsKeptForLanesThatMayComeAgainHasAMaximum) {
+  for (const WindowBudget::Kind kind :
+       {WindowBudget::Kind::kForward, WindowBudget::Kind::kProgram}) {
+    WindowBudget budget;
+    std::vector<WindowBudget::Share> shares;
+    uint64_t kept = 0;
+    while (budget.HasShare()) {
+      shares.push_back(budget.Take(kind));
+      kept += shares.back().Options(1024, 1000).resume_bytes_max;
+    }
+    EXPECT_LE(kept, WindowBudget::kKeptSumMax);
+  }
+}
+
 TEST(WindowBudgetTest, SharesShrinkAndComeBackAndEachIsOfUse) {
   WindowBudget budget;
   std::vector<WindowBudget::Share> shares;
