@@ -5,20 +5,27 @@
 #include "engine/base/check.h"
 
 namespace agent {
+namespace {
+
+// Letters of Return are as many as a relay likes: beyond these the room is left to the others.
+constexpr size_t kReturnsMax = engine::LoopDriver::kLettersMax / 2;
+
+}  // namespace
 
 LaneHost::LaneHost(engine::LoopDriver& driver, TargetTable& targets)
     : driver_(driver), targets_(targets) {}
 
 LaneHost::~LaneHost() { CHECK(lanes_.empty()); }
 
-// A lane has at most three letters on their way beside those of Return, which the relay's offers
-// bound, and the windows bound the lanes: far fewer than a mailbox takes.
+// A lane has at most three letters on their way beside those of Return, and the windows bound the
+// lanes: far fewer than the room that Return leaves.
 void LaneHost::Dial(std::unique_ptr<LanePlan> plan) {
   CHECK(driver_.mailbox().Post<&LaneHost::OnDial>(this, std::move(plan)));
 }
 
 void LaneHost::Return(std::unique_ptr<LaneReturn> order) {
   // One that gets lost is one that the client asks for again.
+  if (driver_.mailbox().size() >= kReturnsMax) return;
   static_cast<void>(driver_.mailbox().Post<&LaneHost::OnReturn>(this, std::move(order)));
 }
 

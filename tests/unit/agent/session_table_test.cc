@@ -109,6 +109,19 @@ TEST_F(SessionTableTest, AFloodThatIsNotReadIsBounded) {
   EXPECT_EQ(table_->count(), 1u);
 }
 
+TEST_F(SessionTableTest, AFloodOfConnectionsForALaneLeavesRoomForWhatEndsIt) {
+  Meet();
+  for (size_t i = 0; i < 2 * engine::LoopDriver::kLettersMax; ++i) {
+    Say(engine::LaneOffer{kSession, "x", 0, 0});
+  }
+  Say(Offer("2", "b"));
+  EXPECT_EQ(Answer("b")->error, "") << "nor for another session";
+  Say(engine::SessionStop{kSession, "enough"});
+  Say(engine::SessionStop{"b", "enough"});
+  ASSERT_TRUE(Run([&] { return table_->count() == 0; }));
+  EXPECT_EQ(Over()->reason, "enough");
+}
+
 TEST_F(SessionTableTest, LanesAndStopsOfUnknownSessionsAreIgnored) {
   OfferLane("1", "nobody");
   Say(engine::SessionStop{"nobody", "x"});
