@@ -4,29 +4,18 @@ Method: a relay by hand, with the real one's certificate, answers the hello of t
 client, lets one stream come about, and breaks one rule. The real program says which, and is whole after it.
 """
 
-import contextlib
 import json
-import os
-import queue
 import re
 import subprocess
 
 from support import frames
-from support.bio_link import BioLink
 from support.broken_rules import HELLO, LIMIT, TEXT, broken_rules, hear_goaway
+from support.evil_relay import GREETING, SECONDS_MAX, Script, control, enroll_at, evil_relay
 from support.frames import frame
-from support.lying_relay import Lies, LyingRelay
+from support.lying_relay import Lies
 from support.processes import check, check_equal
 
-_SECONDS_MAX = 10
 _PROTOCOL = frames.PROTOCOL_ERROR
-
-
-def _control(message, stream=0):
-    return frame(frames.CONTROL, stream, json.dumps(message).encode())
-
-
-_GREETING = _control(HELLO | {'role': 'relay', 'software': 'evil/1'})
 
 # In the place of the relay's hello: (name, bytes, close code, pattern).
 _NO_HELLOS = (
@@ -34,40 +23,8 @@ _NO_HELLOS = (
     ('an open first', frame(frames.OPEN, 2, LIMIT + b'{}'), _PROTOCOL, 'no hello'),
     ('data first', frame(frames.DATA, 2, b'x'), _PROTOCOL, 'no hello'),
     ('garbage', b'HTTP/1.1 200 OK\r\n\r\n', _PROTOCOL, 'frame'),
-    ('no version in common', _control(HELLO | {'version': 9, 'version_min': 9, 'role': 'relay'}),
+    ('no version in common', control(HELLO | {'version': 9, 'version_min': 9, 'role': 'relay'}),
      frames.UNSUPPORTED, 'version'))
-
-
-@contextlib.contextmanager
-def _evil(t):
-    stack = t.stack
-    chain, key = (os.path.join(stack.relay_state, name) for name in ('server.crt', 'server.key'))
-    with LyingRelay(stack.port, chain, key) as evil:
-        evil.stack = stack
-        yield evil
-
-
-class _Script:
-    """Runs once on the next link; `result()` is what it found wrong, or None."""
-
-    def __init__(self, run):
-        self._run = run
-        self._results = queue.Queue()
-
-    def __call__(self, tls):
-        try:
-            link = BioLink(tls)
-            check(link.wait_for(frames.CONTROL, seconds=_SECONDS_MAX), 'no hello came')
-            self._run(link)
-            self._results.put(None)
-        except Exception as problem:  # To be raised where the test waits.
-            self._results.put(problem)
-            raise
-
-    def result(self):
-        problem = self._results.get(timeout=3 * _SECONDS_MAX)
-        if problem:
-            raise problem
 
 
 # ------------------------------------------------------------------------ to the node
@@ -77,7 +34,7 @@ _NODE_STREAM = 2
 
 
 def _talk_to_node(link):
-    link.send(_GREETING)
+    link.send(GREETING)
     request = {'type': 'exec', 'arguments': ['cat'], 'session_id': 'evil-1', 'principal': 'evil'}
     link.send(frame(frames.OPEN, _NODE_STREAM, LIMIT + json.dumps(request).encode()))
     got = link.wait_for(frames.ACCEPT, frames.REJECT, frames.GOAWAY)
@@ -86,23 +43,11 @@ def _talk_to_node(link):
     check_equal(link.wait_for(frames.DATA, frames.GOAWAY).payload, TEXT, 'the echo')
 
 
-def _enroll(evil, name):
-    """Enrols one more node, whose relay is the evil one, and returns the folder of its agent."""
-    stack = evil.stack
-    made = stack.api().call('CreateActivation', {'IamRole': 'any'}).json()
-    line = re.sub(r'relay=\S+(.*)id=\S+ code=\S+',
-                  rf'relay=127.0.0.1:{evil.port}\1id={made["ActivationId"]} code={made["ActivationCode"]}',
-                  stack.enroll_line)
-    state = os.path.join(stack.folder, f'{name}-agent')
-    check_equal(stack.enroll(state, name, line).returncode, 0, 'enrolling another node')
-    return state
-
-
 def test_a_relay_that_breaks_a_rule_to_a_node(t):
     """A relay that breaks a rule of the frames gets a goaway from the agent, which then comes again"""
-    with _evil(t) as evil:
+    with evil_relay(t.stack) as evil:
         stack = evil.stack
-        state = _enroll(evil, 'deceived')
+        state = enroll_at(evil, 'deceived')
 
         def tell(script):
             evil.lies = Lies(link=script)
@@ -116,13 +61,13 @@ def test_a_relay_that_breaks_a_rule_to_a_node(t):
                 begin(link)
                 link.send(data)
                 hear_goaway(link, name, code, why)
-            return _Script(run)
+            return Script(run)
 
         rules = broken_rules(_NODE_STREAM, dialled=False)
         for name, data, code, why in rules:
             agent = tell(breaks(name, data, code, why, _talk_to_node))
             # It dials again, and is the node that it was.
-            again = _Script(_talk_to_node)
+            again = Script(_talk_to_node)
             evil.lies = Lies(link=again)
             if name == rules[0][0]:
                 again.result()
@@ -137,26 +82,26 @@ test_a_relay_that_breaks_a_rule_to_a_node.limit = 120
 
 def test_what_a_node_passes_over(t):
     """Messages that no node knows, answers to no ping and members of later versions disturb no node"""
-    with _evil(t) as evil:
+    with evil_relay(t.stack) as evil:
         stack = evil.stack
-        state = _enroll(evil, 'patient')
+        state = enroll_at(evil, 'patient')
 
         def run(link):
             _talk_to_node(link)
-            for data in (_control({'type': 'of-tomorrow', 'x': [1, {}]}), frame(frames.CONTROL, 0, b'{"type":'),
-                         frame(frames.CONTROL, 0, b'[' * 4000), _control({'type': 'resize', 'columns': 'many'}),
-                         _control({'type': 'of-tomorrow'}, _NODE_STREAM),
-                         _control({'type': 'resize', 'columns': 1 << 40}, _NODE_STREAM),
-                         _control({'type': 'signal', 'name': 'NONE'}, _NODE_STREAM),
-                         _control({'type': 'lane-offer', 'session_id': 'nobody', 'join_token': 'x', 'loop': 0}),
-                         _control({'type': 'session-stop', 'session_id': 'nobody', 'reason': 'x'}),
-                         frame(frames.PING, 0, bytes(8), flags=1), _GREETING, frame(frames.GOAWAY, 0, b'\0\0bye')):
+            for data in (control({'type': 'of-tomorrow', 'x': [1, {}]}), frame(frames.CONTROL, 0, b'{"type":'),
+                         frame(frames.CONTROL, 0, b'[' * 4000), control({'type': 'resize', 'columns': 'many'}),
+                         control({'type': 'of-tomorrow'}, _NODE_STREAM),
+                         control({'type': 'resize', 'columns': 1 << 40}, _NODE_STREAM),
+                         control({'type': 'signal', 'name': 'NONE'}, _NODE_STREAM),
+                         control({'type': 'lane-offer', 'session_id': 'nobody', 'join_token': 'x', 'loop': 0}),
+                         control({'type': 'session-stop', 'session_id': 'nobody', 'reason': 'x'}),
+                         frame(frames.PING, 0, bytes(8), flags=1), GREETING, frame(frames.GOAWAY, 0, b'\0\0bye')):
                 link.send(data)
             link.send(frame(frames.DATA, _NODE_STREAM, b'and on'))
             got = link.wait_for(frames.DATA, frames.GOAWAY, frames.RESET)
             check_equal((got.type, got.payload), (frames.DATA, b'and on'), 'the echo after all that')
 
-        script = _Script(run)
+        script = Script(run)
         evil.lies = Lies(link=script)
         agent = stack.start_agent(state, 'patient-agent', wait=False)
         script.result()
@@ -170,7 +115,7 @@ _CLIENT_STREAM = 1
 
 
 def _talk_to_client(link):
-    link.send(_GREETING)
+    link.send(GREETING)
     got = link.wait_for(frames.OPEN, frames.GOAWAY)
     check(got and got.type == frames.OPEN, f'instead of an open came {got}')
     check_equal(got.stream, _CLIENT_STREAM, 'the first stream of a client')
@@ -190,7 +135,7 @@ def _client_is_told(evil, name, script, wanted):
         process.stdin.write(TEXT)
         process.stdin.flush()
         script.result()
-        _, text = process.communicate(timeout=_SECONDS_MAX)
+        _, text = process.communicate(timeout=SECONDS_MAX)
     except subprocess.TimeoutExpired:
         process.kill()
         check(False, f'{name}: the client hangs')
@@ -205,22 +150,22 @@ def _breaks_to_client(name, data, code, why, begin):
         begin(link)
         link.send(data)
         hear_goaway(link, name, code, why)
-    return _Script(run)
+    return Script(run)
 
 
 def _before_its_answer(link):
-    link.send(_GREETING)
+    link.send(GREETING)
     check_equal(link.wait_for(frames.OPEN, frames.GOAWAY).type, frames.OPEN, 'type')
 
 
 def test_a_relay_that_breaks_a_rule_to_a_client(t):
     """A relay that breaks a rule of the frames ends the client's command with 255 and the rule's name"""
-    with _evil(t) as evil:
+    with evil_relay(t.stack) as evil:
         rules = broken_rules(_CLIENT_STREAM, dialled=False)
         early = (('data before its answer', frame(frames.DATA, 1, b'x'), _PROTOCOL, "before the stream's"),
                  ('a finish before its answer', frame(frames.FINISH, 1, bytes(8)), _PROTOCOL, "before the stream's"),
                  ('credit before its answer', frame(frames.CREDIT, 1, bytes(16)), _PROTOCOL, "before the stream's"),
-                 ('a control before its answer', _control({'type': 'exit', 'status': 0}, 1), _PROTOCOL,
+                 ('a control before its answer', control({'type': 'exit', 'status': 0}, 1), _PROTOCOL,
                   "before the stream's"))
         for begin, some in ((_talk_to_client, rules), (_before_its_answer, early), (lambda link: None, _NO_HELLOS)):
             for name, data, code, why in some:
@@ -234,7 +179,7 @@ test_a_relay_that_breaks_a_rule_to_a_client.limit = 120
 
 def test_streams_that_a_relay_opens(t):
     """A stream that the relay opens to a client is rejected as unsupported, and what runs goes on"""
-    with _evil(t) as evil:
+    with evil_relay(t.stack) as evil:
         def run(link):
             _talk_to_client(link)
             link.send(frame(frames.OPEN, 2, LIMIT + b'{"type":"exec","arguments":["id"]}'))
@@ -242,4 +187,4 @@ def test_streams_that_a_relay_opens(t):
             check_equal((got.type, frames.code_of(got)[0]), (frames.REJECT, frames.UNSUPPORTED), f'the answer {got}')
             link.send(frame(frames.RESET, _CLIENT_STREAM, b'\0\3no more'))
 
-        _client_is_told(evil, 'a stream of its own', _Script(run), 'no more')
+        _client_is_told(evil, 'a stream of its own', Script(run), 'no more')

@@ -34,6 +34,11 @@ def code_of(got):
     return struct.unpack('>H', got.payload[:2])[0], got.payload[2:].decode(errors='replace')
 
 
+def message_of(got):
+    """The object of a CONTROL frame."""
+    return json.loads(got.payload)
+
+
 class Link:
     """One TLS connection that carries frames."""
 
@@ -51,6 +56,12 @@ class Link:
     def hello(self, **members):
         self.send(frame(CONTROL, 0, json.dumps({
             'type': 'hello', 'version': 1, 'version_min': 1, 'software': 'test/1', **members}).encode()))
+
+    def open(self, stream, request, limit=1 << 20):
+        """Opens a stream, and returns when it was accepted."""
+        self.send(frame(OPEN, stream, struct.pack('>Q', limit) + json.dumps(request).encode()))
+        got = self.wait_for(ACCEPT, REJECT, GOAWAY, stream=stream)
+        check(got and got.type == ACCEPT, f'the open was answered with {got}')
 
     def receive(self, seconds=5):
         """The next frame, or None at the end of the connection."""

@@ -105,11 +105,6 @@ class SealedLink(BioLink):
         check(b'"joined"' in got, f'the join was answered with {got!r}')
         return outer
 
-    def open(self, stream, request, limit=1 << 20):
-        self.send(frame(frames.OPEN, stream, struct.pack('>Q', limit) + json.dumps(request).encode()))
-        got = self.wait_for(frames.ACCEPT, frames.REJECT, frames.GOAWAY, stream=stream)
-        check(got and got.type == frames.ACCEPT, f'the open was answered with {got}')
-
     def cut(self):
         """Ends the connection as a network does: with a reset, in the middle of anything."""
         cut(self.tls.socket)
