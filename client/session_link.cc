@@ -113,14 +113,16 @@ void SessionLink::HandleHello(const engine::Hello& hello) {
   if (ready_) return;
   const std::string other =
       is_lane() ? "the agent on " + Printable(target_.node_label) : std::string("the relay");
+  const std::string_view role = is_lane() ? "node" : "relay";
   if (engine::AgreedVersion(engine::Hello{}, hello) == 0) {
     Give(CloseCode::kUnsupported, other + " (" + Printable(hello.software) +
                                       ") speaks no protocol version that this adit " +
                                       engine::kVersion + " knows; update the older of the two");
-  } else if (is_lane() && hello.role != "node") {
-    Give(CloseCode::kProtocolError, other + " answered as '" + Printable(hello.role) +
-                                        "' and not as a node; adit and agent may be of versions "
-                                        "that do not fit");
+  } else if (hello.role != role) {
+    Give(CloseCode::kProtocolError,
+         other + " answered as '" + Printable(hello.role) + "' and not as a " + std::string(role) +
+             "; adit and " + (is_lane() ? "agent" : "relay") +
+             " may be of versions that do not fit: update the older of the two");
   } else {
     ready_ = true;
     const auto both_have = [&](std::string_view feature) {

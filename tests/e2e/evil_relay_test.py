@@ -25,6 +25,12 @@ _NO_HELLOS = (
     ('garbage', b'HTTP/1.1 200 OK\r\n\r\n', _PROTOCOL, 'frame'),
     ('no version in common', control(HELLO | {'version': 9, 'version_min': 9, 'role': 'relay'}),
      frames.UNSUPPORTED, 'version'))
+# What it says that it is.
+_ROLES = ('agent', 'client', 'node', 'Relay', 'relay ', 'x' * 256)
+
+
+def _as(role):
+    return control(HELLO | {'role': role, 'software': 'evil/1'})
 
 
 # ------------------------------------------------------------------------ to the node
@@ -74,7 +80,9 @@ def test_a_relay_that_breaks_a_rule_to_a_node(t):
             agent.kill()
         for name, data, code, why in _NO_HELLOS:
             tell(breaks(name, data, code, why, lambda link: None)).kill()
-        t.note(f'{len(rules) + len(_NO_HELLOS)} rules')
+        for role in _ROLES:
+            tell(breaks(role, _as(role), frames.UNSUPPORTED, 'not a relay', lambda link: None)).kill()
+        t.note(f'{len(rules) + len(_NO_HELLOS)} rules, {len(_ROLES)} roles')
 
 
 test_a_relay_that_breaks_a_rule_to_a_node.limit = 120
@@ -171,7 +179,10 @@ def test_a_relay_that_breaks_a_rule_to_a_client(t):
             for name, data, code, why in some:
                 _client_is_told(evil, name, _breaks_to_client(name, data, code, why, begin),
                                 'broke the protocol|no protocol version')
-        t.note(f'{len(rules) + len(early) + len(_NO_HELLOS)} rules')
+        for role in _ROLES:
+            rule = _breaks_to_client(role, _as(role), _PROTOCOL, 'not as a relay', lambda link: None)
+            _client_is_told(evil, role, rule, f"answered as '{role}' and not as a relay; .*update")
+        t.note(f'{len(rules) + len(early) + len(_NO_HELLOS)} rules, {len(_ROLES)} roles')
 
 
 test_a_relay_that_breaks_a_rule_to_a_client.limit = 120

@@ -164,7 +164,7 @@ class FakeRelay::Connection final : private SecureConnection::Events,
       multiplexer_->Goaway(CloseCode::kElsewhere, "7");
       return carrier.OutputReady();
     }
-    const bool as_node = seen.protocol != "adit/1" && manner_ != Manner::kWrongRole;
+    const bool as_node = (seen.protocol != "adit/1") != (manner_ == Manner::kWrongRole);
     std::vector<std::string> features = {std::string(engine::kFeatureResume)};
     if (relay_.takes_early) features.emplace_back(engine::kFeatureEarlyData);
     const engine::Hello hello{.features = std::move(features),

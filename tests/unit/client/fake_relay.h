@@ -40,7 +40,7 @@ class FakeRelay {
     kSwallow,    // Joined, and then raw bytes do not pass.
     kEndsTls,    // Joined, but something in between still speaks TLS, and answers with an alert.
     kOtherKey,   // Joined with somebody who holds another key than the node's.
-    kWrongRole,  // The other end says that it is a relay.
+    kWrongRole,  // A node says that it is a relay, and a relay that it is a node.
     kForgetful,  // Refuses to go on with a lane that has lost its connection.
   };
 

@@ -115,6 +115,17 @@ TEST_F(SessionLinkTest, AnEndThatSaysItIsNoNodeIsRefused) {
   EXPECT_NE(end_.text.find("answered as 'relay'"), std::string::npos) << end_.text;
 }
 
+TEST_F(SessionLinkTest, AnEndThatSaysItIsNoRelayIsRefused) {
+  Make();
+  relay_->manners = {Manner::kWrongRole};
+  Dial(relay_->Inspected());
+  ASSERT_TRUE(Run([this] { return ended_; }));
+  EXPECT_FALSE(ready_);
+  EXPECT_EQ(relay_->seen(0).stream_count, 0u);
+  EXPECT_NE(end_.text.find("answered as 'node' and not as a relay"), std::string::npos)
+      << end_.text;
+}
+
 TEST_F(SessionLinkTest, WhereRawBytesDoNotPassANewTicketGoesWrapped) {
   // Whether what is in between cuts without a word, or answers what is no TLS of its own.
   for (const Manner manner : {Manner::kSwallow, Manner::kEndsTls}) {
