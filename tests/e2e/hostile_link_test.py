@@ -4,13 +4,15 @@ Method: a client with a good session, and a node with a good certificate, both b
 rule of the frames at a time, while an honest session keeps asking for echoes.
 """
 
+import contextlib
 import json
 import re
 import struct
 
 from support import frames
+from support.broken_rules import LIMIT, TEXT, broken_rules, hear_end, hear_goaway
 from support.fake_node import FakeNode
-from support.frames import client_link, frame
+from support.frames import Link, client_link, frame
 from support.processes import check, check_equal, wait_until
 from support.undisturbed import undisturbed
 
@@ -192,6 +194,41 @@ def test_a_node_that_breaks_a_rule(t):
 
 
 test_a_node_that_breaks_a_rule.limit = 90
+
+
+@contextlib.contextmanager
+def _both_ends(stack, node, name):
+    """Links of a node and of its client, by hand: TEXT has gone both ways on stream 2 of one and 1 of the other."""
+    with Link(stack.port, node.certificate) as far:
+        far.hello(role='agent', node_name=name, platform='x')
+        check_equal(far.wait_for(frames.CONTROL, frames.GOAWAY).type, frames.CONTROL, 'the hello')
+        with client_link(stack, *_EXEC, node=node.id) as link:
+            link.send(_open(1))
+            check_equal(far.wait_for(frames.OPEN, frames.GOAWAY).stream, 2, 'the first stream of a link')
+            far.send(frame(frames.ACCEPT, 2, LIMIT) + frame(frames.DATA, 2, TEXT))
+            check_equal(link.wait_for(frames.DATA, frames.RESET).payload, TEXT, 'the output')
+            link.send(frame(frames.DATA, 1, TEXT))
+            check_equal(far.wait_for(frames.DATA, frames.GOAWAY).payload, TEXT, 'the input')
+            yield far, link
+
+
+def test_each_rule_of_the_frames(t):
+    """A node or client that breaks any rule of the frames gets a goaway and an end, and the far end the same code"""
+    with undisturbed(t) as stack, FakeNode(stack, 'crude-node') as node:
+        node.close()  # Its links are made here.
+        for is_node in (True, False):
+            stream, other_stream = (2, 1) if is_node else (1, 2)
+            rules = broken_rules(stream, dialled=True)
+            for name, data, code, why in rules:
+                with _both_ends(stack, node, 'crude-node') as (far, link):
+                    breaker, other = (far, link) if is_node else (link, far)
+                    breaker.send(data)
+                    hear_goaway(breaker, name, code, why)
+                    hear_end(other, name, code, stream=other_stream)
+            t.note(f"{len(rules)} rules, broken by a {'node' if is_node else 'client'}")
+
+
+test_each_rule_of_the_frames.limit = 120
 
 
 def test_a_node_that_speaks_for_another(t):

@@ -25,7 +25,7 @@ HELLO = {'type': 'hello', 'version': 1, 'version_min': 1}
 
 
 def hear_goaway(link, name, code, why, seconds=10):
-    """The other end of `link` has noticed: its GOAWAY has this code, and a text that tells `why`."""
+    """The other end of `link` has noticed: its GOAWAY has this code, and a text that tells `why`. Then it closes."""
     try:
         got = link.wait_for(frames.GOAWAY, seconds=seconds)
     except Failure:
@@ -34,6 +34,18 @@ def hear_goaway(link, name, code, why, seconds=10):
     got_code, text = frames.code_of(got)
     check_equal(got_code, code, f'{name}: code ({text})')
     check(re.search(why, text), f'{name}: {text!r} does not say {why!r}')
+    try:
+        behind = link.receive(seconds)
+    except Failure:
+        check(False, f'{name}: the link is not closed')
+    check(behind is None, f'{name}: behind the goaway came {behind}')
+
+
+def hear_end(link, name, code, stream=None, seconds=10):
+    """The stream at the far end of a link on which a rule was broken has ended, with the same code."""
+    got = link.wait_for(frames.RESET, frames.REJECT, frames.GOAWAY, stream=stream, seconds=seconds)
+    check(got and got.type == frames.RESET, f'{name}: the far end was told {got}')
+    check_equal(frames.code_of(got)[0], code, f"{name}: the far end's code ({frames.code_of(got)[1]})")
 
 
 def break_each_rule(t, new_link):
@@ -84,7 +96,8 @@ def broken_rules(stream, dialled, resumes=False):
         ('an accept of nothing', frame(frames.ACCEPT, unused, LIMIT), protocol, 'never opened|accept|answer'),
         ('a second answer', frame(frames.ACCEPT, stream, LIMIT), protocol, 'accept|answer'),
         ('a reject behind an answer', frame(frames.REJECT, stream, b'\0\0'), protocol, 'reject|answer'),
-        ("an open of the other side's", frame(frames.OPEN, 101 - own, LIMIT + b'{}'), protocol, "other side's"),
+        ("an open of the other side's", frame(frames.OPEN, 101 - own, LIMIT + b'{}'), protocol,
+         "other side's|only the relay"),
         ('received goes back', credit(10, 1 << 26) + credit(4, 1 << 26), protocol, 'went back'),
         ('the limit goes back', credit(10, 1 << 27) + credit(10, 1 << 26), protocol, 'went back'),
         ('received that was never sent', credit(11, 1 << 26), protocol, 'never sent'),
