@@ -219,6 +219,8 @@ PeerError SwitchPort::HandleLinkFrame(const Frame& frame, engine::Instant now) {
       return HandleLinkControl(frame);
     case FrameType::kGoaway:
       return {};  // The end of the connection follows, and tells the rest.
+    case FrameType::kAck:
+      return PeerError::Protocol("an acknowledgement on a link that does not resume");
     default:
       return PeerError::Protocol("a stream's frame on the link");
   }
@@ -260,7 +262,7 @@ PeerError SwitchPort::HandleOpen(const Frame& frame) {
 PeerError SwitchPort::HandleStreamFrame(CircuitEnd& end, Frame& frame, engine::Instant now) {
   const FrameType type = frame.header.type;
   const bool answers = type == FrameType::kAccept || type == FrameType::kReject;
-  if (!options_.peer_opens && !end.circuit.accepted && !answers && type != FrameType::kReset) {
+  if (!end.circuit.accepted && !answers && type != FrameType::kReset) {
     return PeerError::Protocol("a frame of a stream that was not accepted yet");
   }
   switch (type) {

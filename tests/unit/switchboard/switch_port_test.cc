@@ -342,6 +342,12 @@ struct Lie {
   CloseCode code;
 };
 
+// Unanswered is a stream that a client opens, and what it sends on it before anybody can answer.
+std::string Unanswered(FrameType type, std::string_view payload) {
+  return FrameText(FrameType::kOpen, 0, 3, engine::Big64(0) + "{}") +
+         FrameText(type, 0, 3, payload);
+}
+
 class SwitchPortLieTest : public SwitchPortTest, public testing::WithParamInterface<Lie> {};
 
 TEST_P(SwitchPortLieTest, EndsThatLinkAndNoOther) {
@@ -373,6 +379,15 @@ INSTANTIATE_TEST_SUITE_P(
             CloseCode::kProtocolError},
         Lie{"NeverOpened", true, FrameText(FrameType::kData, 0, 9, "x"), CloseCode::kProtocolError},
         Lie{"AcceptFromAClient", true, FrameText(FrameType::kAccept, 0, 1, engine::Big64(9)),
+            CloseCode::kProtocolError},
+        Lie{"DataBeforeTheAnswer", true, Unanswered(FrameType::kData, "x"),
+            CloseCode::kProtocolError},
+        Lie{"FinishBeforeTheAnswer", true, Unanswered(FrameType::kFinish, engine::Big64(0)),
+            CloseCode::kProtocolError},
+        Lie{"CreditBeforeTheAnswer", true,
+            Unanswered(FrameType::kCredit, engine::Big64(0) + engine::Big64(1u << 20)),
+            CloseCode::kProtocolError},
+        Lie{"ControlBeforeTheAnswer", true, Unanswered(FrameType::kControl, R"({"type":"notice"})"),
             CloseCode::kProtocolError},
         Lie{"OpenFromAnAgent", false, FrameText(FrameType::kOpen, 0, 3, engine::Big64(0) + "{}"),
             CloseCode::kProtocolError},
