@@ -9,7 +9,7 @@ import re
 import subprocess
 
 from support import frames
-from support.broken_rules import HELLO, LIMIT, TEXT, broken_rules, hear_goaway
+from support.broken_rules import HELLO, LIMIT, TEXT, before_the_answer, broken_rules, hear_goaway
 from support.evil_relay import GREETING, SECONDS_MAX, Script, control, enroll_at, evil_relay
 from support.frames import frame
 from support.lying_relay import Lies
@@ -170,11 +170,7 @@ def test_a_relay_that_breaks_a_rule_to_a_client(t):
     """A relay that breaks a rule of the frames ends the client's command with 255 and the rule's name"""
     with evil_relay(t.stack) as evil:
         rules = broken_rules(_CLIENT_STREAM, dialled=False)
-        early = (('data before its answer', frame(frames.DATA, 1, b'x'), _PROTOCOL, "before the stream's"),
-                 ('a finish before its answer', frame(frames.FINISH, 1, bytes(8)), _PROTOCOL, "before the stream's"),
-                 ('credit before its answer', frame(frames.CREDIT, 1, bytes(16)), _PROTOCOL, "before the stream's"),
-                 ('a control before its answer', control({'type': 'exit', 'status': 0}, 1), _PROTOCOL,
-                  "before the stream's"))
+        early = tuple(before_the_answer(_CLIENT_STREAM))
         for begin, some in ((_talk_to_client, rules), (_before_its_answer, early), (lambda link: None, _NO_HELLOS)):
             for name, data, code, why in some:
                 _client_is_told(evil, name, _breaks_to_client(name, data, code, why, begin),

@@ -10,7 +10,7 @@ import re
 import struct
 
 from support import frames
-from support.broken_rules import LIMIT, TEXT, broken_rules, hear_end, hear_goaway
+from support.broken_rules import LIMIT, TEXT, before_the_answer, broken_rules, hear_end, hear_goaway
 from support.fake_node import FakeNode
 from support.frames import Link, client_link, frame
 from support.processes import check, check_equal, wait_until
@@ -163,7 +163,7 @@ def test_a_node_that_breaks_a_rule(t):
     accept = frame(frames.ACCEPT, 2, _LIMIT)
     with undisturbed(t) as stack, FakeNode(stack, 'lying-node') as node:
         for name, data, why in (
-                ('data before its accept', frame(frames.DATA, 2, b'x'), 'not accepted yet'),
+                *((name, data, why) for name, data, _, why in before_the_answer(2)),
                 ('a second accept', accept + accept, 'accept'),
                 ('a reject behind its accept', accept + frame(frames.REJECT, 2, b'\0\0'), 'reject'),
                 ('credit that was never sent', accept + frame(frames.CREDIT, 2, _u64(1, 1 << 21)),

@@ -61,6 +61,49 @@ def break_each_rule(t, new_link):
     t.note(f'{len(rules)} rules')
 
 
+# Of each type: its name, whether it is of streams or of the link, flags and sizes that it has not.
+_STREAM, _LINK, _BOTH = range(3)
+_TYPES = {
+    frames.OPEN: ('open', _STREAM, (0x02,), (0, 8, 8 + 8193)),  # Without a request, and with one that is too long.
+    frames.ACCEPT: ('accept', _STREAM, (0x01,), (0, 7, 9)),
+    frames.REJECT: ('reject', _STREAM, (0x01,), (0, 1, 2 + 1025)),
+    frames.DATA: ('data', _STREAM, (0x02, 0x81), (0, frames.PAYLOAD_MAX + 1, 65535)),
+    frames.FINISH: ('finish', _STREAM, (0x01,), (0, 7, 9)),
+    frames.RESET: ('reset', _STREAM, (0x01,), (0, 1, 2 + 1025)),
+    frames.CREDIT: ('credit', _STREAM, (0x80,), (0, 8, 15, 17)),
+    frames.PING: ('ping', _LINK, (0x02,), (0, 7, 9)),
+    frames.GOAWAY: ('goaway', _LINK, (0x01,), (0, 1, 2 + 1025)),
+    frames.CONTROL: ('control', _BOTH, (0x01,), (0, 8193)),
+    frames.ACK: ('ack', _LINK, (0x01,), (0, 7, 9)),
+}
+
+
+def _headers_that_lie(stream):
+    """The rules that a header alone breaks: its bytes are all that is sent."""
+    for kind in (0, 12, 0x20, 255):
+        yield f'type {kind}', frame(kind, stream, b'x'), frames.PROTOCOL_ERROR, 'unknown frame type'
+    for kind, (name, place, flags, sizes) in _TYPES.items():
+        good, bad = (0, stream) if place == _LINK else (stream, 0)
+        size = {frames.CREDIT: 16, frames.OPEN: 10}.get(kind, 8)
+        for flag in flags:
+            yield (f'flag {flag:#x} of {name}', frame(kind, good, size=size, flags=flag), frames.PROTOCOL_ERROR,
+                   'flags that')
+        for wrong in sizes:
+            yield (f'{wrong} bytes of {name}', frame(kind, good, size=wrong), frames.PROTOCOL_ERROR,
+                   'payload size|larger than')
+        if place != _BOTH:
+            yield f'{name} on stream {bad}', frame(kind, bad, size=size), frames.PROTOCOL_ERROR, 'on this stream'
+
+
+def before_the_answer(stream):
+    """What nobody sends on a stream that is not accepted, but for what both said may be early."""
+    for name, kind, payload in (('data', frames.DATA, b'x'), ('a finish', frames.FINISH, u64(0)),
+                                ('credit', frames.CREDIT, u64(0, 1 << 20)),
+                                ('a control', frames.CONTROL, b'{"type":"notice","text":"x"}')):
+        yield (f'{name} before the answer', frame(kind, stream, payload), frames.PROTOCOL_ERROR,
+               "before the stream's accept|not accepted yet")
+
+
 def broken_rules(stream, dialled, resumes=False):
     """(name, bytes, close code, pattern of the text) of each, for a peer that has dialled, or not.
     `stream` is open, and TEXT was said on it both ways."""
@@ -75,22 +118,11 @@ def broken_rules(stream, dialled, resumes=False):
         return frame(frames.FINISH, stream, u64(offset))
 
     rules = [
-        ('type 0', frame(0, stream, b'x'), protocol, 'type'),
-        ('type 255', frame(255, 0, b'x'), protocol, 'type'),
-        ('a reserved type', frame(0x20, stream, b'x'), protocol, 'type'),
-        ('a flag that credit has not', frame(frames.CREDIT, stream, u64(0, 0), flags=0x80), protocol, 'flag'),
-        ('a flag that data has not', frame(frames.DATA, stream, b'x', flags=2), protocol, 'flag'),
-        ('a frame of 65,535 bytes', frame(frames.DATA, stream, size=65535), protocol, 'bytes|size|large'),
-        ('one byte too many', frame(frames.DATA, stream, size=frames.PAYLOAD_MAX + 1), protocol, 'bytes|size|large'),
-        ('empty data', frame(frames.DATA, stream), protocol, 'bytes|size|empty|payload'),
-        ('a short credit', frame(frames.CREDIT, stream, bytes(8)), protocol, 'bytes|size|payload'),
-        ('a long ping', frame(frames.PING, 0, bytes(9)), protocol, 'bytes|size|payload'),
-        ('a control of 8,193 bytes', frame(frames.CONTROL, 0, size=8193), protocol, 'bytes|size|large|payload'),
-        ('data on the link', frame(frames.DATA, 0, b'x'), protocol, 'stream'),
-        ('a ping on a stream', frame(frames.PING, stream, bytes(8)), protocol, 'stream'),
-        ('a goaway on a stream', frame(frames.GOAWAY, stream, b'\0\0'), protocol, 'stream'),
+        *_headers_that_lie(stream),
         ('data of nothing', frame(frames.DATA, unused, b'x'), protocol, 'never opened'),
         ('a reset of nothing', frame(frames.RESET, unused, b'\0\0'), protocol, 'never opened'),
+        ('a finish of nothing', frame(frames.FINISH, unused, u64(0)), protocol, 'never opened'),
+        ('a reject of nothing', frame(frames.REJECT, unused, b'\0\0'), protocol, 'never opened|reject|answer'),
         ('credit for nothing', frame(frames.CREDIT, unused, u64(0, 1)), protocol, 'never opened'),
         ('a control for nothing', _control(b'{"type":"notice","text":"x"}', unused), protocol, 'never opened'),
         ('an accept of nothing', frame(frames.ACCEPT, unused, LIMIT), protocol, 'never opened|accept|answer'),
@@ -106,16 +138,19 @@ def broken_rules(stream, dialled, resumes=False):
         ('a finish behind the data', finish(11), protocol, 'another offset|offset is not'),
         ('a finish before its data', finish(9), protocol, 'another offset|offset is not'),
         ('a finish at 2^64', finish(MOST), protocol, 'another offset|offset is not'),
-        ('a second finish', finish(10) + finish(10), protocol, 'after a finish|second finish|finish'),
-        ('data behind a finish', finish(10) + frame(frames.DATA, stream, b'x'), protocol, 'after a finish|second finish|finish'),
+        ('a second finish', finish(10) + finish(10), protocol, 'finish'),
+        ('data behind a finish', finish(10) + frame(frames.DATA, stream, b'x'), protocol, 'finish'),
         ('data beyond the limit', frame(frames.DATA, stream, bytes(16000)) * 1200, flow, 'limit'),
     ]
     if dialled:  # Who has dialled may pass it over.
         rules.append(('a second hello', _control(json.dumps(HELLO | {'role': 'client'}).encode()), protocol,
                       'second hello'))
     if stream % 2 == own:
+        opened = frame(frames.OPEN, stream + 2, LIMIT + b'{"type":"exec","arguments":["cat"]}')
+        rules += [(name, opened + data, code, why) for name, data, code, why in before_the_answer(stream + 2)]
         rules += [
-            ('the same stream twice', frame(frames.OPEN, stream, LIMIT + b'{}'), protocol, 'used stream id|does not grow'),
+            ('the same stream twice', frame(frames.OPEN, stream, LIMIT + b'{}'), protocol,
+             'used stream id|does not grow'),
             ('a stream out of order', frame(frames.OPEN, 0xfffffff0 + own, LIMIT + b'{}')
              + frame(frames.OPEN, stream + 2, LIMIT + b'{}'), protocol, 'used stream id|does not grow'),
         ]
@@ -123,7 +158,7 @@ def broken_rules(stream, dialled, resumes=False):
         rules += [
             ('an ack of what was never sent', frame(frames.ACK, 0, u64(1 << 40)), protocol, 'never sent'),
             ('an ack beyond 2^63', frame(frames.ACK, 0, u64(MOST)), protocol, 'never sent'),
-            ('a short ack', frame(frames.ACK, 0, bytes(4)), protocol, 'bytes|size|payload'),
-            ('an ack on a stream', frame(frames.ACK, stream, u64(0)), protocol, 'stream'),
         ]
+    else:
+        rules.append(('an ack where nothing resumes', frame(frames.ACK, 0, u64(0)), protocol, 'does not resume'))
     return rules
