@@ -11,7 +11,7 @@ import os
 
 from support import frames
 from support.broken_rules import LIMIT, TEXT
-from support.evil_relay import GREETING, SECONDS_MAX, Joins, Script, control, enroll_at, evil_relay
+from support.evil_relay import GREETING, SECONDS_MAX, EvilRelay, Joins, Script, control, enroll_at
 from support.frames import frame
 from support.lying_relay import Lies
 from support.processes import check, check_equal, wait_until
@@ -85,7 +85,7 @@ def _check(session):
 @contextlib.contextmanager
 def _at_a_node(t, name, tell):
     """An agent whose relay is evil hears `tell(node)`, and runs on; so does an honest one's session."""
-    with undisturbed(t, '--sealed') as stack, evil_relay(stack) as evil, \
+    with undisturbed(t, '--sealed') as stack, EvilRelay(stack) as evil, \
             Joins(os.path.join(stack.folder, f'{name}-keys')) as joins:
         def run(link):
             node = _Node(link, joins)

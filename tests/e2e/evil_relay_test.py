@@ -10,7 +10,7 @@ import subprocess
 
 from support import frames
 from support.broken_rules import HELLO, LIMIT, TEXT, before_the_answer, broken_rules, hear_goaway
-from support.evil_relay import GREETING, SECONDS_MAX, Script, control, enroll_at, evil_relay
+from support.evil_relay import GREETING, SECONDS_MAX, EvilRelay, Script, control, enroll_at
 from support.frames import frame
 from support.lying_relay import Lies
 from support.processes import check, check_equal
@@ -51,7 +51,7 @@ def _talk_to_node(link):
 
 def test_a_relay_that_breaks_a_rule_to_a_node(t):
     """A relay that breaks a rule of the frames gets a goaway from the agent, which then comes again"""
-    with evil_relay(t.stack) as evil:
+    with EvilRelay(t.stack) as evil:
         stack = evil.stack
         state = enroll_at(evil, 'deceived')
 
@@ -90,7 +90,7 @@ test_a_relay_that_breaks_a_rule_to_a_node.limit = 120
 
 def test_what_a_node_passes_over(t):
     """Messages that no node knows, answers to no ping and members of later versions disturb no node"""
-    with evil_relay(t.stack) as evil:
+    with EvilRelay(t.stack) as evil:
         stack = evil.stack
         state = enroll_at(evil, 'patient')
 
@@ -168,7 +168,7 @@ def _before_its_answer(link):
 
 def test_a_relay_that_breaks_a_rule_to_a_client(t):
     """A relay that breaks a rule of the frames ends the client's command with 255 and the rule's name"""
-    with evil_relay(t.stack) as evil:
+    with EvilRelay(t.stack) as evil:
         rules = broken_rules(_CLIENT_STREAM, dialled=False)
         early = tuple(before_the_answer(_CLIENT_STREAM))
         for begin, some in ((_talk_to_client, rules), (_before_its_answer, early), (lambda link: None, _NO_HELLOS)):
@@ -186,7 +186,7 @@ test_a_relay_that_breaks_a_rule_to_a_client.limit = 120
 
 def test_streams_that_a_relay_opens(t):
     """A stream that the relay opens to a client is rejected as unsupported, and what runs goes on"""
-    with evil_relay(t.stack) as evil:
+    with EvilRelay(t.stack) as evil:
         def run(link):
             _talk_to_client(link)
             link.send(frame(frames.OPEN, 2, LIMIT + b'{"type":"exec","arguments":["id"]}'))

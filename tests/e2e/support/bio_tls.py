@@ -21,6 +21,10 @@ class BioTls:
     def protocol(self):
         return self._tls.selected_alpn_protocol()
 
+    def cipher(self):
+        """The name of the suite."""
+        return self._tls.cipher()[0]
+
     def _run(self, step):
         while True:
             try:

@@ -1,6 +1,5 @@
 """A relay by hand, with the real one's certificate, that answers the real agent and client by a script."""
 
-import contextlib
 import hashlib
 import json
 import os
@@ -52,13 +51,14 @@ class Script:
             raise problem
 
 
-@contextlib.contextmanager
-def evil_relay(stack):
-    """A LyingRelay before the stack's relay, with `.stack`."""
-    chain, key = (os.path.join(stack.relay_state, name) for name in ('server.crt', 'server.key'))
-    with LyingRelay(stack.port, chain, key) as evil:
-        evil.stack = stack
-        yield evil
+class EvilRelay(LyingRelay):
+    """A LyingRelay before a stack's relay; `key_log` is where the secrets of its TLS are written."""
+
+    def __init__(self, stack, key_log=None):
+        super().__init__(stack.port, *(os.path.join(stack.relay_state, name) for name in ('server.crt', 'server.key')))
+        self.stack = stack
+        if key_log:
+            self._server.keylog_filename = key_log
 
 
 def enroll_at(evil, name):

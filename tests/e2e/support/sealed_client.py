@@ -15,16 +15,9 @@ from support.bio_tls import BioTls, cut
 from support.frames import CONTROL, frame
 from support.lying_relay import join_frame
 from support.processes import check, check_equal
+from support.tls_record import expand_label, last_secret
 
 CLIENT, NODE = 'client', 'node'
-
-
-def _expand_label(secret, label, context, size):
-    """HKDF-Expand-Label of RFC 8446, 7.1, for what one block holds."""
-    name = hashlib.sha256 if len(secret) == 32 else hashlib.sha384
-    full = b'tls13 ' + label.encode()
-    info = struct.pack('>H', size) + bytes([len(full)]) + full + bytes([len(context)]) + context
-    return hmac.new(secret, info + b'\1', name).digest()[:size]
 
 
 class InnerTls(BioTls):
@@ -36,11 +29,9 @@ class InnerTls(BioTls):
         super().__init__(connection, context, server_side, first)
 
     def exported(self, label):
-        with open(self._log, encoding='ascii') as file:
-            secrets = [line.split()[2] for line in file if line.startswith('EXPORTER_SECRET')]
-        secret = bytes.fromhex(secrets[-1])
+        secret = last_secret(self._log, 'EXPORTER_SECRET')
         empty = (hashlib.sha256 if len(secret) == 32 else hashlib.sha384)(b'').digest()
-        return _expand_label(_expand_label(secret, label, empty, len(secret)), 'exporter', empty, 32)
+        return expand_label(expand_label(secret, label, empty, len(secret)), 'exporter', empty, 32)
 
 
 def resume_proof(secret, side, lane, epoch, position, exporter):
