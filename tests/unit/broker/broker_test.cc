@@ -149,6 +149,21 @@ TEST_F(BrokerTest, WhatCannotBeStartedIsNamed) {
   EXPECT_TRUE(plane.grants.empty());
 }
 
+TEST_F(BrokerTest, ARelayHasAMaximumOfSessions) {
+  StartRequest wish = Wish();
+  wish.carriage = Carriage::kInspected;  // Of this protocol's clients; AWS's have one of their own.
+  ASSERT_TRUE(store->Begin().ok());
+  for (size_t i = 0; i < Broker::kLiveSessionsMax; ++i) {
+    ASSERT_TRUE(std::holds_alternative<StartedSession>(broker.StartSession(wish, kNow))) << i;
+  }
+  ASSERT_TRUE(store->Commit().ok());
+  EXPECT_EQ(FailureOf(wish), StartFailure::Kind::kTooMany);
+  broker.SessionJoined(plane.grants[0].session_id, "", kNow);
+  broker.SessionEnded(plane.grants[0].session_id, "cut", 0, 0, kNow + 1);
+  EXPECT_TRUE(std::holds_alternative<StartedSession>(broker.StartSession(wish, kNow + 1)));
+  EXPECT_EQ(FailureOf(wish), StartFailure::Kind::kTooMany);
+}
+
 TEST_F(BrokerTest, ASessionThatNobodyJoinsFailsAfterAMinute) {
   const StartedSession session = Start();
   broker.Tick(kNow + 59'999);

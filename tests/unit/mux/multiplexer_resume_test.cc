@@ -235,6 +235,22 @@ TEST(MultiplexerResume, AcknowledgementsThatLieEndTheLink) {
   EXPECT_TRUE(plain.client.is_failed);
 }
 
+TEST(MultiplexerResume, AnAcknowledgementOfLessThanBeforeIsNoMistake) {
+  ResumePair pair;
+  FakeStream& stream = pair.client.Open();
+  pair.client.Write(stream.id, "word");
+  pair.Pump();
+  const uint64_t all = pair.node.mux.received_position();
+  ASSERT_GT(all, 1u);
+  for (const uint64_t position : {all, all - 1, uint64_t{0}, all}) {
+    pair.client.Receive(FrameText(FrameType::kAck, 0, 0, Big64(position)));
+    EXPECT_FALSE(pair.client.is_failed) << position;
+  }
+  pair.client.Write(stream.id, " and on");
+  pair.Pump();
+  EXPECT_EQ(pair.node.streams.at(stream.id)->main, "word and on");
+}
+
 TEST(MultiplexerResume, SilenceStallsALinkThatResumesAndFailsAnother) {
   struct Stalling final : LinkEvents {
     void OnOpen(StreamId, Priority, ByteView) override {}
