@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <optional>
@@ -80,32 +81,32 @@ bool IsCalled(const KnownNodes::Entry& entry, std::string_view name) {
   return !name.empty() && (entry.name == name || entry.node_id == name);
 }
 
-// CalledBy is the word by which the user means the node: its name, or else its id. That it is an id
-// is the relay's word, too.
-std::string CalledBy(const KnownNodes::Node& node) {
-  return node.named_by_id ? node.id : std::string(Trim(Printable(node.name)));
+// WordsFor are those by which the user means the node: what was typed, and its name, or else its
+// id. That it is an id is the relay's word, too, and that nothing is called as was typed.
+std::array<std::string, 2> WordsFor(const KnownNodes::Node& node) {
+  return {node.named_by_id ? node.id : std::string(Trim(Printable(node.name))),
+          std::string(Trim(Printable(node.typed)))};
 }
 
 KnownNodes::Meeting Judge(const std::vector<Line>& lines, const KnownNodes::Node& node,
                           std::string_view fingerprint) {
   using Kind = KnownNodes::Meeting::Kind;
-  const std::string called = CalledBy(node);
-  const KnownNodes::Entry* own = nullptr;         // The node's line; one with this key wins.
-  const KnownNodes::Entry* name_owner = nullptr;  // Another node's line with the same name.
+  const KnownNodes::Entry* own = nullptr;  // The node's line; one with this key wins.
   for (const Line& line : lines) {
-    if (!line.entry) continue;
-    if (line.entry->node_id == node.id) {
-      if (own == nullptr || line.entry->fingerprint == fingerprint) own = &*line.entry;
-    } else if (IsCalled(*line.entry, called)) {
-      name_owner = &*line.entry;
-    }
+    if (!line.entry || line.entry->node_id != node.id) continue;
+    if (own == nullptr || line.entry->fingerprint == fingerprint) own = &*line.entry;
   }
   if (own != nullptr && own->fingerprint != fingerprint) {
     return {.kind = Kind::kOtherKey, .known = *own, .kept = absl::OkStatus()};
   }
-  // Two nodes may share a name, once the user has met both.
-  if (name_owner != nullptr && (own == nullptr || !IsCalled(*own, called))) {
-    return {.kind = Kind::kOtherNode, .known = *name_owner, .kept = absl::OkStatus()};
+  for (const std::string& word : WordsFor(node)) {
+    if (own != nullptr && IsCalled(*own, word))
+      continue;  // Two that the user has met may share it.
+    const auto other = std::ranges::find_if(lines, [&](const Line& line) {
+      return line.entry && line.entry->node_id != node.id && IsCalled(*line.entry, word);
+    });
+    if (other == lines.end()) continue;
+    return {.kind = Kind::kOtherNode, .known = *other->entry, .kept = absl::OkStatus()};
   }
   if (own == nullptr) return {.kind = Kind::kFirst, .known = {}, .kept = absl::OkStatus()};
   return {.kind = Kind::kKnown, .known = *own, .kept = absl::OkStatus()};
@@ -203,9 +204,10 @@ absl::StatusOr<bool> KnownNodes::Knows(const Node& node) const {
   if (!file.ok()) return file.status();
   const absl::StatusOr<std::vector<Line>> lines = Parse(*file, path_);
   if (!lines.ok()) return lines.status();
-  const std::string called = CalledBy(node);
+  const std::array<std::string, 2> words = WordsFor(node);
   return std::ranges::any_of(*lines, [&](const Line& line) {
-    return line.entry && (line.entry->node_id == node.id || IsCalled(*line.entry, called));
+    return line.entry && (line.entry->node_id == node.id || IsCalled(*line.entry, words[0]) ||
+                          IsCalled(*line.entry, words[1]));
   });
 }
 

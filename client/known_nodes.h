@@ -44,6 +44,7 @@ class KnownNodes {
     std::string id;
     std::string name;
     bool named_by_id = false;  // The user typed the id itself, not a name that the relay resolved.
+    std::string typed = {};    // What the user typed, which may be a beginning; empty: nothing.
   };
 
   struct Meeting {

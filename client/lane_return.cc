@@ -39,8 +39,7 @@ void LaneReturn::AskSoon() {
          .unexplained = false});
   }
   if (!told_lost_ && now - lost_at_ >= kQuietMax && lane_ == 0) {
-    told_lost_ = true;
-    TellLost(Printable(target_.node_label));
+    told_lost_ = TellLost(Printable(target_.node_label));
   }
   driver_.loop().StartTimer(again_op_, now + backoff_.NextDelay());
 }
@@ -67,10 +66,11 @@ void LaneReturn::Resumed() {
   backoff_.Succeeded();
   const bool was_told_lost = std::exchange(told_lost_, false);
   const bool was_awaited = std::exchange(is_awaited_, false);
-  if (was_told_lost) {
-    TellBack(Printable(target_.node_label));
-  } else if (was_awaited) {
+  if (was_awaited) {
+    GiveTitleBack();
     Say("the connection to " + Printable(target_.node_label) + " is back");
+  } else if (was_told_lost) {
+    TellBack(Printable(target_.node_label));
   }
 }
 

@@ -169,7 +169,10 @@ absl::StatusOr<LinkTarget> RelayAccess::StartSession(std::string_view named, Ses
     if (!node.ok()) return node.status();
     const bool was_asked = named == node->id || named == node->name;
     if (!node->online && was_asked) return absl::UnavailableError(OfflineText(*node, UnixNow()));
-    session = start.Run({.id = node->id, .name = node->name, .named_by_id = named == node->id},
+    session = start.Run({.id = node->id,
+                         .name = node->name,
+                         .named_by_id = named == node->id,
+                         .typed = std::string(named)},
                         std::move(wish), choice);
     if (absl::IsUnavailable(session.status()) && !node->online) {
       return absl::UnavailableError(OfflineText(*node, UnixNow()));

@@ -106,6 +106,7 @@ void RemoteProcess::FinishStream() {
 }
 
 void RemoteProcess::OnPumped(OutputPump&, size_t bytes) {
+  OutputWritten(bytes);
   if (stream_open_) multiplexer_.Consume(stream_, bytes);
   EndIfDone();
 }

@@ -17,8 +17,9 @@ LaneHost::LaneHost(engine::LoopDriver& driver, TargetTable& targets)
 
 LaneHost::~LaneHost() { CHECK(lanes_.empty()); }
 
-// A lane has at most three letters on their way beside those of Return, and the windows bound the
-// lanes: far fewer than the room that Return leaves.
+// A lane has at most three letters on their way beside those of Return, and each iteration takes
+// all that have come. Lanes are at most as many as the smallest shares of the windows; most of them
+// are of programs, of which a session has two.
 void LaneHost::Dial(std::unique_ptr<LanePlan> plan) {
   CHECK(driver_.mailbox().Post<&LaneHost::OnDial>(this, std::move(plan)));
 }

@@ -50,7 +50,7 @@ engine::Loop& SealedSession::loop() const { return context_.driver.loop(); }
 
 absl::Status SealedSession::AddLane(const std::string& join_token, uint32_t loop_index) {
   CHECK(!ending_);
-  // A program has one stream; what is kept for lanes (window_budget.h) counts on no more.
+  // A program has one stream: one lane, and one that takes its place.
   constexpr size_t kProgramLanesMax = 2;
   const bool is_program = ShareKind() == WindowBudget::Kind::kProgram;
   if (lanes_.size() >= (is_program ? kProgramLanesMax : size_t{engine::kLanesMax})) {

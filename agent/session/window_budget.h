@@ -32,6 +32,8 @@ class WindowBudget {
   static constexpr uint64_t kKeptShares = 2;
   static constexpr uint64_t kKeptMax = kKeptShares * kSumMax / kShareParts;
   static constexpr uint64_t kTakenMax = kSumMax - (kShareParts - 1) * kShareMin;  // See HasShare.
+  static_assert(engine::kResumeBytesMin % kShareMin == 0);
+  static_assert(engine::kResumeBytesMin <= kKeptMax);
   static constexpr uint64_t kKeptSumMax =
       kTakenMax * std::max<uint64_t>(kKeptShares, engine::kResumeBytesMin / kShareMin);
 

@@ -1,7 +1,9 @@
 #include "client/terminal/link_notice.h"
 
+#include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <string>
 
@@ -20,11 +22,14 @@ constexpr std::string_view kTitleEnd = "\x07";
 
 bool uses_title = false;
 EscapeWatch watch;
+size_t waiting_bytes = 0;  // That the watch has seen, and the terminal has not.
 // What is shown in place of the user's own title.
 std::atomic<bool> has_title{false};
 
+// Write does nothing where it would have to wait: a terminal that stands still must not stop us.
 void Write(std::string_view bytes) {
-  // What does not go out at once is not worth waiting for.
+  pollfd wait{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+  if (::poll(&wait, 1, 0) != 1 || (wait.revents & POLLOUT) == 0) return;
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, bytes.data(), bytes.size());
 }
 
@@ -36,21 +41,30 @@ std::string Title(std::string_view text) {
 
 void UseTitle(bool use) {
   if (!use) GiveTitleBack();
-  uses_title = use && ::isatty(STDERR_FILENO) == 1;
+  uses_title = use && ::isatty(STDERR_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
   watch = EscapeWatch();
+  waiting_bytes = 0;
 }
 
 void FollowOutput(engine::ByteView output) {
-  if (uses_title) watch.Follow(output);
+  if (!uses_title) return;
+  watch.Follow(output);
+  waiting_bytes += output.size();
 }
 
-void TellLost(std::string_view node_label) {
+void OutputWritten(size_t size) { waiting_bytes -= std::min(waiting_bytes, size); }
+
+bool TellLost(std::string_view node_label) {
   const std::string text = "the connection to " + std::string(node_label) +
                            " is lost; the session goes on when there is another one";
-  if (!uses_title) return Say(text);
-  if (!watch.is_between()) return;
+  if (!uses_title) {
+    Say(text);
+    return true;
+  }
+  if (waiting_bytes > 0 || !watch.is_between()) return false;
+  has_title = true;  // First: a signal's handler gives back what may have been written.
   Write(std::string(kKeepTitle) + Title("adit: " + text));
-  has_title = true;
+  return true;
 }
 
 void TellBack(std::string_view node_label) {

@@ -30,13 +30,13 @@ std::array<struct sigaction, kDeadlySignals.size()> previous_actions;
 void RestoreSaved() {
   const int descriptor = saved_descriptor.exchange(-1);
   if (descriptor < 0) return;
-  GiveTitleBack();
-  // A job in the background would be stopped by its own tcsetattr; the terminal belongs to another
-  // job then, which is the very reason not to stop.
+  // A job in the background would be stopped by its own tcsetattr or write; the terminal belongs to
+  // another job then, which is the very reason not to stop.
   struct sigaction ignore {};
   struct sigaction before {};
   ignore.sa_handler = SIG_IGN;
   ::sigaction(SIGTTOU, &ignore, &before);
+  GiveTitleBack();
   while (::tcsetattr(descriptor, TCSANOW, &saved_settings) != 0 && errno == EINTR) {
   }
   ::sigaction(SIGTTOU, &before, nullptr);
@@ -152,7 +152,11 @@ std::string TerminalName(const Environment& environment) {
 }
 
 bool HasTitle(std::string_view terminal_name) {
-  return !terminal_name.empty() && terminal_name != "dumb" && terminal_name != "linux";
+  constexpr std::array<std::string_view, 12> kFamilies = {
+      "xterm", "rxvt",    "screen",  "tmux",    "alacritty", "foot",
+      "kitty", "wezterm", "ghostty", "konsole", "gnome",     "vte"};
+  return std::ranges::any_of(
+      kFamilies, [&](std::string_view family) { return terminal_name.starts_with(family); });
 }
 
 }  // namespace client

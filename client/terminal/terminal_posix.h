@@ -53,8 +53,8 @@ engine::TerminalSize TerminalSizeOf(int descriptor, engine::TerminalSize fallbac
 // TerminalName returns TERM, or the commonest one where it is not set.
 std::string TerminalName(const Environment& environment);
 
-// HasTitle says whether a terminal of that name takes a title: `dumb` and Linux's console show the
-// bytes that should set one.
+// HasTitle says whether a terminal of that name takes a title; others, such as `dumb` and `vt100`,
+// show the bytes that should set one.
 bool HasTitle(std::string_view terminal_name);
 
 }  // namespace client

@@ -124,13 +124,16 @@ std::optional<StartFailure> Broker::TrySeal(std::string_view session_id,
 std::optional<StartFailure> Broker::CheckOffer(const std::string& node_id, CarriageRule rule) {
   using Kind = StartFailure::Kind;
   if (!data_plane_.FindNode(node_id)->is_sealing) {
-    const std::string needed = rule == CarriageRule::kEither
-                                   ? "This needs an inspected session: "
-                                   : "The document or the preferences have a kmsKeyId, so that "
-                                     "this needs a sealed session, and ";
-    return StartFailure{
-        Kind::kCarriage,
-        needed + AgentText(node_id) + " does not know sealed ones" + UpdateText(node_id) + "."};
+    const std::string unable =
+        AgentText(node_id) + " does not know sealed ones" + UpdateText(node_id) + ".";
+    if (rule == CarriageRule::kEither) {
+      return StartFailure{Kind::kCarriage, "This needs an inspected session: " + unable};
+    }
+    // Not kCarriage, after which clients go on inspected: nobody may reach this node.
+    return StartFailure{Kind::kNotConnected,
+                        "The document or the preferences have a kmsKeyId, so that this needs a "
+                        "sealed session, and " +
+                            unable};
   }
   const auto offers = offers_of_node_.find(node_id);
   const bool node_is_busy =

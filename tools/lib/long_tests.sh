@@ -141,7 +141,8 @@ print(json.dumps(by_io))' > "$long_details"
 
 long_mutations() {
   tools/dependencies test
-  tools/mutations/run --table tools/mutations/found.md | tee build/mutations.log
+  tools/mutations/run --table build/mutations.md | tee build/mutations.log
+  mv build/mutations.md tools/mutations/found.md
   tail -n 1 build/mutations.log > "$long_details"
 }
 

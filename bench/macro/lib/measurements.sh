@@ -84,7 +84,7 @@ count_calls() {
   result=$(timeout $((seconds + 45)) "$loadgen" bulk --dir "$direction" --streams 1 --secs "$seconds" \
     --host "$local_host" --port "$local_port" < /dev/null 2>> "$base/errors") || true
   if ((${#counters[@]})); then
-    kill -INT "${counters[@]}"
+    kill -INT "${counters[@]}" 2> /dev/null || true
     wait "${counters[@]}" || true # It ends by the signal.
   fi
   for role in client relay node; do

@@ -121,7 +121,7 @@ TEST_F(SealedApiTest, AClientThatBringsAKeyIsSealedWhereTheDocumentDemandsThatAn
     EXPECT_EQ(Start(inspected)->type(), "SealedNotSupported");
     EXPECT_THAT(Start(inspected)->message(), HasSubstr("--sealed instead of --inspected"));
     plane_.is_sealing = false;
-    EXPECT_EQ(Start(keyed)->type(), "SealedNotSupported") << "and not inspected";
+    EXPECT_EQ(Start(keyed)->type(), "TargetNotConnected") << "after which none goes on inspected";
     EXPECT_THAT(Start(keyed)->message(), HasSubstr("have a kmsKeyId"));
     plane_.is_sealing = true;
   }

@@ -126,6 +126,21 @@ TEST_F(KnownNodesTest, TheIdOfAKnownNodeIsNoNameForAnother) {
   EXPECT_TRUE(*Nodes().Knows(liar)) << "and what was reached sealed stays so";
 }
 
+TEST_F(KnownNodesTest, TheNameOfAKnownNodeIsNoBeginningOfAnother) {
+  Met(kWeb, kKey);
+  // The user typed the name, and a relay says that nothing is called so but by its beginning.
+  const KnownNodes::Node liar{
+      .id = "mi-eeeeeeeeeeeeeeeee", .name = kWeb.name + "x", .typed = kWeb.name};
+  EXPECT_TRUE(*Nodes().Knows(liar)) << "what was reached sealed stays so";
+  const KnownNodes::Meeting meeting = Met(liar, kOtherKey);
+  EXPECT_EQ(meeting.kind, Kind::kOtherNode);
+  EXPECT_EQ(meeting.known.node_id, kWeb.id);
+  // A beginning that is no node's name is the relay's to complete.
+  KnownNodes::Node other = liar;
+  other.typed = "we";
+  EXPECT_EQ(Met(other, kOtherKey).kind, Kind::kFirst);
+}
+
 TEST_F(KnownNodesTest, TheNameOfAKnownNodeIsNoIdOfAnother) {
   Met(kWeb, kKey);
   // The user typed the name, and a relay answers that it is an id, or does not say which it is.
