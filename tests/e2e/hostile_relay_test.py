@@ -18,7 +18,7 @@ import threading
 from support import frames, proc_facts
 from support.bio_tls import BioTls
 from support.frames import CONTROL, frame
-from support.lying_relay import Lies, LyingRelay, join_frame
+from support.lying_relay import Error, Lies, LyingRelay, join_frame
 from support.processes import check, check_equal, free_port, wait_until
 from support.sealing_node import binding_text, own_identity
 from support.tcp_server import TcpServer
@@ -188,6 +188,21 @@ def test_another_node_under_a_known_name(t):
             return body
 
         _tell(liar, 'another node', Lies(answer=answer), 'belonged to another node')
+
+        def by_its_beginning(name, asked, body):
+            """Nothing has that name, and what begins with it is another node."""
+            if name == 'StartSession' and asked['Target'] == stack.NODE:
+                return Error('TargetNotConnected')
+            if name == 'DescribeInstanceInformation':
+                nodes = stack.api().call(name, {}).json()['InstanceInformationList']
+                found = [node for node in nodes if node['InstanceId'] == other]
+                return {'InstanceInformationList': [{**found[0], 'Name': stack.NODE + 'x',
+                                                     'ComputerName': stack.NODE + 'x'}]}
+            return body
+
+        for options in (('--sealed',), ()):
+            _tell(liar, 'another node, by the beginning of its name', Lies(answer=by_its_beginning),
+                  'belonged to another node', options=options)
         agent.stop()
 
 

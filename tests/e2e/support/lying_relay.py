@@ -20,12 +20,19 @@ def honest(records):
     yield from records
 
 
+class Error:
+    """An error in the place of an API's answer."""
+
+    def __init__(self, code):
+        self.code = code
+
+
 class Lies:
     """What one lie changes; every member may be replaced."""
 
     def __init__(self, **members):
-        # Of an API answer, as an object or as bytes: (operation, request, answer)
-        # -> the answer to give.
+        # Of an API answer, as an object or as bytes, or an error, as an Error: (operation, request,
+        # answer) -> the answer to give.
         self.answer = lambda operation, request, answer: answer
         # Of the client's join: its token -> the token that the real relay is shown, or bytes.
         self.join = lambda token: token
@@ -95,6 +102,9 @@ class LyingRelay(TcpServer):
             if b' 200 ' in answer_head.split(b'\r\n')[0]:
                 asked = json.loads(body or b'{}')
                 answer_body = lies.answer(operation, asked, json.loads(answer_body or b'{}'))
+                if isinstance(answer_body, Error):
+                    answer_head = answer_head.replace(b' 200 OK', b' 400 Bad Request', 1)
+                    answer_body = {'__type': answer_body.code, 'message': 'It is said so.'}
                 if not isinstance(answer_body, bytes):
                     answer_body = json.dumps(answer_body).encode()
                 self.seen.append((operation, asked, answer_body))
