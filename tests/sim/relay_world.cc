@@ -5,7 +5,9 @@
 #include <functional>
 #include <memory>
 #include <utility>
+#include <vector>
 
+#include "engine/base/log.h"
 #include "engine/base/random.h"
 #include "engine/net/loop_driver.h"
 #include "engine/sim/sim_loop.h"
@@ -61,6 +63,21 @@ relay::SessionGrant Grant() {
   return grant;
 }
 
+// Tell says once of each stream that it is over, for a trace.
+void Tell(const AskingClient& client, std::vector<bool>& told) {
+  told.resize(client.questions.size());
+  for (size_t i = 0; i < told.size(); ++i) {
+    const auto& question = client.questions[i];
+    if (told[i] || !question->over) continue;
+    told[i] = true;
+    engine::log::Write(engine::log::Level::kInfo, "stream_over",
+                       {{"number", uint64_t{i}},
+                        {"received", question->received()},
+                        {"whole", question->whole ? "yes" : "no"},
+                        {"text", question->end_text}});
+  }
+}
+
 }  // namespace
 
 WorldResult RunWorld(uint64_t seed, LogWatch& log) {
@@ -89,13 +106,18 @@ WorldResult RunWorld(uint64_t seed, LogWatch& log) {
   bool client_dialed = false;
   const engine::Instant start = loop.Now();
   Witness unasked;  // What the log says is for a trace alone.
+  std::vector<bool> told;
   const auto run = [&](const std::function<bool()>& done) {
     while (!done()) {
       if (loop.Now() - start > kRunMax) return false;
       driver.RunOnce(std::chrono::milliseconds(100));
       control.RunTasks();
       log.Poll(unasked, loop.Now());
-      if (std::exchange(agent.wants_dial, false)) agent.Dial();
+      if (std::exchange(agent.wants_dial, false)) {
+        engine::log::Write(engine::log::Level::kInfo, "agent_dials_again");
+        agent.Dial();
+      }
+      Tell(client, told);
       if (client.connected()) {
         for (const auto& question : client.questions) {
           if (question->is_dry()) question->Fill();
@@ -108,6 +130,7 @@ WorldResult RunWorld(uint64_t seed, LogWatch& log) {
   const bool admitted = run([&] { return control.admissions > 0; });
   if (admitted) {
     switchboard.Prepare(Grant());
+    engine::log::Write(engine::log::Level::kInfo, "client_dials");
     client.Dial();
     client_dialed = true;
   }
