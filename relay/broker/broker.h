@@ -190,8 +190,8 @@ class Broker {
   // NodeLostLanes cuts what the node has lost of a session of its, so that the client comes again
   // at once.
   void NodeLostLanes(std::string_view node_id, const engine::LanesLost& lost);
-  // AskAbout asks a node that was admitted for the sessions which go on without a connection: it
-  // may be another process than the one that had them.
+  // AskAbout asks a node that was admitted for its sessions which outlive their connections: it may
+  // be another process than the one that had them.
   void AskAbout(std::string_view node_id);
   // NodeNewsMissed: so many StreamNews of a node came too fast to be recorded.
   void NodeNewsMissed(std::string_view node_id, uint64_t count, int64_t now_unix_ms);

@@ -29,10 +29,11 @@ void Broker::AskAbout(const Live& live) {
 }
 
 void Broker::AskAbout(std::string_view node_id) {
+  // Also those that have lanes: both ends of one may have died without a word.
   for (const auto& [id, live] : live_) {
-    const bool is_waiting = live.state == Live::State::kConnected && live.sealed != nullptr &&
-                            live.sealed->lanes_open == 0 && live.sealed->may_rejoin;
-    if (is_waiting && live.subject.node_id == node_id) AskAbout(live);
+    const bool outlives_lanes =
+        live.state == Live::State::kConnected && live.sealed != nullptr && live.sealed->may_rejoin;
+    if (outlives_lanes && live.subject.node_id == node_id) AskAbout(live);
   }
 }
 
