@@ -28,8 +28,7 @@ namespace {
 // What sessions may pin at a time: windows, outputs, and what the links themselves are receiving
 // and sending, so that a link is heard however many targets have stopped reading. It is address
 // space; memory is used as far as data waits.
-constexpr uint16_t kBlocksMax =
-    65'200;  // A loop has up to 65,535, with those that the kernel is lent.
+constexpr uint16_t kBlocksMax = 65'200;  // A loop takes 65,535, with those the kernel is lent.
 constexpr size_t kHeldMax = size_t{RelayLink::kWindowBytesSumMax} + WindowBudget::kSumMax +
                             WindowBudget::kReserveMax + WindowBudget::kKeptSumMax +
                             TargetQuota::kTargetsMax * size_t{kStreamOutputMax};

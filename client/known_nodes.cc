@@ -100,8 +100,8 @@ KnownNodes::Meeting Judge(const std::vector<Line>& lines, const KnownNodes::Node
     return {.kind = Kind::kOtherKey, .known = *own, .kept = absl::OkStatus()};
   }
   for (const std::string& word : WordsFor(node)) {
-    if (own != nullptr && IsCalled(*own, word))
-      continue;  // Two that the user has met may share it.
+    // Two nodes may share it, once the user has met both.
+    if (own != nullptr && IsCalled(*own, word)) continue;
     const auto other = std::ranges::find_if(lines, [&](const Line& line) {
       return line.entry && line.entry->node_id != node.id && IsCalled(*line.entry, word);
     });
