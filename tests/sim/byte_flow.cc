@@ -28,6 +28,7 @@ std::array<std::byte, FlowPlan::kSize> Pack(const FlowPlan& plan) {
   engine::StoreBig(header.data() + 8, plan.up_bytes);
   engine::StoreBig(header.data() + 16, plan.down_bytes);
   engine::StoreBig(header.data() + 24, plan.pause_us);
+  engine::StoreBig(header.data() + 32, plan.session);
   return header;
 }
 
@@ -35,7 +36,8 @@ FlowPlan Unpack(const std::array<std::byte, FlowPlan::kSize>& header) {
   return {.salt = engine::LoadBig<uint64_t>(header.data()),
           .up_bytes = engine::LoadBig<uint64_t>(header.data() + 8),
           .down_bytes = engine::LoadBig<uint64_t>(header.data() + 16),
-          .pause_us = engine::LoadBig<uint64_t>(header.data() + 24)};
+          .pause_us = engine::LoadBig<uint64_t>(header.data() + 24),
+          .session = engine::LoadBig<uint64_t>(header.data() + 32)};
 }
 
 }  // namespace

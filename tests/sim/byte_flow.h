@@ -23,12 +23,13 @@ namespace sim {
 
 // FlowPlan is what one connection carries. It goes ahead of the bytes, to the other end.
 struct FlowPlan {
-  static constexpr size_t kSize = 32;
+  static constexpr size_t kSize = 40;
 
   uint64_t salt = 0;
   uint64_t up_bytes = 0;    // To the node, behind the plan itself.
   uint64_t down_bytes = 0;  // From it.
   uint64_t pause_us = 0;    // At most so long between two pieces.
+  uint64_t session = 0;     // Whose it is: the world's number for its client.
 };
 
 // FlowEnds is where a flow's bytes come from and go to.

@@ -81,6 +81,7 @@ void SessionWorld::Revive() {
 }
 
 void SessionWorld::StartClient() {
+  ++session_;
   if (plan_.program.has_value()) {
     const ShellClient::Options options{.is_sealed = plan_.is_sealed,
                                        .kind = *plan_.program,
@@ -98,7 +99,7 @@ void SessionWorld::StartClient() {
 void SessionWorld::EndClient() {
   if (client_->is_done()) {
     // Its goodbye may be lost, and then its node waits for it.
-    if (sim_.now - quiet_since_ < kLostMax) is_client_lost_ = true;
+    if (sim_.now - quiet_since_ < kLostMax) forsaken_.insert(session_);
   } else {
     if (!may_sessions_end_ && client_->was_ready()) {
       witness_.Blame("the session ended, and nothing had happened that ends sessions: " +
@@ -110,7 +111,7 @@ void SessionWorld::EndClient() {
       if (witness_.is_withdrawn()) witness_.Applied(Rule::kWithdrawnEnd);
     }
     // The node may have seen more of the beginning than the client, and waits for it.
-    if (!client_->was_ready()) is_client_lost_ = true;
+    if (!client_->was_ready()) forsaken_.insert(session_);
   }
   client_->AskToStop();
   client_ = shell_ = nullptr;
@@ -150,7 +151,7 @@ void SessionWorld::EndAgent(bool in_order, Death death, Duration back_after) {
 void SessionWorld::KillClient(Duration back_after) {
   if (client_ == nullptr) return;
   MayEndSessions();
-  is_client_lost_ = true;
+  forsaken_.insert(session_);
   client_->Kill(Death::kCrash);
   client_ = shell_ = nullptr;
   client_at_ = now() + back_after;
@@ -287,7 +288,8 @@ void SessionWorld::StartFlows() {
   const FlowPlan flow{.salt = random_.Next() >> 2,
                       .up_bytes = size(),
                       .down_bytes = size(),
-                      .pause_us = random_.Chance(60) ? random_.Range(0, 400'000) : 0};
+                      .pause_us = random_.Chance(60) ? random_.Range(0, 400'000) : 0,
+                      .session = session_};
   if (shell_ == nullptr) {
     programs_->Connect(flow, Forward());
     return;
@@ -301,27 +303,36 @@ void SessionWorld::StartFlows() {
 
 bool SessionWorld::AreFlowsOver() const {
   const auto is_over = [](const auto& flow) { return flow->state() != ByteFlow::State::kRunning; };
+  const auto is_served = [&](const auto& flow) { return is_over(flow) || MayWait(*flow); };
   const bool are_started = flows_started_ >= plan_.flow_count || witness_.is_withdrawn();
-  // A node does not hear of a client that is gone, until its session has been idle for long.
-  const bool may_wait = is_client_lost_ || witness_.is_withdrawn();
   return are_started && std::ranges::all_of(programs_->flows(), is_over) &&
-         (may_wait || std::ranges::all_of(server_->flows(), is_over));
+         std::ranges::all_of(server_->flows(), is_served);
+}
+
+bool SessionWorld::StandsStill(const ByteFlow& flow) const {
+  const Instant since = std::max(flow.progress_at(), quiet_since_);
+  return flow.state() == ByteFlow::State::kRunning && sim_.now - since > kStillMax;
+}
+
+// A node does not hear of a client that is gone, until its session has been idle for long.
+bool SessionWorld::MayWait(const ByteFlow& served) const {
+  return served.knows_plan() ? forsaken_.contains(served.plan().session) : !forsaken_.empty();
 }
 
 void SessionWorld::Check() {
   if (programs_ == nullptr) return;
   for (const auto& flow : programs_->flows()) {
     if (!flow->problem().empty()) witness_.Blame("at the program: " + flow->problem());
-    const Instant since = std::max(flow->progress_at(), quiet_since_);
-    if (flow->state() == ByteFlow::State::kRunning && sim_.now - since > kStillMax) {
-      witness_.Blame("a connection stands still");
-    }
+    if (StandsStill(*flow)) witness_.Blame("a connection stands still at the program");
     if (!may_sessions_end_ && flow->state() == ByteFlow::State::kBroken && !is_ending_) {
       witness_.Blame("a connection was reset, and nothing had happened that ends sessions");
     }
   }
   for (const auto& flow : server_->flows()) {
     if (!flow->problem().empty()) witness_.Blame("at the server: " + flow->problem());
+    if (StandsStill(*flow) && !MayWait(*flow)) {
+      witness_.Blame("a connection stands still at the server");
+    }
   }
   CheckCalm();
   CheckWithdrawal();
@@ -372,6 +383,9 @@ void SessionWorld::CheckDisk() {
 }
 
 void SessionWorld::CheckFlows(SessionResult& result) {
+  for (const auto& flow : server_->flows()) {
+    if (!MayWait(*flow)) witness_.Applied(Rule::kServed);
+  }
   for (const auto& flow : programs_->flows()) {
     const ByteFlow* other = server_->Find(flow->plan());
     const bool is_whole = flow->state() == ByteFlow::State::kWhole;
@@ -434,7 +448,7 @@ SessionResult SessionWorld::Run() {
   client_ = shell_ = nullptr;
   goes_on = goes_on && fail(RunUntil([this] { return !IsLeaving(kOperator); }, seconds(60)),
                             "the client did not end");
-  const bool is_told = !is_client_lost_;
+  const bool is_told = forsaken_.empty();
   goes_on =
       goes_on && (!is_told || fail(RunUntil([this] { return !HasOpenSession(); }, seconds(90)),
                                    "the client is gone, and its session is not over"));

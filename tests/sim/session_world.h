@@ -12,7 +12,7 @@
 //   - every connection's bytes arrive once, in order, unchanged; it ends whole, or is reset at both
 //     ends; whole, unless something happened that may end sessions;
 //   - a program's exit comes behind all its bytes, as it was; so does each size of its terminal;
-//   - nothing that runs stands still for longer than kStillMax once all is calm;
+//   - nothing that runs stands still for longer than kStillMax once all is calm, at either end;
 //   - whom nothing has disturbed for kLostMax does not lose its connection;
 //   - nobody comes again by an old epoch, or by a request that was sent before, nor when what the
 //     session was allowed by is gone; then it ends, and no byte of it arrives any more;
@@ -27,6 +27,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -112,6 +113,8 @@ class SessionWorld {
   void Check();
   void CheckFlows(SessionResult& result);
   bool AreFlowsOver() const;
+  bool StandsStill(const ByteFlow& flow) const;
+  bool MayWait(const ByteFlow& served) const;
   void CheckCalm();
   void CheckWithdrawal();
   void CheckDisk();
@@ -147,10 +150,11 @@ class SessionWorld {
   engine::Instant flow_at_{};
   engine::Instant quiet_since_{};
   size_t flows_started_ = 0;
+  uint64_t session_ = 0;         // The newest client's number.
+  std::set<uint64_t> forsaken_;  // Their clients are gone, and their node does not hear of it.
   TroubleCounts troubles_{};
   uint64_t bytes_before_full_ = 0;
   bool may_sessions_end_ = false;
-  bool is_client_lost_ = false;  // It was killed: its node does not hear of it.
   bool is_ending_ = false;
 };
 
