@@ -31,12 +31,23 @@ Process* SomeProcess(SessionWorld& world) {
   }
 }
 
-void Break(SessionWorld& world, bool is_told) {
+// SomeConnection is between two machines; invalid: there is none.
+engine::Socket SomeConnection(SessionWorld& world) {
   const std::vector<engine::Socket> all = world.network().FarConnections();
-  if (all.empty()) return;
-  const engine::Socket socket = all[world.luck().Range(0, all.size() - 1)];
+  return all.empty() ? engine::Socket{} : all[world.luck().Range(0, all.size() - 1)];
+}
+
+void Break(SessionWorld& world, bool is_told) {
+  const engine::Socket socket = SomeConnection(world);
+  if (!socket.valid()) return;
   is_told ? world.network().Break(socket, world.now()) : world.network().Vanish(socket);
   world.Disturbed(world.now());
+}
+
+// As long as TCP needs that repeats itself a few times.
+void StallOne(SessionWorld& world) {
+  const engine::Socket socket = SomeConnection(world);
+  if (socket.valid()) world.Stall(socket, Some(world.luck(), 3'000));
 }
 
 void Cut(SessionWorld& world) {
@@ -128,6 +139,8 @@ void Do(SessionWorld& world, Trouble trouble) {
     case Trouble::kBusyDesk:
       if (world.relay() != nullptr) world.relay()->BeBusy(Some(random, 5'000));
       return;
+    case Trouble::kStall:
+      return StallOne(world);
     case Trouble::kLateBytes:
       return MakeLate(world);
     case Trouble::kAgentKilled:

@@ -201,6 +201,16 @@ void SessionWorld::FillDisk(Duration time) {
   if (now() - quiet_since_ < kLostMax) Disturbed(full_until_);
 }
 
+// Rarely, so that nobody is silent for as long as who is lost (engine/mux/liveness.h): it disturbs
+// nobody.
+void SessionWorld::Stall(engine::Socket connection, Duration time) {
+  if (now() < stall_at_) return;
+  const Instant until = now() + time;
+  stall_at_ = until + seconds(15);
+  sim_.network.Stall(connection, until);
+  Delayed(until);
+}
+
 // Who loses a connection while the disk is full comes again when it is not.
 void SessionWorld::Disturbed(Instant until) {
   if (RelayDisk::is_full()) until = std::max(until, full_until_);

@@ -83,6 +83,7 @@ class SessionWorld {
   void HoldBlocks(Process& process, size_t left, engine::Duration time);
   void SetClock(Machine machine, engine::Duration ahead, engine::Duration time);
   void FillDisk(engine::Duration time);
+  void Stall(engine::Socket connection, engine::Duration time);
   // Disturbed says that what was done is felt until then.
   void Disturbed(engine::Instant until);
   // Delayed says that until then somebody who has to act cannot.
@@ -146,6 +147,7 @@ class SessionWorld {
   engine::Instant client_at_{};
   engine::Instant trouble_at_{};
   engine::Instant full_until_{};                  // The disk.
+  engine::Instant stall_at_{};                    // The next one is not before then.
   std::array<engine::Instant, 4> clock_until_{};  // Of each machine: it is right again.
   engine::Instant flow_at_{};
   engine::Instant quiet_since_{};

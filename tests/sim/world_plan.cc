@@ -7,9 +7,10 @@ namespace sim {
 
 std::string NameOf(Trouble trouble) {
   constexpr std::array<const char*, kTroubleCount> kNames = {
-      "reset",     "half-open",  "cut",          "relay-killed",  "relay-stopped", "pause",
-      "slow-desk", "no-blocks",  "replay",       "clock",         "full-disk",     "no-sockets",
-      "busy-desk", "late-bytes", "agent-killed", "agent-stopped", "client-killed", "withdrawal"};
+      "reset",        "half-open",     "cut",           "relay-killed", "relay-stopped",
+      "pause",        "slow-desk",     "no-blocks",     "replay",       "clock",
+      "full-disk",    "no-sockets",    "busy-desk",     "stall",        "late-bytes",
+      "agent-killed", "agent-stopped", "client-killed", "withdrawal"};
   return kNames[static_cast<size_t>(trouble)];
 }
 
@@ -24,6 +25,12 @@ WorldPlan WorldPlan::FromSeed(uint64_t seed) {
   for (size_t i = 0; i < kTroubleCount; ++i) {
     const bool may_end_sessions = i >= static_cast<size_t>(Trouble::kAgentKilled);
     plan.troubles[i] = random.Chance(may_end_sessions ? 12 : 50);
+  }
+  if (random.Chance(10)) {  // Nothing disturbs, and nothing may be lost.
+    plan.troubles = {};
+    for (const Trouble mild : {Trouble::kReplay, Trouble::kBusyDesk, Trouble::kStall}) {
+      plan.troubles[static_cast<size_t>(mild)] = true;
+    }
   }
   plan.trouble_pause_max = std::chrono::milliseconds(random.Range(300, 20'000));
   plan.trouble_lasts = std::chrono::seconds(random.Range(20, 120));

@@ -28,6 +28,7 @@ enum class Trouble : uint8_t {
   kFullDisk,      // The relay's disk is full for a while.
   kNoSockets,     // Relay or client have no descriptor left for a while.
   kBusyDesk,      // The relay's queues are full with little in them, for a while.
+  kStall,         // One connection carries nothing for some seconds, which ends nothing.
   kLateBytes,     // What somebody says who comes again arrives when he has come once more.
   // Those that may end sessions:
   kAgentKilled,
@@ -35,7 +36,7 @@ enum class Trouble : uint8_t {
   kClientKilled,
   kWithdrawal,  // What the session was allowed by is taken away.
 };
-inline constexpr size_t kTroubleCount = 18;
+inline constexpr size_t kTroubleCount = 19;
 std::string NameOf(Trouble trouble);
 using TroubleCounts = std::array<uint64_t, kTroubleCount>;
 
