@@ -33,6 +33,7 @@ class ClientProcess final : public SessionClient, private client::SessionLanes::
   bool over() const override;
   // The local port takes connections.
   bool is_ready() const override { return is_ready_ && !is_session_over_ && !is_leaving(); }
+  const std::string& session_id() const override { return asker_.session_id(); }
   bool was_ready() const override { return is_ready_; }
   bool is_session_over() const override { return is_session_over_; }
   const std::string& end_text() const override { return end_text_; }

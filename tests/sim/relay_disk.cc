@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
@@ -142,14 +143,16 @@ std::unique_ptr<relay::AuditOutbox> RelayDisk::OpenOutbox(relay::Store& store) c
 void RelayDisk::SetFull(bool is_full) { is_disk_full = is_full; }
 bool RelayDisk::is_full() { return is_disk_full; }
 
+// Each line of a file is a record with what proves its place.
 std::string RelayDisk::AuditText() const {
   std::string text;
   for (const auto& file : std::filesystem::directory_iterator(audit_folder_)) {
     std::ifstream lines(file.path());
     for (std::string line; std::getline(lines, line);) {
       if (line.find("StartSession") != std::string::npos ||
-          line.find("Rejoin") != std::string::npos) {
-        text += line + '\n';
+          line.find("Rejoin") != std::string::npos ||
+          line.find("SessionEnded") != std::string::npos) {
+        text += nlohmann::json::parse(line).at("record").dump() + '\n';
       }
     }
   }

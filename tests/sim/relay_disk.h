@@ -26,7 +26,7 @@ class RelayDisk {
   static void SetFull(bool is_full);
   static bool is_full();
 
-  // AuditText is what the audit files have of starts of sessions.
+  // AuditText is what the audit files have of starts and ends of sessions.
   std::string AuditText() const;
   // WhatIsWrong reads the audit files as `adit audit verify` does. Empty: nothing.
   std::string WhatIsWrong() const;

@@ -9,9 +9,10 @@
 namespace sim {
 
 RelayProcess::RelayProcess(engine::sim::SimWorld& world, uint16_t block_count,
-                           const RelayDisk& disk, Witness& witness)
+                           const RelayDisk& disk, Witness& witness, EndReasons& ends)
     : Process(world, kRelayHost, block_count),
       witness_(witness),
+      ends_(ends),
       random_(world.random.Next()),
       watched_(static_cast<WatchedDesk::Watcher&>(*this)),
       desk_(MakeDesk(disk)),

@@ -6,6 +6,7 @@
 #include "relay/control_desk.h"
 #include "relay/switchboard/switchboard.h"
 #include "tests/sim/desk_line.h"
+#include "tests/sim/end_reasons.h"
 #include "tests/sim/process.h"
 #include "tests/sim/relay_disk.h"
 #include "tests/sim/watched_desk.h"
@@ -17,9 +18,9 @@ namespace sim {
 // Its control thread is a DeskLine, and whoever writes the audit files does so at once.
 class RelayProcess final : public Process, private WatchedDesk::Watcher {
  public:
-  // Goes on with what the disk has. Both outlive it.
+  // Goes on with what the disk has. All of them outlive it.
   RelayProcess(engine::sim::SimWorld& world, uint16_t block_count, const RelayDisk& disk,
-               Witness& witness);
+               Witness& witness, EndReasons& ends);
   ~RelayProcess() override;
 
   engine::Instant NextAt() const override;
@@ -42,10 +43,12 @@ class RelayProcess final : public Process, private WatchedDesk::Watcher {
   void OnAnswered(const engine::HttpRequest& request,
                   const engine::HttpResponse& response) override;
   void OnLaneJoined(const relay::LaneId& lane) override;
+  void OnNodeSaid(const engine::ControlMessage& message) override { ends_.NodeSaid(message); }
   void BreakLate();
   std::unique_ptr<relay::ControlDesk> MakeDesk(const RelayDisk& disk);
 
   Witness& witness_;
+  EndReasons& ends_;
   engine::Random random_;
   DeskLoop way_back_;
   engine::Instant busy_until_{};

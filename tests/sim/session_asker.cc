@@ -77,6 +77,7 @@ void SessionAsker::OnStarted(engine::CallResult result) {
     return;
   }
   ++witness_.sessions_started;
+  session_id_ = target->session_id;
   done_(*std::move(target));
 }
 

@@ -26,6 +26,8 @@ class SessionAsker {
 
   client::LaneSource& lanes() { return lane_calls_; }
   void Stop();
+  // Empty: it was told of none.
+  const std::string& session_id() const { return session_id_; }
   bool is_asking() const { return is_asking_ || ask_op_.in_flight(); }
   // Close ends the calls, those of lanes, too. Requires: nothing is asked.
   void Close() { calls_.Close(); }
@@ -47,6 +49,7 @@ class SessionAsker {
   client::LaneCalls lane_calls_;
   std::optional<client::SessionKey> key_;
   client::SessionWish wish_;
+  std::string session_id_;
   engine::TimerOp ask_op_;
   bool is_asking_ = false;
   bool is_stopping_ = false;

@@ -14,10 +14,14 @@ class SessionClient : public Process {
 
   // The session runs, and takes connections or a program.
   virtual bool is_ready() const = 0;
+  // Empty: nobody has told it of one.
+  virtual const std::string& session_id() const = 0;
   virtual bool has_session() const { return is_ready(); }
   virtual bool was_ready() const = 0;
   // The session has ended, whoever wanted it; the process then stops by itself.
   virtual bool is_session_over() const = 0;
+  // It is about to end its session by itself.
+  virtual bool has_left() const { return is_session_over(); }
   // It was over because all that was wanted of it is done.
   virtual bool is_done() const { return false; }
   virtual const std::string& end_text() const = 0;

@@ -65,7 +65,7 @@ void SessionWorld::Revive() {
   // A relay does not start on a full disk, and is started again and again.
   const bool may_start = !IsLeaving(kRelayHost) && !RelayDisk::is_full();
   if (relay_ == nullptr && now >= relay_at_ && may_start) {
-    relay_ = Start<RelayProcess>(plan_.blocks, disk_, witness_);
+    relay_ = Start<RelayProcess>(plan_.blocks, disk_, witness_, ends_);
     Disturbed(now);
   }
   if (is_ending_) return;
@@ -97,9 +97,10 @@ void SessionWorld::StartClient() {
 
 // EndClient is for one whose session is over.
 void SessionWorld::EndClient() {
+  NoteLeft();
   if (client_->is_done()) {
     // Its goodbye may be lost, and then its node waits for it.
-    if (sim_.now - quiet_since_ < kLostMax) forsaken_.insert(session_);
+    if (sim_.now - quiet_since_ < kLostMax) Forsake();
   } else {
     if (!may_sessions_end_ && client_->was_ready()) {
       witness_.Blame("the session ended, and nothing had happened that ends sessions: " +
@@ -111,16 +112,27 @@ void SessionWorld::EndClient() {
       if (witness_.is_withdrawn()) witness_.Applied(Rule::kWithdrawnEnd);
     }
     // The node may have seen more of the beginning than the client, and waits for it.
-    if (!client_->was_ready()) forsaken_.insert(session_);
+    if (!client_->was_ready()) Forsake();
   }
   client_->AskToStop();
   client_ = shell_ = nullptr;
   client_at_ = sim_.now + seconds(1);
 }
 
+// It was told of a session, and leaves it.
+void SessionWorld::NoteLeft() {
+  if (client_ != nullptr) ends_.Happened(EndReasons::kLeft, client_->session_id());
+}
+
+void SessionWorld::Forsake() {
+  forsaken_.insert(session_);
+  ends_.Happened(EndReasons::kLost, client_->session_id());
+}
+
 void SessionWorld::KillRelay(Death death, Duration back_after) {
   if (relay_ == nullptr) return;
   witness_.RelayEnded(now());
+  ends_.Happened(EndReasons::kRelayEnded);
   relay_->Kill(death);
   relay_ = nullptr;
   relay_at_ = now() + back_after;
@@ -131,6 +143,7 @@ void SessionWorld::KillRelay(Death death, Duration back_after) {
 void SessionWorld::StopRelay(Duration back_after) {
   if (relay_ == nullptr || relay_->is_paused()) return;
   witness_.RelayEnded(now());
+  ends_.Happened(EndReasons::kRelayEnded);
   relay_->AskToStop();
   relay_ = nullptr;
   relay_at_ = now() + back_after;
@@ -142,6 +155,7 @@ void SessionWorld::EndAgent(bool in_order, Death death, Duration back_after) {
   if (agent_ == nullptr || agent_->is_paused()) return;
   MayEndSessions();
   std::erase_if(held_, [this](const Held& held) { return held.process == agent_; });
+  ends_.Happened(in_order ? EndReasons::kAgentStopped : EndReasons::kAgentKilled);
   in_order ? agent_->AskToStop() : agent_->Kill(death);
   agent_ = nullptr;
   agent_at_ = now() + back_after;
@@ -151,7 +165,8 @@ void SessionWorld::EndAgent(bool in_order, Death death, Duration back_after) {
 void SessionWorld::KillClient(Duration back_after) {
   if (client_ == nullptr) return;
   MayEndSessions();
-  forsaken_.insert(session_);
+  if (client_->has_left()) NoteLeft();
+  Forsake();
   client_->Kill(Death::kCrash);
   client_ = shell_ = nullptr;
   client_at_ = now() + back_after;
@@ -163,6 +178,7 @@ void SessionWorld::WithdrawPermission() {
   MayEndSessions();
   CHECK(relay_->store().Iam().Detach(std::string("AIDA") + kUser, kUserPolicy).ok());
   witness_.PermissionWithdrawn(now());
+  ends_.Happened(EndReasons::kWithdrawn);
   Disturbed(now());
 }
 
@@ -300,6 +316,7 @@ void SessionWorld::StartFlows() {
                       .down_bytes = size(),
                       .pause_us = random_.Chance(60) ? random_.Range(0, 400'000) : 0,
                       .session = session_};
+  wanted_.push_back(flow);
   if (shell_ == nullptr) {
     programs_->Connect(flow, Forward());
     return;
@@ -324,13 +341,19 @@ bool SessionWorld::StandsStill(const ByteFlow& flow) const {
   return flow.state() == ByteFlow::State::kRunning && sim_.now - since > kStillMax;
 }
 
-// A node does not hear of a client that is gone, until its session has been idle for long.
+// A node does not hear of a client that is gone, nor, while it is away, of an end at the relay,
+// until its session has been idle for long.
 bool SessionWorld::MayWait(const ByteFlow& served) const {
+  if (witness_.is_withdrawn()) return true;
   return served.knows_plan() ? forsaken_.contains(served.plan().session) : !forsaken_.empty();
 }
 
 void SessionWorld::Check() {
   if (programs_ == nullptr) return;
+  if (client_ != nullptr && client_->was_ready() && begun_ != session_) {
+    begun_ = session_;
+    ends_.Begun(client_->session_id(), session_);
+  }
   for (const auto& flow : programs_->flows()) {
     if (!flow->problem().empty()) witness_.Blame("at the program: " + flow->problem());
     if (StandsStill(*flow)) witness_.Blame("a connection stands still at the program");
@@ -380,7 +403,9 @@ uint64_t SessionWorld::ServedBytes() const {
 // CheckDisk is for the end, when no relay runs.
 void SessionWorld::CheckDisk() {
   const auto store = disk_.OpenStore();
-  witness_.CheckStore(*store, disk_.AuditText());
+  const std::string records = disk_.AuditText();
+  witness_.CheckStore(*store, records);
+  ends_.Check(*store, records, wanted_);
   const auto newest = store->LastAudit();
   const auto mark = store->FindAuditMark();
   CHECK(newest.ok());
@@ -454,6 +479,7 @@ SessionResult SessionWorld::Run() {
   const Duration calm = kLostMax + milliseconds(random_.Range(0, 15'000));
   bool goes_on = flowed && RunUntil([&] { return sim_.now >= quiet_since_ + calm; }, kRunMax);
   is_ending_ = true;
+  NoteLeft();
   if (client_ != nullptr) client_->AskToStop();
   client_ = shell_ = nullptr;
   goes_on = goes_on && fail(RunUntil([this] { return !IsLeaving(kOperator); }, seconds(60)),
@@ -462,6 +488,8 @@ SessionResult SessionWorld::Run() {
   goes_on =
       goes_on && (!is_told || fail(RunUntil([this] { return !HasOpenSession(); }, seconds(90)),
                                    "the client is gone, and its session is not over"));
+  // A node that was away does not hear of what has ended meanwhile, either.
+  if (!is_told || witness_.is_withdrawn()) ends_.Happened(EndReasons::kAgentStopped);
   if (agent_ != nullptr) agent_->AskToStop();
   agent_ = nullptr;
   goes_on = goes_on && fail(RunUntil([this] { return !IsLeaving(kNodeHost); }, seconds(60)),

@@ -14,6 +14,7 @@
 //   - a program's exit comes behind all its bytes, as it was; so does each size of its terminal;
 //   - nothing that runs stands still for longer than kStillMax once all is calm, at either end;
 //   - whom nothing has disturbed for kLostMax does not lose its connection;
+//   - node and relay say why a session ended, and a stream, and it is what happened;
 //   - nobody comes again by an old epoch, or by a request that was sent before, nor when what the
 //     session was allowed by is gone; then it ends, and no byte of it arrives any more;
 //   - a session that a client was told of is in the store, with its audit record, whatever becomes
@@ -35,6 +36,7 @@
 #include "engine/sim/sim_loop.h"
 #include "tests/sim/agent_process.h"
 #include "tests/sim/client_process.h"
+#include "tests/sim/end_reasons.h"
 #include "tests/sim/log_watch.h"
 #include "tests/sim/programs.h"
 #include "tests/sim/relay_disk.h"
@@ -110,6 +112,8 @@ class SessionWorld {
   void Revive();
   void StartClient();
   void EndClient();
+  void NoteLeft();
+  void Forsake();
   void StartFlows();
   void Check();
   void CheckFlows(SessionResult& result);
@@ -132,6 +136,7 @@ class SessionWorld {
   engine::sim::SimWorld sim_;
   engine::Random random_;
   Witness witness_;
+  EndReasons ends_{witness_};
   const RelayDisk disk_;
   const std::string node_folder_;
   std::vector<std::unique_ptr<Process>> processes_;
@@ -152,6 +157,8 @@ class SessionWorld {
   engine::Instant flow_at_{};
   engine::Instant quiet_since_{};
   size_t flows_started_ = 0;
+  std::vector<FlowPlan> wanted_;
+  uint64_t begun_ = 0;           // The newest client that had its session.
   uint64_t session_ = 0;         // The newest client's number.
   std::set<uint64_t> forsaken_;  // Their clients are gone, and their node does not hear of it.
   TroubleCounts troubles_{};

@@ -39,11 +39,13 @@ class ShellClient final : public SessionClient,
   bool is_ready() const override {
     return is_ready_ && process_ == nullptr && !is_link_over_ && !is_leaving();
   }
+  const std::string& session_id() const override { return asker_.session_id(); }
   bool was_ready() const override { return is_ready_; }
   bool has_session() const override { return is_ready_ && !is_link_over_ && !is_leaving(); }
   bool is_session_over() const override {
     return is_link_over_ && (process_ == nullptr || is_process_over_) && !terminal_.valid();
   }
+  bool has_left() const override { return is_process_over_ || is_link_over_; }
   bool is_done() const override { return is_done_; }
   const std::string& end_text() const override { return end_text_; }
 

@@ -31,7 +31,9 @@ void WatchedDesk::RenewCertificate(uint32_t loop_index, relay::RenewalWish wish,
 }
 
 void WatchedDesk::NodeSaid(std::string node_id, engine::ControlMessage message) {
-  if (desk_ != nullptr) desk_->NodeSaid(std::move(node_id), std::move(message));
+  if (desk_ == nullptr) return;
+  watcher_.OnNodeSaid(message);
+  desk_->NodeSaid(std::move(node_id), std::move(message));
 }
 
 void WatchedDesk::NewsMissed(std::string node_id, uint64_t count) {

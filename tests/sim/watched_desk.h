@@ -17,6 +17,7 @@ class WatchedDesk final : public relay::ControlPort {
     virtual void OnAnswered(const engine::HttpRequest& request,
                             const engine::HttpResponse& response) = 0;
     virtual void OnLaneJoined(const relay::LaneId& lane) = 0;
+    virtual void OnNodeSaid(const engine::ControlMessage& message) = 0;
 
    protected:
     ~Watcher() = default;

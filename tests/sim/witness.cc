@@ -9,16 +9,27 @@
 namespace sim {
 
 std::string NameOf(Rule rule) {
-  constexpr std::array<const char*, kRuleCount> kNames = {
-      "whole connections",    "resets",
-      "served connections",   "calm",
-      "ends that are said",   "epochs at the relay",
-      "epochs at the node",   "replays",
-      "withdrawn bytes",      "withdrawn ends",
-      "records in the store", "records of joining again",
-      "audit files",          "refused when full",
-      "bytes when full",      "exits",
-      "sizes of terminals",   "nothing left"};
+  constexpr std::array<const char*, kRuleCount> kNames = {"whole connections",
+                                                          "resets",
+                                                          "served connections",
+                                                          "calm",
+                                                          "ends that are said",
+                                                          "ends by nodes",
+                                                          "ends in records",
+                                                          "ends of streams",
+                                                          "epochs at the relay",
+                                                          "epochs at the node",
+                                                          "replays",
+                                                          "withdrawn bytes",
+                                                          "withdrawn ends",
+                                                          "records in the store",
+                                                          "records of joining again",
+                                                          "audit files",
+                                                          "refused when full",
+                                                          "bytes when full",
+                                                          "exits",
+                                                          "sizes of terminals",
+                                                          "nothing left"};
   return kNames[static_cast<size_t>(rule)];
 }
 

@@ -24,6 +24,9 @@ enum class Rule : uint8_t {
   kServed,        // The server's end of a connection stands still no longer than the program's.
   kCalm,          // Nobody loses a connection when all has been calm.
   kEndsSaid,      // A session that ends says why to its client.
+  kNodeEnds,      // So does the node to the relay ...
+  kEndRecorded,   // ... and the relay in its store and its records ...
+  kStreamEnds,    // ... and the node of each stream.
   kRelayEpoch,    // The relay lets nobody come again by an old epoch ...
   kNodeEpoch,     // ... nor does the node ...
   kReplay,        // ... nor does a request work twice.
@@ -38,7 +41,7 @@ enum class Rule : uint8_t {
   kSizes,           // ... and every size of the terminal has come to it, in order.
   kLetGo,           // A process that ends has let go of everything.
 };
-inline constexpr size_t kRuleCount = 18;
+inline constexpr size_t kRuleCount = 21;
 using RuleCounts = std::array<uint64_t, kRuleCount>;
 std::string NameOf(Rule rule);
 
