@@ -19,8 +19,11 @@ std::byte ByteAt(uint64_t salt, uint64_t offset) {
   return static_cast<std::byte>((offset * 0x9E3779B97F4A7C15u + salt * 0x2545F4914F6CDD1Du) >> 56);
 }
 
-// The two directions carry other bytes, so that none can be taken for the other.
-uint64_t SaltOf(const FlowPlan& plan, bool is_up) { return plan.salt * 2 + (is_up ? 1 : 0); }
+// The two directions carry other bytes, and so do any two sessions, so that none can be taken for
+// the other.
+uint64_t SaltOf(const FlowPlan& plan, bool is_up) {
+  return (plan.salt + (plan.session << 48)) * 2 + (is_up ? 1 : 0);
+}
 
 std::array<std::byte, FlowPlan::kSize> Pack(const FlowPlan& plan) {
   std::array<std::byte, FlowPlan::kSize> header;
@@ -67,15 +70,19 @@ ByteFlow::ByteFlow(engine::Loop& loop, const FlowPlan& plan, const engine::Addre
   loop.Connect(connect_op_, socket_, peer);
 }
 
-ByteFlow::ByteFlow(engine::Loop& loop, engine::Socket accepted)
-    : ByteFlow(loop, Side::kServer, {}, {accepted, accepted}) {}
+ByteFlow::ByteFlow(engine::Loop& loop, engine::Socket accepted, std::string place)
+    : ByteFlow(loop, Side::kServer, {}, {accepted, accepted}) {
+  place_ = std::move(place);
+}
 
 ByteFlow::ByteFlow(engine::Loop& loop, const FlowPlan& plan, engine::Socket connected)
     : ByteFlow(loop, Side::kProgram, plan, {connected, connected}) {
   SendNext();
 }
 
-ByteFlow::ByteFlow(engine::Loop& loop, FlowEnds ends) : ByteFlow(loop, Side::kServer, {}, ends) {
+ByteFlow::ByteFlow(engine::Loop& loop, FlowEnds ends, std::string session_id)
+    : ByteFlow(loop, Side::kServer, {}, ends) {
+  place_ = std::move(session_id);
   is_terminal_ = ends.in == ends.out;
   may_end_ = false;
 }

@@ -51,12 +51,12 @@ class ByteFlow {
 
   // Connects to `peer`.
   ByteFlow(engine::Loop& loop, const FlowPlan& plan, const engine::Address& peer);
-  // Goes on with a connection that was accepted.
-  ByteFlow(engine::Loop& loop, engine::Socket accepted);
+  // Goes on with a connection that was accepted at that place.
+  ByteFlow(engine::Loop& loop, engine::Socket accepted, std::string place);
   // Begins on a socket that is connected.
   ByteFlow(engine::Loop& loop, const FlowPlan& plan, engine::Socket connected);
-  // Is a started program's. It does not end by itself, until LetEnd.
-  ByteFlow(engine::Loop& loop, FlowEnds ends);
+  // Is a started program's, in that session. It does not end by itself, until LetEnd.
+  ByteFlow(engine::Loop& loop, FlowEnds ends, std::string session_id);
   ~ByteFlow() = default;  // Requires: gone().
 
   // Abort resets it.
@@ -72,6 +72,8 @@ class ByteFlow {
 
   const FlowPlan& plan() const { return plan_; }
   bool knows_plan() const { return side_ == Side::kProgram || read_ >= FlowPlan::kSize; }
+  // Where it came out, at the node: a port or a session.
+  const std::string& place() const { return place_; }
   State state() const { return state_; }
   bool gone() const {
     return state_ != State::kRunning && !socket_.valid() && !in_.valid() && !is_busy();
@@ -105,6 +107,7 @@ class ByteFlow {
   engine::Loop& loop_;
   const Side side_;
   FlowPlan plan_;
+  std::string place_;
   engine::Socket socket_;
   engine::Socket in_;  // Where bytes come from, if that is another one.
   State state_ = State::kRunning;

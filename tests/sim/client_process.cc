@@ -12,12 +12,12 @@
 namespace sim {
 namespace {
 
-client::ForwardSpec Spec() {
+client::ForwardSpec Spec(uint16_t seat) {
   return {.bind = "127.0.0.1",
-          .local_port = ClientProcess::kLocalPort,
+          .local_port = static_cast<uint16_t>(ClientProcess::kLocalPort + seat),
           .socket_path = {},
           .host = kServerAddress,
-          .port = kServerPort};
+          .port = static_cast<uint16_t>(kServerPort + seat)};
 }
 
 }  // namespace
@@ -29,9 +29,10 @@ ClientProcess::ClientProcess(engine::sim::SimWorld& world, uint16_t block_count,
       reserve_(client::kWindowsReserve, client::kWindowsReserveParts),
       loops_(driver()),
       asker_(driver(), options.is_sealed,
-             client::TargetWish({kServerAddress, kServerPort}, "to see whether it lasts"), witness,
-             [this](client::LinkTarget target) { OnStarted(std::move(target)); }),
-      forward_(driver().loop(), Spec(), client::ConnectionsMax(1), client::Say) {
+             client::TargetWish({kServerAddress, static_cast<uint16_t>(kServerPort + options.seat)},
+                                "to see whether it lasts"),
+             witness, [this](client::LinkTarget target) { OnStarted(std::move(target)); }),
+      forward_(driver().loop(), Spec(options.seat), client::ConnectionsMax(1), client::Say) {
   CHECK(forward_.Listen().ok());
 }
 

@@ -18,10 +18,11 @@ namespace sim {
 // the command line, the configuration and the list of known nodes are not there.
 class ClientProcess final : public SessionClient, private client::SessionLanes::Events {
  public:
-  static constexpr uint16_t kLocalPort = 7000;
+  static constexpr uint16_t kLocalPort = 7000;  // Of the first seat, as is kServerPort.
 
   struct Options {
     bool is_sealed = true;
+    uint16_t seat = 0;
     client::SessionLanes::Count lanes;
     size_t resume_bytes_max = 0;  // 0: as many as the command has.
   };

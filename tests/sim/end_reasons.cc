@@ -66,16 +66,16 @@ std::string EndReasons::Against(const std::string& session_id, const Said& said)
   return "a reason that does not fit " + std::to_string(causes) + ": " + reason;
 }
 
-void EndReasons::Check(relay::Store& store, const std::string& records,
-                       const std::vector<FlowPlan>& flows) {
+void EndReasons::Wanted(const FlowPlan& flow) {
+  carried_.emplace(flow.session, FlowPlan::kSize + flow.up_bytes, flow.down_bytes);
+}
+
+void EndReasons::Check(relay::Store& store, const std::string& records) {
   for (const auto& [id, said] : said_) {
     witness_.Applied(Rule::kNodeEnds);
     if (const std::string wrong = Against(id, said); !wrong.empty()) {
       witness_.Blame("the node ended session " + id + " for " + wrong);
     }
-  }
-  for (const FlowPlan& flow : flows) {
-    carried_.emplace(flow.session, FlowPlan::kSize + flow.up_bytes, flow.down_bytes);
   }
   for (const Closed& closed : closed_) CheckStream(closed);
   CheckRecords(store, records);

@@ -42,8 +42,11 @@ class EndReasons {
   // NodeSaid is what came to the relay.
   void NodeSaid(const engine::ControlMessage& message);
 
-  // Check is for the end: `records` are the audit's, one on a line, `flows` what programs wanted.
-  void Check(relay::Store& store, const std::string& records, const std::vector<FlowPlan>& flows);
+  // Wanted is a connection that a program has asked for.
+  void Wanted(const FlowPlan& flow);
+
+  // Check is for the end: `records` are the audit's, one on a line.
+  void Check(relay::Store& store, const std::string& records);
 
  private:
   struct Said {

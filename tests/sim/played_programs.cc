@@ -1,11 +1,25 @@
 #include "tests/sim/played_programs.h"
 
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "engine/base/check.h"
 
 namespace sim {
+namespace {
+
+// SessionOf is the session that the agent starts a program for, as it tells the program.
+std::string SessionOf(const agent::SpawnRequest& request) {
+  constexpr std::string_view kName = "ADIT_SESSION_ID=";
+  for (const std::string& variable : request.environment) {
+    if (variable.starts_with(kName)) return variable.substr(kName.size());
+  }
+  return {};
+}
+
+}  // namespace
 
 PlayedPrograms::PlayedPrograms(engine::sim::SimLoop& loop, Server& server)
     : loop_(loop),
@@ -32,14 +46,15 @@ absl::StatusOr<agent::StartedProgram> PlayedPrograms::Start(const agent::SpawnRe
   const auto in = pair();
   agent::StartedProgram started{.pid = pid, .status = closed(), .input = in[0]};
   Child& child = children_[pid];
+  const std::string session_id = SessionOf(request);
   if (request.terminal.has_value()) {
     child.terminal = in[0];
-    child.program = server_.Run({in[1], in[1]}, request.terminal->columns);
+    child.program = server_.Run({in[1], in[1]}, request.terminal->columns, session_id);
   } else {
     const auto out = pair();
     started.output = out[0];
     started.error = closed();
-    child.program = server_.Run({in[1], out[1]}, ProgramPlan::kFirstColumns);
+    child.program = server_.Run({in[1], out[1]}, ProgramPlan::kFirstColumns, session_id);
   }
   child.program->on_exit = [this] {
     if (!exits_op_.in_flight()) loop_.StartTimer(exits_op_, loop_.Now());

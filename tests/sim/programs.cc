@@ -1,6 +1,7 @@
 #include "tests/sim/programs.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/base/check.h"
 #include "tests/sim/world_keys.h"
@@ -31,24 +32,37 @@ void Programs::Stop() {
 }
 
 Server::Server(engine::sim::SimWorld& world)
-    : Process(world, kNodeHost, 512),
-      accept_op_(engine::Handler<engine::Accepted>::To<&Server::OnAccepted>(this)),
-      close_op_(engine::Handler<engine::Closed>::To<&Server::OnClosed>(this)) {
-  engine::Address address;
-  CHECK(engine::Address::Parse(kServerAddress, kServerPort, address));
-  const engine::Opened opened = driver().loop().Listen(address, 64);
-  CHECK(opened.error == engine::IoError::kNone);
-  listener_ = opened.socket;
-  driver().loop().Accept(accept_op_, listener_);
+    : Process(world, kNodeHost, 512), doors_{Door(*this), Door(*this)} {
+  uint16_t port = kServerPort;
+  for (Door& door : doors_) {
+    engine::Address address;
+    CHECK(engine::Address::Parse(kServerAddress, port++, address));
+    const engine::Opened opened = driver().loop().Listen(address, 64);
+    CHECK(opened.error == engine::IoError::kNone);
+    door.listener = opened.socket;
+    driver().loop().Accept(door.accept_op, door.listener);
+  }
 }
+
+Server::Door::Door(Server& server)
+    : accept_op(engine::Handler<engine::Accepted>::To<&Server::OnAccepted>(&server)),
+      close_op(engine::Handler<engine::Closed>::To<&Server::OnClosed>(&server)) {}
 
 void Server::OnAccepted(engine::Accepted outcome) {
   if (outcome.error == engine::IoError::kNone) {
-    flows_.push_back(std::make_unique<ByteFlow>(driver().loop(), outcome.socket));
+    const uint16_t port = loop().network().LocalAddress(outcome.socket).port();
+    flows_.push_back(
+        std::make_unique<ByteFlow>(driver().loop(), outcome.socket, std::to_string(port)));
   }
   if (outcome.more) return;
-  if (!is_leaving()) return driver().loop().Accept(accept_op_, listener_);
-  driver().loop().Close(close_op_, listener_);
+  for (Door& door : doors_) {
+    if (door.accept_op.in_flight() || !door.listener.valid()) continue;
+    if (is_leaving()) {
+      driver().loop().Close(door.close_op, std::exchange(door.listener, {}));
+    } else {
+      driver().loop().Accept(door.accept_op, door.listener);
+    }
+  }
 }
 
 const ByteFlow* Server::Find(const FlowPlan& plan) const {
@@ -58,8 +72,9 @@ const ByteFlow* Server::Find(const FlowPlan& plan) const {
   return nullptr;
 }
 
-std::shared_ptr<PlayedProgram> Server::Run(FlowEnds ends, uint16_t columns) {
-  flows_.push_back(std::make_unique<ByteFlow>(driver().loop(), ends));
+std::shared_ptr<PlayedProgram> Server::Run(FlowEnds ends, uint16_t columns,
+                                           std::string session_id) {
+  flows_.push_back(std::make_unique<ByteFlow>(driver().loop(), ends, std::move(session_id)));
   programs_.push_back(
       std::make_shared<PlayedProgram>(*flows_.back(), ends.in == ends.out, columns));
   return programs_.back();
@@ -76,12 +91,14 @@ void Server::AfterIteration() {
 }
 
 bool Server::over() const {
-  return is_leaving() && !accept_op_.in_flight() && !close_op_.in_flight() && AreGone(flows_) &&
-         programs_.empty();
+  const bool is_shut = std::ranges::all_of(doors_, [](const Door& door) {
+    return !door.accept_op.in_flight() && !door.close_op.in_flight();
+  });
+  return is_leaving() && is_shut && AreGone(flows_) && programs_.empty();
 }
 
 void Server::Stop() {
-  driver().loop().Cancel(accept_op_);
+  for (Door& door : doors_) driver().loop().Cancel(door.accept_op);
   for (const auto& flow : flows_) flow->Abort();
 }
 

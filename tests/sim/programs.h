@@ -1,13 +1,16 @@
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "engine/loop/op.h"
 #include "tests/sim/byte_flow.h"
 #include "tests/sim/played_program.h"
 #include "tests/sim/process.h"
+#include "tests/sim/world_plan.h"
 
 namespace sim {
 
@@ -43,18 +46,23 @@ class Server final : public Process {
   bool over() const override;
 
   // Run plays a program that was started on this machine. Its sockets are this process's.
-  std::shared_ptr<PlayedProgram> Run(FlowEnds ends, uint16_t columns);
+  std::shared_ptr<PlayedProgram> Run(FlowEnds ends, uint16_t columns, std::string session_id);
 
  private:
   void AfterIteration() override;
+  // Door is where connections of one seat's sessions come out.
+  struct Door {
+    explicit Door(Server& server);
+    engine::Socket listener;
+    engine::AcceptOp accept_op;
+    engine::CloseOp close_op;
+  };
   void OnAccepted(engine::Accepted outcome);
   void OnClosed(engine::Closed) {}
   void Stop() override;
   void LetGo() override { Stop(); }
 
-  engine::Socket listener_;
-  engine::AcceptOp accept_op_;
-  engine::CloseOp close_op_;
+  std::array<Door, kSeatsMax> doors_;
   std::vector<std::unique_ptr<ByteFlow>> flows_;
   std::vector<std::shared_ptr<PlayedProgram>> programs_;  // That run.
 };

@@ -17,16 +17,6 @@ using engine::Instant;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-namespace {
-
-engine::Address Forward() {
-  engine::Address address;
-  CHECK(engine::Address::Parse("127.0.0.1", ClientProcess::kLocalPort, address));
-  return address;
-}
-
-}  // namespace
-
 SessionWorld::SessionWorld(const WorldPlan& plan, const std::string& folder, LogWatch& log)
     : plan_(plan),
       log_(log),
@@ -36,6 +26,8 @@ SessionWorld::SessionWorld(const WorldPlan& plan, const std::string& folder, Log
       node_folder_(folder + "/node") {
   SaveNode(node_folder_);
   MachineClock::Begin(sim_.now);
+  seats_.reserve(plan_.seats);
+  for (size_t i = 0; i < plan_.seats; ++i) seats_.emplace_back(i, plan_, witness_, ends_);
   programs_ = Start<Programs>();
   server_ = Start<Server>();
 }
@@ -44,10 +36,8 @@ SessionWorld::~SessionWorld() = default;
 
 template <class Made, class... Arguments>
 Made* SessionWorld::Start(Arguments&&... arguments) {
-  auto made = std::make_unique<Made>(sim_, std::forward<Arguments>(arguments)...);
-  Made* started = made.get();
-  processes_.push_back(std::move(made));
-  return started;
+  processes_.push_back(std::make_unique<Made>(sim_, std::forward<Arguments>(arguments)...));
+  return static_cast<Made*>(processes_.back().get());
 }
 
 bool SessionWorld::IsLeaving(Machine machine) const {
@@ -73,60 +63,36 @@ void SessionWorld::Revive() {
     agent_ = Start<AgentProcess>(plan_.blocks, node_folder_, *server_);
     Disturbed(now);
   }
-  if (client_ == nullptr && now >= client_at_ && !IsLeaving(kOperator)) {
-    StartClient();
-    Disturbed(now);
-  }
-  if (client_ != nullptr && client_->is_session_over() && !client_->is_leaving()) EndClient();
-}
-
-void SessionWorld::StartClient() {
-  ++session_;
-  if (plan_.program.has_value()) {
-    const ShellClient::Options options{.is_sealed = plan_.is_sealed,
-                                       .kind = *plan_.program,
-                                       .resume_bytes_max = plan_.resume_bytes_max};
-    client_ = shell_ = Start<ShellClient>(plan_.blocks, options, witness_);
-    return;
-  }
-  const ClientProcess::Options options{.is_sealed = plan_.is_sealed,
-                                       .lanes = {.at_start = 1, .max = plan_.lanes},
-                                       .resume_bytes_max = plan_.resume_bytes_max};
-  client_ = Start<ClientProcess>(plan_.blocks, options, witness_);
-}
-
-// EndClient is for one whose session is over.
-void SessionWorld::EndClient() {
-  NoteLeft();
-  if (client_->is_done()) {
-    // Its goodbye may be lost, and then its node waits for it.
-    if (sim_.now - quiet_since_ < kLostMax) Forsake();
-  } else {
-    if (!may_sessions_end_ && client_->was_ready()) {
-      witness_.Blame("the session ended, and nothing had happened that ends sessions: " +
-                     client_->end_text());
+  for (ClientSeat& seat : seats_) {
+    if (seat.client() == nullptr && now >= seat.start_at() && !IsLeaving(kOperator)) {
+      processes_.push_back(seat.Start(sim_));
+      Disturbed(now);
     }
-    if (client_->was_ready()) {
-      witness_.Applied(Rule::kEndsSaid);
-      if (client_->end_text().empty()) witness_.Blame("the session ended without a reason");
-      if (witness_.is_withdrawn()) witness_.Applied(Rule::kWithdrawnEnd);
-    }
-    // The node may have seen more of the beginning than the client, and waits for it.
-    if (!client_->was_ready()) Forsake();
+    seat.Look(now, now - quiet_since_ >= kLostMax);
   }
-  client_->AskToStop();
-  client_ = shell_ = nullptr;
-  client_at_ = sim_.now + seconds(1);
 }
 
-// It was told of a session, and leaves it.
-void SessionWorld::NoteLeft() {
-  if (client_ != nullptr) ends_.Happened(EndReasons::kLeft, client_->session_id());
+ClientSeat* SessionWorld::SomeSeat(const std::function<bool(const ClientSeat&)>& is_right) {
+  std::vector<ClientSeat*> right;
+  for (ClientSeat& seat : seats_) {
+    if (is_right(seat)) right.push_back(&seat);
+  }
+  return right.empty() ? nullptr : right[random_.Range(0, right.size() - 1)];
 }
 
-void SessionWorld::Forsake() {
-  forsaken_.insert(session_);
-  ends_.Happened(EndReasons::kLost, client_->session_id());
+SessionClient* SessionWorld::client() {
+  ClientSeat* seat = SomeSeat([](const ClientSeat& each) { return each.client() != nullptr; });
+  return seat == nullptr ? nullptr : seat->client();
+}
+
+const ClientSeat& SessionWorld::SeatOf(const ByteFlow& flow) const {
+  const auto found =
+      std::ranges::find_if(seats_, [&](const ClientSeat& seat) { return seat.Has(flow.plan()); });
+  return found == seats_.end() ? seats_.front() : *found;  // No seat's: it came out wrong.
+}
+
+void SessionWorld::MayEndSessions() {
+  for (ClientSeat& seat : seats_) seat.MayEnd();
 }
 
 void SessionWorld::KillRelay(Death death, Duration back_after) {
@@ -163,14 +129,10 @@ void SessionWorld::EndAgent(bool in_order, Death death, Duration back_after) {
 }
 
 void SessionWorld::KillClient(Duration back_after) {
-  if (client_ == nullptr) return;
-  MayEndSessions();
-  if (client_->has_left()) NoteLeft();
-  Forsake();
-  client_->Kill(Death::kCrash);
-  client_ = shell_ = nullptr;
-  client_at_ = now() + back_after;
-  Disturbed(client_at_);
+  ClientSeat* seat = SomeSeat([](const ClientSeat& each) { return each.client() != nullptr; });
+  if (seat == nullptr) return;
+  seat->Kill(now() + back_after);
+  Disturbed(now() + back_after);
 }
 
 void SessionWorld::WithdrawPermission() {
@@ -260,7 +222,10 @@ void SessionWorld::RunOnce() {
   if (relay_ == nullptr) next = std::min(next, std::max(relay_at_, sim_.now + milliseconds(1)));
   if (!is_ending_) {
     if (agent_ == nullptr) next = std::min(next, std::max(agent_at_, sim_.now + milliseconds(1)));
-    if (client_ == nullptr) next = std::min(next, std::max(client_at_, sim_.now + milliseconds(1)));
+    for (const ClientSeat& seat : seats_) {
+      if (seat.client() != nullptr) continue;
+      next = std::min(next, std::max(seat.start_at(), sim_.now + milliseconds(1)));
+    }
   }
   for (const auto& process : processes_) next = std::min(next, process->NextAt());
   CHECK(next != Instant::max());  // Nothing would ever happen again.
@@ -306,7 +271,9 @@ void SessionWorld::StartFlows() {
   flow_at_ = sim_.now + milliseconds(random_.Range(20, static_cast<uint64_t>(apart) + 20));
   const bool is_done = flows_started_ >= plan_.flow_count || witness_.is_withdrawn();
   if (is_done) flow_at_ = Instant::max();
-  if (is_done || client_ == nullptr || !client_->is_ready()) return;
+  if (is_done) return;
+  ClientSeat* seat = SomeSeat([](const ClientSeat& each) { return each.takes_flows(); });
+  if (seat == nullptr) return;
   ++flows_started_;
   const auto size = [this] {
     return random_.Chance(40) ? random_.Range(0, 200) : random_.Range(0, 400'000);
@@ -314,16 +281,8 @@ void SessionWorld::StartFlows() {
   const FlowPlan flow{.salt = random_.Next() >> 2,
                       .up_bytes = size(),
                       .down_bytes = size(),
-                      .pause_us = random_.Chance(60) ? random_.Range(0, 400'000) : 0,
-                      .session = session_};
-  wanted_.push_back(flow);
-  if (shell_ == nullptr) {
-    programs_->Connect(flow, Forward());
-    return;
-  }
-  const auto ends = sim_.network.Pair(programs_->loop().process(), shell_->loop().process());
-  programs_->Type(flow, ends[0]);
-  shell_->Run(flow, ends[1]);
+                      .pause_us = random_.Chance(60) ? random_.Range(0, 400'000) : 0};
+  seat->Carry(flow, *programs_, sim_.network);
 }
 
 // -------------------------------------------------------------------- the rules
@@ -345,24 +304,28 @@ bool SessionWorld::StandsStill(const ByteFlow& flow) const {
 // until its session has been idle for long.
 bool SessionWorld::MayWait(const ByteFlow& served) const {
   if (witness_.is_withdrawn()) return true;
-  return served.knows_plan() ? forsaken_.contains(served.plan().session) : !forsaken_.empty();
+  return served.knows_plan() ? SeatOf(served).IsForsaken(served.plan()) : AnyForsaken();
+}
+
+bool SessionWorld::AnyForsaken() const {
+  return std::ranges::any_of(seats_, [](const auto& seat) { return seat.has_forsaken(); });
 }
 
 void SessionWorld::Check() {
   if (programs_ == nullptr) return;
-  if (client_ != nullptr && client_->was_ready() && begun_ != session_) {
-    begun_ = session_;
-    ends_.Begun(client_->session_id(), session_);
-  }
   for (const auto& flow : programs_->flows()) {
     if (!flow->problem().empty()) witness_.Blame("at the program: " + flow->problem());
     if (StandsStill(*flow)) witness_.Blame("a connection stands still at the program");
-    if (!may_sessions_end_ && flow->state() == ByteFlow::State::kBroken && !is_ending_) {
+    const bool may_end = is_ending_ || SeatOf(*flow).may_end();
+    if (!may_end && flow->state() == ByteFlow::State::kBroken) {
       witness_.Blame("a connection was reset, and nothing had happened that ends sessions");
     }
   }
   for (const auto& flow : server_->flows()) {
     if (!flow->problem().empty()) witness_.Blame("at the server: " + flow->problem());
+    if (flow->knows_plan() && !SeatOf(*flow).IsAt(flow->plan(), flow->place())) {
+      witness_.Blame("a connection came out of another session, at " + flow->place());
+    }
     if (StandsStill(*flow) && !MayWait(*flow)) {
       witness_.Blame("a connection stands still at the server");
     }
@@ -387,7 +350,9 @@ void SessionWorld::CheckWithdrawal() {
     }
     witness_.Applied(Rule::kWithdrawn);
   }
-  const bool has_session = client_ != nullptr && client_->has_session();
+  const bool has_session = std::ranges::any_of(seats_, [](const auto& seat) {
+    return seat.client() != nullptr && seat.client()->has_session();
+  });
   if (has_session && sim_.now - std::max(due, quiet_since_) > kStillMax) {
     witness_.Blame("a session goes on although the permission was withdrawn");
   }
@@ -405,7 +370,7 @@ void SessionWorld::CheckDisk() {
   const auto store = disk_.OpenStore();
   const std::string records = disk_.AuditText();
   witness_.CheckStore(*store, records);
-  ends_.Check(*store, records, wanted_);
+  ends_.Check(*store, records);
   const auto newest = store->LastAudit();
   const auto mark = store->FindAuditMark();
   CHECK(newest.ok());
@@ -425,13 +390,18 @@ void SessionWorld::CheckFlows(SessionResult& result) {
     const ByteFlow* other = server_->Find(flow->plan());
     const bool is_whole = flow->state() == ByteFlow::State::kWhole;
     is_whole ? ++result.whole : ++result.broken;
-    if (!may_sessions_end_) witness_.Applied(Rule::kReset);
+    const bool may_end = SeatOf(*flow).may_end();
+    if (!may_end) witness_.Applied(Rule::kReset);
+    if (!may_end && is_whole &&
+        std::ranges::any_of(seats_, [](auto& seat) { return seat.may_end(); })) {
+      witness_.Applied(Rule::kApart);
+    }
     if (is_whole) witness_.Applied(Rule::kWhole);
     if (flow->progress_at() - quiet_since_ > kLostMax) witness_.Applied(Rule::kCalm);
     result.bytes += flow->received_bytes() + (other != nullptr ? other->received_bytes() : 0);
     // What a session was carrying when it was ended on purpose is lost, with both ends being told
     // at their sockets as far as they still listen.
-    if (may_sessions_end_) continue;
+    if (may_end) continue;
     if (is_whole && (other == nullptr || other->state() == ByteFlow::State::kBroken)) {
       witness_.Blame("a connection ended in order at the program, and not at the server");
     }
@@ -479,15 +449,13 @@ SessionResult SessionWorld::Run() {
   const Duration calm = kLostMax + milliseconds(random_.Range(0, 15'000));
   bool goes_on = flowed && RunUntil([&] { return sim_.now >= quiet_since_ + calm; }, kRunMax);
   is_ending_ = true;
-  NoteLeft();
-  if (client_ != nullptr) client_->AskToStop();
-  client_ = shell_ = nullptr;
+  for (ClientSeat& seat : seats_) seat.Leave();
   goes_on = goes_on && fail(RunUntil([this] { return !IsLeaving(kOperator); }, seconds(60)),
-                            "the client did not end");
-  const bool is_told = forsaken_.empty();
+                            "a client did not end");
+  const bool is_told = !AnyForsaken();
   goes_on =
       goes_on && (!is_told || fail(RunUntil([this] { return !HasOpenSession(); }, seconds(90)),
-                                   "the client is gone, and its session is not over"));
+                                   "all clients are gone, and a session is not over"));
   // A node that was away does not hear of what has ended meanwhile, either.
   if (!is_told || witness_.is_withdrawn()) ends_.Happened(EndReasons::kAgentStopped);
   if (agent_ != nullptr) agent_->AskToStop();

@@ -6,10 +6,12 @@
 //              --> ShellClient ---------^ API
 //
 // In some worlds it is sessions with a program each, one after the other, whose terminal or pipes
-// Programs types into and reads from; the server plays what the agent starts.
+// Programs types into and reads from; the server plays what the agent starts. In some there are two
+// clients side by side.
 //
 // It holds that
-//   - every connection's bytes arrive once, in order, unchanged; it ends whole, or is reset at both
+//   - every connection's bytes arrive once, in order, unchanged, and where its session leads to; it
+//     ends whole, or is reset at both
 //     ends; whole, unless something happened that may end sessions;
 //   - a program's exit comes behind all its bytes, as it was; so does each size of its terminal;
 //   - nothing that runs stands still for longer than kStillMax once all is calm, at either end;
@@ -28,20 +30,18 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "engine/base/random.h"
 #include "engine/sim/sim_loop.h"
 #include "tests/sim/agent_process.h"
-#include "tests/sim/client_process.h"
+#include "tests/sim/client_seat.h"
 #include "tests/sim/end_reasons.h"
 #include "tests/sim/log_watch.h"
 #include "tests/sim/programs.h"
 #include "tests/sim/relay_disk.h"
 #include "tests/sim/relay_process.h"
-#include "tests/sim/shell_client.h"
 #include "tests/sim/witness.h"
 #include "tests/sim/world_plan.h"
 
@@ -91,14 +91,15 @@ class SessionWorld {
   // Delayed says that until then somebody who has to act cannot.
   void Delayed(engine::Instant until) { witness_.Delayed(until); }
   void CountTrouble(Trouble trouble) { ++troubles_[static_cast<size_t>(trouble)]; }
-  void MayEndSessions() { may_sessions_end_ = true; }
+  void MayEndSessions();
 
   engine::Instant now() const { return sim_.now; }
   engine::sim::SimNetwork& network() { return sim_.network; }
   engine::Random& luck() { return random_; }
   RelayProcess* relay() { return relay_; }
   AgentProcess* agent() { return agent_; }
-  SessionClient* client() { return client_; }
+  // client is somebody of those who are there.
+  SessionClient* client();
 
  private:
   struct Held {
@@ -110,16 +111,16 @@ class SessionWorld {
   bool RunUntil(const std::function<bool()>& done, engine::Duration limit);
   void RunOnce();
   void Revive();
-  void StartClient();
-  void EndClient();
-  void NoteLeft();
-  void Forsake();
   void StartFlows();
+  // SomeSeat is one of those of which that is true; null: there is none.
+  ClientSeat* SomeSeat(const std::function<bool(const ClientSeat&)>& is_right);
+  const ClientSeat& SeatOf(const ByteFlow& flow) const;
   void Check();
   void CheckFlows(SessionResult& result);
   bool AreFlowsOver() const;
   bool StandsStill(const ByteFlow& flow) const;
   bool MayWait(const ByteFlow& served) const;
+  bool AnyForsaken() const;
   void CheckCalm();
   void CheckWithdrawal();
   void CheckDisk();
@@ -145,11 +146,9 @@ class SessionWorld {
   Server* server_ = nullptr;
   RelayProcess* relay_ = nullptr;  // Null: it will be back ...
   AgentProcess* agent_ = nullptr;
-  SessionClient* client_ = nullptr;
-  ShellClient* shell_ = nullptr;  // The client, where programs run.
-  engine::Instant relay_at_{};    // ... at that time.
+  std::vector<ClientSeat> seats_;
+  engine::Instant relay_at_{};  // ... at that time.
   engine::Instant agent_at_{};
-  engine::Instant client_at_{};
   engine::Instant trouble_at_{};
   engine::Instant full_until_{};                  // The disk.
   engine::Instant stall_at_{};                    // The next one is not before then.
@@ -157,13 +156,8 @@ class SessionWorld {
   engine::Instant flow_at_{};
   engine::Instant quiet_since_{};
   size_t flows_started_ = 0;
-  std::vector<FlowPlan> wanted_;
-  uint64_t begun_ = 0;           // The newest client that had its session.
-  uint64_t session_ = 0;         // The newest client's number.
-  std::set<uint64_t> forsaken_;  // Their clients are gone, and their node does not hear of it.
   TroubleCounts troubles_{};
   uint64_t bytes_before_full_ = 0;
-  bool may_sessions_end_ = false;
   bool is_ending_ = false;
 };
 

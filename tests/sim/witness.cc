@@ -11,6 +11,7 @@ namespace sim {
 std::string NameOf(Rule rule) {
   constexpr std::array<const char*, kRuleCount> kNames = {"whole connections",
                                                           "resets",
+                                                          "sessions apart",
                                                           "served connections",
                                                           "calm",
                                                           "ends that are said",

@@ -21,6 +21,7 @@ namespace sim {
 enum class Rule : uint8_t {
   kWhole,         // A connection that ended in order at one end did so at the other, byte for byte.
   kReset,         // A connection is reset only when something happened that ends sessions.
+  kApart,         // What ends one client's sessions does not touch another one's.
   kServed,        // The server's end of a connection stands still no longer than the program's.
   kCalm,          // Nobody loses a connection when all has been calm.
   kEndsSaid,      // A session that ends says why to its client.
@@ -41,7 +42,7 @@ enum class Rule : uint8_t {
   kSizes,           // ... and every size of the terminal has come to it, in order.
   kLetGo,           // A process that ends has let go of everything.
 };
-inline constexpr size_t kRuleCount = 21;
+inline constexpr size_t kRuleCount = 22;
 using RuleCounts = std::array<uint64_t, kRuleCount>;
 std::string NameOf(Rule rule);
 

@@ -39,7 +39,14 @@ WorldPlan WorldPlan::FromSeed(uint64_t seed) {
   if (random.Chance(40)) plan.resume_bytes_max = engine::kResumeBytesMin;
   plan.blocks = static_cast<uint16_t>(random.Range(700, 2048));
   plan.flow_count = random.Range(2, 10);
-  if (random.Chance(40)) plan.program = static_cast<ProgramKind>(random.Range(0, 2));
+  for (auto& program : plan.programs) {
+    if (random.Chance(40)) program = static_cast<ProgramKind>(random.Range(0, 2));
+  }
+  if (random.Chance(40)) plan.seats = kSeatsMax;
+  // The other one goes on.
+  if (plan.seats > 1 && random.Chance(40)) {
+    plan.troubles[static_cast<size_t>(Trouble::kClientKilled)] = true;
+  }
   return plan;
 }
 

@@ -40,6 +40,8 @@ inline constexpr size_t kTroubleCount = 19;
 std::string NameOf(Trouble trouble);
 using TroubleCounts = std::array<uint64_t, kTroubleCount>;
 
+inline constexpr size_t kSeatsMax = 2;
+
 struct WorldPlan {
   static WorldPlan FromSeed(uint64_t seed);
 
@@ -51,8 +53,10 @@ struct WorldPlan {
   engine::Duration trouble_pause_max{};  // Between two of them.
   engine::Duration trouble_lasts{};      // From the beginning; then all is calm.
   bool is_sealed = true;
-  size_t lanes = 1;                    // At most.
-  std::optional<ProgramKind> program;  // What each session runs; nothing: it is a forward.
+  size_t lanes = 1;  // At most.
+  size_t seats = 1;  // Of clients, side by side.
+  // What each session of a seat runs; nothing: it is a forward.
+  std::array<std::optional<ProgramKind>, kSeatsMax> programs;
   size_t resume_bytes_max = 0;
   uint16_t blocks = 0;  // Of each program's pool.
   size_t flow_count = 0;
