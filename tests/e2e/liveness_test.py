@@ -6,9 +6,13 @@ Method: stop, kill and restart the real processes and watch the clock.
 import os
 import shutil
 import signal
+import socket
+import subprocess
 import time
 
 from support.processes import check, check_equal, wait_until
+from support.targets import echo
+from support.tcp_server import TcpServer
 
 
 def test_frozen_relay_is_noticed(t):
@@ -140,3 +144,21 @@ def test_agent_waits_for_a_relay(t):
     agent.check_running()
     stack.start_relay()
     stack.wait_connected(35, agent)
+
+
+def test_the_kernel_asks_where_the_relay_does_not(t):
+    """Connections that the relay only joins are probed by its kernel: a peer that is gone for good is noticed"""
+    with TcpServer(echo) as target:
+        forward = t.stack.forward(target.port, options=('--sealed',))
+        with socket.create_connection(('127.0.0.1', forward.port), 20) as connection:
+            connection.sendall(b'x')
+            check_equal(connection.recv(1), b'x', 'the echo')
+
+            def unprobed():
+                """Of the relay's accepted connections those without a timer; the retransmission's may run instead."""
+                table = subprocess.run(['ss', '-tnoH', 'state', 'established', f'sport = :{t.stack.port}'], check=True,
+                                       stdout=subprocess.PIPE, text=True, timeout=20).stdout.splitlines()
+                check(len(table) >= 3, f'both sides of the lane and the link of the node: {table}')
+                return [line for line in table if 'timer:(' not in line]
+            wait_until(lambda: not unprobed(), 10, 'each connection has a timer')
+        check_equal(forward.stop(), 0, 'status')
