@@ -13,8 +13,8 @@ namespace {
 
 static_assert(SecureConnection::kNoBuffersPause == kDryPoolPause);
 
-// Who accepts may pass a connection on to where no PING is his own: what is joined must end when its
-// peer is gone without a word and never comes back. Whoever speaks more often is never probed.
+// Who accepts may pass a connection on to where no PING is his own: what is joined must end when
+// its peer is gone without a word and never comes back. Whoever speaks more often is never probed.
 constexpr SocketOptions kAccepted{.no_delay = true,
                                   .keepalive_idle = std::chrono::seconds(60),
                                   .keepalive_interval = std::chrono::seconds(15),
