@@ -8,7 +8,7 @@ be told, also when the link that tells it has died of the same. Silence alone wo
 import statistics
 import time
 
-from siege_test import Probe, forward_on
+from support.lasting import Probe, forward_on
 from support.processes import check, check_equal, wait_until
 from support.targets import echo
 from support.tcp_server import TcpServer
@@ -27,7 +27,7 @@ def test_new_addresses(t):
     t.adopt(stack)
     target = stack.hosts['node'].call(lambda: TcpServer(echo))
     with target:
-        forward = forward_on(stack, target.port, '--lanes', '2')
+        forward = forward_on(stack, target.port, '--sealed', '--lanes', '2')
         probe = Probe(forward.connect())
         wait_until(lambda: len(probe.answers) > 10, 10, 'the probe is answered')
         away = []

@@ -106,7 +106,8 @@ def test_many_sessions(t):
             growth.note(**programs)
             # As people do, each says something now and then.
             sessions[0].client.pump_for(max(0, start_of_round + pause - time.monotonic()))
-        growth.check_flat()
+        for name in ('relay', 'agent'):
+            growth.check_flat(name)
         for session in sessions:
             session.end()
     for name, process in programs.items():
@@ -117,7 +118,7 @@ def test_many_sessions(t):
         'acknowledged_ms': {'median': round(statistics.median(delays) * 1000, 1),
                             'p99': round(sorted(delays)[len(delays) * 99 // 100] * 1000, 1),
                             'longest': round(max(delays) * 1000)},
-        'second_and_last_quarter': growth.medians()}))
+        'second_and_last_quarter': {name: growth.medians(name) for name in ('relay', 'agent')}}))
 
 
 test_many_sessions.limit = 120

@@ -1,167 +1,36 @@
 """Does a session survive everything at once, byte for byte, and how long is it away each time?
 
-Method: client, relay and node on hosts of their own. Hashed bytes go through a forward, `top` and a counter run
-in sealed shells, and a probe asks for an echo every 10 ms, while the relay is killed, cables are pulled,
-addresses change and the client is stopped. Each disturbance waits for progress; each interruption is counted
-from when the way is back. At full size (tools/test --long siege) as the product promises: 1 GiB, 50 kills, and half
-of the interruptions are shorter than a second.
+Method: client, relay and node on hosts of their own. Hashed bytes go through a forward of each carriage, `top` runs
+in a sealed shell and a counter in an inspected one, and a probe asks for an echo every 10 ms, while the relay is killed,
+cables are pulled, addresses change and the forwards are stopped. Each disturbance waits for progress; each
+interruption is counted from when the way is back. At full size (tools/test --long siege) as the product promises:
+1 GiB of each carriage, 50 kills, and half of the interruptions are shorter than a second.
 """
 
 import contextlib
-import hashlib
-import itertools
 import json
 import os
 import random
-import re
 import signal
 import socket
 import statistics
-import struct
-import threading
 import time
 
+from support.lasting import BLOCK, CounterShell, Probe, Transfer, Watched, forward_on
 from support.processes import check, check_equal, free_port, wait_until
 from support.targets import echo
 from support.tcp_server import TcpServer, both_ways
 from support.terminal import Terminal
 from support.three_hosts import ThreeHosts, is_possible
 
-_BLOCK = os.urandom(1 << 16)
 _MEDIAN_MAX = 1.0  # Seconds, after the way is back.
-
-
-class _Transfer:
-    """Sends to an echo as much as it is allowed, and reads it back; both ways are hashed."""
-
-    def __init__(self, connection):
-        self.received = 0
-        self.error = None
-        self._allowed = 0
-        self._is_over = False
-        self._more = threading.Condition()
-        self._hashes = hashlib.sha256(), hashlib.sha256()
-        self._connection = connection
-        self._threads = [threading.Thread(target=self._run, args=(part,), daemon=True)
-                         for part in (self._send, self._receive)]
-        for thread in self._threads:
-            thread.start()
-
-    def _run(self, part):
-        try:
-            part()
-        except OSError as error:
-            self.error = error
-
-    def _send(self):
-        for i in itertools.count():
-            with self._more:
-                self._more.wait_for(lambda: self._is_over or self._allowed > i * len(_BLOCK))
-                if self._allowed <= i * len(_BLOCK):
-                    break
-            block = i.to_bytes(8, 'big') + _BLOCK[8:]
-            self._connection.sendall(block)
-            self._hashes[0].update(block)
-        self._connection.shutdown(socket.SHUT_WR)
-
-    def _receive(self):
-        while data := self._connection.recv(1 << 18):
-            self._hashes[1].update(data)
-            self.received += len(data)
-
-    def allow(self, size):
-        """As many more bytes may go; returns when half of them are back, the rest under way."""
-        with self._more:
-            self._allowed += size
-            wanted = self._allowed - size // 2
-            self._more.notify_all()
-        self._wait(wanted)
-
-    def _wait(self, wanted):
-        wait_until(lambda: self.error or self.received >= wanted, 300,
-                   f'{wanted} bytes came back ({self.received} did)')
-        check(self.error is None, f'the connection broke after {self.received} bytes: {self.error}')
-
-    def finish(self):
-        with self._more:
-            self._is_over = True
-            self._more.notify_all()
-        for thread in self._threads:
-            thread.join(300)
-        self._wait(self._allowed)
-        check_equal(self.received, self._allowed, 'bytes')
-        check_equal(self._hashes[1].hexdigest(), self._hashes[0].hexdigest(), 'hash')
-        return self.received
-
-
-class Probe(threading.Thread):
-    """Asks an echo every 10 ms; `answers` are the times of the answers, which come once and in order."""
-
-    def __init__(self, connection):
-        super().__init__(daemon=True)
-        self.answers = []
-        self.asked = 0
-        self.error = None
-        self._connection = connection
-        self._over = threading.Event()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        self.start()
-
-    def run(self):
-        try:
-            for i in itertools.count():
-                if self._over.wait(0.01):
-                    return
-                self._connection.sendall(struct.pack('>I', i))
-                self.asked = i + 1
-        except OSError as error:
-            self.error = error
-
-    def _read(self):
-        data = b''
-        try:
-            while piece := self._connection.recv(4096):
-                data += piece
-                while len(data) >= 4:
-                    if struct.unpack('>I', data[:4])[0] != len(self.answers):
-                        self.error = f'answer {len(self.answers)} was {data[:4]!r}'
-                        return
-                    self.answers.append(time.monotonic())
-                    data = data[4:]
-        except OSError as error:
-            self.error = error
-
-    def answered_after(self, when):
-        """How long after `when` the first answer came to what was asked after it."""
-        asked = self.asked
-        wait_until(lambda: self.error or len(self.answers) > asked, 60, 'the probe is answered again')
-        check(self.error is None, f'the probe broke: {self.error}')
-        return self.answers[asked] - when
-
-    def stop(self):
-        self._over.set()
-        self.join(10)
-        return len(self.answers)
-
-
-def forward_on(stack, target, *options):
-    port = free_port()
-    process = stack.start('forward', [stack.program('adit'), 'forward', '--sealed', *options, stack.NODE,
-                                      f'{port}:{target}'])
-    process.wait_for(lambda: f':{port} -> ' in process.err(), 20, 'the forward is ready')
-
-    def connect():
-        return socket.create_connection(('127.0.0.1', port), 600)
-    process.connect = lambda: stack.hosts['client'].call(connect)
-    return process
 
 
 class _Disturbances:
     """What may happen; each returns when the way is back, with the time of that."""
 
-    def __init__(self, stack, forward):
-        self._stack, self._forward = stack, forward
+    def __init__(self, stack, *forwards):
+        self._stack, self._forwards = stack, forwards
 
     def relay_killed(self):
         self._stack.relay.signal(signal.SIGKILL)
@@ -190,40 +59,12 @@ class _Disturbances:
         return time.monotonic()
 
     def client_stopped(self):
-        self._forward.signal(signal.SIGSTOP)
+        for forward in self._forwards:
+            forward.signal(signal.SIGSTOP)
         time.sleep(120)
-        self._forward.signal(signal.SIGCONT)
+        for forward in self._forwards:
+            forward.signal(signal.SIGCONT)
         return time.monotonic()
-
-
-class _Watched:
-    """A terminal whose screen somebody looks at all the time, until the block ends."""
-
-    def __init__(self, *terminals):
-        self._terminals = terminals
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-
-    def _look(self):
-        while not self._over.is_set():
-            for terminal in self._terminals:
-                terminal.drain(0.02)
-
-    def __enter__(self):
-        self._thread.start()
-
-    def __exit__(self, *_):
-        self._over.set()
-        self._thread.join()
-
-
-def _counter_shell(stack):
-    shell = Terminal(stack.place([stack.program('adit'), 'shell', '--sealed', stack.NODE]), stack.environment())
-    shell.run('PS1=; stty -echo')
-    shell.send(b'i=0; while [ ! -e %s/enough ]; do echo "line $i."; i=$((i+1)); sleep 0.05; done; echo counted\r'
-               % stack.shared.encode())
-    shell.read_until(rb'line 0\.')
-    return shell
 
 
 def _top_shell(stack):
@@ -233,15 +74,6 @@ def _top_shell(stack):
     shell.send(b'top -d 0.5\r')
     shell.read_until(rb'load average')
     return shell
-
-
-def _counted(shell):
-    """Reads the counter's output to its end; returns how many lines there were, each once and in order."""
-    shell.read_until(rb'counted', 60)
-    text = re.sub(rb'\x1b\[[0-9;?]*[a-zA-Z]|\r', b'', bytes(shell.all))
-    numbers = [int(number) for number in re.findall(rb'line (\d+)\.', text[text.rindex(b'line 0.'):])]
-    check_equal(numbers, list(range(len(numbers))), 'the numbers of the lines')
-    return len(numbers)
 
 
 def _distribution(times):
@@ -264,26 +96,29 @@ def test_siege(t):
     seed = int(os.environ.get('SIEGE_SEED', '0')) or random.randrange(1 << 30)
     random.seed(seed)
     random.shuffle(plan)
-    piece = t.size(8 << 20, ((1 << 30) // len(plan) // len(_BLOCK) + 1) * len(_BLOCK))
+    piece = t.size(8 << 20, ((1 << 30) // len(plan) // len(BLOCK) + 1) * len(BLOCK))
     stack = ThreeHosts(t.bin, t.run.new_folder(), t.io)
     t.adopt(stack)
     target = stack.hosts['node'].call(lambda: TcpServer(echo))
     with target:
-        forward = forward_on(stack, target.port)
-        transfer, probe = _Transfer(forward.connect()), Probe(forward.connect())
-        with _top_shell(stack) as top, _counter_shell(stack) as counter:
+        forwards = [forward_on(stack, target.port, carriage) for carriage in ('--sealed', '--inspected')]
+        transfers, probe = [Transfer(forward.connect()) for forward in forwards], Probe(forwards[0].connect())
+        with _top_shell(stack) as top, CounterShell(stack, '--inspected') as counter:
             away = {name: [] for name in counts}
-            disturb = _Disturbances(stack, forward)
-            with _Watched(top, counter):
+            disturb = _Disturbances(stack, *forwards)
+            with Watched(top, counter):
                 for name in plan:
-                    transfer.allow(piece)
+                    for transfer in transfers:
+                        transfer.allow(piece)
+                    for transfer in transfers:
+                        transfer.wait_half(piece)
                     back = getattr(disturb, name)()
                     away[name].append(probe.answered_after(back))
-                size = transfer.finish()
+                size = sum(transfer.finish() for transfer in transfers)
             echoes = probe.stop()
             with open(os.path.join(stack.shared, 'enough'), 'w', encoding='ascii'):
                 pass
-            lines = _counted(counter)
+            lines = counter.finish()
             # Whatever it has shown meanwhile, it goes on: it shows another screen, and takes a key.
             top.drain(0.1)
             mark = len(top.all)
@@ -292,8 +127,9 @@ def test_siege(t):
             top.send(b'q')
             top.read_until(rb'no top> ')  # What is typed earlier is thrown away by top.
             check_equal(top.run('echo "$?"').strip(), '0', 'status of top')
-        check_equal(target.connections, 2, 'connections at the target')
-        check_equal(forward.stop(), 0, 'status')
+        check_equal(target.connections, 3, 'connections at the target')
+        for forward in forwards:
+            check_equal(forward.stop(), 0, 'status')
     t.note(f'seed {seed}: {size >> 20} MiB, {echoes} echoes and {lines} lines, each once')
     for name, times in away.items():
         t.note(f'{name} x{len(times)}: back after {_distribution(times)}')

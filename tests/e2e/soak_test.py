@@ -1,12 +1,13 @@
 """Does anything grow in an hour of sessions and disturbances at random?
 
-Method: one forward with a probe lives through all of it; commands, shells and transfers come and go beside it,
-while the relay is killed, connections are cut and the client is stopped. Memory, descriptors and threads of all
-three programs are noted every ten seconds, and are to be flat at the end. SOAK_SECONDS (3600) says how long;
-the series is a line of bench/results/soak.jsonl.
+Method: client, relay and node on hosts of their own. A forward of each carriage with a probe and a shell of each with a
+counter live through all of it, each byte looked at; commands, shells and hashed transfers come and go beside them, while
+the relay is killed, cables are pulled, what is sent is swallowed for a moment or until both ends notice, addresses change
+and the client is stopped. In the second half the relay alone is left in peace: it can grow in one life only.
+Memory, descriptors and threads of all three programs are noted every ten seconds, and are to be flat at the end.
+SOAK_SECONDS (3600) says how long, SOAK_SEED which; the series is a line of bench/results/soak.jsonl.
 """
 
-import hashlib
 import json
 import os
 import random
@@ -15,47 +16,57 @@ import subprocess
 import time
 
 from support.growth import Growth
+from support.lasting import BLOCK, CounterShell, Probe, Transfer, Watched, forward_on
 from support.processes import check, check_equal, wait_until
 from support.targets import echo
 from support.tcp_server import TcpServer
+from support.terminal import Terminal
 from support.three_hosts import ThreeHosts, is_possible
-
-from siege_test import Probe, forward_on
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _SAMPLE_SECONDS = 10
+_PROGRAMS = {'relay': 0.5, 'agent': 0, 'client': 0}  # From which part of the hour on they live undisturbed in one process.
+_CARRIAGES = ('--sealed', '--inspected')
 
 
 class _Soak:
-    def __init__(self, stack, forward, probe):
-        self.stack, self.forward, self.probe = stack, forward, probe
+    def __init__(self, stack, target):
+        self.stack = stack
+        self.forwards = [forward_on(stack, target.port, carriage) for carriage in _CARRIAGES]
+        self.probes = [Probe(forward.connect()) for forward in self.forwards]
+        self.shells = [CounterShell(stack, carriage) for carriage in _CARRIAGES]
         self.counts = {}
+        self.bytes = 0
         self.growth = Growth()
-        self._kept = self._sessions()  # The forward's.
+        self._kept = self._sessions()
 
     # ------------------------------------------------------------------------- work
 
     def command(self):
         text = os.urandom(random.randrange(1 << 16)).hex().encode()
-        carriage = random.choice(['--sealed', '--inspected'])
+        carriage = random.choice(_CARRIAGES)
         done = self.stack.adit('exec', carriage, self.stack.NODE, '--', 'cat', input=text, timeout=60)
         check_equal((done.returncode, done.stdout == text), (0, True), f'a command {carriage}: {done.stderr[-300:]!r}')
 
+    def shell(self):
+        argv = [self.stack.program('adit'), 'shell', random.choice(_CARRIAGES), self.stack.NODE]
+        with Terminal(self.stack.place(argv), self.stack.environment()) as shell:
+            lines = random.randrange(1, 2000)
+            shown = shell.run(f'seq {lines}', 30).split()
+            check_equal(shown, [str(i + 1) for i in range(lines)], 'what a shell showed')
+            shell.send(b'exit 7\r')
+            check_equal(shell.wait_ended(30), 7, 'status of a shell')
+
     def transfer(self):
-        size = random.randrange(1 << 20, 1 << 26)
-        with self.forward.connect() as connection:
-            sent, received = hashlib.sha256(), hashlib.sha256()
-            block = os.urandom(1 << 16)
-            for _ in range(size >> 16):
-                connection.sendall(block)
-                sent.update(block)
-                got = b''
-                while len(got) < len(block):
-                    piece = connection.recv(1 << 16)
-                    check(piece, 'the connection ended early')
-                    got += piece
-                received.update(got)
-            check_equal(received.hexdigest(), sent.hexdigest(), 'hash')
+        self._transfer(random.choice(self.forwards).connect())
+
+    def _transfer(self, connection, meanwhile=lambda: None):
+        size = random.randrange(1 << 4, 1 << 10) * len(BLOCK)
+        transfer = Transfer(connection)
+        transfer.allow(size)
+        transfer.wait_half(size)
+        meanwhile()
+        self.bytes += transfer.finish()
 
     def refused(self):
         done = self.stack.adit('exec', self.stack.NODE, '--', '/nowhere/nothing', timeout=60)
@@ -79,48 +90,81 @@ class _Soak:
         self.stack.relay.signal(signal.SIGKILL)
         self.stack.relay.wait(20)
         self.stack.start_relay()
-        self._whole()
 
     def relay_stopped(self):
         self.stack.relay.stop(30)
         self.stack.start_relay()
-        self._whole()
 
     def link_cut(self):
         name = random.choice(['client', 'node'])
         self.stack.cut_link(name)
         time.sleep(random.uniform(0.1, 3))
         self.stack.mend_link(name)
-        self._whole()
+
+    def swallowed(self):
+        name = random.choice(['client', 'node'])
+        self.stack.swallow(name)
+        time.sleep(10 ** random.uniform(-1.3, 1.5))  # From 0.05 s, a few lost packets, to 32 s, when both ends have noticed.
+        self.stack.mend_swallowing(name)
 
     def address_changed(self):
         self.stack.change_address(random.choice(['client', 'node']))
-        self._whole()
 
     def client_stopped(self):
-        self.forward.signal(signal.SIGSTOP)
+        forward = random.choice(self.forwards)
+        forward.signal(signal.SIGSTOP)
         time.sleep(random.uniform(1, 20))
-        self.forward.signal(signal.SIGCONT)
-        self._whole()
+        forward.signal(signal.SIGCONT)
 
-    def _whole(self):
-        self.probe.answered_after(time.monotonic())
+    def _disturb(self, disturbance):
+        """Alone, or under a transfer of a connection that was there before."""
+        if random.random() < 0.5:
+            disturbance()
+        else:
+            self._transfer(random.choice(self.forwards).connect(), disturbance)
+        back = time.monotonic()
+        for probe in self.probes:
+            probe.answered_after(back)
         self.stack.wait_connected(60)
 
     # --------------------------------------------------------------------- the hour
 
     def run(self, seconds):
-        work = [self.command, self.transfer, self.refused, self.killed_client]
-        disturbances = [self.relay_killed, self.relay_stopped, self.link_cut, self.address_changed, self.client_stopped]
+        work = [self.command, self.shell, self.transfer, self.refused, self.killed_client]
+        of_relay = [self.relay_killed, self.relay_stopped]
+        of_others = [self.link_cut, self.swallowed, self.address_changed, self.client_stopped]
         start = sampled = time.monotonic()
-        while time.monotonic() - start < seconds:
-            one = random.choice(work if random.random() < 0.85 else disturbances)
-            one()
+        while (passed := time.monotonic() - start) < seconds:
+            if random.random() < 0.85:
+                one = random.choice(work)
+                one()
+            else:
+                one = random.choice(of_others + (of_relay if passed < seconds * _PROGRAMS['relay'] else []))
+                self._disturb(one)
             self.counts[one.__name__] = self.counts.get(one.__name__, 0) + 1
             if time.monotonic() - sampled >= _SAMPLE_SECONDS:
                 sampled = time.monotonic()
-                # A relay that was killed begins anew, so that it can only seem smaller.
-                self.growth.note(relay=self.stack.relay, agent=self.stack.agent, client=self.forward)
+                self.growth.note(relay=self.stack.relay, agent=self.stack.agent, client=self.forwards[0])
+        for name, part in _PROGRAMS.items():
+            self.growth.check_flat(name, part)
+
+    def finish(self):
+        """Whatever lived through it is whole; returns how much of it there was."""
+        for probe in self.probes:
+            wait_until(lambda probe=probe: not probe.error, 1, f'the probe is whole ({probe.error})')
+        echoes = sum(probe.stop() for probe in self.probes)
+        with open(os.path.join(self.stack.shared, 'enough'), 'w', encoding='ascii'):
+            pass
+        lines = sum(shell.finish() for shell in self.shells)
+        for forward in self.forwards:
+            check_equal(forward.stop(), 0, 'status')
+        return echoes, lines
+
+
+def _commit():
+    described = subprocess.run(['git', '-C', _ROOT, 'describe', '--always', '--abbrev=12', '--dirty=-changed'],
+                               stdout=subprocess.PIPE, text=True, check=False)
+    return described.stdout.strip()
 
 
 def test_soak(t):
@@ -135,20 +179,22 @@ def test_soak(t):
     stack = ThreeHosts(t.bin, t.run.new_folder(), t.io)
     t.adopt(stack)
     target = stack.hosts['node'].call(lambda: TcpServer(echo))
+    line = {'date': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), 'commit': _commit(), 'seed': seed,
+            'seconds': seconds, 'ok': False}
     with target:
-        forward = forward_on(stack, target.port)
-        soak = _Soak(stack, forward, Probe(forward.connect()))
+        soak = _Soak(stack, target)
         try:
-            soak.run(seconds)
-            soak.growth.check_flat()
+            with Watched(*soak.shells):
+                soak.run(seconds)
+            line['echoes'], line['lines'] = soak.finish()
+            line['ok'] = True
         finally:
-            line = {'date': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), 'seed': seed, 'seconds': seconds,
-                    'counts': soak.counts, 'echoes': len(soak.probe.answers),
-                    'series': soak.growth.series[::max(1, len(soak.growth.series) // 360)]}
+            for shell in soak.shells:
+                shell.close()
+            line |= {'counts': soak.counts, 'bytes': soak.bytes,
+                     'series': soak.growth.series[::max(1, len(soak.growth.series) // 360)]}
             with open(os.path.join(_ROOT, 'bench/results/soak.jsonl'), 'a', encoding='ascii') as file:
                 file.write(json.dumps(line) + '\n')
-        wait_until(lambda: not soak.probe.error, 1, f'the probe is whole ({soak.probe.error})')
-        check_equal(forward.stop(), 0, 'status')
     t.note('figures ' + json.dumps({name: value for name, value in line.items() if name != 'series'}))
 
 

@@ -12,6 +12,7 @@ from support.stack import Stack
 _CLONE_NEWNET = 0x40000000
 _ADDRESSES = {'client': '10.78.1.{}', 'node': '10.78.2.{}'}
 _FIRST, _GATEWAY = 1, 254
+_NOBODY = '02:00:00:00:00:01'  # An Ethernet address that nobody has.
 
 
 def is_possible():
@@ -102,6 +103,20 @@ class ThreeHosts(Stack):
     def mend_link(self, name):
         self.hosts[name].run('ip', 'link', 'set', 'to-relay', 'up')
         self._take_route(name)
+
+    def swallow(self, name):
+        """Both ends send on, to whom nobody is; neither sees anything but silence. Until mend_swallowing."""
+        for host, neighbour, device in self._neighbours(name):
+            host.run('ip', 'neighbour', 'replace', neighbour, 'lladdr', _NOBODY, 'dev', device, 'nud', 'permanent')
+
+    def mend_swallowing(self, name):
+        for host, neighbour, device in self._neighbours(name):
+            host.run('ip', 'neighbour', 'delete', neighbour, 'dev', device)
+
+    def _neighbours(self, name):
+        pattern = _ADDRESSES[name]
+        return ((self.hosts[name], pattern.format(_GATEWAY), 'to-relay'),
+                (self.hosts['relay'], pattern.format(self._last[name]), f'to-{name}'))
 
     def change_address(self, name):
         """The host's address is gone and another one is there, as in another network."""
