@@ -13,7 +13,9 @@ using engine::log::Level;
 RelayOutbox::Kind RelayOutbox::KindOf(const engine::ControlMessage& message) {
   if (std::holds_alternative<engine::StreamNews>(message)) return Kind::kStreamNews;
   if (std::holds_alternative<engine::SessionAnswer>(message)) return Kind::kAnswer;
-  return std::holds_alternative<engine::LanesLost>(message) ? Kind::kLanesLost : Kind::kNews;
+  const bool is_said_again = std::holds_alternative<engine::LanesLost>(message) ||
+                             std::holds_alternative<engine::SessionOver>(message);
+  return is_said_again ? Kind::kSaidAgain : Kind::kNews;
 }
 
 void RelayOutbox::Push(const engine::ControlMessage& message) {
@@ -40,7 +42,7 @@ void RelayOutbox::Flush(absl::FunctionRef<bool(std::string_view json)> send) {
   while (!messages_.empty() && send(messages_.front().json)) {
     Message& said = messages_.front();
     if (said.kind == Kind::kStreamNews) --stream_news_count_;
-    if (said.kind == Kind::kLanesLost) {
+    if (said.kind == Kind::kSaidAgain) {
       said.said_at = home_.Now();
       unheard_.push_back(std::move(said));
       if (unheard_.size() > kUnheardCountMax) unheard_.pop_front();

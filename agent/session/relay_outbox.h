@@ -50,9 +50,10 @@ class RelayOutbox {
   void Flush(absl::FunctionRef<bool(std::string_view json)> send);
 
   // LinkLost forgets answers: the relay that asked awaits them no more. What was said in the last
-  // kUnheardMax of connections that are lost (LanesLost) is said again on the next link: the
-  // address that took them has mostly taken the link, too, and with it the words that were on their
-  // way. From the loop's thread, as Flush.
+  // kUnheardMax of connections that are lost (LanesLost) and of sessions that are over
+  // (SessionOver) is said again on the next link: the address that took the connections has mostly
+  // taken the link, too, and with it the words that were on their way. To hear them twice changes
+  // nothing. From the loop's thread, as Flush.
   void LinkLost();
 
   size_t size() const;
@@ -63,7 +64,7 @@ class RelayOutbox {
   bool IsPatient() const;
 
  private:
-  enum class Kind : uint8_t { kNews, kStreamNews, kAnswer, kLanesLost };
+  enum class Kind : uint8_t { kNews, kStreamNews, kAnswer, kSaidAgain };
   struct Message {
     std::string json;
     Kind kind = Kind::kNews;

@@ -149,6 +149,12 @@ void Broker::Finish(const Live& live, SessionRecords::Ending ending, int64_t now
   // Who ended it knows the reason better than who saw the link go.
   if (!live.end_reason.empty()) ending.reason = live.end_reason;
   ending.reported_by = live.reported_by;
+  // One that cannot come again ends at its node with its lanes.
+  if (live.sealed != nullptr && live.sealed->may_rejoin && !live.sealed->node_is_done) {
+    const engine::SessionStop stop{live.subject.id, ending.reason};
+    unheard_stops_.Add(live.subject.node_id, stop);
+    if (IsConnected(live.subject.node_id)) StopAgain(live.subject.node_id, stop);
+  }
   records_.Ended(live.subject, ending, now_unix_ms);
   gateway_shares_.Remove(live.subject.principal, live.gateway_bytes);
   live_.erase(std::string(live.subject.id));

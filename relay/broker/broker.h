@@ -32,6 +32,7 @@
 #include "relay/broker/sealed_state.h"
 #include "relay/broker/session_records.h"
 #include "relay/broker/session_wish.h"
+#include "relay/broker/unheard_stops.h"
 #include "relay/documents/parsed_documents.h"
 #include "relay/store/store.h"
 
@@ -191,7 +192,7 @@ class Broker {
   // at once.
   void NodeLostLanes(std::string_view node_id, const engine::LanesLost& lost);
   // AskAbout asks a node that was admitted for its sessions which outlive their connections: it may
-  // be another process than the one that had them.
+  // be another process than the one that had them. It says again which have ended without its word.
   void AskAbout(std::string_view node_id);
   // NodeNewsMissed: so many StreamNews of a node came too fast to be recorded.
   void NodeNewsMissed(std::string_view node_id, uint64_t count, int64_t now_unix_ms);
@@ -316,6 +317,8 @@ class Broker {
   // In broker_sealed.cc:
   void AskAbout(const Live& live);
   void CutSealed(Live& live, int64_t now_unix_ms);
+  // StopAgain tells a node to end a session, and to say so if it has no such session.
+  void StopAgain(std::string_view node_id, const engine::SessionStop& stop);
   // FinishIfDone finishes an ending of which nothing more will be heard: `live` may be gone.
   void FinishIfDone(Live& live, int64_t now_unix_ms);
   static SessionRecords::Ending EndingOf(const SealedState& sealed);
@@ -326,6 +329,7 @@ class Broker {
   SessionRecords records_;
   std::unordered_map<std::string, Live> live_;
   GatewayShares gateway_shares_;
+  UnheardStops unheard_stops_;
   std::unordered_map<std::string, size_t> offers_of_node_;  // Where there are any.
   size_t offer_count_ = 0;
   size_t waiting_lane_count_ = 0;

@@ -103,6 +103,7 @@ void Broker::EndNode(const std::string& node_id, int64_t now_unix_ms) {
     Live* live = Find(id);
     if (live != nullptr) End(*live, SessionStatus::kTerminated, kReason, now_unix_ms);
   }
+  unheard_stops_.Forget(node_id);  // It cannot come again.
   const std::optional<NodePlace> place = data_plane_.FindNode(node_id);
   if (!place.has_value()) return;
   FailOffersOf(place->link_serial, now_unix_ms);

@@ -35,6 +35,12 @@ void Broker::AskAbout(std::string_view node_id) {
         live.state == Live::State::kConnected && live.sealed != nullptr && live.sealed->may_rejoin;
     if (outlives_lanes && live.subject.node_id == node_id) AskAbout(live);
   }
+  for (const engine::SessionStop& stop : unheard_stops_.Of(node_id)) StopAgain(node_id, stop);
+}
+
+void Broker::StopAgain(std::string_view node_id, const engine::SessionStop& stop) {
+  data_plane_.TellNode(node_id, stop);
+  data_plane_.TellNode(node_id, engine::SessionCheck{stop.session_id});
 }
 
 void Broker::NodeLostLanes(std::string_view node_id, const engine::LanesLost& lost) {
@@ -45,6 +51,7 @@ void Broker::NodeLostLanes(std::string_view node_id, const engine::LanesLost& lo
 
 void Broker::NodeEndedSession(std::string_view node_id, const engine::SessionOver& over,
                               int64_t now_unix_ms) {
+  unheard_stops_.Heard(node_id, over.session_id);
   Live* live = FindSealed(over.session_id, node_id);
   if (live == nullptr) return;
   live->sealed->node_is_done = true;

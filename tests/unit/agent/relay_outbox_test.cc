@@ -3,6 +3,7 @@
 
 #include "agent/session/relay_outbox.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -129,7 +130,7 @@ TEST(RelayOutboxTest, ALostLinkForgetsAnswersAndNothingElse) {
   EXPECT_TRUE(std::holds_alternative<engine::SessionOver>(left[1]));
 }
 
-TEST(RelayOutboxTest, ALostConnectionIsSaidAgainIfTheLinkWasLostWithIt) {
+TEST(RelayOutboxTest, LostConnectionsAndEndsAreSaidAgainIfTheLinkWasLostWithThem) {
   engine::sim::SimLoop home{1, {}, 16, 1024};
   RelayOutbox outbox(home);
   const auto pass = [&](engine::Duration time) {
@@ -155,6 +156,15 @@ TEST(RelayOutboxTest, ALostConnectionIsSaidAgainIfTheLinkWasLostWithIt) {
   pass(RelayOutbox::kUnheardMax + std::chrono::seconds(1));
   outbox.LinkLost();
   EXPECT_EQ(tokens(), "") << "that link has lived, so the relay has heard";
+
+  outbox.Push(engine::SessionOver{"s", "why"});
+  EXPECT_THAT(Flush(outbox, 10), testing::SizeIs(1));
+  outbox.LinkLost();
+  const std::vector<engine::ControlMessage> again = Flush(outbox, 10);
+  ASSERT_THAT(again, testing::SizeIs(1));
+  EXPECT_EQ(std::get<engine::SessionOver>(again[0]).reason, "why");
+  pass(RelayOutbox::kUnheardMax + std::chrono::seconds(1));
+  outbox.LinkLost();
 
   for (size_t i = 0; i < 2 * RelayOutbox::kUnheardCountMax; ++i) {
     outbox.Push(engine::LanesLost{"s", "x"});

@@ -185,6 +185,43 @@ TEST_F(SealedBrokerTest, AnEndThatNobodyReportsIsWrittenAllTheSame) {
   broker.LaneEnded({id, 0}, Ended(1, 2), kNow + 30'001);  // No harm.
 }
 
+TEST_F(SealedBrokerTest, ANodeThatWasAwayHearsOfAnEndUntilItSaysThatItKnows) {
+  access_ = "{}";
+  const std::string id = StartJoined();
+  const auto nodes = std::exchange(plane.nodes, {});
+  ASSERT_TRUE(broker.TerminateSession(id, "why", kNow).ok());
+  broker.LaneEnded({id, 0}, Ended(1, 2), kNow + 700);
+  EXPECT_EQ(broker.live_count(), 0u);
+  plane.nodes = nodes;
+  plane.told.clear();
+  broker.AskAbout("mi-2");
+  EXPECT_TRUE(plane.told.empty());
+  for (int i = 0; i < 2; ++i) {  // What it is told once may be lost with its link.
+    plane.told.clear();
+    broker.AskAbout(kNode);
+    ASSERT_THAT(plane.told, SizeIs(2));
+    EXPECT_EQ(std::get<engine::SessionStop>(plane.told[0]).session_id, id);
+    EXPECT_EQ(std::get<engine::SessionStop>(plane.told[0]).reason, "why");
+    EXPECT_EQ(plane.Told<engine::SessionCheck>().session_id, id);
+  }
+  broker.NodeEndedSession("mi-2", {id, "not mine"}, kNow + 900);
+  broker.NodeEndedSession(kNode, {id, "why"}, kNow + 900);
+  plane.told.clear();
+  broker.AskAbout(kNode);
+  EXPECT_TRUE(plane.told.empty());
+}
+
+TEST_F(SealedBrokerTest, ANodeThatDoesNotSayThatASessionIsOverIsToldAgain) {
+  access_ = "{}";
+  const std::string id = StartJoined();
+  ASSERT_TRUE(broker.TerminateSession(id, "why", kNow).ok());
+  plane.told.clear();
+  broker.Tick(kNow + 30'000);
+  EXPECT_EQ(broker.live_count(), 0u);
+  ASSERT_THAT(plane.told, SizeIs(2));
+  EXPECT_EQ(std::get<engine::SessionStop>(plane.told[0]).session_id, id);
+}
+
 TEST_F(SealedBrokerTest, WhatTheNodeEndsIsRecordedAsItsWord) {
   const std::string id = StartJoined();
   broker.NodeEndedSession("mi-2", {id, "mine"}, kNow);
