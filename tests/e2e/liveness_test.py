@@ -3,6 +3,7 @@
 Method: stop, kill and restart the real processes and watch the clock.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import time
 
+from support import proc_facts
 from support.processes import check, check_equal, wait_until
 from support.targets import echo
 from support.tcp_server import TcpServer
@@ -162,3 +164,31 @@ def test_the_kernel_asks_where_the_relay_does_not(t):
                 return [line for line in table if 'timer:(' not in line]
             wait_until(lambda: not unprobed(), 10, 'each connection has a timer')
         check_equal(forward.stop(), 0, 'status')
+
+
+def test_an_end_reaches_a_node_that_was_away(t):
+    """A session that is terminated while its node is away ends there when the node is back, of each carriage"""
+    stack = t.own_stack()
+    commands = {carriage: f'sleep 86{i}9' for i, carriage in enumerate(('--sealed', '--inspected'))}
+    clients = [stack.popen('exec', carriage, stack.NODE, '--', *command.split(), stdin=subprocess.DEVNULL)
+               for carriage, command in commands.items()]
+
+    def running():
+        return [command for command in commands.values() if proc_facts.processes_running(command)]
+    wait_until(lambda: len(running()) == 2, 20, 'both commands run')
+    stack.agent.signal(signal.SIGSTOP)
+    wait_until(lambda: not stack.is_connected(), 17, 'the node is away')
+    sessions = [json.loads(line)['id'] for line in stack.adit('sessions', '--json').stdout.splitlines()]
+    for session in sessions:
+        done = stack.adit('terminate', session)
+        check_equal(done.returncode, 0, f'terminate ({done.stderr!r})')
+    for client in clients:
+        client.communicate(timeout=40)
+    check_equal(len(running()), 2, 'commands that run while their node is away')
+    stack.agent.signal(signal.SIGCONT)
+    stack.wait_connected(35)
+    wait_until(lambda: not running(), 20, 'the commands have ended')
+
+
+test_an_end_reaches_a_node_that_was_away.limit = 120
+test_an_end_reaches_a_node_that_was_away.waits = True
