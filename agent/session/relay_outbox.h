@@ -34,7 +34,7 @@ class RelayOutbox {
   static_assert(engine::Resting(engine::kConnectedLiveness).silence_max +
                     engine::Resting(engine::kConnectedLiveness).rest <
                 kUnheardMax);
-  static constexpr size_t kUnheardCountMax = 256;
+  static constexpr size_t kUnheardCountMax = 1024;
   static constexpr size_t kGatherMax = 256;
 
   // `home` is the loop of the thread that flushes; it is woken when it has to, and outlives the

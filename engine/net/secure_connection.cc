@@ -13,12 +13,13 @@ namespace {
 
 static_assert(SecureConnection::kNoBuffersPause == kDryPoolPause);
 
-// Who accepts may pass a connection on to where no PING is his own: what is joined must end when
-// its peer is gone without a word and never comes back. Whoever speaks more often is never probed.
-constexpr SocketOptions kAccepted{.no_delay = true,
-                                  .keepalive_idle = std::chrono::seconds(60),
-                                  .keepalive_interval = std::chrono::seconds(15),
-                                  .keepalive_probes = 4};
+// What is adopted, a relay's accepted connection above all, may be passed on to where its owner
+// sends no PING of his own: what is joined must end when its peer is gone without a word and never
+// comes back. Whoever speaks more often is never probed.
+constexpr SocketOptions kAdopted{.no_delay = true,
+                                 .keepalive_idle = std::chrono::seconds(60),
+                                 .keepalive_interval = std::chrono::seconds(15),
+                                 .keepalive_probes = 4};
 
 using Kind = ConnectionEnd::Kind;
 
@@ -88,7 +89,7 @@ void SecureConnection::Adopt(Socket socket, std::unique_ptr<TlsChannel> channel,
   CHECK(phase_ == Phase::kIdle);
   channel_ = std::move(channel);
   socket_ = socket;
-  loop_.SetOptions(socket_, kAccepted);
+  loop_.SetOptions(socket_, kAdopted);
   phase_ = Phase::kHandshaking;
   phase_deadline_ = loop_.Now() + kHandshakeMax;
   for (BufferRef& slice : first_bytes) CHECK(channel_->Receive(std::move(slice)));

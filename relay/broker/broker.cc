@@ -47,10 +47,13 @@ absl::Status Broker::TakeOver(int64_t now_unix_ms, const GoesOn& goes_on, const 
           if (!has_gone_on.ok()) return has_gone_on.status();
           if (*has_gone_on) continue;
         }
+        constexpr std::string_view kReason = "The relay was restarted.";
         const absl::Status status =
             records_.EndedNow({session.id, session.node_id, session.principal, session.carriage},
-                              {.reason = "The relay was restarted."}, now_unix_ms);
+                              {.reason = std::string(kReason)}, now_unix_ms);
         if (!status.ok()) return status;
+        if (access->empty()) continue;  // It has ended with its lanes.
+        unheard_stops_.Add(session.node_id, {session.id, std::string(kReason)});
       }
     }
   });

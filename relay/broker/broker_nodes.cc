@@ -103,7 +103,11 @@ void Broker::EndNode(const std::string& node_id, int64_t now_unix_ms) {
     Live* live = Find(id);
     if (live != nullptr) End(*live, SessionStatus::kTerminated, kReason, now_unix_ms);
   }
-  unheard_stops_.Forget(node_id);  // It cannot come again.
+  // It cannot come again, and nothing more will be heard of it.
+  for (auto& [id, live] : live_) {
+    if (live.sealed != nullptr && live.subject.node_id == node_id) live.sealed->node_is_done = true;
+  }
+  unheard_stops_.Forget(node_id);
   const std::optional<NodePlace> place = data_plane_.FindNode(node_id);
   if (!place.has_value()) return;
   FailOffersOf(place->link_serial, now_unix_ms);

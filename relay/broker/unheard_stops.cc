@@ -2,11 +2,23 @@
 
 #include <utility>
 
+#include "engine/base/log.h"
+
 namespace relay {
 
 void UnheardStops::Add(std::string_view node_id, engine::SessionStop stop) {
-  if (size_ == kMax) return;
-  of_node_[std::string(node_id)].push_back(std::move(stop));
+  const auto dropped = [node_id](const engine::SessionStop& lost) {
+    engine::log::Write(engine::log::Level::kWarning, "session_stop_dropped",
+                       {{"node", node_id}, {"session", lost.session_id}});
+  };
+  if (size_ == kMax) return dropped(stop);
+  std::vector<engine::SessionStop>& stops = of_node_[std::string(node_id)];
+  if (stops.size() == kOfNodeMax) {
+    dropped(stops.front());
+    stops.erase(stops.begin());
+    --size_;
+  }
+  stops.push_back(std::move(stop));
   ++size_;
 }
 

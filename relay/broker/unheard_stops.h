@@ -14,10 +14,13 @@ namespace relay {
 // away, or its link was dead and nobody had noticed. Without them a program would run on, without
 // the permission that it was started with, until the node's idle time is over.
 //
-// They are kept in memory alone, and no more than kMax: what is lost by either is the idle time's.
+// They are kept in memory alone. Of one node no more are kept than it may have sessions, the newest
+// ones, and of all nodes no more than kMax, the first ones: what is lost is the idle time's, and
+// the log says so.
 class UnheardStops {
  public:
-  static constexpr size_t kMax = 4096;
+  static constexpr size_t kOfNodeMax = 256;
+  static constexpr size_t kMax = 64 * kOfNodeMax;
 
   // Add keeps a stop until its node has been heard.
   void Add(std::string_view node_id, engine::SessionStop stop);

@@ -23,6 +23,9 @@ class AgentRole final : public Role, private SwitchPort::Events {
   // Opens and resets that wait for the agent to read: about 3,000 opens, and a reset of each
   // stream.
   static constexpr size_t kLinkBytesMax = 2 * 1024 * 1024;
+  // What is said at once when it comes: of each session that it may have (256) a check, and of as
+  // many that have ended a stop and a check; and as much again for offers.
+  static constexpr uint32_t kControlMessagesMax = 2 * 3 * 256;
 
   // `node` has proven itself: it is the name in the verified client certificate and its key, or
   // that of the credentials of an original agent, which has no certificate.

@@ -48,6 +48,7 @@ class SwitchPort final : public engine::RecordProtocol, private engine::OutputQu
     bool peer_opens = false;  // A client's link: the peer opens streams, with odd ids.
     uint32_t circuits_max = 1024;
     size_t link_bytes_max = 64 * 1024;  // Frames of the link itself that wait for the peer to read.
+    uint32_t control_messages_max = 64;  // How many of them may be control messages.
     engine::Duration hello_max = std::chrono::seconds(10);
   };
 

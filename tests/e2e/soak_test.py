@@ -25,7 +25,8 @@ from support.three_hosts import ThreeHosts, is_possible
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _SAMPLE_SECONDS = 10
-_PROGRAMS = {'relay': 0.5, 'agent': 0, 'client': 0}  # From which part of the hour on they live undisturbed in one process.
+# From which part of the hour on they live in one process.
+_PROGRAMS = {'relay': 0.5, 'agent': 0, 'client': 0, 'inspected': 0}
 _CARRIAGES = ('--sealed', '--inspected')
 
 
@@ -139,12 +140,13 @@ class _Soak:
                 one = random.choice(work)
                 one()
             else:
-                one = random.choice(of_others + (of_relay if passed < seconds * _PROGRAMS['relay'] else []))
+                one = random.choice(of_others + (of_relay if passed < seconds * _PROGRAMS['relay'] - _SAMPLE_SECONDS else []))
                 self._disturb(one)
             self.counts[one.__name__] = self.counts.get(one.__name__, 0) + 1
             if time.monotonic() - sampled >= _SAMPLE_SECONDS:
                 sampled = time.monotonic()
-                self.growth.note(relay=self.stack.relay, agent=self.stack.agent, client=self.forwards[0])
+                self.growth.note(relay=self.stack.relay, agent=self.stack.agent, client=self.forwards[0],
+                                 inspected=self.forwards[1])
         for name, part in _PROGRAMS.items():
             self.growth.check_flat(name, part)
 

@@ -39,6 +39,7 @@ class EndReasons {
   // Happened is for one session, or for all that there are and will be.
   void Happened(Cause cause, const std::string& session_id) { of_session_[session_id] |= cause; }
   void Happened(Cause cause) { of_all_ |= cause; }
+  bool has_happened(Cause cause) const { return (of_all_ & cause) != 0; }
   // NodeSaid is what came to the relay.
   void NodeSaid(const engine::ControlMessage& message);
 

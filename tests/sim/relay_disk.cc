@@ -152,7 +152,9 @@ std::string RelayDisk::AuditText() const {
       if (line.find("StartSession") != std::string::npos ||
           line.find("Rejoin") != std::string::npos ||
           line.find("SessionEnded") != std::string::npos) {
-        text += nlohmann::json::parse(line).at("record").dump() + '\n';
+        // The last line may be torn; what is wrong with a file is said by its own check.
+        const auto parsed = nlohmann::json::parse(line, nullptr, false);
+        if (parsed.is_object()) text += parsed.value("record", nlohmann::json()).dump() + '\n';
       }
     }
   }

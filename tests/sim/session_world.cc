@@ -300,10 +300,10 @@ bool SessionWorld::StandsStill(const ByteFlow& flow) const {
   return flow.state() == ByteFlow::State::kRunning && sim_.now - since > kStillMax;
 }
 
-// A node does not hear of a client that is gone, nor, while it is away, of an end at the relay,
-// until its session has been idle for long.
+// A node does not hear of a client that is gone, nor of an end that a relay forgot to say when it
+// ended itself, until its session has been idle for long.
 bool SessionWorld::MayWait(const ByteFlow& served) const {
-  if (witness_.is_withdrawn()) return true;
+  if (witness_.is_withdrawn() && ends_.has_happened(EndReasons::kRelayEnded)) return true;
   return served.knows_plan() ? SeatOf(served).IsForsaken(served.plan()) : AnyForsaken();
 }
 
@@ -456,8 +456,9 @@ SessionResult SessionWorld::Run() {
   goes_on =
       goes_on && (!is_told || fail(RunUntil([this] { return !HasOpenSession(); }, seconds(90)),
                                    "all clients are gone, and a session is not over"));
-  // A node that was away does not hear of what has ended meanwhile, either.
-  if (!is_told || witness_.is_withdrawn()) ends_.Happened(EndReasons::kAgentStopped);
+  // Nor does a node hear of an end that a relay forgot when it ended itself.
+  const bool is_forgotten = witness_.is_withdrawn() && ends_.has_happened(EndReasons::kRelayEnded);
+  if (!is_told || is_forgotten) ends_.Happened(EndReasons::kAgentStopped);
   if (agent_ != nullptr) agent_->AskToStop();
   agent_ = nullptr;
   goes_on = goes_on && fail(RunUntil([this] { return !IsLeaving(kNodeHost); }, seconds(60)),

@@ -30,7 +30,8 @@ class Growth:
     def medians(self, name, start=0):
         """Of each fact of `name` after `start` (0 is the first note, 1 the last) the median in the second quarter, and
         in the last: what a beginning needs has been had by then."""
-        series = [facts[name] for facts in self.series[int(start * len(self.series)):]]
+        begin = start * self.series[-1]['s'] if self.series else 0
+        series = [facts[name] for facts in self.series if facts['s'] >= begin]
         quarter = len(series) // 4
         if quarter < 2:
             raise Failure(f'too short to say anything of {name}: {len(series)} notes')

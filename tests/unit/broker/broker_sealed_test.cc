@@ -222,6 +222,18 @@ TEST_F(SealedBrokerTest, ANodeThatDoesNotSayThatASessionIsOverIsToldAgain) {
   EXPECT_EQ(std::get<engine::SessionStop>(plane.told[0]).session_id, id);
 }
 
+TEST_F(SealedBrokerTest, OfANodeThatIsDeregisteredNoEndIsKept) {
+  access_ = "{}";
+  const std::string id = StartJoined();
+  ASSERT_TRUE(broker.DeregisterNode(kNode, kNow).ok());
+  broker.LaneEnded({id, 0}, Ended(1, 2), kNow + 700);
+  EXPECT_EQ(broker.live_count(), 0u);
+  plane.nodes[kNode] = 0;
+  plane.told.clear();
+  broker.AskAbout(kNode);
+  EXPECT_TRUE(plane.told.empty());
+}
+
 TEST_F(SealedBrokerTest, WhatTheNodeEndsIsRecordedAsItsWord) {
   const std::string id = StartJoined();
   broker.NodeEndedSession("mi-2", {id, "mine"}, kNow);
@@ -373,6 +385,19 @@ TEST_F(SealedBrokerTest, TheCountsOfASessionThatWasTakenOverAreTheNodes) {
   next.NodeEndedSession(kNode, {id, "the client ended the session", 70'001, 90'002}, kNow + 2);
   EXPECT_THAT(LastRecord(), HasSubstr("70001"));
   EXPECT_THAT(LastRecord(), HasSubstr("90002"));
+}
+
+TEST_F(SealedBrokerTest, ANodeHearsOfASessionThatDidNotOutliveTheRelay) {
+  access_ = "{}";
+  const std::string id = StartJoined();
+  Broker next(*store, plane);
+  const auto goes_on = [](const std::string&, const std::string&) { return false; };
+  ASSERT_TRUE(next.TakeOver(kNow + 1, goes_on).ok());
+  EXPECT_EQ(StatusOf(id), SessionStatus::kTerminated);
+  plane.told.clear();
+  next.AskAbout(kNode);
+  ASSERT_THAT(plane.told, SizeIs(2));
+  EXPECT_EQ(std::get<engine::SessionStop>(plane.told[0]).session_id, id);
 }
 
 // A machine that has no clock says 1970 until it is told the time.

@@ -31,14 +31,24 @@ TEST(UnheardStopsTest, AStopIsKeptUntilItsNodeWasHeard) {
   EXPECT_EQ(stops.size(), 1u);
 }
 
-TEST(UnheardStopsTest, ThereAreOnlySoMany) {
+TEST(UnheardStopsTest, OfANodeTheNewestAreKept) {
   UnheardStops stops;
-  for (size_t i = 0; i < UnheardStops::kMax + 10; ++i) stops.Add("mi-1", {std::to_string(i), ""});
+  constexpr size_t kCount = UnheardStops::kOfNodeMax + 10;
+  for (size_t i = 0; i < kCount; ++i) stops.Add("mi-1", {std::to_string(i), ""});
+  EXPECT_EQ(stops.size(), UnheardStops::kOfNodeMax);
+  EXPECT_EQ(stops.Of("mi-1").front().session_id, "10");
+  EXPECT_EQ(stops.Of("mi-1").back().session_id, std::to_string(kCount - 1));
+}
+
+TEST(UnheardStopsTest, OfAllNodesThereAreOnlySoMany) {
+  UnheardStops stops;
+  for (size_t i = 0; i < UnheardStops::kMax; ++i) stops.Add("mi-" + std::to_string(i), {"s", ""});
+  stops.Add("mi-late", {"s", ""});
   EXPECT_EQ(stops.size(), UnheardStops::kMax);
-  stops.Heard("mi-1", "0");
-  stops.Add("mi-1", {"again", ""});
-  EXPECT_EQ(stops.size(), UnheardStops::kMax);
-  EXPECT_EQ(stops.Of("mi-1").back().session_id, "again");
+  EXPECT_THAT(stops.Of("mi-late"), IsEmpty());
+  stops.Heard("mi-0", "s");
+  stops.Add("mi-late", {"s", ""});
+  EXPECT_THAT(stops.Of("mi-late"), SizeIs(1));
 }
 
 }  // namespace

@@ -45,6 +45,7 @@ TEST(BufferPoolTest, WhatIsHardlyUsedLiesOnSmallPagesAndBulkOnHugeOnes) {
   const std::byte* const beyond = taken.back().bytes().data();
   EXPECT_EQ(beyond, first + kNearBlocks * kBlockSize);
   EXPECT_EQ(reinterpret_cast<uintptr_t>(beyond) % kHugePageSize, 0u);
+  ASSERT_NE(FlagsOf(first), "");
   EXPECT_EQ(FlagsOf(first).find(" hg "), std::string::npos);
   const bool kernel_has_some = std::filesystem::exists("/sys/kernel/mm/transparent_hugepage");
   EXPECT_EQ(FlagsOf(beyond).find(" hg ") != std::string::npos, kernel_has_some);
