@@ -5,7 +5,6 @@ killed and started again, connections are cut, or the client is stopped. Each di
 none for a time; the local connections are the same ones from the first byte to the last.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -18,12 +17,11 @@ from certificate_test import travel
 from first_minutes_test import Person
 from support import aws as aws_support
 from support import proc_facts
+from support.lasting import Transfer
 from support.processes import check, check_equal, free_port, wait_until
 from support.targets import echo, receive_exactly
 from support.tcp_server import TcpServer, both_ways
 from support.terminal import Terminal, plain
-
-_BLOCK = os.urandom(1 << 20)
 
 
 def _forward(stack, target, carriage='--sealed', env=None):
@@ -36,50 +34,11 @@ def _forward(stack, target, carriage='--sealed', env=None):
     return process
 
 
-class _Transfer:
-    """Sends `size` bytes to an echo and reads them back, on one connection; `received` is how far it got."""
-
-    def __init__(self, port, size):
-        self.received = 0
-        self._size = size
-        self._sent_hash, self._received_hash = hashlib.sha256(), hashlib.sha256()
-        self._error = None
-        self._connection = socket.create_connection(('127.0.0.1', port), 120)
-        self._threads = [threading.Thread(target=self._run, args=(part,), daemon=True)
-                         for part in (self._send, self._receive)]
-        for thread in self._threads:
-            thread.start()
-
-    def _run(self, part):
-        try:
-            part()
-        except OSError as error:
-            self._error = error
-
-    def _send(self):
-        for i in range(self._size >> 20):
-            block = i.to_bytes(8, 'big') + _BLOCK[8:]
-            self._connection.sendall(block)
-            self._sent_hash.update(block)
-        self._connection.shutdown(socket.SHUT_WR)
-
-    def _receive(self):
-        while data := self._connection.recv(1 << 18):
-            self._received_hash.update(data)
-            self.received += len(data)
-
-    def wait_for(self, size, seconds=120):
-        wait_until(lambda: self._error or self.received >= size, seconds,
-                   f'{size} bytes came back ({self.received} did)')
-        check(self._error is None, f'the local connection broke after {self.received} bytes: {self._error}')
-
-    def finish(self):
-        for thread in self._threads:
-            thread.join(180)
-        self.wait_for(self._size)
-        check_equal(self.received, self._size, 'bytes')
-        check_equal(self._received_hash.hexdigest(), self._sent_hash.hexdigest(), 'hash')
-        self._connection.close()
+def _transfer(forward, size):
+    """A transfer of `size` bytes through the forward, all of which may go at once."""
+    transfer = Transfer(socket.create_connection(('127.0.0.1', forward.port), 120))
+    transfer.allow(size)
+    return transfer
 
 
 def _kill_relay(stack):
@@ -95,7 +54,7 @@ def test_relay_killed_under_a_transfer(t):
     size = t.size(64 << 20, 1 << 30)
     with TcpServer(echo) as target:
         forward = _forward(stack, target.port)
-        transfer = _Transfer(forward.port, size)
+        transfer = _transfer(forward, size)
         for i in range(kills):
             transfer.wait_for(size * (i + 1) // (kills + 1))
             _kill_relay(stack)
@@ -166,7 +125,7 @@ def test_connections_cut_under_a_transfer(t):
     size = t.size(32 << 20, 1 << 30)
     with TcpServer(echo) as target, cutters[0] as cutter:
         forward = _forward(stack, target.port)
-        transfer = _Transfer(forward.port, size)
+        transfer = _transfer(forward, size)
         for i in range(cuts):
             transfer.wait_for(size * (i + 1) // (cuts + 1))
             cutter.cut()
@@ -511,7 +470,7 @@ def test_a_restart_refuses_nobody(t):
     with TcpServer(echo) as target, _shell(stack) as terminal:
         terminal.run('x=kept')
         forward = _forward(stack, target.port)
-        transfer = _Transfer(forward.port, size)
+        transfer = _transfer(forward, size)
         knocker = _Knocker(stack.port)
         for i in range(restarts):
             transfer.wait_for(size * (i + 1) // (restarts + 1))

@@ -17,7 +17,7 @@ from support.processes import check, check_equal, wait_until
 from support.targets import echo
 from support.tcp_server import TcpServer
 
-from resume_test import _forward, _kill_relay, _shell, _Transfer
+from resume_test import _forward, _kill_relay, _shell, _transfer
 
 
 def _succeed(stack, pid):
@@ -55,7 +55,7 @@ def test_sessions_outlive_an_agent_that_is_replaced(t):
         ended = (_sessions(stack) - before)
         for shell in (sealed, inspected):
             shell.run('x=kept')
-        transfer = _Transfer(forward.port, size)
+        transfer = _transfer(forward, size)
         for i in range(3):
             transfer.wait_for(size * (i + 1) // 4)
             generations.append(_succeed(stack, generations[-1]))

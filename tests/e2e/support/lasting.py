@@ -73,9 +73,9 @@ class Transfer:
 
     def wait_half(self, size):
         """Waits until half of the `size` that was allowed last is back; the rest is under way."""
-        self._wait(self._allowed - size // 2)
+        self.wait_for(self._allowed - size // 2)
 
-    def _wait(self, wanted):
+    def wait_for(self, wanted):
         wait_until(lambda: self.error or self.received >= wanted, 300,
                    f'{wanted} bytes came back ({self.received} did)')
         check(self.error is None, f'the connection broke after {self.received} bytes: {self.error}')
@@ -87,7 +87,7 @@ class Transfer:
             self._more.notify_all()
         for thread in self._threads:
             thread.join(300)
-        self._wait(self._allowed)
+        self.wait_for(self._allowed)
         check_equal(self.received, self._allowed, 'bytes')
         check_equal(self._hashes[1].hexdigest(), self._hashes[0].hexdigest(), 'hash')
         self._connection.close()
