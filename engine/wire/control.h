@@ -192,8 +192,8 @@ struct SessionOver {
   uint64_t to_node_bytes = 0;  // Of all its streams; an older agent says 0.
   uint64_t from_node_bytes = 0;
 };
-// SessionCheck (relay to node) asks whether the node still has a session of which the relay sees no
-// connection. The answer is SessionOver, or nothing.
+// SessionCheck (relay to node) asks whether the node still has a session: one without a connection,
+// each when the node comes, one that has ended. The answer is SessionOver, or nothing.
 struct SessionCheck {
   std::string session_id;
 };

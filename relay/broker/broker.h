@@ -192,8 +192,8 @@ class Broker {
   // at once.
   void NodeLostLanes(std::string_view node_id, const engine::LanesLost& lost);
   // AskAbout asks a node that was admitted for its sessions which outlive their connections: it may
-  // be another process than the one that had them. The relay tells it again of those that
-  // have ended without its word.
+  // be another process than the one that had them. It is told again of those that have ended
+  // without its word.
   void AskAbout(std::string_view node_id);
   // NodeNewsMissed: so many StreamNews of a node came too fast to be recorded.
   void NodeNewsMissed(std::string_view node_id, uint64_t count, int64_t now_unix_ms);
