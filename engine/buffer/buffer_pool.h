@@ -115,9 +115,22 @@ class BufferPool {
   BufferRef Take() {
     if (free_count_ == 0) return {};
     const uint16_t id = free_[--free_count_];
+    least_free_ = std::min(least_free_, free_count_);
     CHECK(references_[id] == 0);
     references_[id] = 1;
     return BufferRef(this, id, {memory_ + size_t{id} * block_size_, block_size_});
+  }
+
+  // GiveBack returns to the system the pages of free blocks that nobody has taken since the last
+  // call, the coldest first and at most `size_max` bytes. The hottest kKeptSize bytes stay. A block
+  // without pages is as free as before: it costs page faults once it is used again.
+  static constexpr size_t kKeptSize = 1024 * 1024;
+  void GiveBack(size_t size_max);
+
+  // HasIdlePages says whether GiveBack() has something to do, if not now, then once nobody will
+  // have taken a block for a while.
+  bool HasIdlePages() const {
+    return std::min(bare_, least_free_) < std::min<int>(free_count_, block_count_ - kept_count_);
   }
 
  private:
@@ -128,13 +141,18 @@ class BufferPool {
     if (--references_[id] == 0) free_[free_count_++] = id;
   }
 
+  void GiveBackBlocks(size_t lowest, size_t highest);
+
   const uint16_t block_count_;
   const uint32_t block_size_;
   const size_t memory_size_;
+  const uint16_t kept_count_;
   std::byte* memory_ = nullptr;
   std::unique_ptr<uint32_t[]> references_;
   std::unique_ptr<uint16_t[]> free_;
   uint16_t free_count_ = 0;
+  uint16_t least_free_ = 0;  // Since the last GiveBack(): nobody took what is below in the stack.
+  uint16_t bare_ = 0;        // The lowest of the stack had no pages then.
 };
 
 inline BufferRef::~BufferRef() {

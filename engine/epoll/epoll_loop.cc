@@ -57,7 +57,7 @@ EpollLoop::EpollLoop(uint16_t block_count, uint32_t block_size)
 EpollLoop::~EpollLoop() { ::close(epoll_); }
 
 void EpollLoop::RunOnce(Duration wait_max) {
-  const int count = Wait(epoll_, events_, WaitTime(wait_max));
+  const int count = Wait(epoll_, events_, PrepareWait(wait_max));
   CHECK(count >= 0 || errno == EINTR);
   BeginIteration();
   for (int i = 0; i < count; ++i) HandleEvent(events_[static_cast<size_t>(i)]);

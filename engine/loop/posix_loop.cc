@@ -58,8 +58,16 @@ void PosixLoop::Wake() noexcept {
   [[maybe_unused]] const ssize_t written = ::write(wake_descriptor_, &one, sizeof one);
 }
 
-Duration PosixLoop::WaitTime(Duration wait_max) const {
+Duration PosixLoop::PrepareWait(Duration wait_max) {
+  // A loop in which nothing is idle any more is not woken for it.
+  if (buffers_.HasIdlePages() && now_ >= next_give_back_) {
+    buffers_.GiveBack(kGiveBackMax);
+    next_give_back_ = now_ + kGiveBackPause;
+  }
   if (!ready_.empty()) return Duration::zero();
+  if (buffers_.HasIdlePages()) {
+    wait_max = std::clamp(next_give_back_ - now_, Duration::zero(), wait_max);
+  }
   const TimerOp* first = timers_.first();
   if (first == nullptr || wait_max <= Duration::zero()) return wait_max;
   // The clock was last read when this iteration's predecessor began: read it again, so that the

@@ -73,7 +73,7 @@ void UringLoop::RunOnce(Duration wait_max) {
   ArmWake();
   lent_->Refill();
   IssueReceives();
-  SubmitAndWait(WaitTime(wait_max));
+  SubmitAndWait(PrepareWait(wait_max));
   BeginIteration();
   Reap();
   RunReady();

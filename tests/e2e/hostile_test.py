@@ -430,7 +430,7 @@ def test_a_client_that_does_not_read(t):
             connection.sendall(b'x' * 65536)
 
     honest = HonestSession(t.stack, '--inspected')
-    # The blocks of the pool that were used once stay in memory.
+    # The blocks of the pool that were used stay in memory for some minutes.
     with TcpServer(pours) as target, \
             undisturbed(t, peak_max=_LINK_HELD_MAX, growth_max=_LINK_HELD_MAX, honest=honest) as stack:
         with client_link(stack, 'AWS-StartPortForwardingSession', {'portNumber': [str(target.port)]}) as link:
