@@ -44,7 +44,7 @@ ControlDesk::ControlDesk(std::unique_ptr<SqliteStore> store, std::unique_ptr<Aud
 
 ControlDesk::~ControlDesk() {
   line_.reset();
-  broker_.Flush();
+  broker_.Flush(UnixNowMs());
   outbox_.reset();
 }
 

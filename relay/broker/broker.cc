@@ -30,6 +30,7 @@ SessionSubject Broker::SubjectOf(std::string_view session_id) {
 absl::Status Broker::TakeOver(int64_t now_unix_ms, const GoesOn& goes_on, const ClockStep& step) {
   return records_.Keep("start", [&]() -> absl::Status {
     if (absl::Status kept = store_.SetClockBegin(step.begin); !kept.ok()) return kept;
+    if (absl::Status recorded = RecordEnds(); !recorded.ok()) return recorded;
     SessionQuery query{.over = false, .count_max = 500};
     for (;;) {
       const absl::StatusOr<std::vector<Session>> left = store_.ListSessions(query);
@@ -57,6 +58,24 @@ absl::Status Broker::TakeOver(int64_t now_unix_ms, const GoesOn& goes_on, const 
       }
     }
   });
+}
+
+absl::Status Broker::RecordEnds() {
+  constexpr size_t kTogether = 500;
+  for (;;) {
+    const absl::StatusOr<std::vector<UnrecordedEnd>> ends = store_.ListUnrecordedEnds(kTogether);
+    if (!ends.ok()) return ends.status();
+    if (ends->empty()) return absl::OkStatus();
+    for (const auto& [end, node_id, principal, carriage, outlives_lanes] : *ends) {
+      const absl::Status status = records_.EndedNow(
+          {end.id, node_id, principal, carriage},
+          {.status = end.status, .reason = end.details, .reported_by = end.reported_by},
+          end.ended_unix_ms);
+      if (!status.ok()) return status;
+      const bool is_unheard = outlives_lanes && end.reported_by.empty();
+      if (is_unheard) unheard_stops_.Add(node_id, {end.id, end.details});
+    }
+  }
 }
 
 std::optional<StartedSession> Broker::RenewToken(std::string_view session_id) {
@@ -88,8 +107,7 @@ absl::Status Broker::TerminateSession(std::string_view session_id, std::string_v
   if (found == nullptr || !HasStarted(*found) || found->state == Live::State::kEnding) {
     return absl::OkStatus();
   }
-  if (absl::Status status =
-          records_.End(session_id, SessionStatus::kTerminated, reason, now_unix_ms);
+  if (absl::Status status = records_.End(session_id, {.reason = std::string(reason)}, now_unix_ms);
       !status.ok()) {
     return status;
   }
@@ -143,24 +161,43 @@ void Broker::End(Live& live, SessionStatus status, std::string_view reason, int6
   if (live.sealed == nullptr && !was_joined) return Finish(live, {.status = status}, now_unix_ms);
   // The record follows when the data plane has reported the bytes.
   records_.KeepOrLater("end_session", live.subject.id,
-                       [this, id = live.subject.id, status, why = std::string(reason),
-                        now_unix_ms] { return records_.End(id, status, why, now_unix_ms); });
+                       [this, id = live.subject.id,
+                        ending = SessionRecords::Ending{.status = status,
+                                                        .reason = std::string(reason),
+                                                        .reported_by = live.reported_by},
+                        now_unix_ms] { return records_.End(id, ending, now_unix_ms); });
   if (live.sealed != nullptr) CutSealed(live, now_unix_ms);
 }
 
-void Broker::Finish(const Live& live, SessionRecords::Ending ending, int64_t now_unix_ms) {
-  // Who ended it knows the reason better than who saw the link go.
-  if (!live.end_reason.empty()) ending.reason = live.end_reason;
-  ending.reported_by = live.reported_by;
+void Broker::Finish(const Live& live, const SessionRecords::Ending& ending, int64_t now_unix_ms) {
   // One that cannot come again ends at its node with its lanes.
   if (live.sealed != nullptr && live.sealed->may_rejoin && !live.sealed->node_is_done) {
-    const engine::SessionStop stop{live.subject.id, ending.reason};
+    // Who ended it knows the reason better than who saw the link go.
+    const std::string& reason = live.end_reason.empty() ? ending.reason : live.end_reason;
+    const engine::SessionStop stop{live.subject.id, reason};
     unheard_stops_.Add(live.subject.node_id, stop);
     if (IsConnected(live.subject.node_id)) StopAgain(live.subject.node_id, stop);
   }
-  records_.Ended(live.subject, ending, now_unix_ms);
+  RecordEnd(live, ending, now_unix_ms);
   gateway_shares_.Remove(live.subject.principal, live.gateway_bytes);
   live_.erase(std::string(live.subject.id));
+}
+
+void Broker::RecordEnd(const Live& live, SessionRecords::Ending ending, int64_t now_unix_ms) {
+  if (!live.end_reason.empty()) ending.reason = live.end_reason;
+  ending.reported_by = live.reported_by;
+  records_.Ended(live.subject, ending, now_unix_ms);
+}
+
+void Broker::Flush(int64_t now_unix_ms) {
+  SaveEpochs();
+  std::erase_if(live_, [&](const auto& entry) {
+    const Live& live = entry.second;
+    if (live.state != Live::State::kEnding) return false;
+    RecordEnd(live, EndingSoFar(live), now_unix_ms);
+    return true;
+  });
+  records_.Flush();
 }
 
 // ---------------------------------------------------------------------- reports

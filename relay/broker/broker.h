@@ -202,13 +202,11 @@ class Broker {
   void LaneEnded(const LaneId& lane, const LaneEnd& end, int64_t now_unix_ms);
 
   // Tick does what is due: offers that nobody answered, sessions that nobody joined or that lasted
-  // too long, and records that wait. Call it a few times a second, and Flush before the process
-  // ends.
+  // too long, and records that wait. Call it a few times a second.
   void Tick(int64_t now_unix_ms);
-  void Flush() {
-    SaveEpochs();
-    records_.Flush();
-  }
+  // Flush writes all that waits, and the ends of sessions with what is known of them. Call it
+  // before the process ends, last.
+  void Flush(int64_t now_unix_ms);
 
   // ClockWasSet says that the clock stands by so much elsewhere than the time that has passed: what
   // waits has as long as before, also after a restart.
@@ -266,7 +264,10 @@ class Broker {
   void End(Live& live, SessionStatus status, std::string_view reason, int64_t now_unix_ms);
   // Finish writes the end of a session, with what `ending` knows better than the session, and
   // forgets it: `live` is gone.
-  void Finish(const Live& live, SessionRecords::Ending ending, int64_t now_unix_ms);
+  void Finish(const Live& live, const SessionRecords::Ending& ending, int64_t now_unix_ms);
+  void RecordEnd(const Live& live, SessionRecords::Ending ending, int64_t now_unix_ms);
+  // RecordEnds writes the records that the process before this one had no time for.
+  absl::Status RecordEnds();
 
   // In broker_offers.cc:
   std::optional<StartFailure> TryOffer(const StartRequest& request, int64_t now_unix_ms,
@@ -323,6 +324,10 @@ class Broker {
   // FinishIfDone finishes an ending of which nothing more will be heard: `live` may be gone.
   void FinishIfDone(Live& live, int64_t now_unix_ms);
   static SessionRecords::Ending EndingOf(const SealedState& sealed);
+  // EndingSoFar is what is known of an ending before all is heard.
+  static SessionRecords::Ending EndingSoFar(const Live& live) {
+    return live.sealed == nullptr ? SessionRecords::Ending{} : EndingOf(*live.sealed);
+  }
 
   Store& store_;
   DataPlane& data_plane_;

@@ -89,9 +89,7 @@ void Broker::DoWhatIsDue(Live& live, int64_t now_unix_ms) {
       return End(live, SessionStatus::kFailed, "Client and node did not get through to each other.",
                  now_unix_ms);
     case Live::State::kEnding:
-      return Finish(live,
-                    live.sealed == nullptr ? SessionRecords::Ending{} : EndingOf(*live.sealed),
-                    now_unix_ms);
+      return Finish(live, EndingSoFar(live), now_unix_ms);
   }
 }
 

@@ -111,12 +111,13 @@ void SessionRecords::Connected(const SessionSubject& subject, std::string_view s
               });
 }
 
-absl::Status SessionRecords::End(std::string_view session_id, SessionStatus status,
-                                 std::string_view reason, int64_t now_unix_ms) {
+absl::Status SessionRecords::End(std::string_view session_id, const Ending& ending,
+                                 int64_t now_unix_ms) {
   return store_.EndSession({.id = std::string(session_id),
-                            .status = status,
-                            .details = std::string(reason),
-                            .ended_unix_ms = now_unix_ms});
+                            .status = ending.status,
+                            .details = ending.reason,
+                            .ended_unix_ms = now_unix_ms,
+                            .reported_by = std::string(ending.reported_by)});
 }
 
 void SessionRecords::Ended(const SessionSubject& subject, const Ending& ending,
@@ -129,8 +130,8 @@ void SessionRecords::Ended(const SessionSubject& subject, const Ending& ending,
 
 absl::Status SessionRecords::EndedNow(const SessionSubject& subject, const Ending& ending,
                                       int64_t now_unix_ms) {
-  absl::Status status = End(subject.id, ending.status, ending.reason, now_unix_ms);
-  if (status.ok()) status = store_.SetSessionBytes(subject.id, ending.bytes_in, ending.bytes_out);
+  absl::Status status = End(subject.id, ending, now_unix_ms);
+  if (status.ok()) status = store_.SetEndRecorded(subject.id, ending.bytes_in, ending.bytes_out);
   if (!status.ok()) return status;
   AuditRecord record = NewRecord("SessionEnded", subject, now_unix_ms);
   record.additional.emplace_back("reason", ending.reason);

@@ -80,12 +80,9 @@ class SessionRecords {
 
   void Connected(const SessionSubject& subject, std::string_view source_ip, int64_t now_unix_ms);
 
-  // End sets the end of the session's row, and leaves one that is over as it is.
-  absl::Status End(std::string_view session_id, SessionStatus status, std::string_view reason,
-                   int64_t now_unix_ms);
-
   // Ended writes the record of a session's end, after those of its streams that wait, and ends its
-  // row if nobody has yet. EndedNow does so in the transaction that is open.
+  // row if nobody has yet. EndedNow does so in the transaction that is open. End sets the end of
+  // the row alone, and leaves one that is over as it is: the record must follow.
   struct Ending {
     SessionStatus status = SessionStatus::kTerminated;
     std::string reason;
@@ -95,6 +92,7 @@ class SessionRecords {
   };
   void Ended(const SessionSubject& subject, const Ending& ending, int64_t now_unix_ms);
   absl::Status EndedNow(const SessionSubject& subject, const Ending& ending, int64_t now_unix_ms);
+  absl::Status End(std::string_view session_id, const Ending& ending, int64_t now_unix_ms);
 
   // NewRecord begins a record about a session.
   static AuditRecord NewRecord(std::string_view name, const SessionSubject& subject,

@@ -171,9 +171,16 @@ constexpr const char* kVersion11 = R"sql(
 ALTER TABLE sessions ADD COLUMN carriage TEXT NOT NULL DEFAULT '';
 )sql";
 
-constexpr std::array<const char*, 11> kMigrations = {kVersion1, kVersion2,  kVersion3, kVersion4,
-                                                     kVersion5, kVersion6,  kVersion7, kVersion8,
-                                                     kVersion9, kVersion10, kVersion11};
+// Who said that a session is over, and those of which that is not in the audit yet.
+constexpr const char* kVersion12 = R"sql(
+ALTER TABLE sessions ADD COLUMN reported_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE sessions ADD COLUMN is_unrecorded INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX sessions_unrecorded ON sessions(id) WHERE is_unrecorded = 1;
+)sql";
+
+constexpr std::array<const char*, 12> kMigrations = {kVersion1, kVersion2,  kVersion3,  kVersion4,
+                                                     kVersion5, kVersion6,  kVersion7,  kVersion8,
+                                                     kVersion9, kVersion10, kVersion11, kVersion12};
 
 absl::StatusOr<int64_t> ReadVersion(SqliteDatabase& database) {
   SqliteStatement statement = database.Prepare("SELECT version FROM schema_version");

@@ -214,23 +214,49 @@ absl::Status SqliteStore::SetClockBegin(const ClockBegin& begin) {
 
 absl::Status SqliteStore::EndSession(const SessionEnd& end) {
   return database_
-      ->Prepare("UPDATE sessions SET status = ?, details = ?, ended = ? WHERE id = ? AND ended = 0")
+      ->Prepare(
+          "UPDATE sessions SET status = ?, details = ?, ended = ?, reported_by = ?,"
+          " is_unrecorded = 1 WHERE id = ? AND ended = 0")
       .Integer(static_cast<int64_t>(end.status))
       .Text(end.details)
       .Integer(std::max<int64_t>(end.ended_unix_ms, 1))
+      .Text(end.reported_by)
       .Text(end.id)
       .Run()
       .status();
 }
 
-absl::Status SqliteStore::SetSessionBytes(std::string_view id, uint64_t bytes_in,
-                                          uint64_t bytes_out) {
-  return database_->Prepare("UPDATE sessions SET bytes_in = ?, bytes_out = ? WHERE id = ?")
+absl::Status SqliteStore::SetEndRecorded(std::string_view id, uint64_t bytes_in,
+                                         uint64_t bytes_out) {
+  return database_
+      ->Prepare("UPDATE sessions SET bytes_in = ?, bytes_out = ?, is_unrecorded = 0 WHERE id = ?")
       .Integer(ToInteger(bytes_in))
       .Integer(ToInteger(bytes_out))
       .Text(id)
       .Run()
       .status();
+}
+
+absl::StatusOr<std::vector<UnrecordedEnd>> SqliteStore::ListUnrecordedEnds(size_t count_max) {
+  SqliteStatement row = database_->Prepare(
+      "SELECT id, status, details, ended, reported_by, node_id, principal, carriage, access <> ''"
+      " FROM sessions WHERE is_unrecorded = 1 ORDER BY id LIMIT ?");
+  row.Integer(static_cast<int64_t>(count_max));
+  std::vector<UnrecordedEnd> ends;
+  for (;;) {
+    const absl::StatusOr<bool> found = row.Step();
+    if (!found.ok()) return found.status();
+    if (!*found) return ends;
+    ends.push_back({.end = {.id = row.TextAt(0),
+                            .status = static_cast<SessionStatus>(row.IntegerAt(1)),
+                            .details = row.TextAt(2),
+                            .ended_unix_ms = row.IntegerAt(3),
+                            .reported_by = row.TextAt(4)},
+                    .node_id = row.TextAt(5),
+                    .principal = row.TextAt(6),
+                    .carriage = ParseCarriage(row.TextAt(7)),
+                    .outlives_lanes = row.IntegerAt(8) != 0});
+  }
 }
 
 }  // namespace relay

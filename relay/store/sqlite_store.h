@@ -65,7 +65,8 @@ class SqliteStore final : public Store {
   absl::Status SetSessionSealed(std::string_view id, std::string_view access) override;
   absl::Status RaiseSessionEpoch(std::string_view id, uint64_t epoch) override;
   absl::Status EndSession(const SessionEnd& end) override;
-  absl::Status SetSessionBytes(std::string_view id, uint64_t bytes_in, uint64_t bytes_out) override;
+  absl::Status SetEndRecorded(std::string_view id, uint64_t bytes_in, uint64_t bytes_out) override;
+  absl::StatusOr<std::vector<UnrecordedEnd>> ListUnrecordedEnds(size_t count_max) override;
   absl::Status AppendAudit(const AuditEvent& event) override;
   absl::StatusOr<std::vector<AuditEvent>> ListAudit(uint64_t after, size_t count_max) override;
   absl::StatusOr<uint64_t> LastAudit() override;

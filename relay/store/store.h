@@ -116,6 +116,16 @@ struct SessionEnd {
   SessionStatus status = SessionStatus::kTerminated;
   std::string details;
   int64_t ended_unix_ms = 0;
+  std::string reported_by;  // Who says so, if it is not the relay itself.
+};
+
+// UnrecordedEnd is the end of a session that is over, and whose record is not there.
+struct UnrecordedEnd {
+  SessionEnd end;
+  std::string node_id;
+  std::string principal;
+  std::optional<Carriage> carriage;
+  bool outlives_lanes = false;  // It was one that may come again.
 };
 
 struct AuditEvent {
@@ -266,10 +276,14 @@ class Store {
   // RaiseSessionEpoch keeps how often a session came again. FailedPrecondition: it knows one that
   // is as great, or the session is over.
   virtual absl::Status RaiseSessionEpoch(std::string_view id, uint64_t epoch) = 0;
-  // EndSession sets the end of a session that is not over, and leaves one that is as it was.
+  // EndSession sets the end of a session that is not over, and leaves one that is as it was. The
+  // end is one that is not recorded, until SetEndRecorded, which is for the transaction that the
+  // record is in, and keeps what passed.
   virtual absl::Status EndSession(const SessionEnd& end) = 0;
-  virtual absl::Status SetSessionBytes(std::string_view id, uint64_t bytes_in,
-                                       uint64_t bytes_out) = 0;
+  virtual absl::Status SetEndRecorded(std::string_view id, uint64_t bytes_in,
+                                      uint64_t bytes_out) = 0;
+  // ListUnrecordedEnds costs nothing for those that are recorded.
+  virtual absl::StatusOr<std::vector<UnrecordedEnd>> ListUnrecordedEnds(size_t count_max) = 0;
 
   virtual absl::Status AppendAudit(const AuditEvent& event) = 0;
   // ListAudit returns events in order, those with a greater sequence than `after`.

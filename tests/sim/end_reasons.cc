@@ -122,9 +122,6 @@ void EndReasons::CheckRecords(relay::Store& store, const std::string& records) {
     }
     const auto record = recorded.find(session.id);
     if (record == recorded.end()) {
-      // Its status is kept at once, its record when the node has reported: between the two a relay
-      // may be killed.
-      if ((of_all_ & kRelayEnded) != 0) continue;
       witness_.Blame("session " + session.id + " ended without a record");
     } else if (record->second != session.details) {
       witness_.Blame("the record of session " + session.id + " says '" + record->second +

@@ -84,7 +84,7 @@ TEST_F(BrokerOutageTest, WhatWasLostWithItsGroupIsWrittenInTheNext) {
   const std::string id = StartJoined();
   ASSERT_TRUE(store->OpenGroup().ok());
   ReportStream(id);
-  broker.Flush();
+  broker.Flush(kNow);
   broker.Revoke(id, "The permission has ended.", kNow + 1);
   broker.LaneEnded({id, 0}, Ended(7, 8), kNow + 2);
   broker.NodeEndedSession(kNode, {id, "stopped", 7, 8}, kNow + 3);

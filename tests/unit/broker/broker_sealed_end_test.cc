@@ -196,5 +196,48 @@ TEST_F(SealedEndTest, ANodeHearsOfASessionThatDidNotOutliveTheRelay) {
   EXPECT_EQ(std::get<engine::SessionStop>(plane.told[0]).session_id, id);
 }
 
+TEST_F(SealedEndTest, AnEndThatARelayHadNoTimeToRecordIsRecordedByTheNextOneOnce) {
+  access_ = "{}";
+  const std::string by_relay = StartJoined();
+  const std::string by_node = StartJoined();
+  ASSERT_TRUE(broker.TerminateSession(by_relay, "Terminated by bob.", kNow + 7).ok());
+  broker.NodeEndedSession(kNode, {by_node, "the client ended the session"}, kNow + 8);
+  ASSERT_EQ(StatusOf(by_relay), SessionStatus::kTerminated);
+  ASSERT_THAT(Events(), ElementsAre("SessionConnected", "SessionConnected"));  // And it is killed.
+  const auto goes_on = [](const std::string&, const std::string&) { return true; };
+  Broker next(*store, plane);
+  ASSERT_TRUE(next.TakeOver(kNow + 1'000, goes_on).ok());
+  EXPECT_EQ(next.live_count(), 0u);
+  ASSERT_THAT(Events(),
+              ElementsAre("SessionConnected", "SessionConnected", "SessionEnded", "SessionEnded"));
+  const auto events = store->ListAudit(2, 2);
+  for (const AuditEvent& event : *events) {
+    const bool is_nodes = event.record.find(by_node) != std::string::npos;
+    EXPECT_THAT(event.record,
+                HasSubstr(is_nodes ? "the client ended the session" : "Terminated by bob."));
+    EXPECT_EQ(event.record.find(R"("reportedBy":"node")") != std::string::npos, is_nodes);
+    EXPECT_EQ(event.time_unix_ms, kNow + (is_nodes ? 8 : 7)) << "when it ended";
+  }
+  plane.told.clear();
+  next.AskAbout(kNode);
+  ASSERT_THAT(plane.told, SizeIs(2)) << "the node may not have heard the one that it did not say";
+  EXPECT_EQ(std::get<engine::SessionStop>(plane.told[0]).session_id, by_relay);
+  Broker third(*store, plane);
+  ASSERT_TRUE(third.TakeOver(kNow + 2'000, goes_on).ok());
+  EXPECT_THAT(Events(), SizeIs(4));
+}
+
+TEST_F(SealedEndTest, ARelayThatStopsRecordsTheEndsThatItWaitsFor) {
+  const std::string id = StartJoined();
+  ASSERT_TRUE(broker.TerminateSession(id, "Terminated by bob.", kNow + 7).ok());
+  broker.Flush(kNow + 8);
+  EXPECT_EQ(broker.live_count(), 0u);
+  EXPECT_THAT(Events(), ElementsAre("SessionConnected", "SessionEnded"));
+  EXPECT_THAT(LastRecord(), HasSubstr("Terminated by bob."));
+  Broker next(*store, plane);
+  ASSERT_TRUE(next.TakeOver(kNow + 1'000, [](const auto&, const auto&) { return true; }).ok());
+  EXPECT_THAT(Events(), SizeIs(2));
+}
+
 }  // namespace
 }  // namespace relay

@@ -355,7 +355,7 @@ TEST_F(SealedBrokerTest, StreamsAreRecordedAsTheNodesWordAboutItsOwnSessionsOnly
   broker.NodeToldOfStream(kNode, news, kNow);
   news.session_id = "alice-unknown";
   broker.NodeToldOfStream(kNode, news, kNow);
-  broker.Flush();
+  broker.Flush(kNow);
   EXPECT_THAT(Events(), ElementsAre("SessionConnected", "StreamOpened", "StreamClosed"));
   EXPECT_THAT(LastRecord(), HasSubstr(R"("reportedBy":"node")"));
   EXPECT_THAT(LastRecord(), HasSubstr(R"("outcome":"connection-reset")"));
@@ -364,7 +364,7 @@ TEST_F(SealedBrokerTest, StreamsAreRecordedAsTheNodesWordAboutItsOwnSessionsOnly
   EXPECT_THAT(LastRecord(), HasSubstr(R"("durationMs":"56")"));
   EXPECT_THAT(LastRecord(), HasSubstr(kOwner));
   broker.NodeNewsMissed(kNode, 5, kNow);
-  broker.Flush();
+  broker.Flush(kNow);
   EXPECT_EQ(Events().back(), "StreamNewsMissed");
   EXPECT_THAT(LastRecord(), HasSubstr(R"("count":"5")"));
 }

@@ -77,7 +77,7 @@ TEST_F(SqliteStoreTest, EverythingIsThereAfterARestart) {
     EXPECT_TRUE(store->AddNode({.id = "mi-1", .name = "web", .registered_unix_ms = 4}).ok());
     EXPECT_TRUE(store->AddActivation(activation).ok());
     EXPECT_TRUE(store->AddSession(session).ok());
-    EXPECT_TRUE(store->SetSessionBytes("s-1", 10, uint64_t{1} << 40).ok());
+    EXPECT_TRUE(store->SetEndRecorded("s-1", 10, uint64_t{1} << 40).ok());
     EXPECT_TRUE(store->AppendAudit({.id = "e-1", .name = "X", .record = "{}"}).ok());
   }
   const auto store = Open();
@@ -290,7 +290,7 @@ TEST_F(SqliteStoreTest, AVersion1FileIsUpgradedAndKeepsItsRows) {
   EXPECT_EQ(session->started_unix_ms, 50);
   EXPECT_EQ(session->bytes_in, 0u);
   EXPECT_EQ(session->carriage, std::nullopt) << "nobody knows";
-  EXPECT_TRUE(store->SetSessionBytes("s-1", 1, 2).ok());
+  EXPECT_TRUE(store->SetEndRecorded("s-1", 1, 2).ok());
 }
 
 TEST_F(SqliteStoreTest, AFileOfANewerVersionIsRefused) {
@@ -394,6 +394,45 @@ TEST_F(SqliteStoreTest, ASessionEndsOnceAndKeepsItsFirstReason) {
   EXPECT_EQ(store->FindSession("s")->details, "first");
   EXPECT_EQ(store->FindSession("s")->ended_unix_ms, 20);
   EXPECT_EQ(store->FindSession("s")->status, SessionStatus::kTerminated);
+}
+
+TEST_F(SqliteStoreTest, AnEndIsUnrecordedUntilItsRecordIsThere) {
+  const auto store = Open();
+  for (const std::string id : {"a", "b", "c"}) {
+    Session session = SessionAt(id, 10);
+    session.access = id == "a" ? "what it was allowed by" : "";
+    session.carriage = Carriage::kSealed;
+    ASSERT_TRUE(store->AddSession(session).ok());
+  }
+  EXPECT_TRUE(store->ListUnrecordedEnds(5)->empty());
+  for (const std::string id : {"b", "a"}) {
+    ASSERT_TRUE(store
+                    ->EndSession({.id = id,
+                                  .status = SessionStatus::kFailed,
+                                  .details = "why",
+                                  .ended_unix_ms = 20,
+                                  .reported_by = "node"})
+                    .ok());
+  }
+  ASSERT_EQ(store->ListUnrecordedEnds(5)->size(), 2u);
+  const auto ends = store->ListUnrecordedEnds(1);
+  ASSERT_EQ(ends->size(), 1u);
+  const UnrecordedEnd& first = ends->front();
+  EXPECT_EQ(first.end.id, "a");
+  EXPECT_EQ(first.end.status, SessionStatus::kFailed);
+  EXPECT_EQ(first.end.details, "why");
+  EXPECT_EQ(first.end.ended_unix_ms, 20);
+  EXPECT_EQ(first.end.reported_by, "node");
+  EXPECT_EQ(first.node_id, "mi-1");
+  EXPECT_EQ(first.principal, "arn:me");
+  EXPECT_EQ(first.carriage, Carriage::kSealed);
+  EXPECT_TRUE(first.outlives_lanes);
+  ASSERT_TRUE(store->SetEndRecorded("a", 1, 2).ok());
+  ASSERT_TRUE(store->EndSession({.id = "a", .details = "again", .ended_unix_ms = 30}).ok());
+  const auto left = store->ListUnrecordedEnds(5);
+  ASSERT_EQ(left->size(), 1u);
+  EXPECT_EQ(left->front().end.id, "b");
+  EXPECT_FALSE(left->front().outlives_lanes);
 }
 
 TEST_F(SqliteStoreTest, ASessionKeepsItsCarriageAndCanOnlyBecomeSealed) {
