@@ -76,7 +76,10 @@ void ClientSeat::Kill(engine::Instant start_at) {
 
 void ClientSeat::Leave() {
   if (client_ == nullptr) return;
-  ends_.Happened(EndReasons::kLeft, client_->session_id());
+  // Who hears that its session is over does not end it.
+  if (client_->has_left() || !client_->is_session_over()) {
+    ends_.Happened(EndReasons::kLeft, client_->session_id());
+  }
   client_->AskToStop();
   client_ = shell_ = nullptr;
 }

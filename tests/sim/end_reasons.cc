@@ -27,7 +27,7 @@ constexpr std::array<KnownReason, 12> kKnown = {{
      EndReasons::kLost | EndReasons::kNotBegun},
     {"nothing was sent or received for", EndReasons::kLost | EndReasons::kNotBegun},
     {"the agent on the node has no such session any more",
-     EndReasons::kAgentStopped | EndReasons::kAgentKilled | EndReasons::kLeft | EndReasons::kLost},
+     EndReasons::kAgentStopped | EndReasons::kAgentKilled},
     {engine::kAgentStoppedText, EndReasons::kAgentStopped},
     {"The permission for this session has ended: ", EndReasons::kWithdrawn},
     {"The relay was restarted.", EndReasons::kRelayEnded},

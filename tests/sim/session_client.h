@@ -20,8 +20,8 @@ class SessionClient : public Process {
   virtual bool was_ready() const = 0;
   // The session has ended, whoever wanted it; the process then stops by itself.
   virtual bool is_session_over() const = 0;
-  // It is about to end its session by itself.
-  virtual bool has_left() const { return is_session_over(); }
+  // It ended its session by itself, or has begun to.
+  virtual bool has_left() const { return false; }
   // It was over because all that was wanted of it is done.
   virtual bool is_done() const { return false; }
   virtual const std::string& end_text() const = 0;

@@ -140,7 +140,10 @@ void ShellClient::AfterIteration() {
     StopProcess();
     driver().loop().Cancel(news_op_);
     CloseTerminal();
-    if (link_ != nullptr) link_->Close();
+    if (link_ != nullptr) {
+      has_left_ = true;
+      link_->Close();
+    }
   }
   const bool may_close = is_idle() && (is_leaving() || is_link_over_);
   if (!may_close || std::exchange(are_calls_closed_, true)) return;

@@ -45,7 +45,7 @@ class ShellClient final : public SessionClient,
   bool is_session_over() const override {
     return is_link_over_ && (process_ == nullptr || is_process_over_) && !terminal_.valid();
   }
-  bool has_left() const override { return is_process_over_ || is_link_over_; }
+  bool has_left() const override { return has_left_; }
   bool is_done() const override { return is_done_; }
   const std::string& end_text() const override { return end_text_; }
 
@@ -81,6 +81,7 @@ class ShellClient final : public SessionClient,
   bool is_process_stopped_ = false;
   bool is_done_ = false;
   bool is_link_over_ = false;
+  bool has_left_ = false;
   bool are_calls_closed_ = false;
 };
 
