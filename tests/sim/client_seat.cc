@@ -103,7 +103,8 @@ void ClientSeat::Carry(FlowPlan flow, Programs& programs, engine::sim::SimNetwor
 bool ClientSeat::IsAt(const FlowPlan& flow, const std::string& place) const {
   const auto name = begun_.find(flow.session);
   if (name == begun_.end()) return false;
-  return place == name->second || place == std::to_string(kServerPort + index_);
+  const bool is_program = plan_.programs[index_].has_value();
+  return place == (is_program ? name->second : std::to_string(kServerPort + index_));
 }
 
 }  // namespace sim
