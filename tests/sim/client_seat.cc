@@ -1,5 +1,6 @@
 #include "tests/sim/client_seat.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -31,7 +32,7 @@ std::unique_ptr<SessionClient> ClientSeat::Start(engine::sim::SimWorld& world) {
 void ClientSeat::Look(engine::Instant now, bool is_calm) {
   if (client_ == nullptr) return;
   if (client_->was_ready() && !begun_.contains(session_)) {
-    begun_[session_] = client_->session_id();
+    begun_[session_] = {client_->session_id(), now};
     ends_.Begun(client_->session_id(), session_);
   }
   if (client_->is_session_over() && !client_->is_leaving()) End(now, is_calm);
@@ -43,7 +44,7 @@ void ClientSeat::End(engine::Instant now, bool is_calm) {
     // Its goodbye may be lost, and then its node waits for it.
     if (!is_calm) Forsake();
   } else {
-    if (!may_end_ && client_->was_ready()) {
+    if (!may_end() && client_->was_ready()) {
       witness_.Blame("the session ended, and nothing had happened that ends sessions: " +
                      client_->end_text());
     }
@@ -64,9 +65,9 @@ void ClientSeat::Forsake() {
   ends_.Happened(EndReasons::kLost, client_->session_id());
 }
 
-void ClientSeat::Kill(engine::Instant start_at) {
+void ClientSeat::Kill(engine::Instant now, engine::Instant start_at) {
   if (client_ == nullptr) return;
-  MayEnd();
+  MayEnd(now);
   if (client_->has_left()) ends_.Happened(EndReasons::kLeft, client_->session_id());
   Forsake();
   client_->Kill(engine::sim::SimNetwork::Death::kCrash);
@@ -100,11 +101,21 @@ void ClientSeat::Carry(FlowPlan flow, Programs& programs, engine::sim::SimNetwor
   shell_->Run(flow, ends[1]);
 }
 
+bool ClientSeat::HasSession(const std::string& id) const {
+  return std::ranges::any_of(begun_, [&](const auto& begun) { return begun.second.id == id; });
+}
+
+bool ClientSeat::Outlived(const FlowPlan& flow, engine::Instant happened,
+                          engine::Instant before) const {
+  const auto begun = begun_.find(flow.session);
+  return begun != begun_.end() && begun->second.at < happened && happened < before;
+}
+
 bool ClientSeat::IsAt(const FlowPlan& flow, const std::string& place) const {
   const auto name = begun_.find(flow.session);
   if (name == begun_.end()) return false;
   const bool is_program = plan_.programs[index_].has_value();
-  return place == (is_program ? name->second : std::to_string(kServerPort + index_));
+  return place == (is_program ? name->second.id : std::to_string(kServerPort + index_));
 }
 
 }  // namespace sim

@@ -4,8 +4,10 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -38,14 +40,21 @@ class ClientSeat {
   void Look(engine::Instant now, bool is_calm);
   // Carry begins one more connection, or the program.
   void Carry(FlowPlan flow, Programs& programs, engine::sim::SimNetwork& network);
-  void Kill(engine::Instant start_at);
+  void Kill(engine::Instant now, engine::Instant start_at);
   void Leave();
 
   // MayEnd says that something happened that may end its sessions.
-  void MayEnd() { may_end_ = true; }
-  bool may_end() const { return may_end_; }
+  void MayEnd(engine::Instant now) { may_end_since_ = std::min(may_end_since_, now); }
+  bool may_end() const { return may_end_since_ != engine::Instant::max(); }
+  engine::Instant may_end_since() const { return may_end_since_; }
+  // Disturbed says that what was done to this seat alone is felt there until then.
+  void Disturbed(engine::Instant until) { quiet_since_ = std::max(quiet_since_, until); }
+  engine::Instant quiet_since() const { return quiet_since_; }
   // Whose connection it is. Requires: a plan that came from Carry.
   bool Has(const FlowPlan& flow) const { return flow.session % kSeatsMax == index_; }
+  bool HasSession(const std::string& id) const;
+  // Outlived: its session had begun when something happened, which was before that time.
+  bool Outlived(const FlowPlan& flow, engine::Instant happened, engine::Instant before) const;
   // IsAt: at the node, a connection of that session came out where it may.
   bool IsAt(const FlowPlan& flow, const std::string& place) const;
   // IsForsaken: its client is gone, and its node does not hear of it until it is idle for long.
@@ -53,6 +62,11 @@ class ClientSeat {
   bool has_forsaken() const { return !forsaken_.empty(); }
 
  private:
+  struct Begun {
+    std::string id;
+    engine::Instant at{};
+  };
+
   void End(engine::Instant now, bool is_calm);
   void Forsake();
 
@@ -63,10 +77,11 @@ class ClientSeat {
   SessionClient* client_ = nullptr;
   ShellClient* shell_ = nullptr;  // The client, where programs run.
   engine::Instant start_at_{};
-  uint64_t session_;                       // The newest client's number: no other seat has it.
-  std::map<uint64_t, std::string> begun_;  // The sessions' names.
+  uint64_t session_;                 // The newest client's number: no other seat has it.
+  std::map<uint64_t, Begun> begun_;  // The sessions.
   std::set<uint64_t> forsaken_;
-  bool may_end_ = false;
+  engine::Instant may_end_since_ = engine::Instant::max();
+  engine::Instant quiet_since_{};
 };
 
 }  // namespace sim

@@ -66,9 +66,9 @@ void SessionWorld::Revive() {
   for (ClientSeat& seat : seats_) {
     if (seat.client() == nullptr && now >= seat.start_at() && !IsLeaving(kOperator)) {
       processes_.push_back(seat.Start(sim_));
-      Disturbed(now);
+      Disturbed(seat, now);
     }
-    seat.Look(now, now - quiet_since_ >= kLostMax);
+    seat.Look(now, now - QuietSince(seat) >= kLostMax);
   }
 }
 
@@ -92,7 +92,7 @@ const ClientSeat& SessionWorld::SeatOf(const ByteFlow& flow) const {
 }
 
 void SessionWorld::MayEndSessions() {
-  for (ClientSeat& seat : seats_) seat.MayEnd();
+  for (ClientSeat& seat : seats_) seat.MayEnd(now());
 }
 
 void SessionWorld::KillRelay(Death death, Duration back_after) {
@@ -131,8 +131,8 @@ void SessionWorld::EndAgent(bool in_order, Death death, Duration back_after) {
 void SessionWorld::KillClient(Duration back_after) {
   ClientSeat* seat = SomeSeat([](const ClientSeat& each) { return each.client() != nullptr; });
   if (seat == nullptr) return;
-  seat->Kill(now() + back_after);
-  Disturbed(now() + back_after);
+  seat->Kill(now(), now() + back_after);
+  Disturbed(*seat, now() + back_after);
 }
 
 void SessionWorld::WithdrawPermission() {
@@ -177,6 +177,9 @@ void SessionWorld::FillDisk(Duration time) {
   bytes_before_full_ = ServedBytes();
   // Who is away must wait; who is there must not notice.
   if (now() - quiet_since_ < kLostMax) Disturbed(full_until_);
+  for (ClientSeat& seat : seats_) {
+    if (now() - seat.quiet_since() < kLostMax) Disturbed(seat, full_until_);
+  }
 }
 
 // Rarely, so that nobody is silent for as long as who is lost (engine/mux/liveness.h): it disturbs
@@ -193,6 +196,20 @@ void SessionWorld::Stall(engine::Socket connection, Duration time) {
 void SessionWorld::Disturbed(Instant until) {
   if (RelayDisk::is_full()) until = std::max(until, full_until_);
   quiet_since_ = std::max(quiet_since_, until);
+}
+
+void SessionWorld::Disturbed(ClientSeat& seat, Instant until) {
+  seat.Disturbed(RelayDisk::is_full() ? std::max(until, full_until_) : until);
+}
+
+Instant SessionWorld::QuietSince(const ClientSeat& seat) const {
+  return std::max(quiet_since_, seat.quiet_since());
+}
+
+Instant SessionWorld::QuietSince() const {
+  Instant since = quiet_since_;
+  for (const ClientSeat& seat : seats_) since = std::max(since, seat.quiet_since());
+  return since;
 }
 
 void SessionWorld::EndDueTroubles() {
@@ -296,7 +313,8 @@ bool SessionWorld::AreFlowsOver() const {
 }
 
 bool SessionWorld::StandsStill(const ByteFlow& flow) const {
-  const Instant since = std::max(flow.progress_at(), quiet_since_);
+  const Instant quiet_since = flow.knows_plan() ? QuietSince(SeatOf(flow)) : QuietSince();
+  const Instant since = std::max(flow.progress_at(), quiet_since);
   return flow.state() == ByteFlow::State::kRunning && sim_.now - since > kStillMax;
 }
 
@@ -337,8 +355,14 @@ void SessionWorld::Check() {
 // Coming again would hide a connection that stands still. Who was away before may come late: where
 // connects are refused now and then, it takes several.
 void SessionWorld::CheckCalm() {
-  if (witness_.lost_at() - quiet_since_ <= kLostMax) return;
-  witness_.Blame("a lane lost its connection, and nothing had happened");
+  for (const auto& [session, lost_at] : witness_.lost_at()) {
+    if (lost_at - quiet_since_ <= kLostMax) continue;
+    const auto seat =
+        std::ranges::find_if(seats_, [&](const auto& each) { return each.HasSession(session); });
+    const Instant since = seat == seats_.end() ? QuietSince() : QuietSince(*seat);
+    if (lost_at - since <= kLostMax) continue;
+    witness_.Blame("a lane lost its connection, and nothing had happened");
+  }
 }
 
 void SessionWorld::CheckWithdrawal() {
@@ -350,11 +374,11 @@ void SessionWorld::CheckWithdrawal() {
     }
     witness_.Applied(Rule::kWithdrawn);
   }
-  const bool has_session = std::ranges::any_of(seats_, [](const auto& seat) {
-    return seat.client() != nullptr && seat.client()->has_session();
-  });
-  if (has_session && sim_.now - std::max(due, quiet_since_) > kStillMax) {
-    witness_.Blame("a session goes on although the permission was withdrawn");
+  for (const ClientSeat& seat : seats_) {
+    const bool has_session = seat.client() != nullptr && seat.client()->has_session();
+    if (has_session && sim_.now - std::max(due, QuietSince(seat)) > kStillMax) {
+      witness_.Blame("a session goes on although the permission was withdrawn");
+    }
   }
 }
 
@@ -382,6 +406,14 @@ void SessionWorld::CheckDisk() {
   }
 }
 
+// WasElsewhere: its session outlived what may have ended those of another seat.
+bool SessionWorld::WasElsewhere(const ByteFlow& flow) const {
+  const ClientSeat& own = SeatOf(flow);
+  return std::ranges::any_of(seats_, [&](const ClientSeat& seat) {
+    return own.Outlived(flow.plan(), seat.may_end_since(), flow.progress_at());
+  });
+}
+
 void SessionWorld::CheckFlows(SessionResult& result) {
   for (const auto& flow : server_->flows()) {
     if (!MayWait(*flow)) witness_.Applied(Rule::kServed);
@@ -392,12 +424,9 @@ void SessionWorld::CheckFlows(SessionResult& result) {
     is_whole ? ++result.whole : ++result.broken;
     const bool may_end = SeatOf(*flow).may_end();
     if (!may_end) witness_.Applied(Rule::kReset);
-    if (!may_end && is_whole &&
-        std::ranges::any_of(seats_, [](auto& seat) { return seat.may_end(); })) {
-      witness_.Applied(Rule::kApart);
-    }
+    if (!may_end && is_whole && WasElsewhere(*flow)) witness_.Applied(Rule::kApart);
     if (is_whole) witness_.Applied(Rule::kWhole);
-    if (flow->progress_at() - quiet_since_ > kLostMax) witness_.Applied(Rule::kCalm);
+    if (flow->progress_at() - QuietSince(SeatOf(*flow)) > kLostMax) witness_.Applied(Rule::kCalm);
     result.bytes += flow->received_bytes() + (other != nullptr ? other->received_bytes() : 0);
     // What a session was carrying when it was ended on purpose is lost, with both ends being told
     // at their sockets as far as they still listen.
@@ -447,7 +476,7 @@ SessionResult SessionWorld::Run() {
     return is_right;
   };
   const Duration calm = kLostMax + milliseconds(random_.Range(0, 15'000));
-  bool goes_on = flowed && RunUntil([&] { return sim_.now >= quiet_since_ + calm; }, kRunMax);
+  bool goes_on = flowed && RunUntil([&] { return sim_.now >= QuietSince() + calm; }, kRunMax);
   is_ending_ = true;
   for (ClientSeat& seat : seats_) seat.Leave();
   goes_on = goes_on && fail(RunUntil([this] { return !IsLeaving(kOperator); }, seconds(60)),

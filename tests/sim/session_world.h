@@ -86,7 +86,7 @@ class SessionWorld {
   void SetClock(Machine machine, engine::Duration ahead, engine::Duration time);
   void FillDisk(engine::Duration time);
   void Stall(engine::Socket connection, engine::Duration time);
-  // Disturbed says that what was done is felt until then.
+  // Disturbed says that what was done is felt until then, by everybody.
   void Disturbed(engine::Instant until);
   // Delayed says that until then somebody who has to act cannot.
   void Delayed(engine::Instant until) { witness_.Delayed(until); }
@@ -115,6 +115,11 @@ class SessionWorld {
   // SomeSeat is one of those of which that is true; null: there is none.
   ClientSeat* SomeSeat(const std::function<bool(const ClientSeat&)>& is_right);
   const ClientSeat& SeatOf(const ByteFlow& flow) const;
+  // QuietSince is from when nothing has disturbed a seat; or any.
+  engine::Instant QuietSince(const ClientSeat& seat) const;
+  engine::Instant QuietSince() const;
+  void Disturbed(ClientSeat& seat, engine::Instant until);
+  bool WasElsewhere(const ByteFlow& flow) const;
   void Check();
   void CheckFlows(SessionResult& result);
   bool AreFlowsOver() const;

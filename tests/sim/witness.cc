@@ -149,7 +149,8 @@ void Witness::LaneResumed(const LaneName& lane, uint64_t epoch, engine::Instant 
   ++resumed_count_;
   Applied(Rule::kNodeEpoch);
   const auto since = waits_since_.extract(lane);
-  lost_at_ = std::max(lost_at_, since.empty() ? now : since.mapped());
+  engine::Instant& lost_at = lost_at_[lane.first];
+  lost_at = std::max(lost_at, since.empty() ? now : since.mapped());
   uint64_t& resumed = resumed_epochs_[lane];
   if (epoch <= resumed) {
     Blame("the node lets lane " + std::to_string(lane.second) + " go on by epoch " +

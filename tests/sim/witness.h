@@ -87,8 +87,8 @@ class Witness {
   using LaneName = std::pair<std::string, uint64_t>;
   void LaneWaits(const LaneName& lane, engine::Instant now) { waits_since_.try_emplace(lane, now); }
   void LaneResumed(const LaneName& lane, uint64_t epoch, engine::Instant now);
-  // When the last connection was lost of those that another one came for.
-  engine::Instant lost_at() const { return lost_at_; }
+  // When the last connection of each session was lost of those that another one came for.
+  const std::map<std::string, engine::Instant>& lost_at() const { return lost_at_; }
 
   uint32_t resumed_count() const { return resumed_count_; }
   uint32_t sessions_started = 0;
@@ -114,7 +114,7 @@ class Witness {
   std::map<std::string, uint64_t> granted_epochs_;
   std::map<LaneName, uint64_t> resumed_epochs_;
   std::map<LaneName, engine::Instant> waits_since_;
-  engine::Instant lost_at_{};
+  std::map<std::string, engine::Instant> lost_at_;
   engine::Instant withdrawn_at_ = engine::Instant::max();
   engine::Instant delayed_until_{};
   uint32_t resumed_count_ = 0;

@@ -26,12 +26,7 @@ WorldPlan WorldPlan::FromSeed(uint64_t seed) {
     const bool may_end_sessions = i >= static_cast<size_t>(Trouble::kAgentKilled);
     plan.troubles[i] = random.Chance(may_end_sessions ? 12 : 50);
   }
-  if (random.Chance(10)) {  // Nothing disturbs, and nothing may be lost.
-    plan.troubles = {};
-    for (const Trouble mild : {Trouble::kReplay, Trouble::kBusyDesk, Trouble::kStall}) {
-      plan.troubles[static_cast<size_t>(mild)] = true;
-    }
-  }
+  const bool is_calm = random.Chance(10);
   plan.trouble_pause_max = std::chrono::milliseconds(random.Range(300, 20'000));
   plan.trouble_lasts = std::chrono::seconds(random.Range(20, 120));
   plan.is_sealed = random.Chance(65);
@@ -46,6 +41,12 @@ WorldPlan WorldPlan::FromSeed(uint64_t seed) {
   // The other one goes on.
   if (plan.seats > 1 && random.Chance(40)) {
     plan.troubles[static_cast<size_t>(Trouble::kClientKilled)] = true;
+  }
+  if (is_calm) {  // Nothing disturbs, and nothing may be lost.
+    plan.troubles = {};
+    for (const Trouble mild : {Trouble::kReplay, Trouble::kBusyDesk, Trouble::kStall}) {
+      plan.troubles[static_cast<size_t>(mild)] = true;
+    }
   }
   return plan;
 }
