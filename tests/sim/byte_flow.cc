@@ -25,16 +25,6 @@ uint64_t SaltOf(const FlowPlan& plan, bool is_up) {
   return (plan.salt + (plan.session << 48)) * 2 + (is_up ? 1 : 0);
 }
 
-std::array<std::byte, FlowPlan::kSize> Pack(const FlowPlan& plan) {
-  std::array<std::byte, FlowPlan::kSize> header;
-  engine::StoreBig(header.data(), plan.salt);
-  engine::StoreBig(header.data() + 8, plan.up_bytes);
-  engine::StoreBig(header.data() + 16, plan.down_bytes);
-  engine::StoreBig(header.data() + 24, plan.pause_us);
-  engine::StoreBig(header.data() + 32, plan.session);
-  return header;
-}
-
 FlowPlan Unpack(const std::array<std::byte, FlowPlan::kSize>& header) {
   return {.salt = engine::LoadBig<uint64_t>(header.data()),
           .up_bytes = engine::LoadBig<uint64_t>(header.data() + 8),
@@ -45,13 +35,23 @@ FlowPlan Unpack(const std::array<std::byte, FlowPlan::kSize>& header) {
 
 }  // namespace
 
+std::array<std::byte, FlowPlan::kSize> FlowPlan::Pack() const {
+  std::array<std::byte, kSize> header;
+  engine::StoreBig(header.data(), salt);
+  engine::StoreBig(header.data() + 8, up_bytes);
+  engine::StoreBig(header.data() + 16, down_bytes);
+  engine::StoreBig(header.data() + 24, pause_us);
+  engine::StoreBig(header.data() + 32, session);
+  return header;
+}
+
 ByteFlow::ByteFlow(engine::Loop& loop, Side side, const FlowPlan& plan, FlowEnds ends)
     : loop_(loop),
       side_(side),
       plan_(plan),
       socket_(ends.out),
       in_(ends.in == ends.out ? engine::Socket{} : ends.in),
-      header_(Pack(plan)),
+      header_(plan.Pack()),
       random_(plan.salt),
       progress_at_(loop.Now()),
       connect_op_(Handler<engine::Connected>::To<&ByteFlow::OnConnected>(this)),

@@ -30,6 +30,8 @@ struct FlowPlan {
   uint64_t down_bytes = 0;  // From it.
   uint64_t pause_us = 0;    // At most so long between two pieces.
   uint64_t session = 0;     // Whose it is: the world's number for its client.
+
+  std::array<std::byte, kSize> Pack() const;
 };
 
 // FlowEnds is where a flow's bytes come from and go to.

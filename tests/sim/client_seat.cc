@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/base/check.h"
+#include "tests/sim/greedy_client.h"
 #include "tests/sim/world_keys.h"
 
 namespace sim {
@@ -12,6 +13,13 @@ namespace sim {
 std::unique_ptr<SessionClient> ClientSeat::Start(engine::sim::SimWorld& world) {
   CHECK(client_ == nullptr);
   session_ += kSeatsMax;
+  if (plan_.is_greedy && index_ == 1) {
+    ends_.Wanted(GreedyClient::PlanOf(session_));
+    auto greedy =
+        std::make_unique<GreedyClient>(world, plan_.blocks, plan_.is_sealed, session_, witness_);
+    client_ = greedy.get();
+    return greedy;
+  }
   if (plan_.programs[index_].has_value()) {
     const ShellClient::Options options{.is_sealed = plan_.is_sealed,
                                        .kind = *plan_.programs[index_],
@@ -80,6 +88,7 @@ void ClientSeat::Leave() {
   // Who hears that its session is over does not end it.
   if (client_->has_left() || !client_->is_session_over()) {
     ends_.Happened(EndReasons::kLeft, client_->session_id());
+    if (client_->is_in_midst()) ends_.Happened(EndReasons::kLeftInMidst, client_->session_id());
   }
   client_->AskToStop();
   client_ = shell_ = nullptr;

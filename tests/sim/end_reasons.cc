@@ -15,7 +15,8 @@ namespace {
 
 // What a session may end by, beyond its client's wish, with streams that are not over.
 constexpr uint32_t kCutOff = EndReasons::kLost | EndReasons::kAgentStopped |
-                             EndReasons::kAgentKilled | EndReasons::kWithdrawn;
+                             EndReasons::kAgentKilled | EndReasons::kWithdrawn |
+                             EndReasons::kLeftInMidst;
 
 struct KnownReason {
   std::string_view begin;

@@ -30,6 +30,7 @@ class EndReasons {
     kAgentKilled = 16,
     kRelayEnded = 32,
     kWithdrawn = 64,
+    kLeftInMidst = 128,  // Its client ended it, and streams that ran.
   };
 
   explicit EndReasons(Witness& witness) : witness_(witness) {}

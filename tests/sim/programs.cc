@@ -32,7 +32,7 @@ void Programs::Stop() {
 }
 
 Server::Server(engine::sim::SimWorld& world)
-    : Process(world, kNodeHost, 512), doors_{Door(*this), Door(*this)} {
+    : Process(world, kNodeHost, 512), doors_{Door(*this), Door(*this), Door(*this)} {
   uint16_t port = kServerPort;
   for (Door& door : doors_) {
     engine::Address address;
@@ -51,7 +51,8 @@ Server::Door::Door(Server& server)
 void Server::OnAccepted(engine::Accepted outcome) {
   if (outcome.error == engine::IoError::kNone) {
     const uint16_t port = loop().network().LocalAddress(outcome.socket).port();
-    flows_.push_back(
+    auto& flows = port < kServerPort + kSeatsMax ? flows_ : greedy_flows_;
+    flows.push_back(
         std::make_unique<ByteFlow>(driver().loop(), outcome.socket, std::to_string(port)));
   }
   if (outcome.more) return;
@@ -88,18 +89,20 @@ engine::Instant Server::NextAt() const {
 
 void Server::AfterIteration() {
   std::erase_if(programs_, [](const auto& program) { return program->Go(); });
+  std::erase_if(greedy_flows_, [](const auto& flow) { return flow->gone(); });
 }
 
 bool Server::over() const {
   const bool is_shut = std::ranges::all_of(doors_, [](const Door& door) {
     return !door.accept_op.in_flight() && !door.close_op.in_flight();
   });
-  return is_leaving() && is_shut && AreGone(flows_) && programs_.empty();
+  return is_leaving() && is_shut && AreGone(flows_) && AreGone(greedy_flows_) && programs_.empty();
 }
 
 void Server::Stop() {
   for (Door& door : doors_) driver().loop().Cancel(door.accept_op);
   for (const auto& flow : flows_) flow->Abort();
+  for (const auto& flow : greedy_flows_) flow->Abort();
 }
 
 }  // namespace sim

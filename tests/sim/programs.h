@@ -62,8 +62,9 @@ class Server final : public Process {
   void Stop() override;
   void LetGo() override { Stop(); }
 
-  std::array<Door, kSeatsMax> doors_;
+  std::array<Door, kSeatsMax + 1> doors_;  // The last one is for the greedy.
   std::vector<std::unique_ptr<ByteFlow>> flows_;
+  std::vector<std::unique_ptr<ByteFlow>> greedy_flows_;   // Which nobody looks at.
   std::vector<std::shared_ptr<PlayedProgram>> programs_;  // That run.
 };
 

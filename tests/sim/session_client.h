@@ -22,6 +22,8 @@ class SessionClient : public Process {
   virtual bool is_session_over() const = 0;
   // It ended its session by itself, or has begun to.
   virtual bool has_left() const { return false; }
+  // It has streams of its own, which end when it leaves.
+  virtual bool is_in_midst() const { return false; }
   // It was over because all that was wanted of it is done.
   virtual bool is_done() const { return false; }
   virtual const std::string& end_text() const = 0;

@@ -30,6 +30,7 @@ std::string NameOf(Rule rule) {
                                                           "bytes when full",
                                                           "exits",
                                                           "sizes of terminals",
+                                                          "streams full",
                                                           "nothing left"};
   return kNames[static_cast<size_t>(rule)];
 }

@@ -40,9 +40,10 @@ enum class Rule : uint8_t {
   kFullGoesOn,      // ... and those that run get their bytes.
   kExit,            // A program's exit, as it was planned, is what its user is told ...
   kSizes,           // ... and every size of the terminal has come to it, in order.
-  kLetGo,           // A process that ends has let go of everything.
+  kStreamsFull,  // Streams beyond a session's maximum are refused, and come when others have ended.
+  kLetGo,        // A process that ends has let go of everything.
 };
-inline constexpr size_t kRuleCount = 22;
+inline constexpr size_t kRuleCount = 23;
 using RuleCounts = std::array<uint64_t, kRuleCount>;
 std::string NameOf(Rule rule);
 

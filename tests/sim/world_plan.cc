@@ -42,6 +42,7 @@ WorldPlan WorldPlan::FromSeed(uint64_t seed) {
   if (plan.seats > 1 && random.Chance(40)) {
     plan.troubles[static_cast<size_t>(Trouble::kClientKilled)] = true;
   }
+  plan.is_greedy = plan.seats > 1 && random.Chance(10);
   if (is_calm) {  // Nothing disturbs, and nothing may be lost.
     plan.troubles = {};
     for (const Trouble mild : {Trouble::kReplay, Trouble::kBusyDesk, Trouble::kStall}) {

@@ -57,6 +57,7 @@ struct WorldPlan {
   size_t seats = 1;  // Of clients, side by side.
   // What each session of a seat runs; nothing: it is a forward.
   std::array<std::optional<ProgramKind>, kSeatsMax> programs;
+  bool is_greedy = false;  // The second one asks for more streams than there may be.
   size_t resume_bytes_max = 0;
   uint16_t blocks = 0;  // Of each program's pool.
   size_t flow_count = 0;
