@@ -29,6 +29,7 @@
 #include "engine/wire/control.h"
 #include "relay/broker/data_plane.h"
 #include "relay/broker/gateway_shares.h"
+#include "relay/broker/promises.h"
 #include "relay/broker/sealed_state.h"
 #include "relay/broker/session_records.h"
 #include "relay/broker/session_wish.h"
@@ -339,6 +340,8 @@ class Broker {
   std::unordered_map<std::string, size_t> offers_of_node_;  // Where there are any.
   size_t offer_count_ = 0;
   size_t waiting_lane_count_ = 0;
+  Promises session_promises_;       // Of inspected sessions ...
+  Promises waiting_lane_promises_;  // ... and lanes.
   uint32_t next_first_loop_ = 0;
   // While the store is down:
   std::unordered_set<std::string> unsaved_epochs_;       // Sessions that came again.

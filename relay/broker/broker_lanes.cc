@@ -15,7 +15,8 @@ using std::chrono::milliseconds;
 
 Broker::NewLane Broker::MakeLane(const Live& live) const {
   NewLane lane;
-  const uint32_t number = live.sealed->lanes_made;
+  const uint32_t number =
+      live.sealed->lanes_made + static_cast<uint32_t>(live.sealed->lane_promises.count());
   lane.loop = (live.sealed->first_loop + number) % data_plane_.loop_count();
   lane.grant.id = {live.subject.id, number};
   lane.grant.node_id = live.subject.node_id;
@@ -50,7 +51,8 @@ std::variant<LaneTicket, LaneFailure> Broker::OpenLane(std::string_view session_
     return LaneFailure{Kind::kNoSession,
                        "You have no session of that id that is open and has lanes."};
   }
-  if (live->sealed->lanes_open >= engine::kLanesMax) {
+  const SealedState& sealed = *live->sealed;
+  if (sealed.lanes_open + sealed.lane_promises.count() >= engine::kLanesMax) {
     return LaneFailure{Kind::kTooManyLanes, "The session has " + std::to_string(engine::kLanesMax) +
                                                 " lanes, which is the maximum."};
   }
@@ -65,7 +67,8 @@ std::variant<LaneTicket, LaneFailure> Broker::RejoinLane(std::string_view sessio
     return LaneFailure{Kind::kNoSession, "The session is over."};
   }
   // Connections that are dead may not have been noticed yet.
-  if (live->sealed->lanes_open >= 2 * engine::kLanesMax) {
+  const SealedState& sealed = *live->sealed;
+  if (sealed.lanes_open + sealed.lane_promises.count() >= 2 * engine::kLanesMax) {
     return LaneFailure{Kind::kTooManyLanes, "The session has too many lanes; try again soon."};
   }
   if (std::optional<LaneFailure> failure = CheckEpoch(*live, epoch)) return *std::move(failure);
@@ -98,14 +101,15 @@ void Broker::SaveEpochs() {
 std::variant<LaneTicket, LaneFailure> Broker::OfferLane(const Live& live,
                                                         std::optional<Return> again) {
   using Kind = LaneFailure::Kind;
-  if (waiting_lane_count_ >= SealedState::kLanesWaitingMax) {
+  if (waiting_lane_count_ + waiting_lane_promises_.count() >= SealedState::kLanesWaitingMax) {
     return LaneFailure{Kind::kBusy, "Rate exceeded"};
   }
   if (!IsConnected(live.subject.node_id)) {
     return LaneFailure{Kind::kNotConnected, live.subject.node_id + " is not connected."};
   }
   const NewLane made = MakeLane(live);
-  const auto offer = [this, made, again] {
+  const auto offer = [this, made, again, of_session = live.sealed->lane_promises.Make(),
+                      of_relay = waiting_lane_promises_.Make()] {
     Live* now_live = Find(made.grant.id.session_id);
     const std::optional<NodePlace> place = data_plane_.FindNode(made.grant.node_id);
     // Without a lane the ticket is not good, and the client asks again.

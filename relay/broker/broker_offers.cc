@@ -139,7 +139,7 @@ std::optional<StartFailure> Broker::CheckOffer(const std::string& node_id, Carri
   const bool node_is_busy =
       offers != offers_of_node_.end() && offers->second >= SealedState::kOffersOfNodeMax;
   if (node_is_busy || offer_count_ >= SealedState::kOffersMax ||
-      waiting_lane_count_ >= SealedState::kLanesWaitingMax) {
+      waiting_lane_count_ + waiting_lane_promises_.count() >= SealedState::kLanesWaitingMax) {
     return StartFailure{Kind::kTooMany, "Rate exceeded"};
   }
   return std::nullopt;

@@ -76,7 +76,8 @@ WishOutcome Broker::Resolve(const StartRequest& request, Carriage carriage) {
                         "The document or the preferences have a kmsKeyId, and the agent of " +
                             request.node_id + " cannot encrypt with it: update it."};
   }
-  if (live_.size() >= kLiveSessionsMax) return StartFailure{Kind::kTooMany, "Rate exceeded"};
+  const size_t session_count = live_.size() + session_promises_.count();
+  if (session_count >= kLiveSessionsMax) return StartFailure{Kind::kTooMany, "Rate exceeded"};
   return resolved;
 }
 
@@ -153,7 +154,8 @@ std::variant<StartedSession, StartFailure> Broker::StartSession(const StartReque
   StartedSession started{grant.session_id, token, data_plane_.FindNode(request.node_id)->loop};
   const bool may_be_sealed =
       !request.carriage.has_value() && ChooseCarriage(wanted.carriages, Carriage::kSealed).ok();
-  store_.AfterCommit([this, grant = std::move(grant), gateway_bytes, may_be_sealed, now_unix_ms] {
+  store_.AfterCommit([this, grant = std::move(grant), gateway_bytes, may_be_sealed, now_unix_ms,
+                      promise = session_promises_.Make()] {
     gateway_shares_.Add(grant.principal, gateway_bytes);
     Live& live = live_[grant.session_id];
     live.subject = {grant.session_id, grant.node_id, grant.principal, Carriage::kInspected};

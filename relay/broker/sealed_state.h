@@ -21,6 +21,7 @@
 #include <string>
 #include <variant>
 
+#include "relay/broker/promises.h"
 #include "relay/broker/session_wish.h"
 #include "relay/store/store.h"
 
@@ -98,6 +99,7 @@ struct SealedState {
   uint32_t lanes_made = 0;
   uint64_t epoch = 0;               // The greatest under which a lane came again.
   uint32_t lanes_open = 0;          // Waiting or joined: their ends have yet to be reported.
+  Promises lane_promises;           // Of lanes that will be open.
   bool has_begun = false;           // A lane carried kBeginningBytes.
   bool is_inspected = false;        // It has no keys of its own.
   bool may_rejoin = false;          // It outlives its lanes: the node says when it is over.

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -75,6 +76,25 @@ TEST_F(SealedBrokerTest, ASessionHasSixteenLanesAtMostAndANewOneForEachThatEnded
   plane.nodes.clear();
   broker.LaneEnded({id, 6}, Ended(0, 0, false), kNow);
   EXPECT_EQ(LaneFailureOf(id), LaneKind::kNotConnected);
+}
+
+TEST_F(SealedBrokerTest, RequestsOfOneGroupDoNotFindTheSamePlace) {
+  const std::string id = StartJoined();
+  ASSERT_TRUE(store->OpenGroup().ok());
+  ASSERT_TRUE(store->Begin().ok());
+  ASSERT_TRUE(std::holds_alternative<LaneTicket>(broker.OpenLane(id, kOwner)));
+  store->Rollback();  // Its place is free again.
+  for (uint32_t i = 1; i < engine::kLanesMax; ++i) {
+    ASSERT_TRUE(std::holds_alternative<LaneTicket>(broker.OpenLane(id, kOwner))) << i;
+  }
+  EXPECT_EQ(LaneFailureOf(id), LaneKind::kTooManyLanes);
+  ASSERT_TRUE(store->CloseGroup().ok());
+  EXPECT_EQ(LaneFailureOf(id), LaneKind::kTooManyLanes);
+  std::set<uint32_t> numbers;
+  for (const auto& [loop, grant] : plane.lanes) numbers.insert(grant.id.number);
+  EXPECT_EQ(numbers.size(), engine::kLanesMax) << "no number twice";
+  broker.LaneEnded({id, 5}, Ended(0, 0, false), kNow);
+  EXPECT_TRUE(std::holds_alternative<LaneTicket>(broker.OpenLane(id, kOwner)));
 }
 
 TEST_F(SealedBrokerTest, LanesThatWaitHaveAMaximumOfAllSessions) {

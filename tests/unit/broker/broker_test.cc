@@ -156,6 +156,7 @@ TEST_F(BrokerTest, ARelayHasAMaximumOfSessions) {
   for (size_t i = 0; i < Broker::kLiveSessionsMax; ++i) {
     ASSERT_TRUE(std::holds_alternative<StartedSession>(broker.StartSession(wish, kNow))) << i;
   }
+  EXPECT_EQ(FailureOf(wish), StartFailure::Kind::kTooMany) << "none of them is there yet";
   ASSERT_TRUE(store->Commit().ok());
   EXPECT_EQ(FailureOf(wish), StartFailure::Kind::kTooMany);
   broker.SessionJoined(plane.grants[0].session_id, "", kNow);
