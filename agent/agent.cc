@@ -125,6 +125,7 @@ Agent::Agent(engine::LoopDriver& driver, NodeState state, engine::crypto::Identi
                 {.software = Software(options_),
                  .identity = std::move(identity),
                  .relay = Access(state_),
+                 .sessions_max = options_.sessions_max,
                  .more_hosts = HostsOf(workers_)}),
       succession_(driver.loop(), std::move(predecessor), options_.state_lock,
                   static_cast<Succession::Events&>(*this)),

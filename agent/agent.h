@@ -50,6 +50,7 @@ struct AgentOptions {
   std::optional<KeyServiceOptions> key_service;  // Nothing: the relay opens data keys.
   // The threads for lanes beside the agent's own; none: lanes run on the agent's loop.
   size_t workers = 0;
+  size_t sessions_max = SessionTable::kSessionsMax;  // At once.
   engine::LoopOptions worker_loop{};
 };
 

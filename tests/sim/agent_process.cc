@@ -7,6 +7,7 @@
 #include "agent/node_state.h"
 #include "engine/base/check.h"
 #include "engine/crypto/base64.h"
+#include "tests/sim/crowd.h"
 #include "tests/sim/played_programs.h"
 #include "tests/sim/world_keys.h"
 #include "tests/support/tls_credentials.h"
@@ -32,6 +33,7 @@ AgentProcess::AgentProcess(engine::sim::SimWorld& world, uint16_t block_count,
                            const std::string& folder, Server& server)
     : Process(world, kNodeHost, block_count) {
   agent::AgentOptions options{.state_folder = folder, .version = "sim"};
+  options.sessions_max = Crowd::kNodeSessionsMax;
   options.programs = std::make_unique<PlayedPrograms>(loop(), server);
   agent_ = engine::test::Must(agent::Agent::Create(
       driver(), engine::test::Must(agent::LoadNodeState(folder)), std::move(options)));

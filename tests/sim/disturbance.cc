@@ -151,6 +151,10 @@ void Do(SessionWorld& world, Trouble trouble) {
       return world.KillClient(Some(random, 5'000));
     case Trouble::kWithdrawal:
       return random.Chance(50) ? world.WithdrawPermission() : void();
+    case Trouble::kManyLanes:
+      return world.AskForLanes();
+    case Trouble::kCrowd:
+      return world.AskForSessions();
   }
 }
 

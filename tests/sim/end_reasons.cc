@@ -22,11 +22,13 @@ struct KnownReason {
   std::string_view begin;
   uint32_t causes;  // One of them must have been.
 };
-constexpr std::array<KnownReason, 12> kKnown = {{
-    {"the client ended the session", EndReasons::kLeft},
+constexpr std::array<KnownReason, 13> kKnown = {{
+    {"the client ended the session", EndReasons::kLeft | EndReasons::kNotBegun},
     {"the connection to the client was lost, and no other one came",
      EndReasons::kLost | EndReasons::kNotBegun},
     {"nothing was sent or received for", EndReasons::kLost | EndReasons::kNotBegun},
+    {"its client had been away for the longest time, and the node needed the room",
+     EndReasons::kLost},
     {"the agent on the node has no such session any more",
      EndReasons::kAgentStopped | EndReasons::kAgentKilled},
     {engine::kAgentStoppedText, EndReasons::kAgentStopped},
@@ -113,7 +115,7 @@ void EndReasons::CheckRecords(relay::Store& store, const std::string& records) {
     const nlohmann::json& additional = record["additionalEventData"];
     recorded[additional.value("sessionId", "")] = additional.value("reason", "");
   }
-  constexpr size_t kSessionsMax = 500;
+  constexpr size_t kSessionsMax = 1'000;
   const auto sessions = store.ListSessions({.over = true, .count_max = kSessionsMax});
   CHECK(sessions.ok());
   for (const relay::Session& session : *sessions) {

@@ -14,20 +14,20 @@ namespace {
 
 constexpr engine::Duration kAskAgain = std::chrono::seconds(1);
 
-client::Credentials Credentials() {
-  return {.access_key_id = std::string("AKIA") + kUser,
-          .secret_access_key = std::string("secret-of-") + kUser,
-          .session_token = {},
-          .source = "the world",
-          .role = std::nullopt};
-}
-
 absl::StatusOr<engine::HttpResponse> ToResponse(engine::CallResult result) {
   if (result.kind == engine::CallResult::Kind::kResponse) return std::move(result.response);
   return absl::UnavailableError(result.text);
 }
 
 }  // namespace
+
+client::Credentials SessionAsker::UserCredentials() {
+  return {.access_key_id = std::string("AKIA") + kUser,
+          .secret_access_key = std::string("secret-of-") + kUser,
+          .session_token = {},
+          .source = "the world",
+          .role = std::nullopt};
+}
 
 SessionAsker::SessionAsker(engine::LoopDriver& driver, bool is_sealed, client::SessionWish wish,
                            Witness& witness, Done done)
@@ -36,7 +36,7 @@ SessionAsker::SessionAsker(engine::LoopDriver& driver, bool is_sealed, client::S
       done_(std::move(done)),
       calls_(driver, *WorldKeys::Shared().api_calls, RelayAt()),
       api_([this](engine::HttpRequest request) { return Transport(std::move(request)); },
-           engine::FormatHostPort(RelayAt()), Credentials(), engine::UnixNow),
+           engine::FormatHostPort(RelayAt()), UserCredentials(), engine::UnixNow),
       lane_calls_(calls_, api_, ToResponse),
       wish_(std::move(wish)),
       ask_op_(engine::Handler<engine::Fired>::To<&SessionAsker::OnAskTime>(this)) {

@@ -24,6 +24,9 @@ class SessionAsker {
   SessionAsker(engine::LoopDriver& driver, bool is_sealed, client::SessionWish wish,
                Witness& witness, Done done);
 
+  // UserCredentials are those of this world's only user.
+  static client::Credentials UserCredentials();
+
   client::LaneSource& lanes() { return lane_calls_; }
   void Stop();
   // Empty: it was told of none.

@@ -153,6 +153,32 @@ void SessionWorld::Replay() {
   });
 }
 
+void SessionWorld::AskForLanes() {
+  const ClientSeat* seat = SomeSeat([](const ClientSeat& each) {
+    return each.client() != nullptr && each.client()->has_session();
+  });
+  if (seat == nullptr || relay_ == nullptr || relay_->is_leaving()) return;
+  if (!std::exchange(has_asked_for_lanes_, true)) {
+    crowd_.AskForLanes(*relay_, seat->client()->session_id());
+  }
+}
+
+// A full node gives up who has been away for long, and so nobody may be: all is calm before it, and
+// until there is room again.
+void SessionWorld::AskForSessions() {
+  if (std::exchange(has_asked_for_sessions_, true)) return;
+  crowd_at_ = now();
+  LetCrowdIn();
+}
+
+void SessionWorld::LetCrowdIn() {
+  crowd_at_ = std::max(crowd_at_, std::max(quiet_since_, full_until_) + kLostMax);
+  trouble_at_ = std::max(trouble_at_, crowd_at_ + Crowd::kOverAfter + seconds(10));
+  if (now() < crowd_at_) return;
+  crowd_at_ = Instant::max();
+  if (relay_ != nullptr && !witness_.is_withdrawn()) crowd_.AskForSessions(*relay_, now());
+}
+
 void SessionWorld::HoldBlocks(Process& process, size_t left, Duration time) {
   Held held{.process = &process, .until = now() + time, .blocks = {}};
   engine::BufferPool& pool = process.loop().buffers();
@@ -230,7 +256,7 @@ void SessionWorld::EndDueTroubles() {
 // ---------------------------------------------------------------------- running
 
 void SessionWorld::RunOnce() {
-  Instant next = std::min(trouble_at_, flow_at_);
+  Instant next = std::min({trouble_at_, flow_at_, crowd_at_, crowd_.again_at()});
   for (const Held& held : held_) next = std::min(next, held.until);
   for (const Instant until : clock_until_) {
     if (until != Instant{}) next = std::min(next, until);
@@ -260,6 +286,8 @@ void SessionWorld::RunOnce() {
     return is_over;
   });
   if (sim_.now >= flow_at_) StartFlows();
+  if (sim_.now >= crowd_at_) LetCrowdIn();
+  if (sim_.now >= crowd_.again_at()) crowd_.AskAgain(relay_);
   if (sim_.now >= trouble_at_) {
     const bool is_calm = sim_.now - Instant{} >= plan_.trouble_lasts;
     trouble_at_ =
@@ -476,7 +504,11 @@ SessionResult SessionWorld::Run() {
     return is_right;
   };
   const Duration calm = kLostMax + milliseconds(random_.Range(0, 15'000));
-  bool goes_on = flowed && RunUntil([&] { return sim_.now >= QuietSince() + calm; }, kRunMax);
+  const auto is_calm = [&] {
+    const bool is_crowded = crowd_at_ != Instant::max() || crowd_.is_there();
+    return !is_crowded && sim_.now >= QuietSince() + calm;
+  };
+  bool goes_on = flowed && RunUntil(is_calm, kRunMax);
   is_ending_ = true;
   for (ClientSeat& seat : seats_) seat.Leave();
   goes_on = goes_on && fail(RunUntil([this] { return !IsLeaving(kOperator); }, seconds(60)),

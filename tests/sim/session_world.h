@@ -37,6 +37,7 @@
 #include "engine/sim/sim_loop.h"
 #include "tests/sim/agent_process.h"
 #include "tests/sim/client_seat.h"
+#include "tests/sim/crowd.h"
 #include "tests/sim/end_reasons.h"
 #include "tests/sim/log_watch.h"
 #include "tests/sim/programs.h"
@@ -82,6 +83,8 @@ class SessionWorld {
   void KillClient(engine::Duration back_after);
   void WithdrawPermission();
   void Replay();
+  void AskForLanes();
+  void AskForSessions();
   void HoldBlocks(Process& process, size_t left, engine::Duration time);
   void SetClock(Machine machine, engine::Duration ahead, engine::Duration time);
   void FillDisk(engine::Duration time);
@@ -111,6 +114,7 @@ class SessionWorld {
   bool RunUntil(const std::function<bool()>& done, engine::Duration limit);
   void RunOnce();
   void Revive();
+  void LetCrowdIn();
   void StartFlows();
   // SomeSeat is one of those of which that is true; null: there is none.
   ClientSeat* SomeSeat(const std::function<bool(const ClientSeat&)>& is_right);
@@ -163,6 +167,10 @@ class SessionWorld {
   size_t flows_started_ = 0;
   TroubleCounts troubles_{};
   uint64_t bytes_before_full_ = 0;
+  Crowd crowd_{witness_};
+  engine::Instant crowd_at_ = engine::Instant::max();  // It wants to come.
+  bool has_asked_for_lanes_ = false;
+  bool has_asked_for_sessions_ = false;
   bool is_ending_ = false;
 };
 

@@ -31,6 +31,10 @@ std::string NameOf(Rule rule) {
                                                           "exits",
                                                           "sizes of terminals",
                                                           "streams full",
+                                                          "offers full",
+                                                          "sessions full",
+                                                          "lanes full",
+                                                          "room again",
                                                           "nothing left"};
   return kNames[static_cast<size_t>(rule)];
 }

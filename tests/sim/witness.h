@@ -41,9 +41,13 @@ enum class Rule : uint8_t {
   kExit,            // A program's exit, as it was planned, is what its user is told ...
   kSizes,           // ... and every size of the terminal has come to it, in order.
   kStreamsFull,  // Streams beyond a session's maximum are refused, and come when others have ended.
-  kLetGo,        // A process that ends has let go of everything.
+  kOffersFull,   // So are offers beyond those that may wait for a node ...
+  kSessionsFull,  // ... sessions beyond those of a node ...
+  kLanesFull,     // ... and lanes beyond those of a session ...
+  kRoomAgain,     // ... and a session begins when others have ended.
+  kLetGo,         // A process that ends has let go of everything.
 };
-inline constexpr size_t kRuleCount = 23;
+inline constexpr size_t kRuleCount = 27;
 using RuleCounts = std::array<uint64_t, kRuleCount>;
 std::string NameOf(Rule rule);
 

@@ -7,10 +7,10 @@ namespace sim {
 
 std::string NameOf(Trouble trouble) {
   constexpr std::array<const char*, kTroubleCount> kNames = {
-      "reset",        "half-open",     "cut",           "relay-killed", "relay-stopped",
-      "pause",        "slow-desk",     "no-blocks",     "replay",       "clock",
-      "full-disk",    "no-sockets",    "busy-desk",     "stall",        "late-bytes",
-      "agent-killed", "agent-stopped", "client-killed", "withdrawal"};
+      "reset",      "half-open",  "cut",        "relay-killed", "relay-stopped", "pause",
+      "slow-desk",  "no-blocks",  "replay",     "clock",        "full-disk",     "no-sockets",
+      "busy-desk",  "stall",      "late-bytes", "agent-killed", "agent-stopped", "client-killed",
+      "withdrawal", "many-lanes", "crowd"};
   return kNames[static_cast<size_t>(trouble)];
 }
 
@@ -22,7 +22,7 @@ WorldPlan WorldPlan::FromSeed(uint64_t seed) {
   plan.faults = engine::sim::Faults::Swarm(seed);
   plan.faults.reset = 0;
   plan.faults.refuse = random.Chance(30) ? 10 : 0;
-  for (size_t i = 0; i < kTroubleCount; ++i) {
+  for (size_t i = 0; i <= static_cast<size_t>(Trouble::kWithdrawal); ++i) {
     const bool may_end_sessions = i >= static_cast<size_t>(Trouble::kAgentKilled);
     plan.troubles[i] = random.Chance(may_end_sessions ? 12 : 50);
   }
@@ -48,6 +48,9 @@ WorldPlan WorldPlan::FromSeed(uint64_t seed) {
     for (const Trouble mild : {Trouble::kReplay, Trouble::kBusyDesk, Trouble::kStall}) {
       plan.troubles[static_cast<size_t>(mild)] = true;
     }
+  }
+  for (const Trouble greed : {Trouble::kManyLanes, Trouble::kCrowd}) {
+    plan.troubles[static_cast<size_t>(greed)] = random.Chance(15);
   }
   return plan;
 }

@@ -35,8 +35,11 @@ enum class Trouble : uint8_t {
   kAgentStopped,
   kClientKilled,
   kWithdrawal,  // What the session was allowed by is taken away.
+  // Those that want too much, once in a world:
+  kManyLanes,  // Somebody asks for more lanes of a session than it may have.
+  kCrowd,      // Somebody asks for more sessions than the node may have.
 };
-inline constexpr size_t kTroubleCount = 19;
+inline constexpr size_t kTroubleCount = 21;
 std::string NameOf(Trouble trouble);
 using TroubleCounts = std::array<uint64_t, kTroubleCount>;
 
