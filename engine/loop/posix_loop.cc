@@ -62,7 +62,7 @@ Duration PosixLoop::PrepareWait(Duration wait_max) {
   // A loop in which nothing is idle any more is not woken for it.
   if (buffers_.HasIdlePages() && now_ >= next_give_back_) {
     buffers_.GiveBack(kGiveBackMax);
-    next_give_back_ = now_ + kGiveBackPause;
+    next_give_back_ = now_ + give_back_pause_;
   }
   if (!ready_.empty()) return Duration::zero();
   if (buffers_.HasIdlePages()) {

@@ -46,6 +46,9 @@ class PosixLoop : public Loop {
   // The pipes of this loop's forwards. Where none can be had, they copy.
   PipeCache& pipes() { return pipes_; }
 
+  // How long a block has to be free, at least, before its memory goes back to the system.
+  void SetGiveBackPause(Duration pause) { give_back_pause_ = pause; }
+
  protected:
   PosixLoop(uint16_t block_count, uint32_t block_size);
 
@@ -99,7 +102,6 @@ class PosixLoop : public Loop {
 
   // A burst's memory is gone minutes after it, and bursts that come every few seconds find theirs.
   // Who comes back just after this costs itself 2,048 page faults in ten seconds, and no more.
-  static constexpr Duration kGiveBackPause = std::chrono::seconds(10);
   static constexpr size_t kGiveBackMax = 8 * 1024 * 1024;
 
   size_t ReceiveMore(Socket socket, std::span<BufferRef> blocks);
@@ -126,6 +128,7 @@ class PosixLoop : public Loop {
   std::byte* copy_space_ = nullptr;  // For forwards that copy. Zero pages until one does.
   Instant now_{};
   Instant next_give_back_{};
+  Duration give_back_pause_ = std::chrono::seconds(10);
   std::atomic<bool> wake_pending_ = false;
   int wake_descriptor_ = -1;
 };

@@ -28,9 +28,9 @@ SessionSubject Broker::SubjectOf(std::string_view session_id) {
 // ------------------------------------------------------------------- start, end
 
 absl::Status Broker::TakeOver(int64_t now_unix_ms, const GoesOn& goes_on, const ClockStep& step) {
+  if (absl::Status recorded = RecordEnds(); !recorded.ok()) return recorded;
   return records_.Keep("start", [&]() -> absl::Status {
     if (absl::Status kept = store_.SetClockBegin(step.begin); !kept.ok()) return kept;
-    if (absl::Status recorded = RecordEnds(); !recorded.ok()) return recorded;
     SessionQuery query{.over = false, .count_max = 500};
     for (;;) {
       const absl::StatusOr<std::vector<Session>> left = store_.ListSessions(query);
@@ -62,20 +62,25 @@ absl::Status Broker::TakeOver(int64_t now_unix_ms, const GoesOn& goes_on, const 
 
 absl::Status Broker::RecordEnds() {
   constexpr size_t kTogether = 500;
-  for (;;) {
+  for (bool any_recorded = true; any_recorded;) {  // Else the same come again.
     const absl::StatusOr<std::vector<UnrecordedEnd>> ends = store_.ListUnrecordedEnds(kTogether);
     if (!ends.ok()) return ends.status();
     if (ends->empty()) return absl::OkStatus();
+    any_recorded = false;
     for (const auto& [end, node_id, principal, carriage, outlives_lanes] : *ends) {
-      const absl::Status status = records_.EndedNow(
-          {end.id, node_id, principal, carriage},
-          {.status = end.status, .reason = end.details, .reported_by = end.reported_by},
-          end.ended_unix_ms);
-      if (!status.ok()) return status;
+      const SessionSubject subject{end.id, node_id, principal, carriage};
+      const SessionRecords::Ending ending{
+          .status = end.status, .reason = end.details, .reported_by = end.reported_by};
+      // One that cannot be written keeps its mark until the next start, and nobody waits for it.
+      const absl::Status kept = records_.Keep("record_end", [&, when = end.ended_unix_ms] {
+        return records_.EndedNow(subject, ending, when);
+      });
+      any_recorded |= kept.ok();
       const bool is_unheard = outlives_lanes && end.reported_by.empty();
       if (is_unheard) unheard_stops_.Add(node_id, {end.id, end.details});
     }
   }
+  return absl::OkStatus();
 }
 
 std::optional<StartedSession> Broker::RenewToken(std::string_view session_id) {
@@ -113,7 +118,15 @@ absl::Status Broker::TerminateSession(std::string_view session_id, std::string_v
   }
   store_.AfterCommit([this, id = std::string(session_id), why = std::string(reason), now_unix_ms] {
     Live* live = Find(id);
-    if (live != nullptr) End(*live, SessionStatus::kTerminated, why, now_unix_ms);
+    if (live == nullptr) return;
+    if (live->state != Live::State::kEnding) {
+      return End(*live, SessionStatus::kTerminated, why, now_unix_ms);
+    }
+    // Another end came before this change was kept: the record says what the row does.
+    const absl::StatusOr<Session> row = store_.FindSession(id);
+    if (!row.ok()) return;
+    live->end_reason = row->details;
+    live->reported_by = {};
   });
   return absl::OkStatus();
 }
@@ -160,12 +173,13 @@ void Broker::End(Live& live, SessionStatus status, std::string_view reason, int6
   if (live.sealed == nullptr) data_plane_.EndSession(live.subject.id, reason);
   if (live.sealed == nullptr && !was_joined) return Finish(live, {.status = status}, now_unix_ms);
   // The record follows when the data plane has reported the bytes.
-  records_.KeepOrLater("end_session", live.subject.id,
-                       [this, id = live.subject.id,
-                        ending = SessionRecords::Ending{.status = status,
-                                                        .reason = std::string(reason),
-                                                        .reported_by = live.reported_by},
-                        now_unix_ms] { return records_.End(id, ending, now_unix_ms); });
+  records_.KeepOrLater(
+      "end_session", live.subject.id,
+      [this, id = live.subject.id,
+       ending = SessionRecords::Ending{.status = status,
+                                       .reason = std::string(reason),
+                                       .reported_by = std::string(live.reported_by)},
+       now_unix_ms] { return records_.End(id, ending, now_unix_ms); });
   if (live.sealed != nullptr) CutSealed(live, now_unix_ms);
 }
 
@@ -179,7 +193,6 @@ void Broker::Finish(const Live& live, const SessionRecords::Ending& ending, int6
     if (IsConnected(live.subject.node_id)) StopAgain(live.subject.node_id, stop);
   }
   RecordEnd(live, ending, now_unix_ms);
-  gateway_shares_.Remove(live.subject.principal, live.gateway_bytes);
   live_.erase(std::string(live.subject.id));
 }
 
@@ -191,12 +204,15 @@ void Broker::RecordEnd(const Live& live, SessionRecords::Ending ending, int64_t 
 
 void Broker::Flush(int64_t now_unix_ms) {
   SaveEpochs();
+  const bool is_grouped =
+      !store_.in_group() && store_.OpenGroup().ok();  // One wait for the disk, not one for each.
   std::erase_if(live_, [&](const auto& entry) {
     const Live& live = entry.second;
     if (live.state != Live::State::kEnding) return false;
     RecordEnd(live, EndingSoFar(live), now_unix_ms);
     return true;
   });
+  if (is_grouped) store_.CloseGroup().IgnoreError();  // Else the next start finds the marks.
   records_.Flush();
 }
 

@@ -231,7 +231,7 @@ class Broker {
     std::string key_id;  // Of an encrypted one.
     // With which it was started, while it may still be sealed. Null: it may not.
     std::unique_ptr<SessionGrant> unsealed;
-    uint64_t gateway_bytes = 0;           // Of an AWS client's: its share.
+    GatewayShares::Share gateway_share;   // Of an AWS client's.
     bool is_lost = false;                 // Of an AWS client's: it has no connection.
     std::string_view reported_by;         // Static.
     std::unique_ptr<SealedState> sealed;  // Null: no lanes, but a client's link or channel.

@@ -298,7 +298,7 @@ absl::Status Broker::StartSealed(const SealedOffer& offer, int64_t now_unix_ms) 
         kept->state = Live::State::kConnecting;
         if (kept->unsealed != nullptr) kept->subject.carriage = Carriage::kSealed;
         kept->unsealed.reset();
-        gateway_shares_.Remove(kept->subject.principal, std::exchange(kept->gateway_bytes, 0));
+        kept->gateway_share.reset();
       },
       [this, id = session.id] { Withdraw(id, kNotStarted); });
   return absl::OkStatus();

@@ -154,16 +154,16 @@ std::variant<StartedSession, StartFailure> Broker::StartSession(const StartReque
   StartedSession started{grant.session_id, token, data_plane_.FindNode(request.node_id)->loop};
   const bool may_be_sealed =
       !request.carriage.has_value() && ChooseCarriage(wanted.carriages, Carriage::kSealed).ok();
-  store_.AfterCommit([this, grant = std::move(grant), gateway_bytes, may_be_sealed, now_unix_ms,
+  store_.AfterCommit([this, grant = std::move(grant), may_be_sealed, now_unix_ms,
+                      share = gateway_shares_.Take(request.principal, gateway_bytes),
                       promise = session_promises_.Make()] {
-    gateway_shares_.Add(grant.principal, gateway_bytes);
     Live& live = live_[grant.session_id];
     live.subject = {grant.session_id, grant.node_id, grant.principal, Carriage::kInspected};
     live.join_by_unix_ms = now_unix_ms + milliseconds(kJoinMax).count();
     live.end_by_unix_ms =
         now_unix_ms + std::chrono::duration_cast<milliseconds>(grant.duration_max).count();
     live.key_id = grant.plan.key_id;
-    live.gateway_bytes = gateway_bytes;
+    live.gateway_share = share;
     if (may_be_sealed) live.unsealed = std::make_unique<SessionGrant>(grant);
     data_plane_.PrepareSession(grant);
   });

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <unordered_map>
 
@@ -19,29 +20,33 @@ class GatewayShares {
   static constexpr uint64_t kPrincipalBytesMax = kBytesMax / 2;
 
   bool Fits(const std::string& principal, uint64_t bytes) const {
-    const auto found = of_principal_.find(principal);
-    const uint64_t held = found == of_principal_.end() ? 0 : found->second;
-    return bytes_ + bytes <= kBytesMax && held + bytes <= kPrincipalBytesMax;
+    const auto found = counts_->of_principal.find(principal);
+    const uint64_t held = found == counts_->of_principal.end() ? 0 : found->second;
+    return counts_->bytes + bytes <= kBytesMax && held + bytes <= kPrincipalBytesMax;
   }
-  void Add(const std::string& principal, uint64_t bytes) {
-    if (bytes == 0) return;
-    bytes_ += bytes;
-    of_principal_[principal] += bytes;
-  }
-  // Remove takes back what was added.
-  void Remove(const std::string& principal, uint64_t bytes) {
-    if (bytes == 0) return;
-    bytes_ -= bytes;
-    const auto found = of_principal_.find(principal);
-    found->second -= bytes;
-    if (found->second == 0) of_principal_.erase(found);
+  // Take counts the bytes until the share, and each copy of it, is gone; it may outlive this. What
+  // waits for a commit has one already: requests of one group must not find the same room.
+  using Share = std::shared_ptr<const void>;
+  Share Take(const std::string& principal, uint64_t bytes) {
+    if (bytes == 0) return {};
+    counts_->bytes += bytes;
+    counts_->of_principal[principal] += bytes;
+    return Share(counts_.get(), [counts = counts_, principal, bytes](const void*) {
+      counts->bytes -= bytes;
+      const auto found = counts->of_principal.find(principal);
+      found->second -= bytes;
+      if (found->second == 0) counts->of_principal.erase(found);
+    });
   }
 
-  uint64_t bytes() const { return bytes_; }
+  uint64_t bytes() const { return counts_->bytes; }
 
  private:
-  uint64_t bytes_ = 0;
-  std::unordered_map<std::string, uint64_t> of_principal_;
+  struct Counts {
+    uint64_t bytes = 0;
+    std::unordered_map<std::string, uint64_t> of_principal;
+  };
+  std::shared_ptr<Counts> counts_ = std::make_shared<Counts>();
 };
 
 }  // namespace relay

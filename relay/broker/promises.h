@@ -13,6 +13,10 @@ class Promises {
   // Promise is to be captured by what comes with the commit (Store::AfterCommit).
   using Promise = std::shared_ptr<const char>;
 
+  Promises() = default;
+  Promises(const Promises&) = delete;  // A copy would be counted, too.
+  Promises& operator=(const Promises&) = delete;
+
   Promise Make() const { return token_; }
   size_t count() const { return static_cast<size_t>(token_.use_count()) - 1; }
 

@@ -117,7 +117,7 @@ absl::Status SessionRecords::End(std::string_view session_id, const Ending& endi
                             .status = ending.status,
                             .details = ending.reason,
                             .ended_unix_ms = now_unix_ms,
-                            .reported_by = std::string(ending.reported_by)});
+                            .reported_by = ending.reported_by});
 }
 
 void SessionRecords::Ended(const SessionSubject& subject, const Ending& ending,

@@ -86,8 +86,8 @@ class SessionRecords {
   struct Ending {
     SessionStatus status = SessionStatus::kTerminated;
     std::string reason;
-    std::string_view reported_by;  // Who says so, if it is not the relay itself. Static.
-    uint64_t bytes_in = 0;         // To the node.
+    std::string reported_by;  // Who says so, if it is not the relay itself.
+    uint64_t bytes_in = 0;    // To the node.
     uint64_t bytes_out = 0;
   };
   void Ended(const SessionSubject& subject, const Ending& ending, int64_t now_unix_ms);

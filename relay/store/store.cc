@@ -1,10 +1,20 @@
 #include "relay/store/store.h"
 
 #include <utility>
+#include <vector>
 
 #include "engine/base/check.h"
 
 namespace relay {
+namespace {
+
+// What an action holds is let go of before the next one runs.
+template <class Action>
+void RunAll(std::vector<Action> actions) {
+  for (Action& action : actions) std::exchange(action, {}).run();
+}
+
+}  // namespace
 
 absl::Status Store::Begin() {
   CHECK(!in_transaction_);
@@ -25,8 +35,7 @@ absl::Status Store::Commit() {
   in_transaction_ = false;
   if (in_group_) return status;
   // An action may use the store, and add actions of its own.
-  const std::vector<Action> actions = std::exchange(after_commit_, {});
-  for (const Action& action : actions) action.run();
+  RunAll(std::exchange(after_commit_, {}));
   return status;
 }
 
@@ -65,9 +74,9 @@ absl::Status Store::CloseGroup() {
   is_down_ = false;
   // What the actions write is one more group, and so are the actions that they add.
   while (!after_commit_.empty()) {
-    const std::vector<Action> actions = std::exchange(after_commit_, {});
+    auto actions = std::exchange(after_commit_, {});
     in_group_ = DoBegin().ok();  // Else each of their changes is kept by itself.
-    for (const Action& action : actions) action.run();
+    RunAll(std::move(actions));
     if (!in_group_) continue;
     status = DoIsOpen() ? DoCommit() : absl::UnavailableError("store: a group of changes was lost");
     if (!status.ok()) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/buffer/buffer_pool.h"
+#include "engine/loop/posix_loop.h"
 #include "gtest/gtest.h"
 #include "tests/contract/loop_fixture.h"
 
@@ -23,6 +24,8 @@ class LoopMemory : public testing::TestWithParam<Backend> {};
 TEST_P(LoopMemory, WhatABurstTookIsGivenBack) {
   const std::unique_ptr<Loop> loop = MakeLoop(GetParam(), kManyBlocks, kLargeBlock);
   ASSERT_NE(loop, nullptr);
+  constexpr Duration kPause = std::chrono::milliseconds(100);
+  static_cast<PosixLoop&>(*loop).SetGiveBackPause(kPause);
   loop->RunOnce(Duration::zero());  // What a backend lends to its kernel is lent by now.
   BufferPool& pool = loop->buffers();
   const uint16_t free_before = pool.free_count();
@@ -34,8 +37,8 @@ TEST_P(LoopMemory, WhatABurstTookIsGivenBack) {
   blocks.clear();
 
   // Each wait is longer than the pause between two looks.
-  const Instant deadline = loop->Now() + std::chrono::minutes(2);
-  while (pool.HasIdlePages() && loop->Now() < deadline) loop->RunOnce(std::chrono::seconds(12));
+  const Instant deadline = loop->Now() + std::chrono::seconds(10);
+  while (pool.HasIdlePages() && loop->Now() < deadline) loop->RunOnce(2 * kPause);
   EXPECT_FALSE(pool.HasIdlePages());
 
   size_t bare = 0;

@@ -113,11 +113,16 @@ void EndReasons::CheckRecords(relay::Store& store, const std::string& records) {
     const nlohmann::json record = nlohmann::json::parse(line, nullptr, false);
     if (!record.is_object() || record.value("eventName", "") != "SessionEnded") continue;
     const nlohmann::json& additional = record["additionalEventData"];
-    recorded[additional.value("sessionId", "")] = additional.value("reason", "");
+    const std::string session = additional.value("sessionId", "");
+    if (!recorded.try_emplace(session, additional.value("reason", "")).second) {
+      witness_.Blame("the end of session " + session + " is recorded twice");
+    }
   }
   constexpr size_t kSessionsMax = 1'000;
   const auto sessions = store.ListSessions({.over = true, .count_max = kSessionsMax});
   CHECK(sessions.ok());
+  if (sessions->size() == kSessionsMax)
+    witness_.Blame("there are more sessions than were looked at");
   for (const relay::Session& session : *sessions) {
     witness_.Applied(Rule::kEndRecorded);
     if (const std::string wrong = Against(session.id, {session.details, of_all_}); !wrong.empty()) {

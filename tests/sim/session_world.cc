@@ -508,7 +508,7 @@ SessionResult SessionWorld::Run() {
     const bool is_crowded = crowd_at_ != Instant::max() || crowd_.is_there();
     return !is_crowded && sim_.now >= QuietSince() + calm;
   };
-  bool goes_on = flowed && RunUntil(is_calm, kRunMax);
+  bool goes_on = flowed && fail(RunUntil(is_calm, kRunMax), "it never became calm");
   is_ending_ = true;
   for (ClientSeat& seat : seats_) seat.Leave();
   goes_on = goes_on && fail(RunUntil([this] { return !IsLeaving(kOperator); }, seconds(60)),

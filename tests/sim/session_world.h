@@ -10,9 +10,9 @@
 // clients side by side.
 //
 // It holds that
-//   - every connection's bytes arrive once, in order, unchanged, and where its session leads to; it
-//     ends whole, or is reset at both
-//     ends; whole, unless something happened that may end sessions;
+//   - every connection's bytes arrive once, in order, unchanged, and where its session leads to;
+//   - a connection ends whole, or is reset at both ends if something happened that may end
+//   sessions;
 //   - a program's exit comes behind all its bytes, as it was; so does each size of its terminal;
 //   - nothing that runs stands still for longer than kStillMax once all is calm, at either end;
 //   - whom nothing has disturbed for kLostMax does not lose its connection;

@@ -227,6 +227,29 @@ TEST_F(SealedEndTest, AnEndThatARelayHadNoTimeToRecordIsRecordedByTheNextOneOnce
   EXPECT_THAT(Events(), SizeIs(4));
 }
 
+TEST_F(SealedEndTest, OfTwoEndsInOneGroupTheRecordSaysTheOneOfTheRow) {
+  const std::string twice = StartJoined();
+  const std::string by_node = StartJoined();
+  ASSERT_TRUE(store->OpenGroup().ok());
+  ASSERT_TRUE(broker.TerminateSession(twice, "Terminated by bob.", kNow + 7).ok());
+  ASSERT_TRUE(broker.TerminateSession(twice, "Terminated by eve.", kNow + 8).ok());
+  ASSERT_TRUE(broker.TerminateSession(by_node, "Terminated by bob.", kNow + 7).ok());
+  broker.NodeEndedSession(kNode, {by_node, "the client ended the session"}, kNow + 8);
+  ASSERT_TRUE(store->CloseGroup().ok());
+  for (const std::string& id : {twice, by_node}) {
+    broker.LaneEnded({id, 0}, Ended(500, 7), kNow + 9);
+    EXPECT_EQ(store->FindSession(id)->details, "Terminated by bob.");
+  }
+  broker.Flush(kNow + 10);
+  ASSERT_THAT(Events(),
+              ElementsAre("SessionConnected", "SessionConnected", "SessionEnded", "SessionEnded"));
+  const auto events = store->ListAudit(2, 2);
+  for (const AuditEvent& event : *events) {
+    EXPECT_THAT(event.record, HasSubstr("Terminated by bob."));
+    EXPECT_EQ(event.record.find("reportedBy"), std::string::npos);
+  }
+}
+
 TEST_F(SealedEndTest, ARelayThatStopsRecordsTheEndsThatItWaitsFor) {
   const std::string id = StartJoined();
   ASSERT_TRUE(broker.TerminateSession(id, "Terminated by bob.", kNow + 7).ok());

@@ -16,28 +16,56 @@ TEST(GatewaySharesTest, APrincipalHasItsMaximumAndAllHaveTheirs) {
   GatewayShares shares;
   constexpr uint64_t kHalf = GatewayShares::kPrincipalBytesMax;
   EXPECT_TRUE(shares.Fits("a", kHalf));
-  shares.Add("a", kHalf);
+  GatewayShares::Share first = shares.Take("a", kHalf);
   EXPECT_FALSE(shares.Fits("a", 1));
   EXPECT_TRUE(shares.Fits("b", kHalf));
-  shares.Add("b", kHalf);
+  GatewayShares::Share second = shares.Take("b", kHalf);
   EXPECT_FALSE(shares.Fits("c", 1));
-  shares.Remove("a", kHalf);
+  first.reset();
   EXPECT_TRUE(shares.Fits("c", kHalf));
-  shares.Remove("b", kHalf);
+  second.reset();
   EXPECT_EQ(shares.bytes(), 0u);
 }
 
-class GatewaySharesBrokerTest : public BrokerFixture {};
+TEST(GatewaySharesTest, AShareMayOutliveTheCount) {
+  GatewayShares::Share share;
+  {
+    GatewayShares shares;
+    share = shares.Take("a", 1);
+  }
+  share.reset();
+}
+
+class GatewaySharesBrokerTest : public BrokerFixture {
+ protected:
+  static constexpr uint64_t kCount = GatewayShares::kPrincipalBytesMax / GatewayShares::kPortBytes;
+
+  static StartRequest PortWish() {
+    ResolvedSession port;
+    port.type = SessionType::kPort;
+    port.plan.kind = SessionKind::kTcp;
+    port.plan.host = "localhost";
+    port.plan.port = 80;
+    StartRequest wish = Wish();
+    wish.resolved = std::make_shared<const WishOutcome>(port);
+    return wish;
+  }
+};
+
+TEST_F(GatewaySharesBrokerTest, RequestsOfOneGroupDoNotFindTheSameRoom) {
+  ASSERT_TRUE(store->OpenGroup().ok());
+  ASSERT_TRUE(store->Begin().ok());
+  for (uint64_t i = 0; i < kCount; ++i) {
+    ASSERT_TRUE(std::holds_alternative<StartedSession>(broker.StartSession(PortWish(), kNow))) << i;
+  }
+  EXPECT_TRUE(std::holds_alternative<StartFailure>(broker.StartSession(PortWish(), kNow)));
+  store->Rollback();
+  EXPECT_TRUE(std::holds_alternative<StartedSession>(broker.StartSession(PortWish(), kNow)));
+  ASSERT_TRUE(store->CloseGroup().ok());
+}
 
 TEST_F(GatewaySharesBrokerTest, SessionsOfAwsClientsAreCountedUntilTheyEnd) {
-  constexpr uint64_t kCount = GatewayShares::kPrincipalBytesMax / GatewayShares::kPortBytes;
-  ResolvedSession port;
-  port.type = SessionType::kPort;
-  port.plan.kind = SessionKind::kTcp;
-  port.plan.host = "localhost";
-  port.plan.port = 80;
-  StartRequest wish = Wish();
-  wish.resolved = std::make_shared<const WishOutcome>(port);
+  StartRequest wish = PortWish();
   std::string last;
   for (uint64_t i = 0; i < kCount; ++i) {
     const auto outcome = broker.StartSession(wish, kNow);
