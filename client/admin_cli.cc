@@ -132,10 +132,10 @@ void AdminCli::AddUsers(Subcommands& subcommands, bool& json) {
   add("delete", "Delete a user, with keys and policies", "user delete NAME");
   add("key", "Make one more key", "user key NAME");
   AddJson(add("keys", "The keys of a user", "user keys [OPTIONS] NAME"), json);
-  add("revoke", "Delete a key, and end what it opened", "user revoke NAME KEY")
-      ->add_option("key", user_.key_id, "Its id")
-      ->required()
-      ->type_name("KEY");
+  CLI::App* revoke =
+      add("revoke", "Delete a key, and end what it opened", "user revoke [OPTIONS] NAME KEY");
+  revoke->add_option("key", user_.key_id, "Its id")->required()->type_name("KEY");
+  revoke->add_flag("--force", user_.is_forced, "The key that you use, too");
   add("mfa", "Ask a user for codes of a device, too", "user mfa NAME");
   subcommands.EndGroup(group, kUserHelp, "user COMMAND ...");
 }

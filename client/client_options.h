@@ -130,8 +130,9 @@ struct UserOptions {
   enum class Verb : uint8_t { kAdd, kList, kDelete, kKey, kKeys, kRevoke, kMfa };
   Verb verb = Verb::kList;
   std::string name;
-  std::string policy;  // Of kAdd; empty: ask.
-  std::string key_id;  // Of kRevoke.
+  std::string policy;      // Of kAdd; empty: ask.
+  std::string key_id;      // Of kRevoke.
+  bool is_forced = false;  // Of kRevoke: one's own key, too.
   OutputFormat format = OutputFormat::kTable;
 };
 struct ConfigureOptions {};

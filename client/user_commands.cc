@@ -145,6 +145,13 @@ int AddKey(RelayAccess& relay, const UserOptions& options) {
 }
 
 int Revoke(ApiClient& api, const UserOptions& options) {
+  if (!options.is_forced && options.key_id == api.credentials().access_key_id) {
+    return Fail(absl::FailedPreconditionError(
+        Printable(options.key_id) +
+        " is the key that you use: the relay would know you no more; make another with `adit user "
+        "key " +
+        Printable(options.name) + "`, log in with it, and revoke this one then, or say --force"));
+  }
   const auto done =
       api.CallIam("DeleteAccessKey", {{"UserName", options.name}, {"AccessKeyId", options.key_id}});
   if (!done.ok()) return Fail(done.status());

@@ -173,7 +173,9 @@ constexpr Verb kVerbs[] = {
      "\n"
      "Examples:\n"
      "  adit user keys alice                      shows the ids\n"
-     "  adit user revoke alice AKIAIOSFODNN7EXAMPLE\n"},
+     "  adit user revoke alice AKIAIOSFODNN7EXAMPLE\n"
+     "\n"
+     "The key that you use is deleted with --force alone.\n"},
     {"user mfa",
      "adit user mfa: ask a user for codes of a device, too\n"
      "\n"

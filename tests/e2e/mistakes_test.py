@@ -117,10 +117,12 @@ def test_a_policy_that_is_asked_for_again(t):
 
 
 def test_the_last_administrator(t):
-    """Nobody deletes himself or takes his own rights: there may be nobody left who could give them back"""
+    """Nobody deletes himself or takes his own rights or key: there may be nobody left who could give them back"""
     adit = t.stack.adit
     _fails(adit('user', 'delete', 'admin'), 'is who you are')
     _fails(adit('policy', 'detach', 'AditAdmin', '--user', 'admin'), 'is who you are')
+    key = json.loads(adit('whoami', '--json').stdout)['access_key_id']
+    _fails(adit('user', 'revoke', 'admin', key), 'is the key that you use', 'adit user key admin', '--force')
     _works(adit('user', 'list'))  # Whose key, policy and name are all there still.
 
 

@@ -181,6 +181,8 @@ TEST(CliTest, PoliciesAndUsersArriveWhole) {
   EXPECT_EQ(add.policy, "none");
   EXPECT_EQ(Parsed<UserOptions>({"user", "keys", "alice", "--json"}).format, OutputFormat::kJson);
   EXPECT_EQ(Parsed<UserOptions>({"user", "revoke", "alice", "AKIA1"}).key_id, "AKIA1");
+  EXPECT_FALSE(Parsed<UserOptions>({"user", "revoke", "alice", "AKIA1"}).is_forced);
+  EXPECT_TRUE(Parsed<UserOptions>({"user", "revoke", "alice", "AKIA1", "--force"}).is_forced);
   EXPECT_EQ(Parsed<UserOptions>({"user", "mfa", "alice"}).verb, UserOptions::Verb::kMfa);
   EXPECT_FALSE(ErrorOf({"user", "key"}).empty());
   Parsed<ConfigureOptions>({"configure"});
