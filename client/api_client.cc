@@ -256,6 +256,7 @@ absl::StatusOr<std::vector<EventInfo>> ApiClient::LookupEvents(const EventWish& 
                       .resources = {},
                       .outcome = {},
                       .what = {},
+                      .access_key_id = JsonText(entry, "AccessKeyId"),
                       .record = JsonText(entry, "CloudTrailEvent")};
       ReadRecord(event);
       for (const Json& resource : JsonList(entry, "Resources")) {

@@ -63,7 +63,8 @@ struct EventInfo {
   std::string resources;  // Names, with commas.
   std::string outcome;    // "ok", the code of an error, or how a connection ended.
   std::string what;       // Of a stream: what it was opened to, such as "tcp db:5432".
-  std::string record;     // The whole event, as JSON.
+  std::string access_key_id;
+  std::string record;  // The whole event, as JSON.
 };
 
 // ApiCodeOf returns the code of an error that the relay answered with, such as InvalidDocument;

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "client/command_output.h"
+#include "client/event_follow.h"
 #include "client/node_choice.h"
 #include "client/relay_access.h"
 #include "client/say.h"
@@ -19,8 +19,8 @@ namespace client {
 namespace {
 
 constexpr engine::Duration kFollowPause = std::chrono::seconds(2);
-// Records of streams are written up to a second late, and clocks have whole seconds.
-constexpr int64_t kFollowOverlapSeconds = 5;
+// The longest pause between two attempts to reach a relay that is away.
+constexpr engine::Duration kFollowPauseMax = std::chrono::seconds(30);
 
 // A command may be long, and is in the record as a whole.
 std::string Short(const std::string& what) {
@@ -81,6 +81,17 @@ int SayNone() {
   return 0;
 }
 
+// IsPassing is true of what is over when the relay is there again.
+bool IsPassing(const absl::Status& status) {
+  return absl::IsUnavailable(status) || ApiCodeOf(status) == "ThrottlingException";
+}
+
+// SayAway says once that the relay is not there; what follows goes on when it is again.
+void SayAway(const absl::Status& status) {
+  const std::string text = TextOf(status);
+  Say(text.substr(0, text.find('\n')) + "; this goes on when it answers again");
+}
+
 absl::Status ReadTime(const std::string& text, const char* flag, int64_t& seconds) {
   if (text.empty()) return absl::OkStatus();
   const std::optional<int64_t> read = engine::ParseIsoDate(text);
@@ -114,26 +125,28 @@ int RunAuditTail(const CommonFlags& flags, const Environment& environment,
                  const AuditTailOptions& options) {
   const auto relay = RelayAccess::Open(flags, environment);
   if (!relay.ok()) return Fail(relay.status());
-  EventWish wish{.count_max = options.count};
+  ApiClient& api = (*relay)->api();
   EventText text(options.format);
-  std::set<std::string> shown;  // Of what the next answer may have again.
-  for (;;) {
-    auto events = (*relay)->api().LookupEvents(wish);
-    if (!events.ok()) return Fail(events.status());
-    std::set<std::string> seen;
-    for (const EventInfo& event : *events) seen.insert(event.id);
-    std::erase_if(*events, [&](const EventInfo& event) { return shown.contains(event.id); });
-    std::ranges::reverse(*events);
-    if (!events->empty()) {
-      if (const int code = Print(text.Of(*events)); code != 0) return code;
-      wish.since = std::max(wish.since, events->back().time - kFollowOverlapSeconds);
+  EventFollow follow(api.credentials().access_key_id);
+  engine::Duration pause = kFollowPause;
+  for (bool is_first = true;; is_first = false) {
+    const size_t count_max = is_first ? options.count : kEventCountMax;
+    auto answer = api.LookupEvents({.since = follow.since(), .count_max = count_max});
+    if (answer.ok()) {
+      const std::vector<EventInfo> events = follow.Take(*std::move(answer));
+      if (!events.empty()) {
+        if (const int code = Print(text.Of(events)); code != 0) return code;
+      }
+      if (!options.follow) {
+        return events.empty() && options.format == OutputFormat::kTable ? SayNone() : 0;
+      }
+      pause = kFollowPause;
+    } else {
+      if (is_first || !IsPassing(answer.status())) return Fail(answer.status());
+      if (pause == kFollowPause) SayAway(answer.status());
+      pause = std::min(2 * pause, kFollowPauseMax);
     }
-    if (!options.follow) {
-      return seen.empty() && options.format == OutputFormat::kTable ? SayNone() : 0;
-    }
-    shown = std::move(seen);
-    wish.count_max = kEventCountMax;
-    (*relay)->RunFor(kFollowPause, [] { return false; });
+    (*relay)->RunFor(pause, [] { return false; });
   }
 }
 

@@ -143,6 +143,42 @@ def test_tail_says_where_a_connection_led(t):
     check_equal(sum('RESOURCES' in line for line in lines), 1, f'headings of {lines}')
 
 
+def test_tail_goes_on_when_the_relay_starts_again(t):
+    """What `adit audit tail -f` shows is new, in order and not its own look-ups, and goes on with a new relay"""
+    stack = t.own_stack()
+    for _ in range(3):
+        check_equal(stack.adit('whoami').returncode, 0, 'a call')
+    follow = stack.popen('audit', 'tail', '-f', '--json', '-n', '1')
+    events = []
+    reader = threading.Thread(target=lambda: events.extend(map(json.loads, follow.stdout)), daemon=True)
+    errors = []
+    warnings = threading.Thread(target=lambda: errors.extend(map(bytes.decode, follow.stderr)), daemon=True)
+    reader.start()
+    warnings.start()
+
+    def shown(name):
+        return [event for event in events if event['eventName'] == name]
+
+    try:
+        wait_until(lambda: events, 15, 'something to begin with')
+        first = events[0]['eventTime']
+        check_equal(stack.adit('policy', 'list').returncode, 0, 'a call')
+        wait_until(lambda: shown('ListPolicies'), 15, 'a call is shown')
+        stack.relay.stop(20)
+        wait_until(lambda: errors, 30, 'it says that the relay is away')
+        stack.start_relay()
+        check_equal(stack.adit('user', 'list').returncode, 0, 'a call of the new relay')
+        wait_until(lambda: shown('ListUsers'), 60, 'it goes on')
+        check_equal(len(errors), 1, f'lines of {errors}')
+        check(follow.poll() is None, 'it has ended')
+    finally:
+        follow.terminate()
+        follow.wait(20)
+    check(all(event['eventTime'] >= first for event in events), f'older events: {events}')
+    check_equal(len(shown('ListPolicies')), 1, 'how often a call is shown')
+    check(not [event for event in events[1:] if event['eventName'] == 'LookupEvents'], 'its own look-ups')
+
+
 def test_each_call_is_on_record_once(t):
     """Each call has one event when its answer is there: allowed, denied, wrong, unknown, or of nobody"""
     stack = t.stack
