@@ -116,6 +116,9 @@ class RemoteRun final : private SessionLink::Events,
         if (end.code == engine::CloseCode::kCannotStart) exit_code_ = kCannotStartExit;
         failure_ = NoProgramText(end.text, node_, command_.wish.document);
         if (failure_.empty()) failure_ = SessionEndText(end.code, end.text, node_);
+        if (const auto* exec = std::get_if<engine::ExecRequest>(&command_.request)) {
+          failure_ += UnsplitText(end.text, node_, exec->arguments);
+        }
         return;
     }
   }
@@ -153,6 +156,7 @@ class RemoteRun final : private SessionLink::Events,
       SendSize();
     } else if (process_ == nullptr || IsCut()) {
       terminal_.reset();
+      if (process_ != nullptr) SayLeftBehind();
       engine::DieBySignal(number);  // Nothing runs yet, or it cannot be told.
     } else if (terminal_ != nullptr || number == SIGHUP || std::exchange(signaled_, true)) {
       // Its user is gone, or it did not listen the first time. The node is told, so that it does
@@ -165,6 +169,12 @@ class RemoteRun final : private SessionLink::Events,
   }
 
   bool IsCut() const { return !link_over_ && link_->multiplexer().suspended(); }
+
+  void SayLeftBehind() const {
+    Say("there is no connection, so " + node_ +
+        " does not hear of this end: what runs there may go on\n`adit terminate " +
+        Printable(session_) + "` ends it");
+  }
 
   void SayStreams() const {
     std::string text =

@@ -1,6 +1,7 @@
 #include "client/session_end.h"
 
 #include "client/say.h"
+#include "engine/wire/command_line.h"
 #include "engine/wire/session_plan.h"
 
 namespace client {
@@ -94,6 +95,16 @@ std::string NoProgramText(std::string_view text, std::string_view node, std::str
   return "document " + Printable(document) + " opens a port, " + target +
          ", and no shell\nuse: adit forward " + name + " 0:" + remote + ", or adit proxy " + name +
          " " + remote;
+}
+
+std::string UnsplitText(std::string_view text, std::string_view node,
+                        const std::vector<std::string>& arguments) {
+  if (arguments.empty() || !text.starts_with(arguments.front() + ":")) return {};
+  if (arguments.front().find_first_of(" \t\n|&;<>$`*?(){}'\"") == std::string::npos) return {};
+  std::string line;
+  for (const std::string& argument : arguments) line += (line.empty() ? "" : " ") + argument;
+  return "\narguments are not split there; a line of the shell is run by: adit exec " +
+         Printable(node) + " -- sh -c " + Printable(engine::QuoteArgument(line));
 }
 
 std::string RefusedText(CloseCode code, std::string_view text, std::string_view node,

@@ -185,6 +185,10 @@ def test_command_not_found(t):
     check_equal(done.returncode, 127, f'status ({done.stderr!r})')
     check(b'no-such-command-here' in done.stderr, f'the name is not in {done.stderr!r}')
     check_equal(done.stdout, b'', 'output')
+    check(b'sh -c' not in done.stderr, f'advice that does not fit: {done}')
+    done = t.stack.exec('ls -la')
+    check_equal(done.returncode, 127, f'status ({done.stderr!r})')
+    check(f"adit exec {t.stack.NODE} -- sh -c 'ls -la'".encode() in done.stderr, f'no advice: {done}')
 
 
 def test_background_child(t):

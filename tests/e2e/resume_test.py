@@ -187,6 +187,7 @@ def test_a_command_that_is_cut_can_be_ended(t):
     check(command.running(), 'it waits for another connection')
     command.signal(signal.SIGTERM)
     check_equal(command.wait(10), 128 + signal.SIGTERM, f'status: {command.tail()}')
+    check('what runs there may go on' in command.err() and 'adit terminate ' in command.err(), command.err())
 
 
 test_a_command_that_is_cut_can_be_ended.limit = 90

@@ -134,6 +134,15 @@ TEST(ClientTextTest, ADocumentThatOpensAPortSaysWhatToUse) {
   EXPECT_EQ(NoProgramText(engine::AllowsOnlyText(plan), "web-1", "P"), "");
 }
 
+TEST(ClientTextTest, ALineOfTheShellInTheProgramsPlaceIsToldHowItIsRun) {
+  EXPECT_TRUE(Has(UnsplitText("ls -la: command not found on the node", "db1", {"ls -la"}),
+                  "adit exec db1 -- sh -c 'ls -la'"));
+  EXPECT_TRUE(Has(UnsplitText("/bin/ls|wc: could not be started", "db1", {"/bin/ls|wc", "-l"}),
+                  "-- sh -c '/bin/ls|wc -l'"));
+  EXPECT_EQ(UnsplitText("lss: command not found on the node", "db1", {"lss", "a b"}), "");
+  EXPECT_EQ(UnsplitText("the node could not become user x", "db1", {"ls -la"}), "");
+}
+
 TEST(ClientTextTest, WhatIsNotThereIsSaidWithTheCommandThatShowsWhatIs) {
   EXPECT_TRUE(
       Has(TextFor("NoSuchEntity", "The user with name bob cannot be found."), "`adit user list`"));
