@@ -3,6 +3,12 @@
 #include "client/say.h"
 
 namespace client {
+namespace {
+
+// The connection's own text says so alone.
+bool IsTimeout(std::string_view detail) { return detail.ends_with("in time"); }
+
+}  // namespace
 
 std::string DialErrorText(DialFailure failure, std::string_view detail,
                           const engine::HostPort& relay) {
@@ -14,6 +20,12 @@ std::string DialErrorText(DialFailure failure, std::string_view detail,
              "\nlook at the network, at the address (--relay, ADIT_RELAY or `adit login`), and "
              "whether adit-relay runs there";
     case DialFailure::kHandshake:
+      if (IsTimeout(detail)) {
+        return "the relay " + name + " takes connections and does not answer on them" + because +
+               "\nit hangs or has too much to do, or a firewall lets nothing through; try again, "
+               "and "
+               "look at it there (systemctl status adit-relay)";
+      }
       return "no secure connection to the relay " + name + because +
              "\nnothing was sent to it; if the relay has a new CA, log in again with a fresh line "
              "from whoever runs it";

@@ -207,6 +207,15 @@ TEST(ClientTextTest, DialErrorsNameTheRelay) {
   }
 }
 
+TEST(ClientTextTest, ARelayThatDoesNotAnswerIsNotSaidToHaveANewCa) {
+  const auto text = [](std::string_view detail) {
+    return DialErrorText(DialFailure::kHandshake, detail, {"relay", 443});
+  };
+  EXPECT_TRUE(Has(text("TLS was not set up in time"), "does not answer on them: TLS"));
+  EXPECT_FALSE(Has(text("TLS was not set up in time"), "log in again"));
+  EXPECT_TRUE(Has(text("self-signed certificate"), "log in again"));
+}
+
 TEST(ClientTextTest, SealedSessionsSayWhatWhyAndWhatNext) {
   const engine::HostPort relay{"relay", 443};
   for (const ProofError error : {ProofError::kUnreadable, ProofError::kNotSigned}) {
