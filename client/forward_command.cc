@@ -193,6 +193,10 @@ int RunForward(const CommonFlags& flags, const Environment& environment,
       return kOwnFailure;
     }
   }
+  if (const std::string error = NamedTwiceText(specs); !error.empty()) {
+    Say(error);
+    return kOwnFailure;
+  }
   engine::SignalSource signals({SIGINT, SIGTERM, SIGHUP});
   const absl::StatusOr<std::unique_ptr<RelayAccess>> relay = RelayAccess::Open(flags, environment);
   if (!relay.ok()) {

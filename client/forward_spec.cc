@@ -2,6 +2,7 @@
 
 #include <sys/un.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -164,6 +165,24 @@ bool ParseForwardSpec(std::string_view text, ForwardSpec& out, std::string& erro
   }
   error = "forward '" + Printable(text) + "': " + reason;
   return false;
+}
+
+std::string NamedTwiceText(const std::vector<ForwardSpec>& specs) {
+  for (auto spec = specs.begin(); spec != specs.end(); ++spec) {
+    const bool is_twice = std::any_of(specs.begin(), spec, [&](const ForwardSpec& other) {
+      return other.bind == spec->bind && other.local_port == spec->local_port &&
+             other.socket_path == spec->socket_path;
+    });
+    if (!is_twice) continue;
+    if (!spec->socket_path.empty()) {
+      return "two forwards have the local socket " + Printable(spec->socket_path) +
+             "; give each one of its own";
+    }
+    if (spec->local_port == 0) continue;
+    return "two forwards have the local port " + std::to_string(spec->local_port) +
+           "; give each one of its own, or 0 for any free one";
+  }
+  return {};
 }
 
 }  // namespace client

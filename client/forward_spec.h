@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace client {
 
@@ -29,5 +30,9 @@ struct ForwardSpec {
 // ParseForwardSpec returns true and fills `out`, or returns false and says in `error`, for people,
 // what is wrong and what to write instead.
 [[nodiscard]] bool ParseForwardSpec(std::string_view text, ForwardSpec& out, std::string& error);
+
+// NamedTwiceText says, for people, which local end two of `specs` have; else it is empty. Ends that
+// only overlap, such as those of a port on all addresses and on one, are the kernel's to refuse.
+std::string NamedTwiceText(const std::vector<ForwardSpec>& specs);
 
 }  // namespace client

@@ -85,5 +85,20 @@ TEST(ForwardSpecTest, ALongSocketPathIsRefused) {
   EXPECT_FALSE(ParseForwardSpec("/" + std::string(107, 'a') + ":1", spec, error));
 }
 
+TEST(ForwardSpecTest, ALocalEndThatIsNamedTwiceIsTold) {
+  const auto told = [](const std::vector<std::string>& texts) {
+    std::vector<ForwardSpec> specs(texts.size());
+    std::string error;
+    for (size_t i = 0; i < texts.size(); ++i) {
+      EXPECT_TRUE(ParseForwardSpec(texts[i], specs[i], error)) << error;
+    }
+    return NamedTwiceText(specs);
+  };
+  EXPECT_EQ(told({"80:80", "81:80", "0:80", "0:80", "127.0.0.1:82:80", "127.0.0.2:82:80"}), "");
+  EXPECT_NE(told({"1:1", "80:80", "localhost:80:81"}).find("local port 80"), std::string::npos);
+  EXPECT_NE(told({"/tmp/s:1", "/tmp/s:2"}).find("local socket /tmp/s"), std::string::npos);
+  EXPECT_EQ(told({"/tmp/s:1", "/tmp/t:2"}), "");
+}
+
 }  // namespace
 }  // namespace client
