@@ -190,6 +190,12 @@ int Delete(ApiClient& api, const PolicyOptions& options) {
   return 0;
 }
 
+std::string OptionOf(const IamSubject& subject) {
+  std::string noun = NounOf(subject);
+  noun[0] = static_cast<char>(noun[0] - 'A' + 'a');
+  return "--" + noun;
+}
+
 int Attach(ApiClient& api, const PolicyOptions& options) {
   const bool attaches = options.verb == PolicyOptions::Verb::kAttach;
   const absl::StatusOr<std::string> arn = FindPolicyArn(api, options.name);
@@ -207,6 +213,14 @@ int Attach(ApiClient& api, const PolicyOptions& options) {
   const std::string action = (attaches ? "Attach" : "Detach") + noun + "Policy";
   const auto done =
       api.CallIam(action, {{noun + "Name", options.subject.name}, {"PolicyArn", *arn}});
+  const bool has_it = attaches || ApiCodeOf(done.status()) != "NoSuchEntity" ||
+                      TextOf(done.status()).find("Policy ") == std::string::npos;
+  if (!has_it) {
+    return Fail(absl::NotFoundError(Printable(options.subject.name) + " does not have policy " +
+                                    Printable(options.name) + "; `adit policy list " +
+                                    OptionOf(options.subject) + " " +
+                                    Printable(options.subject.name) + "` shows what is attached"));
+  }
   if (!done.ok()) return Fail(done.status());
   Say("policy " + Printable(options.name) + (attaches ? " is given to " : " is taken from ") +
       Printable(options.subject.name));

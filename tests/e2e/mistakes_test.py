@@ -40,6 +40,8 @@ def test_what_is_not_there_or_there_already(t):
     _fails(adit('policy', 'attach', 'used', '--user', 'nobody'), 'nobody', '`adit user list`')
     _fails(adit('policy', 'delete', 'used'), 'adit policy detach used --user erin')
     _works(adit('policy', 'detach', 'used', '--user', 'erin'))
+    _fails(adit('policy', 'detach', 'used', '--user', 'erin'), 'erin does not have policy used',
+           '`adit policy list --user erin`')
     _works(adit('policy', 'delete', 'used'))
     _works(adit('user', 'delete', 'erin'))
     for command in (('doc', 'show', 'Nope'), ('shell', t.stack.NODE, '--document', 'Nope')):
