@@ -241,12 +241,15 @@ absl::StatusOr<OpenedIdentity> OpenServerIdentity(const StateOptions& options,
   return OpenedIdentity{*std::move(made), true};
 }
 
+absl::Status StateIsThere(const StateOptions& options) {
+  if (Exists(PathIn(options, "adit.db"))) return absl::OkStatus();
+  return absl::NotFoundError("there is no relay's state in " + options.directory +
+                             "; name it with --state, or start the relay: its first start prints "
+                             "an administrator's line");
+}
+
 absl::StatusOr<std::string> RecoverAdministrator(const StateOptions& options, int64_t now_unix_ms) {
-  if (!Exists(PathIn(options, "adit.db"))) {
-    return absl::NotFoundError("there is no relay's state in " + options.directory +
-                               "; name it with --state, or start the relay: its first start prints "
-                               "an administrator's line");
-  }
+  if (absl::Status status = StateIsThere(options); !status.ok()) return status;
   const absl::StatusOr<LocatedKey> master = LoadMasterKeyFor(options);
   if (!master.ok()) return master.status();
   const absl::StatusOr<std::unique_ptr<SqliteStore>> store =

@@ -63,6 +63,9 @@ inline constexpr int64_t kServerRenewSeconds = int64_t{30} * 24 * 3600;
 // key. Errors are for the operator: what is wrong with which file, and what to do.
 absl::StatusOr<RelayState> OpenState(const StateOptions& options, int64_t now_unix_ms);
 
+// StateIsThere is NotFound, with advice, where no relay has made its state.
+absl::Status StateIsThere(const StateOptions& options);
+
 // RecoverAdministrator makes the administrator anew (MakeAdministrator) and returns the line that
 // logs in, a secret. It is on record. NotFound: there is no state. Requires: no relay runs on that
 // directory.

@@ -247,6 +247,7 @@ void Relay::Stop() {
 
 absl::Status RotateMasterKeyFile(const Config& config) {
   const StateOptions options = StateOptionsOf(config, {});
+  if (absl::Status status = StateIsThere(options); !status.ok()) return status;
   absl::StatusOr<LocatedKey> old = LoadMasterKeyFor(options);
   if (!old.ok()) return old.status();
   if (old->is_credential) {

@@ -68,6 +68,10 @@ def test_master_key(t):
     check_equal(os.stat(key).st_mode & 0o777, 0o600, 'mode of the master key')
     with open(key, encoding='ascii') as file:
         first = file.read()
+    nowhere = os.path.join(stack.folder, 'nowhere')
+    done = _relay(stack, 'rotate-master-key', '--state', nowhere)
+    check_equal((done.returncode, b"there is no relay's state in" in done.stderr), (1, True), f'without a state: {done}')
+    check(not os.path.exists(nowhere), 'a state is made')
     done = _relay(stack, 'rotate-master-key', '--state', stack.relay_state)
     check_equal(done.returncode, 0, f'rotate-master-key: {done.stderr.decode()}')
     with open(key, encoding='ascii') as file:
