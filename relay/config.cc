@@ -33,6 +33,27 @@ Examples:
 Exit codes: 0 stopped by SIGTERM or SIGINT; 1 it failed, the reason is on the standard error; 2 wrong
 arguments.)";
 
+constexpr const char* kRotateDescription =
+    R"(adit-relay rotate-master-key: encrypt the stored secrets under a new key
+
+Examples:
+  adit-relay rotate-master-key --state ./state
+  sudo adit-relay rotate-master-key --state /var/lib/adit-relay --master-key /etc/adit/master.key
+      When systemd hands the key over as a credential: the file in LoadCredential=.
+
+The new key takes the old one's place in the key's file. Stop the relay first.
+)";
+
+constexpr const char* kRecoverDescription =
+    R"(adit-relay recover-admin: make the user admin anew, with a key that logs in
+
+Examples:
+  adit-relay recover-admin --state ./state --advertise relay.example.com:443
+
+It prints the line for `adit login`. Stop the relay first. Whatever admin had, keys included, is
+gone; others stay.
+)";
+
 std::string FromEnvironment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? std::string() : value;
@@ -69,36 +90,53 @@ ParseOutcome ParseCommandLine(int argc, char** argv, Config& config) {
   app.set_version_flag("--version", std::string("adit-relay ") + engine::kVersion);
   std::string io;
   app.add_option("--state", config.state_directory, "Directory of the relay's state")
+      ->type_name("DIR")
       ->capture_default_str();
   app.add_option("--listen", config.listen, "ADDRESS:PORT to accept on; port 0 takes a free one")
+      ->type_name("ADDRESS:PORT")
       ->capture_default_str();
   app.add_option("--advertise", config.advertise,
-                 "HOST:PORT that clients and nodes dial (default: this host's name, the port)");
+                 "HOST:PORT that clients and nodes dial (default: this host's name, the port)")
+      ->type_name("HOST:PORT");
   app.add_option("--tls-cert", config.tls_certificate,
-                 "PEM file: certificate, then its issuers; read again on SIGHUP");
-  app.add_option("--tls-key", config.tls_key, "PEM file of the certificate's private key");
+                 "PEM file: certificate, then its issuers; read again on SIGHUP")
+      ->type_name("FILE");
+  app.add_option("--tls-key", config.tls_key, "PEM file of the certificate's private key")
+      ->type_name("FILE");
   app.add_option("--master-key", config.master_key_file,
                  "File (mode 0600) with the key that encrypts stored secrets "
-                 "(default: the systemd credential adit-master-key, else <state>/master.key)");
-  app.add_option("--loops", config.loops, "Event loops; 0 is one per core")->capture_default_str();
-  app.add_option("--io", io, "auto, uring or epoll (default: $ADIT_IO, else auto)");
+                 "(default: the systemd credential adit-master-key, else <state>/master.key)")
+      ->type_name("FILE");
+  app.add_option("--loops", config.loops, "Event loops; 0 is one per core")
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--io", io, "auto, uring or epoll (default: $ADIT_IO, else auto)")
+      ->type_name("NAME");
   CLI::App* rotate =
       app.add_subcommand("rotate-master-key", "Encrypt the stored secrets under a new key");
   rotate->add_option("--state", config.state_directory, "Directory of the relay's state")
+      ->type_name("DIR")
       ->capture_default_str();
-  rotate->add_option("--master-key", config.master_key_file, "File of the key in use; replaced");
+  rotate->add_option("--master-key", config.master_key_file, "File of the key in use; replaced")
+      ->type_name("FILE");
   CLI::App* recover =
       app.add_subcommand("recover-admin", "Make the user admin anew, with a key that logs in");
   recover->add_option("--state", config.state_directory, "Directory of the relay's state")
+      ->type_name("DIR")
       ->capture_default_str();
-  recover->add_option(
-      "--advertise", config.advertise,
-      "HOST:PORT that the printed line names (default: this host's name, port 443)");
-  recover->add_option("--tls-cert", config.tls_certificate, "As the relay itself has it");
-  recover->add_option("--master-key", config.master_key_file, "File of the key in use");
+  recover
+      ->add_option("--advertise", config.advertise,
+                   "HOST:PORT that the printed line names (default: this host's name, port 443)")
+      ->type_name("HOST:PORT");
+  recover->add_option("--tls-cert", config.tls_certificate, "As the relay itself has it")
+      ->type_name("FILE");
+  recover->add_option("--master-key", config.master_key_file, "File of the key in use")
+      ->type_name("FILE");
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {
+    if (rotate->count() > 0) rotate->description(kRotateDescription);
+    if (recover->count() > 0) recover->description(kRecoverDescription);
     return {false, app.exit(help)};
   } catch (const CLI::ParseError& error) {
     std::fprintf(stderr, "adit-relay: %s. Try: adit-relay --help\n", error.what());

@@ -64,6 +64,9 @@ def test_what_does_not_fit(t):
                               stderr=subprocess.PIPE, timeout=20, check=False)
         check_equal(done.returncode, 2, 'status of adit-relay')
         check(done.stderr.startswith(b'adit-relay: ') and b'adit-relay --help' in done.stderr, f'{done}')
+    for command in ('rotate-master-key', 'recover-admin'):
+        done = subprocess.run([stack.program('adit-relay'), command, '--help'], stdout=subprocess.PIPE, timeout=20, check=False)
+        check(done.stdout.startswith(f'adit-relay {command}: '.encode()) and b'Examples:' in done.stdout, f'{done}')
     done = subprocess.run([stack.program('adit-agent'), 'run', '--bogus'], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, timeout=20, check=False)
     check(done.returncode == 2 and b'unknown flag --bogus' in done.stderr, f'adit-agent: {done}')
