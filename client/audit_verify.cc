@@ -96,6 +96,13 @@ absl::Status FeedFile(const std::string& path, ChainVerifier& verifier) {
   return absl::OkStatus();
 }
 
+std::string FindingsText(size_t count, size_t shown) {
+  if (count == 1) return "1 finding, above";
+  const std::string findings = std::to_string(count) + " findings, ";
+  if (shown == count) return findings + "all above";
+  return findings + "the first " + std::to_string(shown) + " are above";
+}
+
 }  // namespace
 
 absl::StatusOr<ChainReport> VerifyAudit(const AuditVerifyOptions& options) {
@@ -125,8 +132,8 @@ int RunAuditVerify(const AuditVerifyOptions& options) {
     Say(Printable(finding.file) + ":" + std::to_string(finding.line) + ": " + finding.text);
   }
   if (report->finding_count > 0) {
-    Say("the audit files are NOT whole: " + std::to_string(report->finding_count) +
-        " findings, the first " + std::to_string(report->findings.size()) + " are above");
+    Say("the audit files are NOT whole: " +
+        FindingsText(report->finding_count, report->findings.size()));
     return kOwnFailure;
   }
   std::string text = "records " + std::to_string(report->first) + " to " +

@@ -9,7 +9,7 @@
 namespace client {
 namespace {
 
-constexpr int64_t kSecondsMax = int64_t{366} * 24 * 3600;
+constexpr int64_t kSecondsMax = int64_t{30} * 24 * 3600;  // The relay's own maximum.
 
 int64_t SecondsOf(char unit) {
   switch (unit) {
@@ -32,8 +32,11 @@ absl::StatusOr<int64_t> ParseExpiry(const std::string& text, int64_t now) {
   const char* end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data(), end, count);
   const int64_t unit = rest + 1 == end ? SecondsOf(*rest) : 0;
-  const bool is_duration =
-      error == std::errc{} && unit != 0 && count > 0 && count <= kSecondsMax / unit;
+  const bool is_duration = error == std::errc{} && unit != 0 && count > 0;
+  if (is_duration && count > kSecondsMax / unit) {
+    return absl::InvalidArgumentError("'" + Printable(text) +
+                                      "' is too long: 30 days, 30d, is the most");
+  }
   if (is_duration) return now + count * unit;
   return absl::InvalidArgumentError("'" + Printable(text) +
                                     "' is no time; write 30m, 12h, 7d or 2026-11-27T10:00:00Z");

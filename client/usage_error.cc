@@ -138,6 +138,12 @@ std::string NoCommand(const Refused& refused) {
   const size_t at = CommandWordIn(refused.app, refused.arguments);
   if (at == refused.arguments.size()) return WithHelp("a command is missing", nullptr);
   const std::string& word = refused.arguments[at];
+  if (word == "logout") {
+    return WithHelp(
+        "there is no command 'logout': what `adit login` keeps is in ~/.config/adit; to end a key "
+        "for good, whoever runs the relay revokes it: adit user revoke NAME KEY",
+        nullptr);
+  }
   // No command has a digit or a dot; nodes often do.
   const bool is_node = word.find_first_of(".0123456789") != std::string::npos;
   const std::string meant = CommandMeant(CommandsOf(refused.app), word);
@@ -200,7 +206,11 @@ std::string UsageErrorText(const CLI::App& app, const Subcommands& subcommands,
     return UnexpectedWord(refused, static_cast<size_t>(word - refused.rest.begin()));
   }
   if (is_missing) return Missing(refused, error.what());
-  return WithHelp(Printable(error.what()), refused.chosen);
+  // CLI11 says first which option it is about.
+  const std::string said = error.what();
+  const std::string about = said.substr(0, said.find(':'));
+  const bool is_of_adit = about.starts_with("--") && app.get_option_no_throw(about) != nullptr;
+  return WithHelp(Printable(said), is_of_adit ? nullptr : refused.chosen);
 }
 
 }  // namespace client

@@ -231,6 +231,8 @@ TEST(CliTest, AWordThatDoesNotFitIsAnsweredWithWhatDoes) {
   says({"audit"}, "adit audit needs one of its commands: lookup, tail, verify\nadit audit --help");
   says({"db1"}, "there is no command 'db1'; a shell on a node is opened by: adit shell NODE");
   says({"db1", "nodes"}, "there is no command 'db1'");
+  says({"logout"}, "what `adit login` keeps is in ~/.config/adit");
+  says({"--io", "foo", "nodes"}, "\nadit --help");
   says({"--relay", "r:1", "web-1"}, "'web-1'");
   // As `ssh NODE COMMAND`.
   says({"shell", "db1", "ls"}, "adit exec db1 -- ls\n");
