@@ -34,6 +34,27 @@ struct Subject {
   std::vector<AttachedPolicy> resource;
 };
 
+// UnmetText names a statement that allows the request but for a condition, and the key that it
+// looks at: a list of who may what does not tell that. Empty: there is none.
+std::string UnmetText(const PolicySet& set, const policy::Request& request) {
+  for (const AttachedPolicy& attached : set.policies()) {
+    const auto& statements = attached.document->statements();
+    for (size_t i = 0; i < statements.size(); ++i) {
+      const policy::Statement& statement = statements[i];
+      const bool speaks = statement.effect == policy::Effect::kAllow &&
+                          statement.MatchesAction(request) && statement.MatchesResource(request);
+      if (!speaks) continue;
+      const auto unmet = std::ranges::find_if(
+          statement.conditions,
+          [&](const policy::Condition& condition) { return !condition.Holds(request.context()); });
+      if (unmet == statement.conditions.end()) continue;
+      return "; statement " + std::to_string(i + 1) + " of " + attached.name +
+             " would, but its condition on " + unmet->key().name() + " does not hold";
+    }
+  }
+  return {};
+}
+
 // AddDocuments compiles policies that the request brings.
 void AddDocuments(IamInput& input, const char* member, DocumentKind kind,
                   std::vector<AttachedPolicy>& policies) {
@@ -187,7 +208,12 @@ struct Simulation {
         result["EvalDecision"] = "implicitDeny";
         break;
     }
-    if (wish.explains) result["AditExplanation"] = policy::Explain(decision, request);
+    if (wish.explains) {
+      const bool is_unmet = decision.verdict == policy::Verdict::kImplicitDeny &&
+                            decision.layer == policy::Layer::kIdentity;
+      result["AditExplanation"] = policy::Explain(decision, request) +
+                                  (is_unmet ? UnmetText(identity, request) : std::string());
+    }
     const bool denies = decision.verdict == policy::Verdict::kExplicitDeny;
     for (const PolicySet* set : {&identity, &resource, boundary.get()}) {
       // What a boundary allows decides nothing; what it denies does.

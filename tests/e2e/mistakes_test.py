@@ -91,6 +91,24 @@ def test_an_action_that_nobody_has_heard_of(t):
     _works(adit('policy', 'delete', 'typo'))
 
 
+def test_a_condition_that_does_not_hold(t):
+    """`policy simulate` names the statement that would allow it, and the key of the condition that fails"""
+    policy = json.dumps({'Version': '2012-10-17', 'Statement': [
+        {'Effect': 'Allow', 'Action': 'ssm:Describe*', 'Resource': '*'},
+        {'Effect': 'Allow', 'Action': 'ssm:StartSession', 'Resource': '*',
+         'Condition': {'StringEquals': {'ssm:resourceTag/env': 'dev'}}}]}).encode()
+
+    def simulated(*arguments):
+        done = t.stack.adit('policy', 'simulate', '--file', '-', *arguments, input=policy)
+        check_equal(done.returncode, 1, f'status: {done}')
+        return done.stdout.decode()
+
+    text = simulated('ssm:StartSession', '--context', 'ssm:resourceTag/env=live')
+    check('statement 2 of ' in text and 'its condition on ssm:resourcetag/env does not hold' in text, text)
+    text = simulated('ssm:TerminateSession')
+    check('condition' not in text, text)
+
+
 def test_what_an_encrypted_session_needs(t):
     """`policy simulate` says that AWS's clients need a data key where a document has a key, and whether they get it"""
     stack = t.stack
