@@ -197,21 +197,24 @@ test_an_end_reaches_a_node_that_was_away.waits = True
 def test_a_node_with_many_sessions_comes_back(t):
     """A node with a hundred sessions is asked of all of them when it comes, and its link lives through that"""
     stack = t.own_stack()
-    clients = [stack.popen('exec', '--sealed', stack.NODE, '--', 'cat', stdin=subprocess.PIPE) for _ in range(100)]
+    clients = []
 
-    def talk(text):
-        for client in clients:
+    def talk(to, text):
+        for client in to:
             client.stdin.write(text)
             client.stdin.flush()
-        for client in clients:
+        for client in to:
             check_equal(client.stdout.readline(), text, 'what a command said')
-    talk(b'before\n')
+    for _ in range(4):  # No more than 64 may wait for the node's answer.
+        more = [stack.popen('exec', '--sealed', stack.NODE, '--', 'cat', stdin=subprocess.PIPE) for _ in range(25)]
+        talk(more, b'before\n')
+        clients += more
     stack.relay.signal(signal.SIGKILL)
     stack.relay.wait(20)
     mark = len(stack.agent.err())
     stack.start_relay()
     stack.wait_connected()
-    talk(b'after\n')
+    talk(clients, b'after\n')
     check_equal(stack.agent.err()[mark:].count('relay_connected'), 1, 'links of the node')
     for client in clients:
         client.stdin.close()
