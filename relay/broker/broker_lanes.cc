@@ -15,8 +15,7 @@ using std::chrono::milliseconds;
 
 Broker::NewLane Broker::MakeLane(const Live& live) const {
   NewLane lane;
-  const uint32_t number =
-      live.sealed->lanes_made + static_cast<uint32_t>(live.sealed->lane_promises.count());
+  const uint32_t number = live.sealed->next_lane++;  // One that is rolled back leaves a gap.
   lane.loop = (live.sealed->first_loop + number) % data_plane_.loop_count();
   lane.grant.id = {live.subject.id, number};
   lane.grant.node_id = live.subject.node_id;
@@ -32,7 +31,6 @@ Broker::NewLane Broker::MakeLane(const Live& live) const {
 }
 
 void Broker::AddLane(Live& live, const NewLane& lane) {
-  ++live.sealed->lanes_made;
   ++live.sealed->lanes_open;
   ++waiting_lane_count_;
   if (data_plane_.AddLane(lane.loop, lane.grant)) return;

@@ -95,8 +95,8 @@ struct SealedState {
   };
   std::unique_ptr<Offer> offer;
 
-  uint32_t first_loop = 0;  // Lane n is joined on the loop n after this one.
-  uint32_t lanes_made = 0;
+  uint32_t first_loop = 0;          // Lane n is joined on the loop n after this one.
+  uint32_t next_lane = 0;           // Its number; nobody has had it.
   uint64_t epoch = 0;               // The greatest under which a lane came again.
   uint32_t lanes_open = 0;          // Waiting or joined: their ends have yet to be reported.
   Promises lane_promises;           // Of lanes that will be open.
