@@ -33,7 +33,7 @@ BufferPool::~BufferPool() {
   ::munmap(memory_, memory_size_);
 }
 
-// What a while left alone is given back from the coldest on. Neighbours go in one call, and calls
+// What was left alone goes from the highest numbers on, so that neighbours go in one call. Calls
 // have a maximum: each makes all processors forget addresses (madvise(2), MADV_DONTNEED), which in
 // some virtual machines takes longer than the work itself.
 void BufferPool::GiveBack(size_t size_max) {
@@ -54,8 +54,8 @@ void BufferPool::GiveBack(size_t size_max) {
 
 void BufferPool::GiveBackBlocks(size_t lowest, size_t highest) {
   const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
-  const size_t begin =
-      (lowest * block_size_ + page - 1) / page * page;  // A block may end in a page.
+  // A block may begin or end in the middle of a page.
+  const size_t begin = (lowest * block_size_ + page - 1) / page * page;
   const size_t end = (highest + 1) * block_size_ / page * page;
   if (begin < end) CHECK(::madvise(memory_ + begin, end - begin, MADV_DONTNEED) == 0);
 }

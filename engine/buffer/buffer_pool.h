@@ -122,8 +122,8 @@ class BufferPool {
   }
 
   // GiveBack returns to the system the pages of free blocks that nobody has taken since the last
-  // call, the coldest first and at most `size_max` bytes. The hottest kKeptSize bytes stay. A block
-  // without pages is as free as before: it costs page faults once it is used again.
+  // call, at most `size_max` bytes. kKeptSize bytes stay, whether in use or free. A block without
+  // pages is as free as before: it costs page faults once it is used again.
   static constexpr size_t kKeptSize = 1024 * 1024;
   void GiveBack(size_t size_max);
 

@@ -21,7 +21,7 @@
 //                   outcome won the race, and only then may its memory be reused.
 //  5. Bytes.        Receive fills blocks of the loop's BufferPool, and none is taken while the
 //                   socket is idle. Send borrows the caller's bytes until its final completion.
-//                   Blocks that were free for some seconds go on without memory.
+//                   A free block may lose what it holds.
 //  6. Order.        Completions of one socket in one direction come in order. Nothing else is
 //                   promised, and the simulator shuffles the rest.
 //  7. Threads.      A loop belongs to one thread. Only Wake() may be called from another.
