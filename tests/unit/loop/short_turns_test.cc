@@ -1,0 +1,89 @@
+// Goal: a loop's thread has the shortest turns, and nothing that it starts has them. Method: the
+// kernel is asked for what it keeps of each; one that knows no turns of a thread (before Linux
+// 6.12) says 0, and then that is what everybody must have.
+
+#include "engine/platform/short_turns.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <thread>
+
+#include "engine/platform/create_loop.h"
+
+namespace engine {
+namespace {
+
+// Attributes is struct sched_attr of sched_setattr(2) in its first form. The kernel's header cannot
+// be had beside <thread>: both define sched_param.
+struct Attributes {
+  uint32_t size = sizeof(Attributes);
+  uint32_t policy = 0;
+  uint64_t flags = 0;
+  int32_t nice = 0;
+  uint32_t priority = 0;
+  uint64_t runtime = 0;
+  uint64_t deadline = 0;
+  uint64_t period = 0;
+};
+static_assert(sizeof(Attributes) == 48);  // SCHED_ATTR_SIZE_VER0
+
+// TurnNs is the length of the calling thread's turns in nanoseconds, or 0.
+uint64_t TurnNs() {
+  Attributes attributes;
+  if (::syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0) return 0;
+  return attributes.runtime;
+}
+
+// InChild runs `is_right` in a child process, as a program that is started would run.
+template <typename Check>
+bool InChild(const Check& is_right) {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(is_right() ? 0 : 1);
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+class ShortTurnsTest : public testing::Test {
+ protected:
+  // What a thread has that asked for nothing.
+  const uint64_t usual_ = TurnNs();
+  const uint64_t short_ = usual_ == 0 ? 0 : 100'000;
+};
+
+TEST_F(ShortTurnsTest, TheThreadThatAsksHasThemAlone) {
+  std::thread([this] {
+    EXPECT_EQ(TurnNs(), usual_);
+    TakeShortTurns();
+    EXPECT_EQ(TurnNs(), short_);
+    TakeShortTurns();  // Once more changes nothing.
+    EXPECT_EQ(TurnNs(), short_);
+    std::thread([this] { EXPECT_EQ(TurnNs(), usual_); }).join();
+    EXPECT_TRUE(InChild([this] { return TurnNs() == usual_; }));
+  }).join();
+  EXPECT_EQ(TurnNs(), usual_);
+}
+
+TEST_F(ShortTurnsTest, NicenessStaysAndIsInherited) {
+  std::thread([] {
+    ASSERT_EQ(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 5), 0);
+    TakeShortTurns();
+    EXPECT_EQ(::getpriority(PRIO_PROCESS, 0), 5);
+    EXPECT_TRUE(InChild([] { return ::getpriority(PRIO_PROCESS, 0) == 5; }));
+  }).join();
+}
+
+TEST_F(ShortTurnsTest, ALoopMakesItsThreadOne) {
+  std::thread([this] {
+    ASSERT_TRUE(CreateLoop({.block_count = 4, .is_logged = false}).ok());
+    EXPECT_EQ(TurnNs(), short_);
+  }).join();
+}
+
+}  // namespace
+}  // namespace engine
