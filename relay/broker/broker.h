@@ -301,14 +301,14 @@ class Broker {
   void Withdraw(std::string id, std::string_view reason);
   void FailOffersOf(uint64_t link_serial, int64_t now_unix_ms);
   // In broker_lanes.cc:
-  NewLane MakeLane(const Live& live) const;
+  NewLane MakeLane(Live& live) const;
   std::string ResumeSecretOf(std::string_view session_id) const;
   // What is offered of a lane that comes again; nothing: it is a new one.
   struct Return {
     uint32_t lane = 0;
     uint64_t epoch = 0;
   };
-  std::variant<LaneTicket, LaneFailure> OfferLane(const Live& live, std::optional<Return> again);
+  std::variant<LaneTicket, LaneFailure> OfferLane(Live& live, std::optional<Return> again);
   // CheckEpoch returns why a lane cannot come again under that epoch, and keeps it in the store.
   std::optional<LaneFailure> CheckEpoch(const Live& live, uint64_t epoch);
   void SaveEpochs();

@@ -13,7 +13,7 @@ namespace relay {
 using engine::crypto::Sha256;
 using std::chrono::milliseconds;
 
-Broker::NewLane Broker::MakeLane(const Live& live) const {
+Broker::NewLane Broker::MakeLane(Live& live) const {
   NewLane lane;
   const uint32_t number = live.sealed->next_lane++;  // One that is rolled back leaves a gap.
   lane.loop = (live.sealed->first_loop + number) % data_plane_.loop_count();
@@ -41,7 +41,7 @@ void Broker::AddLane(Live& live, const NewLane& lane) {
 std::variant<LaneTicket, LaneFailure> Broker::OpenLane(std::string_view session_id,
                                                        std::string_view principal) {
   using Kind = LaneFailure::Kind;
-  const Live* live = Find(session_id);
+  Live* live = Find(session_id);
   const bool is_open =
       live != nullptr && live->sealed != nullptr &&
       (live->state == Live::State::kConnecting || live->state == Live::State::kConnected);
@@ -60,8 +60,12 @@ std::variant<LaneTicket, LaneFailure> Broker::OpenLane(std::string_view session_
 std::variant<LaneTicket, LaneFailure> Broker::RejoinLane(std::string_view session_id, uint32_t lane,
                                                          uint64_t epoch) {
   using Kind = LaneFailure::Kind;
-  const Live* live = Find(session_id);
-  if (live == nullptr || live->sealed == nullptr || live->state != Live::State::kConnected) {
+  Live* live = Find(session_id);
+  const bool may_come_again =
+      live != nullptr && live->sealed != nullptr &&
+      (live->state == Live::State::kConnected ||
+       (live->state == Live::State::kConnecting && live->sealed->is_taken_over));
+  if (!may_come_again) {
     return LaneFailure{Kind::kNoSession, "The session is over."};
   }
   // Connections that are dead may not have been noticed yet.
@@ -96,8 +100,7 @@ void Broker::SaveEpochs() {
   }
 }
 
-std::variant<LaneTicket, LaneFailure> Broker::OfferLane(const Live& live,
-                                                        std::optional<Return> again) {
+std::variant<LaneTicket, LaneFailure> Broker::OfferLane(Live& live, std::optional<Return> again) {
   using Kind = LaneFailure::Kind;
   if (waiting_lane_count_ + waiting_lane_promises_.count() >= SealedState::kLanesWaitingMax) {
     return LaneFailure{Kind::kBusy, "Rate exceeded"};
@@ -139,14 +142,18 @@ absl::StatusOr<bool> Broker::GoOn(const Session& session, uint64_t epoch, int64_
   const int64_t start = std::min(session.started_unix_ms + clock_step_ms, now_unix_ms);
   const int64_t end_by =
       start + milliseconds(std::chrono::seconds(session.duration_seconds_max)).count();
-  if (session.status != SessionStatus::kConnected || now_unix_ms >= end_by) return false;
+  if (now_unix_ms >= end_by) return false;
   if (start != session.started_unix_ms) {
     const absl::Status moved = store_.MoveSessionStart(session.id, start - session.started_unix_ms);
     if (!moved.ok()) return moved;
   }
   Live& live = live_[session.id];
   live.subject = {session.id, session.node_id, session.principal, session.carriage};
-  live.state = Live::State::kConnected;
+  // Whether one was joined, its node knows: a full disk, or the end of the process, can have kept
+  // that from the store.
+  const bool is_connected = session.status == SessionStatus::kConnected;
+  live.state = is_connected ? Live::State::kConnected : Live::State::kConnecting;
+  live.join_by_unix_ms = end_by;
   live.end_by_unix_ms = end_by;
   live.sealed = std::make_unique<SealedState>();
   live.sealed->may_rejoin = true;

@@ -243,6 +243,30 @@ TEST_F(SealedBrokerTest, TheCountsOfASessionThatWasTakenOverAreTheNodes) {
   EXPECT_THAT(LastRecord(), HasSubstr("90002"));
 }
 
+TEST_F(SealedBrokerTest, ASessionWhoseJoinIsNotInTheStoreGoesOnOverARestart) {
+  access_ = "{}";
+  const std::string joined = Start();
+  const std::string not_joined = Start();
+  {
+    const FullDisk full;
+    broker.LaneJoined({joined, 0}, "192.0.2.7", kNow);
+  }
+  ASSERT_EQ(StatusOf(joined), SessionStatus::kConnecting);
+  Broker next(*store, plane);
+  const auto goes_on = [](const std::string&, const std::string&) { return true; };
+  ASSERT_TRUE(next.TakeOver(kNow + 1, goes_on).ok());
+  next.Tick(kNow + 3'600'000);
+  ASSERT_TRUE(next.IsLive(joined)) << "its client may be away for long";
+  ASSERT_TRUE(std::holds_alternative<LaneTicket>(next.RejoinLane(joined, 0, 1)));
+  EXPECT_EQ(StatusOf(joined), SessionStatus::kConnecting);
+  next.LaneJoined({joined, 0}, "192.0.2.7", kNow + 3'600'001);
+  EXPECT_EQ(StatusOf(joined), SessionStatus::kConnected);
+  EXPECT_THAT(LastRecord(), HasSubstr("SessionConnected"));
+  next.NodeEndedSession(kNode, {not_joined, "nobody joined it", 0, 0}, kNow + 3'600'002);
+  EXPECT_FALSE(next.IsLive(not_joined));
+  EXPECT_EQ(StatusOf(not_joined), SessionStatus::kTerminated);
+}
+
 // A machine that has no clock says 1970 until it is told the time.
 TEST_F(SealedBrokerTest, ASessionEndsAtItsLimitOverARestartWhenTheClockWasSet) {
   constexpr int64_t kDay = int64_t{24} * 3'600'000;
