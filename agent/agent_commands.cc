@@ -19,6 +19,7 @@
 #include "engine/base/version.h"
 #include "engine/crypto/identity_key.h"
 #include "engine/net/loop_driver.h"
+#include "engine/platform/short_turns.h"
 #include "engine/platform/signal_source.h"
 #include "engine/wire/invitation.h"
 
@@ -113,6 +114,7 @@ absl::StatusOr<std::unique_ptr<engine::LoopDriver>> MakeDriver(const AgentConfig
   options.block_count = block_count;
   absl::StatusOr<std::unique_ptr<engine::Loop>> loop = engine::CreateLoop(options);
   if (!loop.ok()) return loop.status();
+  engine::TakeShortTurns();
   return std::make_unique<engine::LoopDriver>(std::move(*loop));
 }
 

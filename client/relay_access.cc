@@ -14,6 +14,7 @@
 #include "client/session_start.h"
 #include "engine/crypto/certificate.h"
 #include "engine/platform/create_loop.h"
+#include "engine/platform/short_turns.h"
 
 namespace client {
 namespace {
@@ -107,7 +108,9 @@ RelayAccess::RelayAccess(std::unique_ptr<engine::Loop> loop,
            engine::FormatHostPort(relay_), std::move(credentials), UnixNow),
       lanes_(calls_, api_,
              [this](engine::CallResult result) { return ToResponse(std::move(result)); }),
-      known_nodes_(std::move(config_folder)) {}
+      known_nodes_(std::move(config_folder)) {
+  engine::TakeShortTurns();
+}
 
 RelayAccess::~RelayAccess() {
   calls_.Close();

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/base/log.h"
+#include "engine/platform/short_turns.h"
 #include "relay/switchboard/switchboard.h"
 
 namespace relay {
@@ -36,6 +37,7 @@ LoopThread::~LoopThread() {
 
 void LoopThread::Run(const engine::LoopOptions& options, const MakeSwitchboard& make,
                      std::promise<absl::Status>& started) {
+  engine::TakeShortTurns();
   absl::StatusOr<std::unique_ptr<engine::Loop>> loop = engine::CreateLoop(options);
   if (!loop.ok()) {
     started.set_value(loop.status());

@@ -17,6 +17,7 @@
 #include "client/say.h"
 #include "engine/net/loop_driver.h"
 #include "engine/platform/create_loop.h"
+#include "engine/platform/short_turns.h"
 #include "engine/platform/signal_source.h"
 #include "engine/tls/tls_context.h"
 
@@ -45,6 +46,7 @@ int RunHonestly(const PluginStart& start, const Environment& environment) {
       .io = *io, .block_count = kPoolBlocks, .block_size = kPoolBlockSize, .is_logged = false};
   auto loop = engine::CreateLoop(loop_options);
   if (!loop.ok()) return Fail(loop.status());
+  engine::TakeShortTurns();
   engine::LoopDriver driver(*std::move(loop));
   driver.network().Start();
   absl::StatusOr<Credentials> credentials = FindCredentials(environment, start.profile, config);

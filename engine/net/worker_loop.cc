@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/platform/short_turns.h"
+
 namespace engine {
 namespace {
 
@@ -36,6 +38,7 @@ WorkerLoop::~WorkerLoop() {
 
 void WorkerLoop::Run(const LoopOptions& options, const Make& make,
                      std::promise<absl::Status>& started) {
+  TakeShortTurns();
   absl::StatusOr<std::unique_ptr<Loop>> loop = CreateLoop(options);
   if (!loop.ok()) {
     started.set_value(loop.status());

@@ -7,7 +7,6 @@
 #include "absl/status/status.h"
 #include "engine/base/log.h"
 #include "engine/epoll/epoll_loop.h"
-#include "engine/platform/short_turns.h"
 #include "engine/uring/uring_loop.h"
 
 namespace engine {
@@ -41,7 +40,6 @@ absl::StatusOr<LoopIo> LoopIoFrom(std::string_view flag_text) {
 }
 
 absl::StatusOr<std::unique_ptr<Loop>> CreateLoop(const LoopOptions& options) {
-  TakeShortTurns();
   std::string why = "asked for";
   if (options.io != LoopIo::kEpoll) {
     UringLoop::Options uring;

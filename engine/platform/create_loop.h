@@ -33,10 +33,9 @@ absl::StatusOr<LoopIo> ParseLoopIo(std::string_view text);
 // empty, then the environment when it is set, then kAuto.
 absl::StatusOr<LoopIo> LoopIoFrom(std::string_view flag_text);
 
-// CreateLoop makes the loop of the calling thread, which takes short turns from now on
-// (short_turns.h). kAuto takes io_uring where it works and epoll where not; the first logged loop
-// of a process leaves one line that says which and why. kUring fails, with the reason, where it
-// does not work.
+// CreateLoop makes the loop of one thread. kAuto takes io_uring where it works and epoll where not;
+// the first logged loop of a process leaves one line that says which and why. kUring fails, with
+// the reason, where it does not work.
 absl::StatusOr<std::unique_ptr<Loop>> CreateLoop(const LoopOptions& options);
 
 }  // namespace engine

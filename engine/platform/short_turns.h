@@ -11,8 +11,8 @@ namespace engine {
 //
 // From Linux 6.12 on (sched_attr::sched_runtime of SCHED_OTHER; sched_setattr(2), Zijlstra:
 // "sched/eevdf: Allow sysctl/attr request slice" and "Propagate min_slice up the cgroup
-// hierarchy"). Nothing happens with an older kernel, one that refuses, or a thread of a real-time
-// policy.
+// hierarchy"). Nothing happens with an older kernel, one that refuses, or a thread of another
+// policy than SCHED_OTHER.
 void TakeShortTurns();
 
 }  // namespace engine

@@ -11,9 +11,10 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <memory>
 #include <thread>
 
-#include "engine/platform/create_loop.h"
+#include "engine/net/worker_loop.h"
 
 namespace engine {
 namespace {
@@ -44,6 +45,7 @@ template <typename Check>
 bool InChild(const Check& is_right) {
   const pid_t child = ::fork();
   if (child == 0) ::_exit(is_right() ? 0 : 1);
+  if (child < 0) return false;
   int status = 0;
   EXPECT_EQ(::waitpid(child, &status, 0), child);
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
@@ -78,11 +80,14 @@ TEST_F(ShortTurnsTest, NicenessStaysAndIsInherited) {
   }).join();
 }
 
-TEST_F(ShortTurnsTest, ALoopMakesItsThreadOne) {
-  std::thread([this] {
-    ASSERT_TRUE(CreateLoop({.block_count = 4, .is_logged = false}).ok());
-    EXPECT_EQ(TurnNs(), short_);
-  }).join();
+TEST_F(ShortTurnsTest, AThreadWithALoopHasThemAndItsMakerHasNot) {
+  const auto worker =
+      WorkerLoop::Start({.block_count = 4, .is_logged = false}, [this](LoopDriver&) {
+        EXPECT_EQ(TurnNs(), short_);
+        return std::make_unique<WorkerLoop::Tenant>();
+      });
+  ASSERT_TRUE(worker.ok()) << worker.status();
+  EXPECT_EQ(TurnNs(), usual_);
 }
 
 }  // namespace
