@@ -57,15 +57,17 @@ std::variant<LaneTicket, LaneFailure> Broker::OpenLane(std::string_view session_
   return OfferLane(*live, std::nullopt);
 }
 
+bool Broker::MayComeAgain(const Live& live) {
+  if (live.sealed == nullptr) return false;
+  return live.state == Live::State::kConnected ||
+         (live.state == Live::State::kConnecting && live.sealed->is_taken_over);
+}
+
 std::variant<LaneTicket, LaneFailure> Broker::RejoinLane(std::string_view session_id, uint32_t lane,
                                                          uint64_t epoch) {
   using Kind = LaneFailure::Kind;
   Live* live = Find(session_id);
-  const bool may_come_again =
-      live != nullptr && live->sealed != nullptr &&
-      (live->state == Live::State::kConnected ||
-       (live->state == Live::State::kConnecting && live->sealed->is_taken_over));
-  if (!may_come_again) {
+  if (live == nullptr || !MayComeAgain(*live)) {
     return LaneFailure{Kind::kNoSession, "The session is over."};
   }
   // Connections that are dead may not have been noticed yet.

@@ -262,6 +262,9 @@ TEST_F(SealedBrokerTest, ASessionWhoseJoinIsNotInTheStoreGoesOnOverARestart) {
   next.LaneJoined({joined, 0}, "192.0.2.7", kNow + 3'600'001);
   EXPECT_EQ(StatusOf(joined), SessionStatus::kConnected);
   EXPECT_THAT(LastRecord(), HasSubstr("SessionConnected"));
+  plane.told.clear();
+  next.AskAbout(kNode);
+  EXPECT_THAT(plane.told, SizeIs(2)) << "the node knows";
   next.NodeEndedSession(kNode, {not_joined, "nobody joined it", 0, 0}, kNow + 3'600'002);
   EXPECT_FALSE(next.IsLive(not_joined));
   EXPECT_EQ(StatusOf(not_joined), SessionStatus::kTerminated);
