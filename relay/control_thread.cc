@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/platform/short_turns.h"
-
 namespace relay {
 
 ControlThread::ControlThread(std::function<void()> tick, Batch batch)
@@ -94,7 +92,6 @@ void ControlThread::RunBatch(Task task) {
 }
 
 void ControlThread::Run() {
-  engine::TakeShortTurns();
   Clock::time_point next_tick = Clock::now() + kTickInterval;
   while (true) {
     std::optional<Task> task = TakeTask(next_tick);

@@ -10,7 +10,7 @@
 namespace engine {
 namespace {
 
-constexpr uint64_t kTurnNs = 100'000;  // sched_setattr(2) rounds anything below up to this.
+constexpr uint64_t kTurnNs = 100'000;  // The kernel rounds anything below up to this.
 
 }  // namespace
 

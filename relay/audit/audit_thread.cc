@@ -5,7 +5,6 @@
 
 #include "engine/base/check.h"
 #include "engine/base/log.h"
-#include "engine/platform/short_turns.h"
 #include "engine/platform/wall_clock.h"
 
 namespace relay {
@@ -68,7 +67,6 @@ void AuditThread::Try(const std::vector<AuditEvent>& batch) {
 }
 
 void AuditThread::Run() {
-  engine::TakeShortTurns();
   std::unique_lock lock(mutex_);
   for (;;) {
     // Nobody else touches a batch that was given.
