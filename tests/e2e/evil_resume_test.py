@@ -9,6 +9,7 @@ import json
 import os
 import struct
 import subprocess
+import time
 
 from support import frames
 from support.bio_tls import cut
@@ -165,14 +166,19 @@ def test_a_node_that_does_not_stop(t):
         try:
             _Lane(node)
             check_equal(process.stdout.read(len(TEXT)), TEXT, 'the echo')
+            start = time.monotonic()
             done = stack.adit('terminate', node.session)
             check_equal(done.returncode, 0, f'terminate: {done.stderr!r}')
             _, text = process.communicate(timeout=2 * _SECONDS_MAX)
+            seconds = time.monotonic() - start
         finally:
             process.kill()
         check_equal(node.stops, [node.session], 'what it was told to stop')
         check_equal(process.returncode, 255, f'status ({text!r})')
         check(b'terminated' in text or b'ended' in text, f'{text!r}')
+        # The relay's second, of which it waits 0.7 for the node; the rest is for this machine. Nothing else ends it so soon.
+        check(seconds < 1 + 1.5, f'it took {seconds:.1f} s')
+        t.note(f'over after {seconds:.2f} s')
 
 
 # ------------------------------------------------------------------- a client, to the node
