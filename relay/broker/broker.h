@@ -259,7 +259,8 @@ class Broker {
   static int64_t DueAt(const Live& live);
   // False of one that is offered to its node, and in no table but ours.
   static bool HasStarted(const Live& live);
-  // MayComeAgain: also one that was taken over, whose join may not have been kept.
+  // MayComeAgain is true of a session that outlives its lanes, from its first join on; of one that
+  // was taken over before that, too, since its join may not have been kept.
   static bool MayComeAgain(const Live& live);
   void DoWhatIsDue(Live& live, int64_t now_unix_ms);
   void EndNode(const std::string& node_id, int64_t now_unix_ms);

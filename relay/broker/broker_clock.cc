@@ -81,6 +81,10 @@ void Broker::DoWhatIsDue(Live& live, int64_t now_unix_ms) {
     case Live::State::kStarting:  // Its transaction was taken back.
       return Withdraw(live.subject.id, kNotStarted);
     case Live::State::kConnecting:
+      // Whether somebody joined it, nobody here knows; what is over is its time.
+      if (live.sealed != nullptr && live.sealed->is_taken_over) {
+        return End(live, SessionStatus::kTerminated, engine::kDurationText, now_unix_ms);
+      }
       return End(live, SessionStatus::kFailed, "The client did not connect in time.", now_unix_ms);
     case Live::State::kConnected:
       if (now_unix_ms >= live.end_by_unix_ms) {

@@ -58,7 +58,7 @@ std::variant<LaneTicket, LaneFailure> Broker::OpenLane(std::string_view session_
 }
 
 bool Broker::MayComeAgain(const Live& live) {
-  if (live.sealed == nullptr) return false;
+  if (live.sealed == nullptr || !live.sealed->may_rejoin) return false;
   return live.state == Live::State::kConnected ||
          (live.state == Live::State::kConnecting && live.sealed->is_taken_over);
 }

@@ -31,8 +31,7 @@ void Broker::AskAbout(const Live& live) {
 void Broker::AskAbout(std::string_view node_id) {
   // Also those that have lanes: both ends of one may have died without a word.
   for (const auto& [id, live] : live_) {
-    const bool outlives_lanes = MayComeAgain(live) && live.sealed->may_rejoin;
-    if (outlives_lanes && live.subject.node_id == node_id) AskAbout(live);
+    if (live.subject.node_id == node_id && MayComeAgain(live)) AskAbout(live);
   }
   for (const engine::SessionStop& stop : unheard_stops_.Of(node_id)) StopAgain(node_id, stop);
 }

@@ -7,6 +7,9 @@
 //                         v                                         v                         v
 //                      withdrawn                            ending: lanes are cut, the node is told
 //
+// One that a process before this one left is open until its node says otherwise or its time is
+// over, joined or not (MayComeAgain).
+//
 // An ending is written down when every lane has ended and the node has said `session-over`, behind
 // its news of the last streams; if it does not, kOverMax later.
 
