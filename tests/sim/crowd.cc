@@ -62,8 +62,11 @@ void Crowd::Hear(const engine::HttpResponse& response, Burst& burst) {
   const std::string reason = Reason(response);
   const auto says = [&](const char* text) { return reason.find(text) != std::string::npos; };
   // Not that of a desk that is busy.
-  if (says("Rate exceeded") && response.status == 400) witness_.Applied(Rule::kOffersFull);
-  if (says("as many sessions as it may")) witness_.Applied(Rule::kSessionsFull);
+  const bool is_offers_full = says("Rate exceeded") && response.status == 400;
+  const bool is_node_full = says("as many sessions as it may");
+  was_full_ |= is_offers_full || is_node_full;
+  if (is_offers_full) witness_.Applied(Rule::kOffersFull);
+  if (is_node_full) witness_.Applied(Rule::kSessionsFull);
   if (says("which is the maximum")) witness_.Applied(Rule::kLanesFull);
 }
 
@@ -74,7 +77,7 @@ void Crowd::AskAgain(RelayProcess* relay) {
   is_waiting_ = true;
   relay->Ask(SessionRequest(), [this](const engine::HttpResponse& response) {
     is_waiting_ = false;
-    witness_.Applied(Rule::kRoomAgain);
+    if (was_full_) witness_.Applied(Rule::kRoomAgain);
     if (response.status != 200) {
       witness_.Blame("no session begins although others have ended: " + Reason(response));
     }

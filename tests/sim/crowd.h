@@ -1,6 +1,7 @@
 // Somebody else of the same user, who asks the relay for more than there may be at once: sessions
-// that no client joins, and lanes of a session that runs. What is refused is refused with a reason,
-// nobody who is there may notice, and when those are over there is room again.
+// that no client joins, and lanes of a session that runs. It alone is granted no more than all may
+// have together, what is refused is refused with a reason, nobody who is there may notice, and when
+// those are over there is room again. (Where exactly a maximum lies is for the broker's tests.)
 
 #pragma once
 
@@ -60,6 +61,7 @@ class Crowd {
   size_t asked_count_ = 0;
   engine::Instant again_at_ = engine::Instant::max();
   bool is_waiting_ = false;
+  bool was_full_ = false;  // Something was refused to it for want of room.
 };
 
 }  // namespace sim

@@ -48,6 +48,7 @@ class GreedyClient::Thing final : public engine::StreamEvents {
     client_.Refused(code, std::string(text));
   }
   void OnData(engine::Channel, engine::BufferRef payload) override {
+    client_.witness_.Blame("bytes came where none were sent");
     client_.link_->multiplexer().Consume(id_, payload.size());
   }
   void OnFinished() override {}
@@ -105,6 +106,11 @@ void GreedyClient::OnLinkEnded(client::SessionLink&, const client::LinkEnd& end)
 size_t GreedyClient::Count(ThingState state) const {
   return static_cast<size_t>(
       std::ranges::count_if(things_, [&](const auto& thing) { return thing->state() == state; }));
+}
+
+engine::Instant GreedyClient::waits_since() const {
+  const bool waits = phase_ == Phase::kMakingRoom || phase_ == Phase::kComingAgain;
+  return waits && link_ != nullptr && !is_leaving() ? room_since_ : engine::Instant::max();
 }
 
 void GreedyClient::Accepted() {
@@ -169,6 +175,7 @@ void GreedyClient::GoOn() {
       if (Count(ThingState::kAsked) > 0) return;
       EndSome(kTooMany);
       phase_ = Phase::kMakingRoom;
+      room_since_ = loop().Now();
       return;
     case Phase::kMakingRoom:
       if (Count(ThingState::kEnding) > 0) return;

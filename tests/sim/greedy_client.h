@@ -18,7 +18,7 @@ namespace sim {
 
 // GreedyClient asks for more streams than its session may have, some at a time, until it has heard
 // enough refusals. Then it ends a few, finds room again, ends all, and stays. The streams lead to a
-// door of their own, and are whole: what passes is a plan of nothing.
+// door of their own, where each says a plan of nothing: no other byte may come, at either end.
 //
 //     filling --refused kTooMany times--> making room --> coming again --accepted--> done
 class GreedyClient final : public SessionClient, private client::SessionLink::Events {
@@ -40,6 +40,7 @@ class GreedyClient final : public SessionClient, private client::SessionLink::Ev
   bool was_ready() const override { return is_ready_; }
   bool is_session_over() const override { return is_link_over_; }
   bool is_in_midst() const override { return !things_.empty(); }
+  engine::Instant waits_since() const override;
   const std::string& end_text() const override { return end_text_; }
 
  private:
@@ -77,8 +78,9 @@ class GreedyClient final : public SessionClient, private client::SessionLink::Ev
   std::unique_ptr<client::SessionLink> link_;
   std::vector<std::unique_ptr<Thing>> things_;  // Streams.
   Phase phase_ = Phase::kFilling;
-  size_t refused_count_ = 0;  // Of kFilling: at the maximum.
-  uint32_t late_count_ = 0;   // Of kComingAgain.
+  size_t refused_count_ = 0;      // Of kFilling: at the maximum.
+  engine::Instant room_since_{};  // From kMakingRoom on.
+  uint32_t late_count_ = 0;       // Of kComingAgain.
   engine::TimerOp pause_op_;
   std::string end_text_;
   bool is_ready_ = false;

@@ -89,7 +89,8 @@ engine::Instant Server::NextAt() const {
 
 void Server::AfterIteration() {
   std::erase_if(programs_, [](const auto& program) { return program->Go(); });
-  std::erase_if(greedy_flows_, [](const auto& flow) { return flow->gone(); });
+  std::erase_if(greedy_flows_,
+                [](const auto& flow) { return flow->gone() && flow->problem().empty(); });
 }
 
 bool Server::over() const {

@@ -40,6 +40,7 @@ class Server final : public Process {
   ~Server() override = default;
 
   const std::vector<std::unique_ptr<ByteFlow>>& flows() const { return flows_; }
+  const std::vector<std::unique_ptr<ByteFlow>>& greedy_flows() const { return greedy_flows_; }
   // Find returns the other end of a program's flow; null: it has not come.
   const ByteFlow* Find(const FlowPlan& plan) const;
   engine::Instant NextAt() const override;
@@ -64,7 +65,7 @@ class Server final : public Process {
 
   std::array<Door, kSeatsMax + 1> doors_;  // The last one is for the greedy.
   std::vector<std::unique_ptr<ByteFlow>> flows_;
-  std::vector<std::unique_ptr<ByteFlow>> greedy_flows_;   // Which nobody looks at.
+  std::vector<std::unique_ptr<ByteFlow>> greedy_flows_;   // Until they are gone, but for a problem.
   std::vector<std::shared_ptr<PlayedProgram>> programs_;  // That run.
 };
 

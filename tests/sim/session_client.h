@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "engine/base/time.h"
 #include "tests/sim/process.h"
 
 namespace sim {
@@ -24,6 +25,8 @@ class SessionClient : public Process {
   virtual bool has_left() const { return false; }
   // It has streams of its own, which end when it leaves.
   virtual bool is_in_midst() const { return false; }
+  // Since when it has waited for what nobody may refuse it for long; max(): for nothing.
+  virtual engine::Instant waits_since() const { return engine::Instant::max(); }
   // It was over because all that was wanted of it is done.
   virtual bool is_done() const { return false; }
   virtual const std::string& end_text() const = 0;

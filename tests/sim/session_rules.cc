@@ -54,8 +54,22 @@ void SessionWorld::Check() {
       witness_.Blame("a connection stands still at the server");
     }
   }
+  for (const auto& flow : server_->greedy_flows()) {
+    if (!flow->problem().empty()) witness_.Blame("at the greedy one's door: " + flow->problem());
+  }
+  CheckWaits();
   CheckCalm();
   CheckWithdrawal();
+}
+
+void SessionWorld::CheckWaits() {
+  for (const ClientSeat& seat : seats_) {
+    if (seat.client() == nullptr) continue;
+    const Instant since = std::max(seat.client()->waits_since(), QuietSince(seat));
+    if (sim_.now > since && sim_.now - since > kStillMax) {
+      witness_.Blame("a client waits for room although others have ended");
+    }
+  }
 }
 
 // Coming again would hide a connection that stands still. Who was away before may come late: where

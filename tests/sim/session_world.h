@@ -130,6 +130,7 @@ class SessionWorld {
   bool StandsStill(const ByteFlow& flow) const;
   bool MayWait(const ByteFlow& served) const;
   bool AnyForsaken() const;
+  void CheckWaits();
   void CheckCalm();
   void CheckWithdrawal();
   void CheckDisk();
