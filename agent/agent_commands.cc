@@ -19,8 +19,8 @@
 #include "engine/base/version.h"
 #include "engine/crypto/identity_key.h"
 #include "engine/net/loop_driver.h"
-#include "engine/platform/short_turns.h"
 #include "engine/platform/signal_source.h"
+#include "engine/platform/turns.h"
 #include "engine/wire/invitation.h"
 
 namespace agent {

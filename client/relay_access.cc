@@ -14,7 +14,7 @@
 #include "client/session_start.h"
 #include "engine/crypto/certificate.h"
 #include "engine/platform/create_loop.h"
-#include "engine/platform/short_turns.h"
+#include "engine/platform/turns.h"
 
 namespace client {
 namespace {

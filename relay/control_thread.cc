@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/platform/turns.h"
+
 namespace relay {
 
 ControlThread::ControlThread(std::function<void()> tick, Batch batch)
@@ -92,6 +94,7 @@ void ControlThread::RunBatch(Task task) {
 }
 
 void ControlThread::Run() {
+  engine::TakeLongTurns();  // Records of what loops carry must not hold them up.
   Clock::time_point next_tick = Clock::now() + kTickInterval;
   while (true) {
     std::optional<Task> task = TakeTask(next_tick);

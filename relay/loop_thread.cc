@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "engine/base/log.h"
-#include "engine/platform/short_turns.h"
+#include "engine/platform/turns.h"
 #include "relay/switchboard/switchboard.h"
 
 namespace relay {

@@ -17,8 +17,8 @@
 #include "client/say.h"
 #include "engine/net/loop_driver.h"
 #include "engine/platform/create_loop.h"
-#include "engine/platform/short_turns.h"
 #include "engine/platform/signal_source.h"
+#include "engine/platform/turns.h"
 #include "engine/tls/tls_context.h"
 
 namespace client {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/platform/short_turns.h"
+#include "engine/platform/turns.h"
 
 namespace engine {
 namespace {

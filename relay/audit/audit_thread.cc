@@ -5,6 +5,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/log.h"
+#include "engine/platform/turns.h"
 #include "engine/platform/wall_clock.h"
 
 namespace relay {
@@ -67,6 +68,7 @@ void AuditThread::Try(const std::vector<AuditEvent>& batch) {
 }
 
 void AuditThread::Run() {
+  engine::TakeLongTurns();
   std::unique_lock lock(mutex_);
   for (;;) {
     // Nobody else touches a batch that was given.

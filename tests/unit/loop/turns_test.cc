@@ -1,8 +1,9 @@
-// Goal: a loop's thread has the shortest turns, and nothing that it starts has them. Method: the
+// Goal: a loop's thread has the shortest turns, and nothing that it starts has them; a thread may
+// have the longest. Method: the
 // kernel is asked for what it keeps of each; one that knows no turns of a thread (before Linux
 // 6.12) says 0, and then that is what everybody must have.
 
-#include "engine/platform/short_turns.h"
+#include "engine/platform/turns.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -51,14 +52,14 @@ bool InChild(const Check& is_right) {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-class ShortTurnsTest : public testing::Test {
+class TurnsTest : public testing::Test {
  protected:
   // What a thread has that asked for nothing.
   const uint64_t usual_ = TurnNs();
   const uint64_t short_ = usual_ == 0 ? 0 : 100'000;
 };
 
-TEST_F(ShortTurnsTest, TheThreadThatAsksHasThemAlone) {
+TEST_F(TurnsTest, TheThreadThatAsksHasThemAlone) {
   std::thread([this] {
     EXPECT_EQ(TurnNs(), usual_);
     TakeShortTurns();
@@ -71,7 +72,15 @@ TEST_F(ShortTurnsTest, TheThreadThatAsksHasThemAlone) {
   EXPECT_EQ(TurnNs(), usual_);
 }
 
-TEST_F(ShortTurnsTest, NicenessStaysAndIsInherited) {
+TEST_F(TurnsTest, AThreadMayHaveTheLongest) {
+  std::thread([this] {
+    TakeLongTurns();
+    EXPECT_EQ(TurnNs(), usual_ == 0 ? 0 : 100'000'000);
+    EXPECT_TRUE(InChild([this] { return TurnNs() == usual_; }));
+  }).join();
+}
+
+TEST_F(TurnsTest, NicenessStaysAndIsInherited) {
   std::thread([] {
     ASSERT_EQ(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 5), 0);
     TakeShortTurns();
@@ -80,7 +89,7 @@ TEST_F(ShortTurnsTest, NicenessStaysAndIsInherited) {
   }).join();
 }
 
-TEST_F(ShortTurnsTest, AThreadWithALoopHasThemAndItsMakerHasNot) {
+TEST_F(TurnsTest, AThreadWithALoopHasThemAndItsMakerHasNot) {
   const auto worker =
       WorkerLoop::Start({.block_count = 4, .is_logged = false}, [this](LoopDriver&) {
         EXPECT_EQ(TurnNs(), short_);
