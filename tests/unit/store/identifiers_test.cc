@@ -27,6 +27,8 @@ void ExpectForm(std::string (*make)(), const char* form) {
 TEST(Identifiers, HaveTheirPrescribedForms) {
   ExpectForm(engine::crypto::NewUuid,
              "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}");
+  ExpectForm([] { return engine::crypto::NewTimeUuid(0x0199'1234'5678); },
+             "01991234-5678-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}");
   ExpectForm(NewNodeId, "mi-[0-9a-f]{17}");
   ExpectForm(NewToken, "[A-Za-z0-9_-]{43}");
   ExpectForm(NewAccessKeyId, "AKIA[A-Z2-7]{16}");
