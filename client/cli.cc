@@ -290,9 +290,13 @@ absl::StatusOr<CommandLine> Collect(Parser& parser) {
     options.forwards = parser.dash_l;
     options.forwards.insert(options.forwards.end(), parser.node_and_forwards.begin() + 1,
                             parser.node_and_forwards.end());
-    if (options.forwards.empty()) {
-      return UsageError(parser, "forward needs a port, as in: adit forward " +
-                                    Printable(options.node) + " 5432:5432");
+    const bool is_node_missing = options.node.find(':') != std::string::npos;
+    if (is_node_missing || options.forwards.empty()) {
+      return UsageError(
+          parser, is_node_missing
+                      ? "the node comes first, as in: adit forward NODE " + Printable(options.node)
+                      : "forward needs a port, as in: adit forward " + Printable(options.node) +
+                            " 5432:5432");
     }
     if (options.lanes > 1 && options.carriage == CarriageChoice::kInspected) {
       return UsageError(parser,

@@ -126,7 +126,7 @@ class RemoteRun final : private SessionLink::Events,
   void OnProcessEscape(Escape escape) override {
     switch (escape) {
       case Escape::kDisconnect:
-        Fail("the session on " + node_ + " was ended with ~.");
+        Fail(IsCut() ? LeftBehindText() : "the session on " + node_ + " was ended with ~.");
         return;
       case Escape::kHelp:
         Say(kEscapeHelp);
@@ -156,7 +156,7 @@ class RemoteRun final : private SessionLink::Events,
       SendSize();
     } else if (process_ == nullptr || IsCut()) {
       terminal_.reset();
-      if (process_ != nullptr) SayLeftBehind();
+      if (process_ != nullptr) Say(LeftBehindText());
       engine::DieBySignal(number);  // Nothing runs yet, or it cannot be told.
     } else if (terminal_ != nullptr || number == SIGHUP || std::exchange(signaled_, true)) {
       // Its user is gone, or it did not listen the first time. The node is told, so that it does
@@ -170,10 +170,10 @@ class RemoteRun final : private SessionLink::Events,
 
   bool IsCut() const { return !link_over_ && link_->multiplexer().suspended(); }
 
-  void SayLeftBehind() const {
-    Say("there is no connection, so " + node_ +
-        " does not hear of this end: what runs there may go on\n`adit terminate " +
-        Printable(session_) + "` ends it");
+  std::string LeftBehindText() const {
+    return "there is no connection, so " + node_ +
+           " does not hear of this end: what runs there may go on\n`adit terminate " +
+           Printable(session_) + "` ends it";
   }
 
   void SayStreams() const {

@@ -105,9 +105,13 @@ absl::StatusOr<SecuredSession> SessionStart::RunNamed(std::string_view named, Se
   return Follow(node, std::move(wish), choice, *session, *key);
 }
 
+bool SessionStart::IsDenied(const absl::Status& status) {
+  return ApiCodeOf(status) == "AccessDeniedException";
+}
+
 bool SessionStart::NeedsNode(const absl::Status& status) {
   const std::string code = ApiCodeOf(status);
-  return code == "TargetNotConnected" || code == "SealedNotSupported";
+  return code == "TargetNotConnected" || code == "SealedNotSupported" || IsDenied(status);
 }
 
 absl::StatusOr<SecuredSession> SessionStart::RunWithKey(const KnownNodes::Node& node,

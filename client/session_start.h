@@ -70,8 +70,10 @@ class SessionStart {
   absl::StatusOr<SecuredSession> RunNamed(std::string_view named, SessionWish wish,
                                           CarriageChoice choice);
 
-  // NeedsNode is true where it takes to know the node to go on, or to say what is wrong.
+  // NeedsNode is true where it takes to know the node to go on, or to say what is wrong. A policy
+  // may allow a node by what the relay knows of it, and a word that is no node's be denied by that.
   static bool NeedsNode(const absl::Status& status);
+  static bool IsDenied(const absl::Status& status);
 
  private:
   absl::StatusOr<SecuredSession> RunWithKey(const KnownNodes::Node& node, SessionWish wish,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <optional>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "client/node_choice.h"
@@ -133,6 +135,25 @@ std::string UnexpectedWord(const Refused& refused, size_t first) {
                   refused.chosen);
 }
 
+// OfHabit is what does here what a word of other tools does there; empty: it is none.
+std::string_view OfHabit(std::string_view word) {
+  constexpr std::pair<std::string_view, std::string_view> kHabits[] = {
+      {"list", "`adit nodes` lists nodes, `adit sessions` sessions"},
+      {"ls", "`adit nodes` lists nodes, `adit sessions` sessions"},
+      {"status", "`adit nodes` shows which nodes are online, `adit sessions` who is where"},
+      {"run", "a command is run by: adit exec NODE -- COMMAND"},
+      {"tunnel", "a port is forwarded by: adit forward NODE LOCAL:PORT"},
+      {"port-forward", "a port is forwarded by: adit forward NODE LOCAL:PORT"},
+      {"scp", "files go through tar and `adit exec`, or through scp and `adit proxy`"},
+      {"cp", "files go through tar and `adit exec`, or through scp and `adit proxy`"},
+      {"log", "what was done, and by whom, is shown by: adit audit tail"},
+      {"logs", "what was done, and by whom, is shown by: adit audit tail"}};
+  for (const auto& [habit, text] : kHabits) {
+    if (word == habit) return text;
+  }
+  return {};
+}
+
 // No command was recognised, or only behind a word that is none.
 std::string NoCommand(const Refused& refused) {
   const size_t at = CommandWordIn(refused.app, refused.arguments);
@@ -143,6 +164,9 @@ std::string NoCommand(const Refused& refused) {
         "there is no command 'logout': what `adit login` keeps is in ~/.config/adit; to end a key "
         "for good, whoever runs the relay revokes it: adit user revoke NAME KEY",
         nullptr);
+  }
+  if (const std::string_view habit = OfHabit(word); !habit.empty()) {
+    return WithHelp("there is no command " + Quoted(word) + "; " + std::string(habit), nullptr);
   }
   // No command has a digit or a dot; nodes often do.
   const bool is_node = word.find_first_of(".0123456789") != std::string::npos;

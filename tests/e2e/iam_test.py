@@ -387,6 +387,11 @@ def test_tags_of_a_node_decide(t):
     admin.call('ssm', 'AddTagsToResource', Tags=[{'Key': 'env', 'Value': 'dev'}], **node)
     check_equal(admin.call('ssm', 'ListTagsForResource', **node)['TagList'],
                 [{'Key': 'env', 'Value': 'dev'}], 'tags')
+    # A word that means a node is that node's, also for whom a tag of it lets in.
+    word = stack.node_id()[:12]
+    check_equal(stack.adit('exec', word, '--', 'true', env=env).returncode, 0, f'exec on {word}')
+    done = stack.adit('exec', stack.NODE + 'x', '--', 'true', env=env)
+    check(done.returncode == 255 and b'did you mean' in done.stderr, f'a slip: {done.stderr!r}')
     with _started(stack, 'tagged', env) as all_end:
         admin.call('ssm', 'AddTagsToResource', Tags=[{'Key': 'env', 'Value': 'prod'}], **node)
         all_end(5)

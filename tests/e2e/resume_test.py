@@ -207,6 +207,23 @@ def _shell(stack, *options):
     return terminal
 
 
+def test_a_shell_that_is_cut_says_what_stays(t):
+    """`~.` without a connection ends the shell here, and says what may go on there and how to end it"""
+    stack = t.own_stack()
+    argv = [stack.program('adit'), 'shell', stack.NODE]
+    with Terminal(argv, {**stack.environment(), 'TERM': 'xterm'}) as terminal:
+        terminal.read_until(_PROMPT, 20)
+        stack.relay.kill()
+        # Its title says when it has noticed.
+        wait_until(lambda: terminal.drain(0.1) or b'is lost' in terminal.all, 30, 'it says that it is cut')
+        terminal.send(b'\r~.')
+        terminal.read_until(b'what runs there may go on\n`adit terminate [^`]+` ends it', 20)
+        check_equal(terminal.wait_ended(20), 255, 'status')
+
+
+test_a_shell_that_is_cut_says_what_stays.limit = 90
+
+
 def _shell_over_a_killed_relay(t, *options):
     stack = t.own_stack()
     with _shell(stack, *options) as terminal:
