@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -40,6 +41,7 @@ struct ChildPlan {
   const RunAsUser* user;
   int standard[3];
   int status;
+  pid_t agent;
   bool terminal;
 };
 
@@ -70,6 +72,11 @@ bool BecomeUser(const RunAsUser& user) {
   CloseOnExecFrom(kFirstOther);  // On exec: until then the status pipe stays open.
   LowerDescriptorLimit();
   if (!BecomeUser(*plan.user)) Fail(plan.status, Step::kUser, errno);
+  // When the agent dies, however it does, nobody can reach the program any more: it hears of it as
+  // of a terminal that hangs up. The kernel means the thread that forked, so the agent starts
+  // programs on its main thread alone, and forgets this where the user changes (PR_SET_PDEATHSIG).
+  ::prctl(PR_SET_PDEATHSIG, SIGHUP);
+  if (::getppid() != plan.agent) ::_exit(127);  // It has died already.
   if (::chdir(plan.home) != 0) {  // A home that is missing is no reason to refuse a session.
     [[maybe_unused]] const int changed = ::chdir("/");
   }
@@ -220,6 +227,7 @@ absl::StatusOr<Spawned> Spawn(const SpawnRequest& request) {
   plan.user = &request.user;
   plan.terminal = request.terminal.has_value();
   plan.status = status->write.value();
+  plan.agent = ::getpid();
   for (int i = 0; i < 3; ++i) plan.standard[i] = ends.standard[plan.terminal ? 0 : i].value();
 
   // Signals stay blocked until the child has set every one to its default: a handler of ours must

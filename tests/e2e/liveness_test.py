@@ -194,6 +194,20 @@ test_an_end_reaches_a_node_that_was_away.limit = 120
 test_an_end_reaches_a_node_that_was_away.waits = True
 
 
+def test_an_agent_that_is_killed_leaves_no_program(t):
+    """A program that an agent started hears SIGHUP when that is killed, of each carriage"""
+    stack = t.own_stack()
+    commands = {carriage: f'sleep 85{i}9' for i, carriage in enumerate(('--sealed', '--inspected'))}
+    for carriage, command in commands.items():
+        stack.popen('exec', carriage, stack.NODE, '--', *command.split(), stdin=subprocess.DEVNULL)
+
+    def running():
+        return [command for command in commands.values() if proc_facts.processes_running(command)]
+    wait_until(lambda: len(running()) == 2, 20, 'both commands run')
+    stack.agent.kill()
+    wait_until(lambda: not running(), 20, 'the commands have ended')
+
+
 def test_a_node_with_many_sessions_comes_back(t):
     """A node with a hundred sessions is asked of all of them when it comes, and its link lives through that"""
     stack = t.own_stack()
