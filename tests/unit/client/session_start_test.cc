@@ -160,6 +160,11 @@ TEST_F(SessionStartTest, WhatTheRelayDoesNotFindByItsNameIsLookedFor) {
   lie_ = [](Json& answer, const Json&) {
     answer = {{"__type", "AccessDeniedException"}, {"message", "no"}};
   };
+  EXPECT_TRUE(SessionStart::NeedsNode(StartNamed("web").status()))
+      << "a policy may allow the node that it means";
+  lie_ = [](Json& answer, const Json&) {
+    answer = {{"__type", "InvalidDocument"}, {"message", "no"}};
+  };
   EXPECT_FALSE(SessionStart::NeedsNode(StartNamed("web").status()));
 }
 
