@@ -290,7 +290,10 @@ absl::StatusOr<CommandLine> Collect(Parser& parser) {
     options.forwards = parser.dash_l;
     options.forwards.insert(options.forwards.end(), parser.node_and_forwards.begin() + 1,
                             parser.node_and_forwards.end());
-    const bool is_node_missing = options.node.find(':') != std::string::npos;
+    // Forwards have colons; nodes may, by names that other agents gave them.
+    const bool is_node_missing =
+        options.node.find(':') != std::string::npos &&
+        (options.forwards.empty() || options.forwards.front().find(':') == std::string::npos);
     if (is_node_missing || options.forwards.empty()) {
       return UsageError(
           parser, is_node_missing

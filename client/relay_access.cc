@@ -40,11 +40,6 @@ absl::StatusOr<std::unique_ptr<engine::TlsContext>> MakeContext(engine::TlsTrust
                                      .clock = {}});
 }
 
-// IsIdOf: as FindNode takes it, whole or its beginning.
-bool IsIdOf(const NodeInfo& node, std::string_view named) {
-  return named.starts_with("mi-") && node.id.starts_with(named) && named != node.name;
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RelayAccess>> RelayAccess::Open(const CommonFlags& flags,
@@ -172,20 +167,18 @@ absl::StatusOr<LinkTarget> RelayAccess::StartSession(std::string_view named, Ses
   SessionStart start(api_, known_nodes_, Say, UnixNow());
   absl::StatusOr<SecuredSession> session =
       named.empty() ? absl::NotFoundError("") : start.RunNamed(named, wish, choice);
-  if (named.empty() || SessionStart::NeedsNode(session.status())) {
+  if (named.empty() || SessionStart::NeedsNode(session.status(), named)) {
     const absl::StatusOr<NodeInfo> node = FindNode(named);
-    const bool is_denied = SessionStart::IsDenied(session.status());
-    if (is_denied && SessionStart::IsDenied(node.status())) return session.status();
-    if (!node.ok()) return node.status();
-    // Denied to the node itself, which the relay found.
-    if (is_denied && session.status().message().find(node->id) != std::string_view::npos) {
+    if (SessionStart::IsDenied(session.status()) && !node.ok() &&
+        !absl::IsNotFound(node.status()) && !absl::IsInvalidArgument(node.status())) {
       return session.status();
     }
+    if (!node.ok()) return node.status();
     const bool was_asked = named == node->id || named == node->name;
     if (!node->online && was_asked) return absl::UnavailableError(OfflineText(*node, UnixNow()));
     session = start.Run({.id = node->id,
                          .name = node->name,
-                         .named_by_id = IsIdOf(*node, named),
+                         .named_by_id = named == node->id,
                          .typed = std::string(named)},
                         std::move(wish), choice);
     if (absl::IsUnavailable(session.status()) && !node->online) {

@@ -109,9 +109,13 @@ bool SessionStart::IsDenied(const absl::Status& status) {
   return ApiCodeOf(status) == "AccessDeniedException";
 }
 
-bool SessionStart::NeedsNode(const absl::Status& status) {
+bool SessionStart::NeedsNode(const absl::Status& status, std::string_view named) {
   const std::string code = ApiCodeOf(status);
-  return code == "TargetNotConnected" || code == "SealedNotSupported" || IsDenied(status);
+  if (code == "TargetNotConnected" || code == "SealedNotSupported") return true;
+  if (!IsDenied(status) || named.empty()) return false;
+  // The relay names what was denied: the node's id where it has found one, a document, or the word.
+  const std::string word = "managed-instance/" + std::string(named) + " ";
+  return status.message().find(word) != std::string_view::npos;
 }
 
 absl::StatusOr<SecuredSession> SessionStart::RunWithKey(const KnownNodes::Node& node,

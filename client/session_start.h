@@ -70,9 +70,11 @@ class SessionStart {
   absl::StatusOr<SecuredSession> RunNamed(std::string_view named, SessionWish wish,
                                           CarriageChoice choice);
 
-  // NeedsNode is true where it takes to know the node to go on, or to say what is wrong. A policy
-  // may allow a node by what the relay knows of it, and a word that is no node's be denied by that.
-  static bool NeedsNode(const absl::Status& status);
+  // NeedsNode is true where it takes to know the node to go on, or to say what is wrong. `named` is
+  // what RunNamed was given: a word that is no node's whole name may be denied although the node
+  // that it means is allowed.
+  static bool NeedsNode(const absl::Status& status, std::string_view named);
+  // IsDenied is true of the relay's answer that a policy does not allow it.
   static bool IsDenied(const absl::Status& status);
 
  private:

@@ -74,9 +74,10 @@ bool BecomeUser(const RunAsUser& user) {
   if (!BecomeUser(*plan.user)) Fail(plan.status, Step::kUser, errno);
   // When the agent dies, however it does, nobody can reach the program any more: it hears of it as
   // of a terminal that hangs up. The kernel means the thread that forked, so the agent starts
-  // programs on its main thread alone, and forgets this where the user changes (PR_SET_PDEATHSIG).
+  // programs on its main thread alone, and forgets this where the user changes, as by sudo
+  // (PR_SET_PDEATHSIG). What the program has started itself does not hear it.
   ::prctl(PR_SET_PDEATHSIG, SIGHUP);
-  if (::getppid() != plan.agent) ::_exit(127);  // It has died already.
+  if (::getppid() != plan.agent) Fail(plan.status, Step::kSession, ESRCH);  // It has died already.
   if (::chdir(plan.home) != 0) {  // A home that is missing is no reason to refuse a session.
     [[maybe_unused]] const int changed = ::chdir("/");
   }

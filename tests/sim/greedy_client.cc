@@ -133,7 +133,10 @@ void GreedyClient::Refused(CloseCode code, const std::string& text) {
   const engine::Duration pause =
       is_full && phase_ == Phase::kFilling ? engine::Duration::zero() : kPause;
   if (!pause_op_.in_flight()) driver().loop().StartTimer(pause_op_, loop().Now() + pause);
-  if (!is_full) return;
+  if (!is_full) {
+    room_since_ = loop().Now();
+    return;
+  }
   if (phase_ == Phase::kComingAgain) {
     if (++late_count_ > kLateMax) witness_.Blame("no stream opens although others have ended");
     return;

@@ -65,7 +65,7 @@ void SessionWorld::Check() {
 void SessionWorld::CheckWaits() {
   for (const ClientSeat& seat : seats_) {
     if (seat.client() == nullptr) continue;
-    const Instant since = std::max(seat.client()->waits_since(), QuietSince(seat));
+    const Instant since = std::max(seat.client()->waits_since(), QuietSince());
     if (sim_.now > since && sim_.now - since > kStillMax) {
       witness_.Blame("a client waits for room although others have ended");
     }

@@ -147,7 +147,7 @@ TEST_F(SessionStartTest, ANodeThatIsNamedInFullTakesOneCallAndIsTheOneThatWasNam
   const auto other = StartNamed("web-2");
   ASSERT_FALSE(other.ok());
   EXPECT_NE(TextOf(other.status()).find("where web-2 was asked for"), std::string::npos);
-  EXPECT_FALSE(SessionStart::NeedsNode(other.status()));
+  EXPECT_FALSE(SessionStart::NeedsNode(other.status(), "web-2"));
 }
 
 TEST_F(SessionStartTest, WhatTheRelayDoesNotFindByItsNameIsLookedFor) {
@@ -156,16 +156,20 @@ TEST_F(SessionStartTest, WhatTheRelayDoesNotFindByItsNameIsLookedFor) {
   };
   const auto session = StartNamed("web");
   ASSERT_FALSE(session.ok());
-  EXPECT_TRUE(SessionStart::NeedsNode(session.status()));
-  lie_ = [](Json& answer, const Json&) {
-    answer = {{"__type", "AccessDeniedException"}, {"message", "no"}};
+  EXPECT_TRUE(SessionStart::NeedsNode(session.status(), "web"));
+}
+
+TEST_F(SessionStartTest, ADeniedWordIsLookedForAndADeniedNodeIsNot) {
+  const auto needs_node = [this](const char* denied) {
+    lie_ = [denied](Json& answer, const Json&) {
+      answer = {{"__type", "AccessDeniedException"},
+                {"message", std::string("not authorized on resource: ") + denied + " because no"}};
+    };
+    return SessionStart::NeedsNode(StartNamed("web").status(), "web");
   };
-  EXPECT_TRUE(SessionStart::NeedsNode(StartNamed("web").status()))
-      << "a policy may allow the node that it means";
-  lie_ = [](Json& answer, const Json&) {
-    answer = {{"__type", "InvalidDocument"}, {"message", "no"}};
-  };
-  EXPECT_FALSE(SessionStart::NeedsNode(StartNamed("web").status()));
+  EXPECT_TRUE(needs_node("arn:aws:ssm:adit:0:managed-instance/web"));
+  EXPECT_FALSE(needs_node("arn:aws:ssm:adit:0:managed-instance/mi-0123456789abcdef0"));
+  EXPECT_FALSE(needs_node("arn:aws:ssm:adit:0:document/SSM-SessionManagerRunShell"));
 }
 
 TEST_F(SessionStartTest, AnAlteredSessionKeyIsNotSigned) {
