@@ -18,8 +18,9 @@ namespace engine {
 void TakeShortTurns();
 
 // TakeLongTurns gives it turns of 100 ms, the longest: whoever wakes takes its place, with usual
-// turns, too. It is for a thread that has much to do for which nobody waits. When it wakes itself,
-// others may finish their turns first.
+// turns, too. It is for a thread whose work is mostly such that nobody waits for it. When it wakes
+// itself, others may finish their turns first, where no processor is idle; and whoever wants a lock
+// that it holds waits until it has run again.
 void TakeLongTurns();
 
 }  // namespace engine

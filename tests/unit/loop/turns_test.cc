@@ -1,7 +1,6 @@
 // Goal: a loop's thread has the shortest turns, and nothing that it starts has them; a thread may
-// have the longest. Method: the
-// kernel is asked for what it keeps of each; one that knows no turns of a thread (before Linux
-// 6.12) says 0, and then that is what everybody must have.
+// have the longest. Method: the kernel is asked for what it keeps of each; one that knows no turns
+// of a thread (before Linux 6.12) says 0, and then that is what everybody must have.
 
 #include "engine/platform/turns.h"
 
