@@ -18,6 +18,9 @@ constexpr uint32_t kCutOff = EndReasons::kLost | EndReasons::kAgentStopped |
                              EndReasons::kAgentKilled | EndReasons::kWithdrawn |
                              EndReasons::kLeftInMidst;
 
+constexpr std::string_view kMadeRoom =
+    "its client had been away for the longest time, and the node needed the room";
+
 struct KnownReason {
   std::string_view begin;
   uint32_t causes;  // One of them must have been.
@@ -27,8 +30,7 @@ constexpr std::array<KnownReason, 13> kKnown = {{
     {"the connection to the client was lost, and no other one came",
      EndReasons::kLost | EndReasons::kNotBegun},
     {"nothing was sent or received for", EndReasons::kLost | EndReasons::kNotBegun},
-    {"its client had been away for the longest time, and the node needed the room",
-     EndReasons::kLost},
+    {kMadeRoom, EndReasons::kLost},
     {"the agent on the node has no such session any more",
      EndReasons::kAgentStopped | EndReasons::kAgentKilled},
     {engine::kAgentStoppedText, EndReasons::kAgentStopped},
@@ -102,6 +104,11 @@ void EndReasons::CheckStream(const Closed& closed) {
   const bool is_cut = std::ranges::any_of(
       kCutCodes, [&](CloseCode code) { return news.outcome == engine::CloseCodeName(code); });
   if (is_cut && (closed.causes & kCutOff) != 0) return;
+  // Its session made room for another one, and the node says so of the session, too.
+  const auto said = said_.find(news.session_id);
+  const bool made_room = said != said_.end() && said->second.reason == kMadeRoom;
+  const bool is_too_many = news.outcome == engine::CloseCodeName(CloseCode::kTooMany);
+  if (made_room && is_too_many && (closed.causes & kLost) != 0) return;
   witness_.Blame(where + " ended by '" + news.outcome + "', which does not fit " +
                  std::to_string(closed.causes));
 }
