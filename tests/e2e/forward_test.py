@@ -369,7 +369,7 @@ def _check_nothing_is_left(t, carriage):
     with TcpServer(echo) as target:
         forward = t.stack.forward(target.port, name='forward-many', options=[carriage])
         processes = [t.stack.relay, t.stack.agent, forward]
-        for i in range(200):
+        for i in range(t.size(200, 6000)):
             _one_connection(forward.port, i)
         time.sleep(0.5)
         fds = _descriptors(processes)
