@@ -57,7 +57,7 @@ long_fuzz() {
   tools/dependencies fuzz
   cmake --preset fuzz > build/fuzz.configure.log 2>&1 || { cat build/fuzz.configure.log; return 1; }
   local targets target results=build/fuzz-results.jsonl lines=build/fuzz-lines.jsonl
-  targets=${FUZZ_TARGETS:-$(ninja -C build/fuzz -t targets all | sed -n 's/^\([a-z0-9_]*\)_fuzz: phony$/\1/p')}
+  targets=${FUZZ_TARGETS:-$(ninja -C build/fuzz -t targets all | sed -n '/^cmake_/d; s/^\([a-z0-9_]*\)_fuzz: phony$/\1/p')}
   [ -n "$targets" ] || { echo "there is no fuzz target"; return 1; }
   # shellcheck disable=SC2086
   configure_and_build fuzz $(printf '%s_fuzz ' $targets)
