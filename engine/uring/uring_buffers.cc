@@ -3,6 +3,7 @@
 #include <liburing.h>
 #include <sys/mman.h>
 
+#include <numeric>
 #include <utility>
 
 namespace engine {
@@ -11,9 +12,12 @@ UringBuffers::UringBuffers(io_uring& ring, BufferPool& pool, uint16_t lent_max)
     : ring_(ring),
       pool_(pool),
       lent_max_(lent_max),
-      lent_(std::make_unique<BufferRef[]>(pool.block_count())) {
+      lent_(lent_max),
+      free_(lent_max),
+      place_of_(std::make_unique<uint16_t[]>(pool.block_count())) {
   CHECK(lent_max > 0);
   CHECK((lent_max & (lent_max - 1)) == 0);
+  std::iota(free_.begin(), free_.end(), uint16_t{0});
   const size_t size = lent_max * sizeof(io_uring_buf);
   void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   CHECK(memory != MAP_FAILED);
@@ -44,7 +48,9 @@ void UringBuffers::LendMissing() {
     if (block.empty()) break;
     const uint16_t id = block.block_id();
     ::io_uring_buf_ring_add(entries_, block.bytes().data(), pool_.block_size(), id, mask, added++);
-    lent_[id] = std::move(block);
+    place_of_[id] = free_.back();
+    free_.pop_back();
+    lent_[place_of_[id]] = std::move(block);
     ++lent_count_;
   }
   ::io_uring_buf_ring_advance(entries_, added);
@@ -52,9 +58,12 @@ void UringBuffers::LendMissing() {
 
 BufferRef UringBuffers::Take(uint16_t block_id) {
   CHECK(block_id < pool_.block_count());
-  CHECK(!lent_[block_id].empty());
+  const uint16_t place = place_of_[block_id];
+  CHECK(!lent_[place].empty());
+  CHECK(lent_[place].block_id() == block_id);
   --lent_count_;
-  return std::move(lent_[block_id]);
+  free_.push_back(place);
+  return std::move(lent_[place]);
 }
 
 }  // namespace engine

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "engine/buffer/buffer_pool.h"
 
@@ -48,7 +49,11 @@ class UringBuffers {
   const uint16_t lent_max_;
   uint16_t lent_count_ = 0;
   io_uring_buf_ring* entries_ = nullptr;
-  std::unique_ptr<BufferRef[]> lent_;  // By block id.
+  // What is lent, and where in it a block is, by its id: a pool has many blocks, and few are lent
+  // at a time. Places that hold nothing are in free_.
+  std::vector<BufferRef> lent_;
+  std::vector<uint16_t> free_;
+  std::unique_ptr<uint16_t[]> place_of_;
 };
 
 }  // namespace engine
