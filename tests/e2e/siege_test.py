@@ -196,9 +196,10 @@ def test_half_open_proxy(t):
         wait_until(lambda: probe.error or len(probe.answers) > asked, 17, 'the probe is answered again')
         check(probe.error is None, f'the probe broke: {probe.error}')
         seconds = time.monotonic() - start
-        stack.wait_connected(20)
         for event in ('relay_lost', 'lane_waits'):  # Nobody else could tell it.
-            check(event in stack.agent.err()[mark:], f'the node has noticed by itself: {event}')
+            wait_until(lambda text=event: text in stack.agent.err()[mark:], max(0.1, 17 - seconds),
+                       f'the node has noticed by itself: {event}')
+        stack.wait_connected(20)
         t.note(f'left behind after {seconds:.1f} s, {probe.stop()} echoes, each once')
         t.note('figures ' + json.dumps({'io': t.io, 'half_open_s': round(seconds, 1)}))
         check_equal(target.connections, 1, 'connections at the target')

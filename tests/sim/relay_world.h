@@ -24,8 +24,7 @@ struct WorldResult {
 //   - a stream ends whole, or early with a reason; whole if no connection breaks;
 //   - nothing takes longer than the stated deadlines, in virtual time;
 //   - at the end no op is in flight and every block is back in the pool.
-// The same seed gives the same run but for what TLS draws at random: keys, and with them the sizes
-// of signatures.
+// The same seed gives the same run, keys included (seed_run.h).
 WorldResult RunWorld(uint64_t seed, LogWatch& log);
 
 }  // namespace sim

@@ -5,7 +5,7 @@ import json
 import sys
 
 _WIDTH, _HEIGHT, _LEFT, _GAP = 720, 120, 70, 40
-_COLOURS = {'relay': '#1f77b4', 'agent': '#d62728', 'client': '#2ca02c'}
+_COLOURS = {'relay': '#1f77b4', 'agent': '#d62728', 'client': '#2ca02c', 'inspected': '#9467bd'}
 
 
 def panel(top, title, series, index, scale):
