@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/net/https_client.h"
 #include "engine/net/joined_connection.h"
 #include "engine/net/secure_connection.h"
 #include "engine/tls/tls_channel.h"
@@ -85,10 +86,12 @@ class LinkCarriage final : public Carriage, private engine::SecureConnection::Ev
 
 class LaneCarriage final : public Carriage, private engine::JoinedConnection::Events {
  public:
-  LaneCarriage(engine::LoopDriver& driver, const engine::TlsContext& context,
-               const LinkTarget& target, Carriage::Events& events)
+  // `relay` is what to come to the relay with: a context, to dial, or the calls that were made.
+  template <class Relay>
+  LaneCarriage(engine::LoopDriver& driver, Relay& relay, const LinkTarget& target,
+               Carriage::Events& events)
       : events_(events),
-        connection_(driver, context, target.node_context,
+        connection_(driver, relay, target.node_context,
                     {.relay = target.relay,
                      .token = target.ticket.token,
                      .wrapped = target.wrapped,
@@ -107,6 +110,9 @@ class LaneCarriage final : public Carriage, private engine::JoinedConnection::Ev
  private:
   static Kind KindOf(const JoinEnd& end) {
     switch (end.stage) {
+      case JoinEnd::Stage::kTaken:  // Any other end may have come after the token was used.
+        return end.end.kind == ConnectionEnd::Kind::kClosedByPeer ? Kind::kStale
+                                                                  : Kind::kEndedEarly;
       case JoinEnd::Stage::kDialing:
         return DialKind(end.end);
       case JoinEnd::Stage::kJoining:
@@ -133,6 +139,9 @@ class LaneCarriage final : public Carriage, private engine::JoinedConnection::Ev
 
 absl::StatusOr<std::unique_ptr<Carriage>> Carriage::Dial(engine::LoopDriver& driver,
                                                          const LinkTarget& target, Events& events) {
+  if (target.is_lane() && target.calls != nullptr && target.calls->can_join()) {
+    return std::make_unique<LaneCarriage>(driver, *target.calls, target, events);
+  }
   const auto context =
       RelayContext(target, target.is_lane() ? std::string(engine::kJoinProtocol) : "adit/1");
   if (!context.ok()) return context.status();

@@ -26,6 +26,7 @@
 #include "engine/wire/host_port.h"
 
 namespace engine {
+class HttpsClient;
 class TlsChannel;
 }  // namespace engine
 
@@ -45,6 +46,9 @@ struct LinkTarget {
   // and no context: over a link with the relay, which ends with its connection.
   std::optional<engine::ResumeSecret> lane_secret = {};
   bool wrapped = false;  // Sealed: stay inside the relay's TLS.
+  // Over a lane: by whom the session was started, on the loop that dials; its connection with the
+  // relay becomes the lane, if it can. Null: one is dialled.
+  engine::HttpsClient* calls = nullptr;
   // Over a lane: how long the link outlives its connection, if the node does its part; zero: it
   // does not.
   std::chrono::seconds patience{};
@@ -60,6 +64,7 @@ struct LinkTarget {
 // CarriageEnd says how far a carriage had come and why it is over.
 struct CarriageEnd {
   enum class Kind : uint8_t {
+    kStale,        // The connection for calls that was to be the lane was closed before: dial.
     kUnreachable,  // No TCP connection with the relay.
     kRelayTls,     // No TLS with the relay.
     kEndedEarly,   // TLS with the relay, and then an end without a reason, before frames flowed.

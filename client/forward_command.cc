@@ -14,6 +14,7 @@
 #include "client/say.h"
 #include "client/session_lanes.h"
 #include "client/target_wish.h"
+#include "engine/net/https_client.h"
 #include "engine/platform/signal_source.h"
 
 namespace client {
@@ -43,6 +44,8 @@ class LinkedForward final : private SessionLanes::Events {
         options.node, TargetWish({.host = spec.host, .port = spec.port}, options.reason),
         options.carriage);
     if (!target.ok()) return target.status();
+    const engine::HttpsClient* const calls = target->calls;
+    const bool joins_with_call = target->is_lane() && calls != nullptr;
     const SessionLanes::Count count =
         options.lanes == 0 ? kLanesByDefault
                            : SessionLanes::Count{.at_start = options.lanes, .max = options.lanes};
@@ -52,6 +55,8 @@ class LinkedForward final : private SessionLanes::Events {
                                             relay_.lanes(), count,
                                             static_cast<SessionLanes::Events&>(*this));
     lanes_->Dial();
+    // The next session is started on another connection, and so, perhaps, on another loop.
+    relay_.RunUntil([&] { return !joins_with_call || !calls->can_join(); }, "");
     return absl::OkStatus();
   }
 
@@ -131,13 +136,13 @@ class ForwardRun final : private engine::SignalSource::Events {
       absl::Status status = forward->StartSession(options, count, reserve_);
       if (!status.ok()) return status;
     }
-    relay_.LetGo();
     relay_.RunUntil(
         [this] {
           return FirstOver() != nullptr ||
                  std::ranges::all_of(forwards_, [](const auto& f) { return f->ready(); });
         },
         "connecting to " + Printable(options.node) + " ...");
+    relay_.LetGo();
     return absl::OkStatus();
   }
 

@@ -14,6 +14,7 @@ std::string LinkEndText(const LinkTarget& target, const CarriageEnd& end, bool w
       return DialErrorText(DialFailure::kUnreachable, end.text, target.relay);
     case CarriageEnd::Kind::kRelayTls:
       return DialErrorText(DialFailure::kHandshake, end.text, target.relay);
+    case CarriageEnd::Kind::kStale:
     case CarriageEnd::Kind::kEndedEarly:
       return DialErrorText(DialFailure::kEnded, end.text, target.relay);
     case CarriageEnd::Kind::kNotJoined:

@@ -15,6 +15,7 @@
 #include "engine/crypto/certificate.h"
 #include "engine/platform/create_loop.h"
 #include "engine/platform/turns.h"
+#include "engine/wire/protocol_names.h"
 
 namespace client {
 namespace {
@@ -36,7 +37,7 @@ engine::LoopOptions ForWorkers(engine::LoopOptions options) {
 absl::StatusOr<std::unique_ptr<engine::TlsContext>> MakeContext(engine::TlsTrust trust) {
   return engine::TlsContext::Client({.trust = std::move(trust),
                                      .identity = std::nullopt,
-                                     .protocols = {"http/1.1"},
+                                     .protocols = {std::string(engine::kApiProtocol), "http/1.1"},
                                      .clock = {}});
 }
 
@@ -198,6 +199,7 @@ absl::StatusOr<LinkTarget> RelayAccess::StartSession(std::string_view named, Ses
                     .node_context = std::move(session->node_context),
                     .lane_secret = session->lane_secret,
                     .wrapped = false,
+                    .calls = &calls_,
                     .patience = can_rejoin ? patience_ : std::chrono::seconds::zero(),
                     .clock = {},
                     .options = {}};

@@ -38,6 +38,7 @@ void SessionLanes::AddLane(LaneTicket ticket) {
   auto plan = std::make_unique<LanePlan>(LanePlan{
       .name = name, .home = &loops_.home().mailbox(), .target = target_, .request = request_});
   plan->target.ticket = std::move(ticket);
+  target_.calls = nullptr;  // They were made on the first lane's loop, and are its alone.
   on.Dial(std::move(plan));
 }
 

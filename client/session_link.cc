@@ -38,6 +38,7 @@ void SessionLink::Dial() {
   ++dials_;
   redial_ = false;
   auto carriage = Carriage::Dial(driver_, target_, static_cast<Carriage::Events&>(*this));
+  target_.calls = nullptr;  // Once; whatever comes after it is dialled.
   if (carriage.ok()) {
     carriage_ = *std::move(carriage);
   } else {
@@ -180,6 +181,7 @@ void SessionLink::OnCarriageOver(const CarriageEnd& end) {
     if (end.kind == Kind::kNotJoined && end.code == CloseCode::kElsewhere) {
       redial_ = GoElsewhere(end.text);
     }
+    if (end.kind == Kind::kStale) redial_ = true;
     if (redial_) {
       multiplexer_.reset();
       carriage_.reset();

@@ -3,6 +3,7 @@
 //     Dial --> carried --> our hello --> the other's hello --> OnLinkReady --> ... --> OnLinkEnded
 //       ^         |
 //       +---------+-- kElsewhere: another loop of the relay has the session
+//       +---------+-- kStale: the connection of the call that started it is over
 //       +---------+-- kNotStarted: something ends TLS on the way; a new ticket, and wrapped
 //
 // A lane that can rejoin outlives its connection, and what runs on it notices nothing:

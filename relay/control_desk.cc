@@ -137,11 +137,11 @@ void ControlDesk::Answer(uint32_t loop_index, std::function<void()> answer,
 
 // ------------------------------------------------------------------- tasks
 
-void ControlDesk::HandleRequest(uint32_t loop_index, engine::HttpRequest request,
-                                std::string source_address,
+void ControlDesk::HandleRequest(CallOrigin origin, engine::HttpRequest request,
                                 std::function<void(engine::HttpResponse)> reply) {
-  const bool taken = line_->Ask([this, loop_index, request = std::move(request),
-                                 source = std::move(source_address), reply] {
+  const uint32_t loop_index = origin.loop_index;
+  const bool taken = line_->Ask([this, loop_index, origin = std::move(origin),
+                                 request = std::move(request), reply] {
     if (outbox_->is_full()) {
       return Answer(loop_index,
                     [reply, response = Unavailable("ServiceUnavailable", outbox_->Why())] {
@@ -149,16 +149,21 @@ void ControlDesk::HandleRequest(uint32_t loop_index, engine::HttpRequest request
                     },
                     {});
     }
+    const std::string& source = origin.source_address;
     if (auto response = api_.AnswerMeanwhile(request, source, UnixNowMs())) {
       answers_[loop_index].push_back([reply, response = *std::move(response)] { reply(response); });
       return;
     }
-    api_.Handle(request, source, UnixNowMs(),
-                [this, loop_index, reply](engine::HttpResponse response) {
-                  Answer(
-                      loop_index, [reply, response = std::move(response)] { reply(response); },
-                      [reply] { reply(Unavailable("InternalServerError", kStoreFailed)); });
-                });
+    const std::optional<uint32_t> joins_on =
+        origin.can_join ? std::optional(loop_index) : std::nullopt;
+    api_.Handle(
+        request, source, UnixNowMs(),
+        [this, loop_index, reply](engine::HttpResponse response) {
+          Answer(
+              loop_index, [reply, response = std::move(response)] { reply(response); },
+              [reply] { reply(Unavailable("InternalServerError", kStoreFailed)); });
+        },
+        joins_on);
   });
   if (taken) return;
   static_cast<void>(loops_[loop_index]->Tell(

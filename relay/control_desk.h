@@ -40,7 +40,7 @@ class ControlDesk final : public ControlPort {
   absl::Status Open(std::vector<LoopPort*> loops, const std::string& boot_id);
   const LoopDirectory& directory() const { return directory_; }
 
-  void HandleRequest(uint32_t loop_index, engine::HttpRequest request, std::string source_address,
+  void HandleRequest(CallOrigin origin, engine::HttpRequest request,
                      std::function<void(engine::HttpResponse)> reply) override;
   void NodeConnected(NodeArrival arrival, std::function<void(absl::Status)> admitted) override;
   void NodeDisconnected(std::string node_id, uint64_t link_serial, std::string reason) override;

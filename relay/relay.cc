@@ -96,7 +96,8 @@ struct Relay::State {
     engine::TlsServerOptions options;
     options.identity = std::move(identity);
     options.client_authority_pem = authority->certificate.Pem();
-    options.protocols = {"adit/1", std::string(engine::kJoinProtocol), "http/1.1"};
+    options.protocols = {"adit/1", std::string(engine::kJoinProtocol),
+                         std::string(engine::kApiProtocol), "http/1.1"};
     return options;
   }
   absl::Status StartLoops(int listener);

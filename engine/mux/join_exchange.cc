@@ -19,8 +19,9 @@ std::string LinkFrame(FrameType type, ByteView payload) {
 JoinExchange::JoinExchange(RecordCarrier& carrier, Events& events, Instant deadline)
     : carrier_(carrier), events_(events), deadline_(deadline) {}
 
-void JoinExchange::Send(const ControlMessage& message) {
+void JoinExchange::Send(const ControlMessage& message, std::string_view head) {
   CHECK(!said_);
+  output_ = head;
   Queue(FrameType::kControl, AsBytes(Encode(message)));
 }
 

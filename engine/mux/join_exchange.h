@@ -46,8 +46,9 @@ class JoinExchange final : public RecordProtocol {
   JoinExchange(RecordCarrier& carrier, Events& events, Instant deadline);
 
   // Each is sent once; Goaway closes the carrier after it. Requires: nothing was sent before, but
-  // for Goaway after a Send.
-  void Send(const ControlMessage& message);
+  // for Goaway after a Send. `head` goes before the message: what asks for this exchange on a
+  // connection where something else was spoken.
+  void Send(const ControlMessage& message, std::string_view head = {});
   void Goaway(CloseCode code, std::string_view text);
 
   // Sent is true when what was to be said has been taken by the carrier.
@@ -69,7 +70,7 @@ class JoinExchange final : public RecordProtocol {
   Events& events_;
   Instant deadline_;
   FrameParser parser_;
-  std::string output_;    // One frame.
+  std::string output_;    // One frame, and what goes before it.
   bool said_ = false;     // Something was to be sent ...
   bool waiting_ = false;  // ... and the carrier has not taken it yet.
   bool heard_ = false;    // The peer's message came.

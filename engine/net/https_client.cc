@@ -7,6 +7,7 @@
 #include "engine/http/http_client.h"
 #include "engine/net/secure_connection.h"
 #include "engine/tls/tls_channel.h"
+#include "engine/wire/protocol_names.h"
 
 namespace engine {
 
@@ -15,13 +16,16 @@ class HttpsClient::Connection final : private SecureConnection::Events,
                                       private HttpClientSession::Handler {
  public:
   Connection(HttpsClient& client, const Manner& manner)
-      : client_(client), manner_(manner), connection_(client.driver_.loop(), *this) {
+      : client_(client),
+        manner_(manner),
+        connection_(std::make_unique<SecureConnection>(
+            client.driver_.loop(), static_cast<SecureConnection::Events&>(*this))) {
     LoopDriver& driver = client.driver_;
     auto channel =
         std::make_unique<TlsChannel>(client.context_, driver.loop().buffers(), client.server_.host);
     if (!manner.offer.empty()) channel->Offer(manner.offer);
-    connection_.Dial(driver.resolver(), client.server_.host, client.server_.port,
-                     std::move(channel), manner.connect_max);
+    connection_->Dial(driver.resolver(), client.server_.host, client.server_.port,
+                      std::move(channel), manner.connect_max);
   }
 
   // Start gives it a call. Requires: it is new, or is_kept().
@@ -32,12 +36,19 @@ class HttpsClient::Connection final : private SecureConnection::Events,
     if (kept_) Ask();
   }
 
-  bool is_kept() const { return kept_ && session_->idle() && connection_.open(); }
+  bool is_kept() const { return kept_ && session_->idle() && connection_->open(); }
   bool has(uint64_t number) const { return done_ != nullptr && number_ == number; }
-  Socket socket() const { return connection_.socket(); }
+  Socket socket() const { return connection_->socket(); }
   void Close() {
     cancelled_ = true;
-    connection_.Close();
+    connection_->Close();
+  }
+  // Requires: is_kept().
+  bool can_join() const { return connection_->channel().protocol() == kApiProtocol; }
+  std::unique_ptr<SecureConnection> Give(SecureConnection::Events& events) {
+    request_ = {};  // It is signed.
+    connection_->ReplaceEvents(events);
+    return std::move(connection_);
   }
   void Leave() {
     is_gone_ = true;
@@ -48,20 +59,20 @@ class HttpsClient::Connection final : private SecureConnection::Events,
   void Ask() { session_->Ask(request_, client_.driver_.loop().Now()); }
 
   void OnSecured(SecureConnection&) override {
-    session_ = std::make_unique<HttpClientSession>(connection_,
+    session_ = std::make_unique<HttpClientSession>(*connection_,
                                                    static_cast<HttpClientSession::Handler&>(*this));
-    connection_.SetProtocol(*session_);
+    connection_->SetProtocol(*session_);
     Ask();
   }
 
   void OnResponse(HttpResponse response) override {
     // One is enough for calls in a row.
     kept_ = !client_.closing_ && (kept_ || !client_.HasKept());
-    if (!kept_) connection_.CloseAfterOutput();
+    if (!kept_) connection_->CloseAfterOutput();
     Finish({.kind = CallResult::Kind::kResponse,
             .response = std::move(response),
             .text = {},
-            .anchor_pem = connection_.channel().anchor_pem()});
+            .anchor_pem = connection_->channel().anchor_pem()});
   }
 
   void OnFailure(HttpFailure failure, HttpError) override {
@@ -104,7 +115,7 @@ class HttpsClient::Connection final : private SecureConnection::Events,
   bool cancelled_ = false;
   bool is_gone_ = false;  // Its own address is.
   std::unique_ptr<HttpClientSession> session_;
-  SecureConnection connection_;
+  std::unique_ptr<SecureConnection> connection_;  // Null: it was given away.
 };
 
 HttpsClient::HttpsClient(LoopDriver& driver, const TlsContext& context, HostPort server)
@@ -141,6 +152,20 @@ void HttpsClient::Dial(uint64_t number, HttpRequest request, Done done, const Ma
 
 bool HttpsClient::HasKept() const {
   return std::ranges::any_of(connections_, [](const auto& each) { return each->is_kept(); });
+}
+
+HttpsClient::Connections::const_iterator HttpsClient::FindJoinable() const {
+  return std::ranges::find_if(connections_,
+                              [](const auto& each) { return each->is_kept() && each->can_join(); });
+}
+
+std::unique_ptr<SecureConnection> HttpsClient::TakeKept(SecureConnection::Events& events) {
+  const auto kept = FindJoinable();
+  CHECK(kept != connections_.end());
+  const auto place = connections_.begin() + (kept - connections_.cbegin());
+  given_ = std::move(*place);
+  connections_.erase(place);
+  return given_->Give(events);
 }
 
 void HttpsClient::Cancel(uint64_t number) {

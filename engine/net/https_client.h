@@ -50,6 +50,13 @@ class HttpsClient final : private NetworkWatch::Listener {
   uint64_t Call(HttpRequest request, Done done);
   uint64_t Call(HttpRequest request, Done done, const Manner& manner);
 
+  // Whether a connection is kept whose server can join it with another one (kApiProtocol).
+  bool can_join() const { return FindJoinable() != connections_.end(); }
+  // TakeKept gives that connection away, which must not outlive the driver. It may be called from
+  // inside `done`, once. The protocol that spoke on it is gone soon: the caller replaces it at
+  // once. Requires: can_join().
+  std::unique_ptr<SecureConnection> TakeKept(SecureConnection::Events& events);
+
   // Cancel ends a call early; its `done` is still called. Without such a call it does nothing.
   void Cancel(uint64_t number);
 
@@ -66,12 +73,16 @@ class HttpsClient final : private NetworkWatch::Listener {
   void OnNetworkChanged(bool is_gain) override;
   void Dial(uint64_t number, HttpRequest request, Done done, const Manner& manner);
   bool HasKept() const;
+  using Connections = std::vector<std::unique_ptr<Connection>>;
+  Connections::const_iterator FindJoinable() const;
 
   LoopDriver& driver_;
   const TlsContext& context_;
   const HostPort server_;
   uint64_t call_count_ = 0;
-  std::vector<std::unique_ptr<Connection>> connections_;
+  Connections connections_;
+  // What is left of the connection that was given away: a call of its may be under way.
+  std::unique_ptr<Connection> given_;
   bool closing_ = false;
 };
 

@@ -3,13 +3,28 @@
 #include <utility>
 
 #include "engine/base/check.h"
+#include "engine/net/https_client.h"
 #include "engine/tls/tls_channel.h"
 #include "engine/tls/tls_context.h"
 #include "engine/tls/tls_error.h"
+#include "engine/wire/protocol_names.h"
 
 namespace engine {
 
 using Kind = ConnectionEnd::Kind;
+
+namespace {
+
+// JoinRequest makes a connection for calls one for the exchange, which begins behind it.
+std::string JoinRequest(const HostPort& relay) {
+  HttpRequest request;
+  request.method = "POST";
+  request.target = kJoinTarget;
+  request.headers.Add("Host", FormatHostPort(relay));
+  return Serialize(request);
+}
+
+}  // namespace
 
 JoinedConnection::JoinedConnection(LoopDriver& driver, const TlsContext& outer,
                                    std::shared_ptr<TlsContext> inner, Options options,
@@ -23,6 +38,19 @@ JoinedConnection::JoinedConnection(LoopDriver& driver, const TlsContext& outer,
   outer_->Dial(driver.resolver(), options_.relay.host, options_.relay.port,
                std::make_unique<TlsChannel>(outer, driver.loop().buffers(), options_.relay.host),
                options_.connect_max);
+}
+
+JoinedConnection::JoinedConnection(LoopDriver& driver, HttpsClient& calls,
+                                   std::shared_ptr<TlsContext> inner, Options options,
+                                   Events& events)
+    : driver_(driver),
+      inner_context_(std::move(inner)),
+      options_(std::move(options)),
+      events_(events) {
+  outer_ = calls.TakeKept(static_cast<SecureConnection::Events&>(*this));
+  CHECK(&outer_->loop() == &driver.loop());
+  end_.stage = JoinEnd::Stage::kTaken;
+  SendJoin(JoinRequest(options_.relay));
 }
 
 JoinedConnection::~JoinedConnection() = default;
@@ -83,13 +111,19 @@ void JoinedConnection::OnSecured(SecureConnection& connection) {
     return events_.OnSecured(*this);
   }
   end_.stage = JoinEnd::Stage::kJoining;
-  exchange_ = std::make_unique<JoinExchange>(connection, static_cast<JoinExchange::Events&>(*this),
+  SendJoin({});
+}
+
+void JoinedConnection::SendJoin(std::string_view head) {
+  exchange_ = std::make_unique<JoinExchange>(*outer_, static_cast<JoinExchange::Events&>(*this),
                                              driver_.loop().Now() + kJoinMax);
-  connection.SetProtocol(*exchange_);
-  exchange_->Send(Join{.token = options_.token, .is_wrapped = options_.wrapped || is_inspected()});
+  head.empty() ? outer_->SetProtocol(*exchange_) : outer_->ReplaceProtocol(*exchange_);
+  exchange_->Send(Join{.token = options_.token, .is_wrapped = options_.wrapped || is_inspected()},
+                  head);
 }
 
 void JoinedConnection::OnMessage(const ControlMessage& message) {
+  end_.stage = JoinEnd::Stage::kJoining;
   if (!std::holds_alternative<Joined>(message)) {
     return OnBroken("the relay answered a join with something else");
   }
@@ -103,6 +137,7 @@ void JoinedConnection::OnMessage(const ControlMessage& message) {
 }
 
 void JoinedConnection::OnGoaway(CloseCode code, std::string_view text) {
+  end_.stage = JoinEnd::Stage::kJoining;
   end_.code = code;
   end_.end = {Kind::kClosedByPeer, std::string(text)};
   end_is_known_ = true;
@@ -110,6 +145,7 @@ void JoinedConnection::OnGoaway(CloseCode code, std::string_view text) {
 }
 
 void JoinedConnection::OnBroken(std::string_view text) {
+  end_.stage = JoinEnd::Stage::kJoining;
   end_.end = {Kind::kPeerError, "the relay broke the join: " + std::string(text)};
   end_is_known_ = true;
   outer_->Close();

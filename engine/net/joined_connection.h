@@ -8,6 +8,8 @@
 //
 //     TLS to the relay --> Join, Joined --> open
 //
+// TLS to the relay may be there already, from a call that started the session.
+//
 // To its owner it is one connection, whose channel() is that of the other end.
 
 #pragma once
@@ -25,11 +27,14 @@
 
 namespace engine {
 
+class HttpsClient;
 class TlsContext;
 
 // JoinEnd says why a joined connection is over, and how far it had come.
 struct JoinEnd {
   enum class Stage : uint8_t {
+    kTaken,    // A connection that was kept for calls, and ended before the relay said a word. If
+               // it was closed in order, the join came too late for it: dial.
     kDialing,  // The relay was not reached, or its TLS failed.
     kJoining,  // The relay refused, or the other side did not come.
     kInner,    // TLS with the other end was not set up. When it was not heard, something in between
@@ -75,6 +80,10 @@ class JoinedConnection final : public RecordCarrier,
   // session is inspected. `driver` and `events` outlive the connection; the contexts need not.
   JoinedConnection(LoopDriver& driver, const TlsContext& outer, std::shared_ptr<TlsContext> inner,
                    Options options, Events& events);
+  // Takes the connection that `calls` has kept instead: no dial, no handshake with the relay.
+  // Requires: calls.can_join().
+  JoinedConnection(LoopDriver& driver, HttpsClient& calls, std::shared_ptr<TlsContext> inner,
+                   Options options, Events& events);
   ~JoinedConnection();  // Requires: OnClosed was called.
 
   // As of SecureConnection.
@@ -92,6 +101,8 @@ class JoinedConnection final : public RecordCarrier,
   TlsChannel& channel();
 
  private:
+  // `head` is what makes the connection one for the exchange; empty: it is one.
+  void SendJoin(std::string_view head);
   void OnSecured(SecureConnection& connection) override;
   void OnDetached(SecureConnection& connection, DetachedSocket detached) override;
   void OnClosed(SecureConnection& connection, const ConnectionEnd& end) override;
@@ -111,7 +122,7 @@ class JoinedConnection final : public RecordCarrier,
   JoinEnd end_;
   bool end_is_known_ = false;  // end_.end says why, whatever the outer connection ends with.
   std::unique_ptr<SecureConnection> outer_;  // To the relay.
-  std::unique_ptr<JoinExchange> exchange_;   // Its first protocol ...
+  std::unique_ptr<JoinExchange> exchange_;   // Its first protocol, but for calls before ...
   std::unique_ptr<TlsTunnel> tunnel_;        // ... and, wrapped, its second.
   std::unique_ptr<SecureConnection> inner_;  // Otherwise: to the other end, on the same socket.
 };

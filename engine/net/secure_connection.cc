@@ -52,7 +52,7 @@ void NoteFailure(IoError error, std::string& text) {
 
 SecureConnection::SecureConnection(Loop& loop, Events& events)
     : loop_(loop),
-      events_(events),
+      events_(&events),
       resolve_op_(Handler<Resolved>::To<&SecureConnection::OnResolved>(this)),
       connect_op_(Handler<Connected>::To<&SecureConnection::OnConnected>(this)),
       receive_op_(Handler<Received>::To<&SecureConnection::OnReceived>(this)),
@@ -105,6 +105,12 @@ void SecureConnection::SetProtocol(RecordProtocol& protocol) {
 void SecureConnection::ReplaceProtocol(RecordProtocol& protocol) {
   CHECK(protocol_ != nullptr);
   protocol_ = &protocol;
+}
+
+void SecureConnection::ReplaceEvents(Events& events) {
+  CHECK(open());
+  CHECK(!close_requested_);
+  events_ = &events;
 }
 
 void SecureConnection::HoldInput(bool is_held) {
@@ -270,7 +276,7 @@ void SecureConnection::OnSocketClosed(Closed) {
     return FinishJoin();
   }
   phase_ = Phase::kClosed;
-  events_.OnClosed(*this, end_);  // Last: it may destroy this.
+  events_->OnClosed(*this, end_);  // Last: it may destroy this.
 }
 
 // ------------------------------------------------------------------- pumping
@@ -322,7 +328,7 @@ bool SecureConnection::PumpInput() {
       phase_ = Phase::kOpen;
       phase_deadline_ = Instant::max();
       secured_ = true;
-      events_.OnSecured(*this);
+      events_->OnSecured(*this);
       if (phase_ != Phase::kOpen) return false;
     }
     switch (outcome) {
@@ -424,7 +430,7 @@ void SecureConnection::FinishDetach() {
     detached.unread.push_back(std::move(held_input_.front()));
   }
   phase_ = Phase::kClosed;
-  events_.OnDetached(*this, std::move(detached));  // Last: it may destroy this.
+  events_->OnDetached(*this, std::move(detached));  // Last: it may destroy this.
 }
 
 void SecureConnection::Join(ConnectionEnd end) {

@@ -106,6 +106,10 @@ class SecureConnection final : public RecordCarrier {
   // The old one must live until that call has returned, and not be asked for output any more.
   void ReplaceProtocol(RecordProtocol& protocol);
 
+  // ReplaceEvents gives the connection to another owner. Requires: open(), and the old one has not
+  // called Close, CloseAfterOutput or Detach.
+  void ReplaceEvents(Events& events);
+
   // HoldInput stops passing plaintext to the protocol, or goes on with it: for one that has no flow
   // control of its own. What comes meanwhile waits here, at most one batch and what the channel
   // has, and then in the kernel; an end of the peer's is not seen either.
@@ -173,7 +177,7 @@ class SecureConnection final : public RecordCarrier {
   bool flowing() const { return phase_ == Phase::kHandshaking || phase_ == Phase::kOpen; }
 
   Loop& loop_;
-  Events& events_;
+  Events* events_;
   Phase phase_ = Phase::kIdle;
   Socket socket_;
   std::unique_ptr<TlsChannel> channel_;

@@ -9,6 +9,11 @@ namespace engine {
 // A lane of a session: a connection that the relay joins with another one.
 inline constexpr std::string_view kJoinProtocol = "adit-join/1";
 
+// Calls of the API, in HTTP/1.1, whose connection a POST to kJoinTarget makes one of kJoinProtocol.
+// Who does not know it speaks plain HTTP/1.1.
+inline constexpr std::string_view kApiProtocol = "adit-api/1";
+inline constexpr std::string_view kJoinTarget = "/join";
+
 // A hint that is never picked: whoever offers it has a session that runs, and comes because of it.
 inline constexpr std::string_view kLiveProtocol = "adit-live";
 

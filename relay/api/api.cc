@@ -171,7 +171,7 @@ Api::Api(Store& store, Broker& broker, const NodeCertificates& certificates, std
                std::move(advertise)} {}
 
 void Api::Handle(const HttpRequest& request, std::string_view source_ip, int64_t now_unix_ms,
-                 Reply reply) {
+                 Reply reply, std::optional<uint32_t> joins_on) {
   const bool reads = request.method == "GET" || request.method == "HEAD";
   if (request.path() == "/healthz" && reads) return reply(TextResponse(200, "ok\n"));
   if (IsForChannel(request)) return OpenChannel(request, source_ip, now_unix_ms, reply);
@@ -188,10 +188,10 @@ void Api::Handle(const HttpRequest& request, std::string_view source_ip, int64_t
     if (auto chunked = engine::ReadChunkedBody(request.body); chunked.has_value()) {
       HttpRequest whole = request;
       whole.body = chunked->payload;
-      return Call(whole, &*chunked, source_ip, now_unix_ms, std::move(reply));
+      return Call(whole, &*chunked, source_ip, now_unix_ms, std::move(reply), joins_on);
     }
   }
-  Call(request, nullptr, source_ip, now_unix_ms, std::move(reply));
+  Call(request, nullptr, source_ip, now_unix_ms, std::move(reply), joins_on);
 }
 
 std::optional<HttpResponse> Api::AnswerMeanwhile(const HttpRequest& request,
@@ -241,11 +241,13 @@ void Api::Note(const HttpRequest& request, const ApiService& service, std::strin
 }
 
 void Api::Call(const HttpRequest& request, const engine::SigV4ChunkedBody* chunked,
-               std::string_view source_ip, int64_t now_unix_ms, Reply reply) {
+               std::string_view source_ip, int64_t now_unix_ms, Reply reply,
+               std::optional<uint32_t> joins_on) {
   const ApiService& service = ServiceOf(request);
   const bool is_query = service.protocol == ApiService::Protocol::kQuery;
   auto pending = std::make_shared<Pending>(Pending{service, {}, std::move(reply)});
   ApiCall& call = pending->call;
+  call.joins_on = joins_on;
   Note(request, service, source_ip, now_unix_ms, call);
   AuditRecord& audit = call.audit;
 

@@ -50,9 +50,9 @@ class Api {
 
   // Handle answers one request, by one call of `reply`: before it returns, after waiting for the
   // disk, or later, when the operation has to wait for somebody else. It never fails: errors are
-  // answers.
+  // answers. `joins_on` is the loop on which the connection that asks may become a lane.
   void Handle(const engine::HttpRequest& request, std::string_view source_ip, int64_t now_unix_ms,
-              Reply reply);
+              Reply reply, std::optional<uint32_t> joins_on = std::nullopt);
 
   // AnswerMeanwhile answers what can be answered while the store is down without waiting for it.
   // Nothing: Handle does.
@@ -91,7 +91,8 @@ class Api {
                    std::string_view source_ip, int64_t now_unix_ms, ApiCall& call);
   // `chunked` is where the body comes from if it was signed in chunks.
   void Call(const engine::HttpRequest& request, const engine::SigV4ChunkedBody* chunked,
-            std::string_view source_ip, int64_t now_unix_ms, Reply reply);
+            std::string_view source_ip, int64_t now_unix_ms, Reply reply,
+            std::optional<uint32_t> joins_on);
   // A request about a channel that carries a signature, in channel_api.cc. To open a data channel,
   // or a node's control channel: the answer's status is 200 when it is proven and the session is
   // its sender's, or its node is the sender, whose id is in the header kNodeHeader then. (One

@@ -54,10 +54,11 @@ struct ApiCall {
   AccessCase access;                        // What the call was allowed by, once it runs.
   std::shared_ptr<const WishOutcome> wish;  // Of StartSession: what it was allowed.
   std::string source_ip;
-  std::string invocation_id;  // Of AWS's clients: the same for all attempts of one call.
-  uint32_t attempt = 0;       // 1 for the first; 0: it does not say.
-  int64_t now_unix_ms = 0;    // When the step that runs began.
-  bool is_routine = false;    // Leaves no record when it succeeds.
+  std::optional<uint32_t> joins_on;  // As of Api::Handle.
+  std::string invocation_id;         // Of AWS's clients: the same for all attempts of one call.
+  uint32_t attempt = 0;              // 1 for the first; 0: it does not say.
+  int64_t now_unix_ms = 0;           // When the step that runs began.
+  bool is_routine = false;           // Leaves no record when it succeeds.
   nlohmann::json output = nlohmann::json::object();
   AuditRecord audit;
 };

@@ -216,6 +216,7 @@ ApiOutcome StartSession(ApiContext& context, ApiCall& call) {
   request.principal = call.caller.principal;
   request.owner_id = call.caller.UserId();
   request.source_ip = call.source_ip;
+  request.joins_on = call.joins_on;
   request.resolved = call.wish;
   if (call.input.contains("Adit")) {
     if (!IsNative(call.input)) {

@@ -288,6 +288,7 @@ class Broker {
     const std::string& run_as;
     const std::string& client_key;  // Empty: the session is inspected.
     bool comes_again = false;
+    std::optional<uint32_t> joins_on;
     std::chrono::seconds idle_max{};
     std::chrono::seconds duration_max{};
   };

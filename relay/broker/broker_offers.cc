@@ -71,6 +71,7 @@ std::optional<StartFailure> Broker::TryOffer(const StartRequest& request, int64_
                  .run_as = wanted.run_as,
                  .client_key = is_inspected ? std::string() : request.client_key,
                  .comes_again = request.comes_again,
+                 .joins_on = request.joins_on,
                  .idle_max = std::chrono::seconds(wanted.idle_seconds_max),
                  .duration_max = DurationOf(wanted)},
                 ToSession(request, wanted, id, carriage), now_unix_ms, done);
@@ -114,6 +115,7 @@ std::optional<StartFailure> Broker::TrySeal(std::string_view session_id,
                  .run_as = grant.run_as,
                  .client_key = client_key,
                  .comes_again = false,
+                 .joins_on = std::nullopt,
                  .idle_max = duration_cast<seconds>(grant.idle_max),
                  .duration_max = duration_max},
                 std::move(session), now_unix_ms, done);
@@ -148,7 +150,7 @@ std::optional<StartFailure> Broker::CheckOffer(const std::string& node_id, Carri
 std::optional<StartFailure> Broker::MakeOffer(Live& live, const OfferTerms& terms, Session session,
                                               int64_t now_unix_ms, OfferDone& done) {
   live.sealed = std::make_unique<SealedState>();
-  live.sealed->first_loop = next_first_loop_ % data_plane_.loop_count();
+  live.sealed->first_loop = terms.joins_on.value_or(next_first_loop_) % data_plane_.loop_count();
   live.sealed->may_rejoin = terms.comes_again;
   live.sealed->is_inspected = terms.client_key.empty();
   const NewLane lane = MakeLane(live);

@@ -46,6 +46,8 @@ struct StartRequest {
   bool may_be_link_local = false;  // A policy names the link-local address as the target.
   std::string client_key;          // For a sealed one: the SHA-256 of its key, in hexadecimal.
   bool comes_again = false;        // The client can, when it has lost its connections.
+  // The loop of the connection that the client would join with; nothing: it dials one.
+  std::optional<uint32_t> joins_on;
   // What the caller was allowed, so that nothing else is granted; null: it is found out now.
   std::shared_ptr<const WishOutcome> resolved;
 };

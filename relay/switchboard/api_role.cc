@@ -4,9 +4,11 @@
 #include <utility>
 
 #include "engine/http/websocket_handshake.h"
+#include "engine/tls/tls_channel.h"
+#include "engine/wire/protocol_names.h"
 #include "relay/switchboard/channel_role.h"
 #include "relay/switchboard/control_channel_role.h"
-#include "relay/switchboard/control_port.h"
+#include "relay/switchboard/join_role.h"
 #include "relay/switchboard/switchboard.h"
 
 namespace relay {
@@ -28,9 +30,16 @@ ApiRole::ApiRole(Switchboard& switchboard, engine::SecureConnection& connection)
     : switchboard_(switchboard),
       connection_(connection),
       session_(connection, *this, connection.loop().Now()),
-      source_address_(connection.loop().PeerAddress(connection.socket()).HostText()) {}
+      source_address_(connection.loop().PeerAddress(connection.socket()).HostText()),
+      can_join_(connection.channel().protocol() == engine::kApiProtocol &&
+                !connection.channel().PeerCertificate().ok()) {}
 
 ApiRole::~ApiRole() = default;
+
+void ApiRole::Detached(engine::DetachedSocket detached) {
+  *alive_ = false;
+  channel_->Detached(std::move(detached));
+}
 
 void ApiRole::Disconnected(std::string_view text) {
   *alive_ = false;
@@ -43,6 +52,11 @@ void ApiRole::Farewell() {
 }
 
 bool ApiRole::is_known() const { return channel_ != nullptr && channel_->is_known(); }
+
+CallOrigin ApiRole::origin() const {
+  return {
+      .loop_index = switchboard_.index(), .source_address = source_address_, .can_join = can_join_};
+}
 
 void ApiRole::OpenChannel(const engine::HttpRequest& request) {
   const engine::HttpResponse answer = engine::AnswerWebSocket(request, kNoPages);
@@ -66,8 +80,7 @@ void ApiRole::OpenChannel(const engine::HttpRequest& request) {
   if (!IsSigned(request) && !is_control) return give({});
   // Newer clients sign it: then the signature must be right as well (P26). Nodes always do.
   switchboard_.control().HandleRequest(
-      switchboard_.index(), request, source_address_,
-      [this, alive = alive_, give](const engine::HttpResponse& verdict) {
+      origin(), request, [this, alive = alive_, give](const engine::HttpResponse& verdict) {
         if (!*alive) return;
         if (verdict.status != 200) return session_.Respond(verdict);
         give(std::string(verdict.headers.Get(kNodeHeader)));
@@ -84,7 +97,11 @@ void ApiRole::GiveChannel(std::unique_ptr<UpgradedRole> role) {
 
 void ApiRole::OnRequest(engine::HttpServerSession&, engine::HttpRequest request) {
   if (engine::IsWebSocketUpgrade(request)) return OpenChannel(request);
-  switchboard_.control().HandleRequest(switchboard_.index(), std::move(request), source_address_,
+  const bool is_join = request.method == "POST" && request.target == engine::kJoinTarget;
+  if (can_join_ && is_join && request.body.empty()) {
+    return GiveChannel(std::make_unique<JoinRole>(switchboard_, connection_, std::string()));
+  }
+  switchboard_.control().HandleRequest(origin(), std::move(request),
                                        [this, alive = alive_](engine::HttpResponse response) {
                                          if (*alive) session_.Respond(response);
                                        });

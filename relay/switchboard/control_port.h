@@ -52,12 +52,18 @@ struct RefusedJoin {
   std::string text;  // What the other side was told.
 };
 
+// CallOrigin is where a request came from.
+struct CallOrigin {
+  uint32_t loop_index = 0;
+  std::string source_address;
+  bool can_join = false;  // Its connection may become the first lane of the session it starts.
+};
+
 class ControlPort {
  public:
   virtual ~ControlPort() = default;
 
-  virtual void HandleRequest(uint32_t loop_index, engine::HttpRequest request,
-                             std::string source_address,
+  virtual void HandleRequest(CallOrigin origin, engine::HttpRequest request,
                              std::function<void(engine::HttpResponse)> reply) = 0;
 
   // `admitted` gets an error when the node is not registered (any more).

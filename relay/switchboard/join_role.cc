@@ -1,5 +1,6 @@
 #include "relay/switchboard/join_role.h"
 
+#include <cstring>
 #include <utility>
 
 #include "engine/base/check.h"
@@ -105,6 +106,15 @@ void JoinRole::Leave(std::string_view why) {
 void JoinRole::Farewell() {
   // What has claimed a lane is the lanes' to end.
   if (!is_known()) Refuse(CloseCode::kShuttingDown, engine::kRelayStoppingText);
+}
+
+void JoinRole::ReceiveBytes(engine::ByteView bytes, engine::Instant now) {
+  if (bytes.empty()) return;
+  engine::BufferRef block = connection_.loop().buffers().Take();
+  if (block.empty()) return Refuse(CloseCode::kTooMany, "the relay has no memory to spare");
+  if (block.size() < bytes.size()) return OnBroken("more than a join behind the request for one");
+  std::memcpy(block.bytes().data(), bytes.data(), bytes.size());
+  Receive(block.Share(0, bytes.size()), now);
 }
 
 void JoinRole::Receive(engine::BufferRef plaintext, engine::Instant now) {

@@ -16,7 +16,7 @@ class Switchboard;
 
 // JoinRole is a connection that comes to join a lane: it shows a token, waits for the other side,
 // and then lays its TLS aside, or stays inside it as a leg.
-class JoinRole final : public Role,
+class JoinRole final : public UpgradedRole,
                        public Joiner,
                        private engine::RecordProtocol,
                        private engine::JoinExchange::Events {
@@ -34,6 +34,9 @@ class JoinRole final : public Role,
   void Detached(engine::DetachedSocket detached) override;
   void Disconnected(std::string_view text) override;
   void Farewell() override;
+
+  // As one that was a connection for calls.
+  void ReceiveBytes(engine::ByteView bytes, engine::Instant now) override;
 
   // As a joiner.
   bool is_open() const override { return connection_.open(); }

@@ -35,7 +35,7 @@ class Role {
   virtual void Farewell() = 0;
 };
 
-// UpgradedRole is what a connection of the API became by a request to be a WebSocket.
+// UpgradedRole is what a connection of the API became by a request to be something else.
 class UpgradedRole : public Role {
  public:
   // ReceiveBytes takes what came behind that request.

@@ -129,7 +129,8 @@ class Switchboard {
   bool TakeUp(const std::string& session_id);
   void PutDown(const std::string& session_id) { sessions_.erase(session_id); }
   // CountLeg adds what TLS counted of a connection that is over, and that was one of the two of a
-  // lane without laying its TLS aside. The sums are logged at the end.
+  // lane without laying its TLS aside; a call before the join is in it. The sums are logged at the
+  // end.
   void CountLeg(const engine::TlsCounts& counts);
   LaneTable& lanes() { return lanes_; }
   GatewayDesk& gateway() { return *gateway_; }

@@ -19,6 +19,7 @@ from support.targets import receive_exactly
 from support.tls_record import CLOSE_NOTIFY, KEY_UPDATE, KEY_UPDATE_ASKED, SESSION_TICKET, RecordMaker
 from support.undisturbed import undisturbed
 
+_JOIN_REQUEST = b'POST /join HTTP/1.1\r\nHost: relay\r\nContent-Length: 0\r\n\r\n'
 _NOBODY_SENDS = {'a key update': KEY_UPDATE, 'a key update that asks for one': KEY_UPDATE_ASKED,
                  'a session ticket': SESSION_TICKET}
 
@@ -26,14 +27,14 @@ _NOBODY_SENDS = {'a key update': KEY_UPDATE, 'a key update that asks for one': K
 class _Side:
     """One side of a lane, which has said its join; `record(...)` is its next record, made by hand."""
 
-    def __init__(self, stack, token, loop, certificate=None):
+    def __init__(self, stack, token, loop, certificate=None, protocol='adit-join/1', head=b''):
         self.socket = socket.create_connection(('127.0.0.1', stack.port), SECONDS_MAX)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        context = tls_context(['adit-join/1', f'adit-loop/{loop}'], certificate)
+        context = tls_context([protocol, f'adit-loop/{loop}'], certificate)
         context.keylog_filename = log = os.path.join(stack.folder, 'join-keys')
         self.tls = BioTls(self.socket, context, False)
         self.record = RecordMaker(tls_record.last_secret(log, 'CLIENT_TRAFFIC_SECRET_0'), self.tls.cipher(), 1)
-        self.tls.send(join_frame(token))
+        self.tls.send(head + join_frame(token))
 
     def answer(self):
         """'joined', the close code of a goaway, or None at the end."""
@@ -58,11 +59,12 @@ class _Lane:
         made = answer.json()
         session, token, loop = node.offers.get(timeout=SECONDS_MAX)
         check_equal(session, made['SessionId'], 'the session that was offered')
-        self._client = stack, made['Adit']['JoinToken'], loop
-        self._node = stack, token, loop, node.certificate
+        self._stack, self._loop = stack, loop
+        self._client = {'token': made['Adit']['JoinToken']}
+        self._node = {'token': token, 'certificate': node.certificate}
 
-    def side(self, is_node):
-        return _Side(*(self._node if is_node else self._client))
+    def side(self, is_node, **manners):
+        return _Side(self._stack, loop=self._loop, **((self._node if is_node else self._client) | manners))
 
 
 def test_records_that_nobody_sends_to_a_relay(t):
@@ -111,7 +113,8 @@ def test_records_that_nobody_sends_to_a_client(t):
 
         def tell(name, before, behind, status):
             def joined(tls, text):
-                record = RecordMaker(tls_record.last_secret(log, 'SERVER_TRAFFIC_SECRET_0'), tls.cipher(), 0)
+                answers = 1 if tls.protocol() == 'adit-api/1' else 0  # Of calls, in a record each.
+                record = RecordMaker(tls_record.last_secret(log, 'SERVER_TRAFFIC_SECRET_0'), tls.cipher(), answers)
                 return b''.join(record(*each) for each in (
                     *before, (tls_record.APPLICATION_DATA, text), *behind))
 
@@ -131,3 +134,24 @@ def test_records_that_nobody_sends_to_a_client(t):
 
 
 test_records_that_nobody_sends_to_a_client.limit = 90
+
+
+def test_joins_on_a_connection_for_calls(t):
+    """A connection for calls becomes a client's side of a lane with a client's token, and where that was agreed on"""
+    with undisturbed(t, '--sealed') as stack, FakeNode(stack, 'called-node') as node:
+        calls = {'protocol': 'adit-api/1', 'head': _JOIN_REQUEST}
+        lane = _Lane(stack, node)
+        plain = lane.side(False, protocol='http/1.1', head=_JOIN_REQUEST)
+        check(plain.tls.receive().startswith(b'HTTP/1.1 404 '), 'a call to nowhere')
+        shown = lane.side(True, **calls)
+        check(shown.tls.receive().startswith(b'HTTP/1.1 404 '), 'a node: those have a way of their own')
+        unshown = lane.side(True, certificate=None, **calls)
+        check_equal(unshown.answer(), frames.BAD_TOKEN, "a node's token, without its certificate")
+        client = lane.side(False, **calls)
+        other = lane.side(True)
+        check_equal((client.answer(), other.answer()), ('joined', 'joined'), 'the same tokens, as they should come')
+        client.socket.sendall(b'ping')
+        other.hears(b'ping', 'raw bytes')
+        other.socket.sendall(b'pong')
+        client.hears(b'pong', 'raw bytes back')
+        check_equal(lane.side(False, **calls).answer(), frames.BAD_TOKEN, 'the same token once more')

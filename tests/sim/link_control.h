@@ -15,7 +15,7 @@ inline constexpr char kLinkNode[] = "mi-0123456789abcdef0";  // The one that is 
 // LinkControl is what the control thread would answer, between iterations of the loop.
 class LinkControl final : public relay::ControlPort {
  public:
-  void HandleRequest(uint32_t, engine::HttpRequest, std::string,
+  void HandleRequest(relay::CallOrigin, engine::HttpRequest,
                      std::function<void(engine::HttpResponse)> reply) override {
     tasks.push_back([reply] { reply({}); });
   }

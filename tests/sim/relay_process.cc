@@ -129,7 +129,7 @@ void RelayProcess::OnLaneJoined(const relay::LaneId& lane) {
 
 void RelayProcess::Ask(engine::HttpRequest request,
                        std::function<void(engine::HttpResponse)> reply) {
-  desk_->HandleRequest(0, std::move(request), "192.0.2.66", std::move(reply));
+  desk_->HandleRequest({.source_address = "192.0.2.66"}, std::move(request), std::move(reply));
 }
 
 }  // namespace sim

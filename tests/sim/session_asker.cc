@@ -94,6 +94,7 @@ absl::StatusOr<client::LinkTarget> SessionAsker::TargetOf(
   target.node_label = "web-1";
   target.session_id = session.id;
   target.ticket = session.ticket;
+  target.calls = &calls_;
   target.clock = engine::UnixNow;
   if (session.rejoin_key.empty()) return absl::InternalError("it cannot come again");
   lane_calls_.KeepKey(session.id, session.rejoin_key);

@@ -4,11 +4,10 @@
 
 namespace sim {
 
-void WatchedDesk::HandleRequest(uint32_t loop_index, engine::HttpRequest request,
-                                std::string source_address,
+void WatchedDesk::HandleRequest(relay::CallOrigin origin, engine::HttpRequest request,
                                 std::function<void(engine::HttpResponse)> reply) {
   if (desk_ == nullptr) return;
-  desk_->HandleRequest(loop_index, request, std::move(source_address),
+  desk_->HandleRequest(std::move(origin), request,
                        [this, request, reply = std::move(reply)](engine::HttpResponse response) {
                          if (desk_ != nullptr) watcher_.OnAnswered(request, response);
                          reply(std::move(response));

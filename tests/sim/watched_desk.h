@@ -28,7 +28,7 @@ class WatchedDesk final : public relay::ControlPort {
   // Null: it died.
   void SetDesk(relay::ControlPort* desk) { desk_ = desk; }
 
-  void HandleRequest(uint32_t loop_index, engine::HttpRequest request, std::string source_address,
+  void HandleRequest(relay::CallOrigin origin, engine::HttpRequest request,
                      std::function<void(engine::HttpResponse)> reply) override;
   void NodeConnected(relay::NodeArrival arrival,
                      std::function<void(absl::Status)> admitted) override;

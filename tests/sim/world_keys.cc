@@ -27,7 +27,7 @@ WorldKeys::WorldKeys() : authority(engine::test::TestAuthority("The world's").is
   engine::TlsServerOptions server_options;
   server_options.identity = {server.Pem() + authority_pem, server_key.Pem()};
   server_options.client_authority_pem = authority_pem;
-  server_options.protocols = {"adit/1", "adit-join/1", "http/1.1"};
+  server_options.protocols = {"adit/1", "adit-join/1", "adit-api/1", "http/1.1"};
   server_options.clock = engine::UnixNow;
   relay_server = Must(engine::TlsContext::Server(server_options));
 
@@ -38,7 +38,7 @@ WorldKeys::WorldKeys() : authority(engine::test::TestAuthority("The world's").is
   engine::TlsClientOptions options;
   options.trust = engine::TlsTrust::Authority(authority_pem);
   options.clock = engine::UnixNow;
-  options.protocols = {"http/1.1"};
+  options.protocols = {"adit-api/1", "http/1.1"};
   api_calls = Must(engine::TlsContext::Client(options));
 }
 

@@ -60,9 +60,8 @@ class BioTls:
         except ConnectionError:
             return b''
 
-    def receive_frame(self):
-        """The bytes of one frame, header included; b'' at the end."""
-        data = b''
+    def receive_frame(self, data=b''):
+        """The bytes of one frame, header included, of which `data` came already; b'' at the end."""
         while len(data) < 8 or len(data) < 8 + struct.unpack('>H', data[2:4])[0]:
             wanted = 8 if len(data) < 8 else 8 + struct.unpack('>H', data[2:4])[0]
             piece = self.receive(wanted - len(data))

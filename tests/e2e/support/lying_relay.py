@@ -12,7 +12,7 @@ from support.bio_tls import BioTls, carry_pieces, finish_sending, tls_records
 from support.frames import CONTROL, frame
 from support.tcp_server import TcpServer, both_ways
 
-_PROTOCOLS = ['adit/1', 'adit-join/1', 'http/1.1']
+_PROTOCOLS = ['adit/1', 'adit-join/1', 'adit-api/1', 'http/1.1']
 
 
 def honest(records):
@@ -70,7 +70,7 @@ class LyingRelay(TcpServer):
     def _answer(self, connection):
         lies = self.lies
         here = BioTls(connection, self._server, True)
-        if here.protocol() == 'http/1.1':
+        if here.protocol() in ('http/1.1', 'adit-api/1'):
             self._serve_api(here, lies)
         elif here.protocol() == 'adit-join/1':
             self._serve_join(here, lies)
@@ -89,6 +89,8 @@ class LyingRelay(TcpServer):
     def _serve_api(self, here, lies):
         while request := _receive_message(here):
             head, body = request
+            if head.startswith(b'POST /join '):
+                return self._serve_join(here, lies, body)
             there = self.dial('http/1.1')
             with there.socket:
                 there.send(head + body)
@@ -112,8 +114,8 @@ class LyingRelay(TcpServer):
 
     # ----------------------------------------------------------------------- the joins
 
-    def _serve_join(self, here, lies):
-        asked = here.receive_frame()
+    def _serve_join(self, here, lies, first=b''):
+        asked = here.receive_frame(first)
         join = json.loads(asked[8:])
         token, wrapped = join['token'], join.get('wrapped', False)
         self.tokens.append(token)

@@ -6,7 +6,7 @@ import ssl
 from support.api import tls_context
 from support.tcp_server import TcpServer, both_ways
 
-_PROTOCOLS = ['adit/1', 'adit-join/1', 'http/1.1']
+_PROTOCOLS = ['adit/1', 'adit-join/1', 'adit-api/1', 'http/1.1']
 
 
 class TlsTerminator(TcpServer):

@@ -54,6 +54,16 @@ TEST_F(SealedBrokerTest, MoreLanesAreForTheOwnerAndSpreadOverTheLoops) {
   EXPECT_EQ(Sha256(engine::AsBytes(offer.join_token)), plane.lanes[1].second.node_token_sha256);
 }
 
+TEST_F(SealedBrokerTest, TheFirstLaneIsWhereTheConnectionOfItsCallIs) {
+  for (const uint32_t loop : {1u, 0u, 0u, 1u}) {
+    StartRequest wish = Wish();
+    wish.joins_on = loop;
+    Offer(wish);
+    EXPECT_EQ(plane.lanes.back().first, loop % plane.loop_count());
+    EXPECT_EQ(plane.Told<engine::SessionOffer>().loop, plane.lanes.back().first);
+  }
+}
+
 TEST_F(SealedBrokerTest, WhoseSessionItIsNotHasNoLanes) {
   const std::string id = StartJoined();
   EXPECT_EQ(LaneFailureOf(id, "arn:bob"), LaneKind::kNoSession);

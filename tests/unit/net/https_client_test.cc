@@ -144,8 +144,10 @@ class HttpsClientTest : public ::testing::Test {
   }
 
   TestAuthority authority_;
-  std::unique_ptr<TlsContext> server_tls_ = Must(TlsContext::Server(
-      {.identity = authority_.ServerIdentity(), .protocols = {"http/1.1"}, .clock = TestClock()}));
+  std::unique_ptr<TlsContext> server_tls_ =
+      Must(TlsContext::Server({.identity = authority_.ServerIdentity(),
+                               .protocols = {"adit-api/1", "http/1.1"},
+                               .clock = TestClock()}));
   std::unique_ptr<TlsContext> client_tls_ =
       Must(TlsContext::Client({.trust = TlsTrust::Authority(authority_.Pem()),
                                .protocols = {"http/1.1"},
@@ -181,6 +183,66 @@ TEST_F(HttpsClientTest, CallsAtTheSameTimeDoNotWaitForOneAnotherAndOneConnection
   for (const char* body : {"d", "e"}) Start(body);
   ASSERT_TRUE(Run([&] { return results_.size() == 5; }));
   EXPECT_EQ(server_.connection_count(), 4U);
+}
+
+TEST_F(HttpsClientTest, WhatAServerOfPlainHttpKeepsCannotJoin) {
+  EXPECT_FALSE(client_.can_join());
+  Ask("a");
+  EXPECT_FALSE(client_.can_join());
+}
+
+// Taker is who takes a kept connection: it says a word of its own, and closes.
+class Taker final : private SecureConnection::Events, private RecordProtocol {
+ public:
+  void Take(HttpsClient& calls) {
+    connection = calls.TakeKept(static_cast<SecureConnection::Events&>(*this));
+    connection->ReplaceProtocol(static_cast<RecordProtocol&>(*this));
+    connection->OutputReady();
+  }
+  std::unique_ptr<SecureConnection> connection;
+  bool has_spoken = false;
+
+ private:
+  void OnSecured(SecureConnection&) override { FAIL() << "it was before"; }
+  void OnClosed(SecureConnection&, const ConnectionEnd&) override { connection.reset(); }
+  void Receive(BufferRef, Instant) override {}
+  size_t GatherRecord(std::span<ByteView> slices, Instant) override {
+    if (has_spoken) return 0;
+    slices[0] =
+        AsBytes(std::string_view("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nmine"));
+    return 1;
+  }
+  void RecordTaken() override { has_spoken = true; }
+  Instant NextDeadline() const override { return Instant::max(); }
+  void HandleDeadline(Instant) override {}
+};
+
+TEST_F(HttpsClientTest, WhatIsKeptMayBeTakenOnceAlsoFromInsideTheAnswer) {
+  const auto tls = Must(TlsContext::Client({.trust = TlsTrust::Authority(authority_.Pem()),
+                                            .protocols = {"adit-api/1", "http/1.1"},
+                                            .clock = TestClock()}));
+  HttpsClient calls(driver_, *tls, {kServerAddress, kPort});
+  for (const bool is_inside : {true, false}) {
+    server_.asked.clear();
+    Taker taker;
+    bool is_answered = false;
+    calls.Call(Post("a"), [&](CallResult result) {
+      is_answered = result.kind == Kind::kResponse;
+      EXPECT_TRUE(calls.can_join());
+      if (is_inside) taker.Take(calls);
+    });
+    ASSERT_TRUE(Run([&] { return is_answered; }));
+    if (!is_inside) taker.Take(calls);
+    EXPECT_FALSE(calls.can_join());
+    EXPECT_TRUE(calls.joined()) << "it is another's to close";
+    ASSERT_TRUE(Run([&] { return server_.asked.size() == 2; }));
+    EXPECT_EQ(server_.asked.back(), "mine");
+    RunFor(2 * HttpClientSession::kIdleMax);
+    EXPECT_TRUE(taker.connection->open()) << "the calls' deadlines are none of its";
+    taker.connection->Close();
+    ASSERT_TRUE(Run([&] { return taker.connection == nullptr; }));
+  }
+  calls.Close();
 }
 
 TEST_F(HttpsClientTest, AConnectionIsNotKeptForEver) {

@@ -39,13 +39,14 @@ constexpr engine::sim::Faults kCalm = {
 // Contexts are made once: keys cost more than a test.
 struct Contexts {
   engine::test::TestAuthority authority;
-  std::unique_ptr<engine::TlsContext> server, client, node, other_node, agent, api;
+  std::unique_ptr<engine::TlsContext> server, client, node, other_node, agent, api, joining_api;
 
   Contexts() {
-    server = Must(engine::TlsContext::Server({.identity = authority.ServerIdentity(),
-                                              .client_authority_pem = authority.Pem(),
-                                              .protocols = {"adit/1", "adit-join/1", "http/1.1"},
-                                              .clock = engine::test::TestClock()}));
+    server = Must(engine::TlsContext::Server(
+        {.identity = authority.ServerIdentity(),
+         .client_authority_pem = authority.Pem(),
+         .protocols = {"adit/1", "adit-join/1", "adit-api/1", "http/1.1"},
+         .clock = engine::test::TestClock()}));
     engine::TlsClientOptions options;
     options.trust = engine::TlsTrust::Authority(authority.Pem());
     options.protocols = {"adit-join/1"};
@@ -60,6 +61,8 @@ struct Contexts {
     options.identity.reset();
     options.protocols = {"http/1.1"};
     api = Must(engine::TlsContext::Client(options));
+    options.protocols = {"adit-api/1", "http/1.1"};
+    joining_api = Must(engine::TlsContext::Client(options));
   }
 };
 const Contexts& Shared() {
@@ -359,6 +362,45 @@ TEST_F(JoinRoleTest, ARelayThatStopsWaitsForAnAnswerThatIsUnderWay) {
   control_.replies.front()(answer);
   ASSERT_TRUE(Run([&] { return switchboard_->stopped(); }));
   EXPECT_THAT(asking.heard(), HasSubstr("done"));
+}
+
+// What asks that a connection for calls becomes a lane.
+constexpr char kJoinRequest[] = "POST /join HTTP/1.1\r\nHost: relay\r\nContent-Length: 0\r\n\r\n";
+
+TEST_F(JoinRoleTest, AConnectionOfPlainHttpBecomesNoLane) {
+  const TestLane lane(kLoop);
+  switchboard_->AddLane(lane.grant);
+  DialNode(lane);
+  JoinPeer& asking = Dial(*Shared().api, {.says_join = false, .is_raw = true});
+  asking.Say(kJoinRequest + ControlFrame(engine::Encode(engine::Join{lane.client_token, true})));
+  ASSERT_TRUE(Run([&] { return !control_.replies.empty(); })) << "it is a call like any other";
+  control_.replies.front()({.status = 404});
+  ASSERT_TRUE(Run([&] { return asking.closed(); }));
+  EXPECT_THAT(control_.joined, testing::IsEmpty());
+}
+
+TEST_F(JoinRoleTest, WhatAConnectionForCallsSaysBehindItsRequestIsAJoin) {
+  const TestLane lane(kLoop);
+  switchboard_->AddLane(lane.grant);
+  const std::string join = ControlFrame(engine::Encode(engine::Join{lane.client_token, true}));
+  const std::string stranger = ControlFrame(engine::Encode(engine::Join{"0.a.b", true}));
+  for (const std::string& bad : {std::string("GET / HTTP/1.1\r\nHost: relay\r\n\r\n"), stranger,
+                                 join + join, std::string(40'000, 'x')}) {
+    JoinPeer& peer = Dial(*Shared().joining_api, {.says_join = false, .is_raw = true});
+    peer.Say(kJoinRequest + bad.substr(0, 16'000));
+    if (bad.size() > 16'000) peer.Say(bad.substr(16'000));
+    EXPECT_TRUE(Run([&] { return peer.closed(); })) << bad.substr(0, 80);
+  }
+  JoinPeer& wordy = Dial(*Shared().joining_api, {.says_join = false, .is_raw = true});
+  wordy.Say("POST /join HTTP/1.1\r\nHost: relay\r\nContent-Length: 2\r\n\r\n{}" + join);
+  ASSERT_TRUE(Run([&] { return !control_.replies.empty(); })) << "one with a body is a call";
+  control_.replies.front()({.status = 404});
+  EXPECT_TRUE(Run([&] { return wordy.closed(); }));
+  JoinPeer& silent = Dial(*Shared().joining_api, {.says_join = false, .is_raw = true});
+  silent.Say(kJoinRequest);
+  EXPECT_TRUE(Run([&] { return silent.closed(); }));
+  EXPECT_THAT(control_.joined, testing::IsEmpty());
+  EXPECT_EQ(control_.replies.size(), 1u);
 }
 
 TEST_F(JoinRoleTest, AnEndedSessionIsCutWithinASecondBareAndInsideTls) {

@@ -14,7 +14,7 @@ namespace relay {
 
 class RecordingControl final : public ControlPort {
  public:
-  void HandleRequest(uint32_t, engine::HttpRequest, std::string,
+  void HandleRequest(relay::CallOrigin, engine::HttpRequest,
                      std::function<void(engine::HttpResponse)> reply) override {
     replies.push_back(std::move(reply));
   }
