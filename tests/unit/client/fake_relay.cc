@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <deque>
 #include <type_traits>
 #include <utility>
 
+#include "engine/http/http_server.h"
 #include "engine/tls/tls_channel.h"
+#include "engine/wire/protocol_names.h"
 
 namespace client {
 
@@ -25,6 +28,7 @@ constexpr engine::ResumeSecret kLaneSecret{std::byte{7}};
 class FakeRelay::Connection final : private SecureConnection::Events,
                                     private engine::JoinExchange::Events,
                                     private engine::TlsTunnel::Events,
+                                    private engine::HttpServerSession::Handler,
                                     private engine::LinkEvents {
  public:
   Connection(FakeRelay& relay, engine::Socket socket, Manner manner)
@@ -87,9 +91,27 @@ class FakeRelay::Connection final : private SecureConnection::Events,
     }
     seen.protocol = connection.channel().protocol();
     if (seen.protocol == "adit/1") return Speak(*outer_);
+    if (seen.protocol == engine::kApiProtocol) {
+      calls_ = std::make_unique<engine::HttpServerSession>(
+          connection, static_cast<engine::HttpServerSession::Handler&>(*this), loop().Now());
+      return connection.SetProtocol(*calls_);
+    }
     exchange_ = std::make_unique<engine::JoinExchange>(
         connection, static_cast<engine::JoinExchange::Events&>(*this), engine::Instant::max());
     connection.SetProtocol(*exchange_);
+  }
+  void OnRequest(engine::HttpServerSession& calls, engine::HttpRequest request) override {
+    if (request.target != engine::kJoinTarget) return calls.Respond({.status = 200});
+    const std::string behind = calls.Yield();
+    if (manner_ == Manner::kClosesJoin) return outer_->CloseAfterOutput();
+    if (manner_ == Manner::kCutsJoin) return outer_->Close();
+    exchange_ = std::make_unique<engine::JoinExchange>(
+        *outer_, static_cast<engine::JoinExchange::Events&>(*this), engine::Instant::max());
+    outer_->ReplaceProtocol(*exchange_);
+    if (behind.empty()) return;
+    engine::BufferRef block = loop().buffers().Take();
+    std::memcpy(block.bytes().data(), behind.data(), behind.size());
+    exchange_->Receive(block.Share(0, behind.size()), loop().Now());
   }
   // TakeOver makes `protocol` speak, perhaps in the place of the exchange.
   void TakeOver(SecureConnection& connection, engine::RecordProtocol& protocol) {
@@ -232,6 +254,7 @@ class FakeRelay::Connection final : private SecureConnection::Events,
   std::deque<Held> held_;
   engine::ResumeSecret secret_{};
   Connection* carried_ = nullptr;  // Whose lane goes on here.
+  std::unique_ptr<engine::HttpServerSession> calls_;
   std::unique_ptr<engine::JoinExchange> exchange_;
   std::unique_ptr<engine::JoinExchange> resume_exchange_;
   std::unique_ptr<engine::TlsTunnel> tunnel_;
@@ -245,9 +268,10 @@ class FakeRelay::Connection final : private SecureConnection::Events,
 
 FakeRelay::FakeRelay(engine::LoopDriver& driver)
     : driver_(driver),
-      context_(Must(engine::TlsContext::Server({.identity = authority_.ServerIdentity(),
-                                                .protocols = {"adit/1", "adit-join/1"},
-                                                .clock = engine::test::TestClock()}))),
+      context_(
+          Must(engine::TlsContext::Server({.identity = authority_.ServerIdentity(),
+                                           .protocols = {"adit/1", "adit-join/1", "adit-api/1"},
+                                           .clock = engine::test::TestClock()}))),
       accept_op_(engine::Handler<engine::Accepted>::To<&FakeRelay::OnAccepted>(this)),
       close_op_(engine::Handler<engine::Closed>::To<&FakeRelay::OnListenerClosed>(this)) {
   engine::Address address;
@@ -257,6 +281,16 @@ FakeRelay::FakeRelay(engine::LoopDriver& driver)
 }
 
 FakeRelay::~FakeRelay() = default;
+
+const engine::TlsContext& FakeRelay::CallsContext() {
+  calls_context_ =
+      Must(engine::TlsContext::Client({.trust = engine::TlsTrust::Authority(authority_.Pem()),
+                                       .protocols = {std::string(engine::kApiProtocol), "http/1.1"},
+                                       .clock = engine::test::TestClock()}));
+  return *calls_context_;
+}
+
+engine::HostPort FakeRelay::address() { return {kAddress, kPort}; }
 
 LinkTarget FakeRelay::Inspected() {
   return {.relay = {kAddress, kPort},

@@ -42,6 +42,9 @@ class FakeRelay {
     kOtherKey,   // Joined with somebody who holds another key than the node's.
     kWrongRole,  // A node says that it is a relay, and a relay that it is a node.
     kForgetful,  // Refuses to go on with a lane that has lost its connection.
+    // On a connection for calls, where a join is to come: an end in order, and one without a word.
+    kClosesJoin,
+    kCutsJoin,
   };
 
   explicit FakeRelay(engine::LoopDriver& driver);
@@ -54,6 +57,9 @@ class FakeRelay {
   LinkTarget Resuming();
   // And of an inspected session over a lane.
   LinkTarget InspectedLane();
+  // CallsContext is for calls, which are answered whatever they ask. It lives as long as this.
+  const engine::TlsContext& CallsContext();
+  static engine::HostPort address();
 
   // What is seen of one connection.
   struct Seen {
@@ -97,6 +103,7 @@ class FakeRelay {
   engine::LoopDriver& driver_;
   engine::test::TestAuthority authority_;
   std::unique_ptr<engine::TlsContext> context_;
+  std::unique_ptr<engine::TlsContext> calls_context_;
   engine::AcceptOp accept_op_;
   engine::CloseOp close_op_;
   engine::Socket listener_;
