@@ -23,7 +23,7 @@ absl::StatusOr<std::unique_ptr<engine::TlsContext>> RelayContext(const LinkTarge
       {.trust = target.ca_pem.empty() ? engine::TlsTrust::Lists(target.ca_files)
                                       : engine::TlsTrust::Authority(target.ca_pem),
        .identity = std::nullopt,
-       .protocols = {std::move(protocol), "adit-loop/" + std::to_string(target.ticket.loop)},
+       .protocols = {std::move(protocol)},
        .clock = target.clock});
   if (context.ok()) return context;
   return absl::FailedPreconditionError("cannot use the relay's CA: " +
@@ -50,12 +50,13 @@ Kind OpenKind(const ConnectionEnd& end) {
 class LinkCarriage final : public Carriage, private engine::SecureConnection::Events {
  public:
   LinkCarriage(engine::LoopDriver& driver, const engine::TlsContext& context,
-               const engine::HostPort& relay, Carriage::Events& events)
+               const LinkTarget& target, Carriage::Events& events)
       : events_(events),
         connection_(driver.loop(), static_cast<engine::SecureConnection::Events&>(*this)) {
-    connection_.Dial(
-        driver.resolver(), relay.host, relay.port,
-        std::make_unique<engine::TlsChannel>(context, driver.loop().buffers(), relay.host));
+    auto channel =
+        std::make_unique<engine::TlsChannel>(context, driver.loop().buffers(), target.relay.host);
+    channel->Offer(std::string(engine::kLoopPrefix) + std::to_string(target.ticket.loop));
+    connection_.Dial(driver.resolver(), target.relay.host, target.relay.port, std::move(channel));
   }
 
   void SetProtocol(engine::RecordProtocol& protocol) override { connection_.SetProtocol(protocol); }
@@ -93,6 +94,7 @@ class LaneCarriage final : public Carriage, private engine::JoinedConnection::Ev
       : events_(events),
         connection_(driver, relay, target.node_context,
                     {.relay = target.relay,
+                     .loop = target.ticket.loop,
                      .token = target.ticket.token,
                      .wrapped = target.wrapped,
                      .connect_max = target.connect_max},
@@ -146,7 +148,7 @@ absl::StatusOr<std::unique_ptr<Carriage>> Carriage::Dial(engine::LoopDriver& dri
       RelayContext(target, target.is_lane() ? std::string(engine::kJoinProtocol) : "adit/1");
   if (!context.ok()) return context.status();
   if (target.is_lane()) return std::make_unique<LaneCarriage>(driver, **context, target, events);
-  return std::make_unique<LinkCarriage>(driver, **context, target.relay, events);
+  return std::make_unique<LinkCarriage>(driver, **context, target, events);
 }
 
 }  // namespace client

@@ -12,17 +12,16 @@ void JoinContext::Renew(RelayAccess access) {
   context_.reset();
 }
 
-absl::StatusOr<std::shared_ptr<const engine::TlsContext>> JoinContext::ForLoop(uint32_t loop) {
-  if (context_ != nullptr && loop == loop_) return context_;
+absl::StatusOr<std::shared_ptr<const engine::TlsContext>> JoinContext::Get() {
+  if (context_ != nullptr) return context_;
   engine::TlsClientOptions options;
   options.trust = engine::TlsTrust::Authority(access_.authority_pem);
   options.identity = access_.node;
   SetNodeClocks(access_.known_unix, access_.node.certificate_chain_pem, options);
-  options.protocols = {std::string(engine::kJoinProtocol), "adit-loop/" + std::to_string(loop)};
+  options.protocols = {std::string(engine::kJoinProtocol)};
   absl::StatusOr<std::unique_ptr<engine::TlsContext>> context = engine::TlsContext::Client(options);
   if (!context.ok()) return context.status();
   context_ = std::move(*context);
-  loop_ = loop;
   return context_;
 }
 

@@ -19,8 +19,7 @@ struct RelayAccess {
   int64_t known_unix = 0;  // See node_clock.h.
 };
 
-// JoinContext makes the TLS contexts for join connections: ALPN `adit-join/1`, and the loop of the
-// relay on which the session is joined.
+// JoinContext is the TLS context for join connections: ALPN `adit-join/1`.
 class JoinContext {
  public:
   explicit JoinContext(RelayAccess access) : access_(std::move(access)) {}
@@ -28,16 +27,14 @@ class JoinContext {
   // Renew takes another certificate for joins from now on.
   void Renew(RelayAccess access);
 
-  // ForLoop returns the context for one of the relay's loops; any thread may use it. The last one
-  // is kept: the sessions of a node come from the loop where its link is. An error is that of
-  // TlsContext::Client.
-  absl::StatusOr<std::shared_ptr<const engine::TlsContext>> ForLoop(uint32_t loop);
+  // Get returns the context; any thread may use it. It is made when it is first needed. An error is
+  // that of TlsContext::Client.
+  absl::StatusOr<std::shared_ptr<const engine::TlsContext>> Get();
 
   const engine::HostPort& address() const { return access_.address; }
 
  private:
   RelayAccess access_;
-  uint32_t loop_ = 0;
   std::shared_ptr<const engine::TlsContext> context_;
 };
 

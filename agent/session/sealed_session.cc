@@ -59,8 +59,7 @@ absl::Status SealedSession::AddLane(const std::string& join_token, uint32_t loop
   if (!context_.windows.HasShare()) {
     return absl::ResourceExhaustedError("the node has as many lanes as it may");
   }
-  absl::StatusOr<std::shared_ptr<const engine::TlsContext>> outer =
-      context_.joins.ForLoop(loop_index);
+  absl::StatusOr<std::shared_ptr<const engine::TlsContext>> outer = context_.joins.Get();
   if (!outer.ok()) return outer.status();
   LaneHost& host = NextHost();
   const auto wait = std::make_shared<LaneWait>();
@@ -76,6 +75,7 @@ absl::Status SealedSession::AddLane(const std::string& join_token, uint32_t loop
                                                       .number = lanes_dialled_ - 1,
                                                       .secret = secret_,
                                                       .join = {.relay = context_.joins.address(),
+                                                               .loop = loop_index,
                                                                .token = join_token,
                                                                .wrapped = RawIsBlocked()},
                                                       .wait = wait},
@@ -95,14 +95,14 @@ absl::Status SealedSession::ReturnLane(uint32_t number, const std::string& join_
   CHECK(!ending_);
   const auto lane = std::ranges::find(lanes_, number, &LaneState::number);
   if (lane == lanes_.end()) return absl::NotFoundError("the lane is over");
-  absl::StatusOr<std::shared_ptr<const engine::TlsContext>> outer =
-      context_.joins.ForLoop(loop_index);
+  absl::StatusOr<std::shared_ptr<const engine::TlsContext>> outer = context_.joins.Get();
   if (!outer.ok()) return outer.status();
   lane->host->Return(std::make_unique<LaneReturn>(
       LaneReturn{.listener = static_cast<LaneListener*>(this),
                  .number = number,
                  .outer = *std::move(outer),
                  .join = {.relay = context_.joins.address(),
+                          .loop = loop_index,
                           .token = join_token,
                           .wrapped = lane->wrapped,
                           .connect_max = engine::Backoff::kEagerConnectMax}}));

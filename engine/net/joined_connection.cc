@@ -35,8 +35,9 @@ JoinedConnection::JoinedConnection(LoopDriver& driver, const TlsContext& outer,
       events_(events) {
   outer_ = std::make_unique<SecureConnection>(driver.loop(),
                                               static_cast<SecureConnection::Events&>(*this));
-  outer_->Dial(driver.resolver(), options_.relay.host, options_.relay.port,
-               std::make_unique<TlsChannel>(outer, driver.loop().buffers(), options_.relay.host),
+  auto channel = std::make_unique<TlsChannel>(outer, driver.loop().buffers(), options_.relay.host);
+  channel->Offer(std::string(kLoopPrefix) + std::to_string(options_.loop));
+  outer_->Dial(driver.resolver(), options_.relay.host, options_.relay.port, std::move(channel),
                options_.connect_max);
 }
 

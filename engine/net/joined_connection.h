@@ -70,6 +70,7 @@ class JoinedConnection final : public RecordCarrier,
 
   struct Options {
     HostPort relay;
+    uint32_t loop = 0;     // The relay's, on which the lane is: offered as a hint.
     std::string token;     // Of the join; never logged.
     bool wrapped = false;  // This leg stays inside the relay's TLS.
     Duration connect_max = SecureConnection::kConnectMax;

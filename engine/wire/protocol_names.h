@@ -14,7 +14,11 @@ inline constexpr std::string_view kJoinProtocol = "adit-join/1";
 inline constexpr std::string_view kApiProtocol = "adit-api/1";
 inline constexpr std::string_view kJoinTarget = "/join";
 
-// A hint that is never picked: whoever offers it has a session that runs, and comes because of it.
+// Hints that are never picked. Behind this stands the number of the relay's loop on which the lane,
+// or the session, is.
+inline constexpr std::string_view kLoopPrefix = "adit-loop/";
+
+// Whoever offers this has a session that runs, and comes because of it.
 inline constexpr std::string_view kLiveProtocol = "adit-live";
 
 }  // namespace engine

@@ -10,18 +10,15 @@
 
 namespace relay {
 
-namespace {
-
-constexpr std::string_view kPlacementPrefix = "adit-loop/";
-
-}  // namespace
+namespace {}  // namespace
 
 std::optional<uint32_t> PlacementHint(const std::vector<std::string>& protocols) {
   for (const std::string& name : protocols) {
-    if (!std::string_view(name).starts_with(kPlacementPrefix)) continue;
+    if (!std::string_view(name).starts_with(engine::kLoopPrefix)) continue;
     uint32_t index = 0;
     const char* end = name.data() + name.size();
-    const auto [rest, error] = std::from_chars(name.data() + kPlacementPrefix.size(), end, index);
+    const auto [rest, error] =
+        std::from_chars(name.data() + engine::kLoopPrefix.size(), end, index);
     if (error == std::errc{} && rest == end) return index;
   }
   return std::nullopt;

@@ -28,9 +28,8 @@ TestTrust::TestTrust() {
   relay_context = Must(engine::TlsContext::Server({.identity = relay,
                                                    .client_authority_pem = authority_pem,
                                                    .protocols = {"adit-join/1", "adit/1"}}));
-  client_context =
-      Must(engine::TlsContext::Client({.trust = engine::TlsTrust::Authority(authority_pem),
-                                       .protocols = {"adit-join/1", "adit-loop/0"}}));
+  client_context = Must(engine::TlsContext::Client(
+      {.trust = engine::TlsTrust::Authority(authority_pem), .protocols = {"adit-join/1"}}));
 }
 
 const TestTrust& SharedTrust() {
@@ -52,7 +51,8 @@ LaneClient::LaneClient(engine::LoopDriver& driver, engine::HostPort relay, std::
     : driver_(driver), relay_(relay), inner_(inner), hello_(std::move(hello)) {
   connection_ = std::make_unique<engine::JoinedConnection>(
       driver, *SharedTrust().client_context, std::move(inner),
-      engine::JoinedConnection::Options{std::move(relay), std::move(token), wrapped},
+      engine::JoinedConnection::Options{
+          .relay = std::move(relay), .token = std::move(token), .wrapped = wrapped},
       static_cast<engine::JoinedConnection::Events&>(*this));
 }
 
@@ -68,7 +68,7 @@ void LaneClient::Return(const std::string& token, uint64_t epoch, Lie lie) {
   goaway.reset();
   connection_ = std::make_unique<engine::JoinedConnection>(
       driver_, *SharedTrust().client_context, inner_,
-      engine::JoinedConnection::Options{relay_, token},
+      engine::JoinedConnection::Options{.relay = relay_, .token = token},
       static_cast<engine::JoinedConnection::Events&>(*this));
 }
 
