@@ -16,7 +16,7 @@ from support.broken_rules import HELLO, LIMIT, TEXT, break_each_rule, broken_rul
 from support.frames import frame
 from support.processes import check, check_equal, wait_until
 from support.sealed_client import NODE, SealedLink, refusal
-from support.sealing_node import SealingNode
+from support.sealing_node import InspectedNode, SealingNode
 from support.targets import echo
 from support.tcp_server import TcpServer
 from support.undisturbed import undisturbed
@@ -66,41 +66,55 @@ def test_data_before_the_answer(t):
 # ------------------------------------------------------------------- a node, to the client
 
 
+def _break_each_rule_as_a_node(t, stack, node, name, carriage):
+    """A node by hand breaks each rule to a client of its own, which ends with 255 and the rule."""
+    rules = broken_rules(1, dialled=False)
+    env = stack.environment() | {'ADIT_CONFIG_DIR': os.path.join(stack.folder, 'evil-config')}
+    login = stack.adit('login', input=stack.login_line.encode() + b'\n', env=env)
+    check_equal(login.returncode, 0, f'adit login: {login.stderr!r}')
+    for rule, data, code, why in rules:
+        process = stack.popen('exec', carriage, name, '--', 'cat', env=env)
+        try:
+            process.stdin.write(TEXT)
+            process.stdin.flush()
+            with node.meet() as link:
+                check_equal(link.wait_for(frames.CONTROL).type, frames.CONTROL, 'the hello')
+                link.send(frame(frames.CONTROL, 0, json.dumps(HELLO | {'role': 'node'}).encode()))
+                got = link.wait_for(frames.OPEN, frames.GOAWAY)
+                check(got and got.type == frames.OPEN, f'instead of an open came {got}')
+                link.send(frame(frames.ACCEPT, got.stream, LIMIT))
+                check_equal(link.wait_for(frames.DATA, frames.GOAWAY).payload, TEXT, 'what was typed')
+                link.send(frame(frames.DATA, 1, TEXT) + data)
+                hear_goaway(link, rule, code, why)
+            _, text = process.communicate(timeout=_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            check(False, f'{rule}: the client hangs')
+        finally:
+            process.kill()
+            node.say({'type': 'session-over', 'session_id': node.session, 'reason': 'done'})
+        check_equal(process.returncode, 255, f'{rule}: status ({text!r})')
+        check(b'broke the protocol' in text, f'{rule}: {text!r}')
+    t.note(f'{len(rules)} rules')
+
+
 def test_a_sealed_node_that_breaks_a_rule(t):
     """A node that breaks a rule inside a sealed session ends the client's command with 255 and the rule"""
     with undisturbed(t) as stack, SealingNode(stack, 'sealing-node') as node:
-        rules = broken_rules(1, dialled=False)
-        env = stack.environment() | {'ADIT_CONFIG_DIR': os.path.join(stack.folder, 'evil-config'),
-                                     'ADIT_PATIENCE': '0'}
-        login = stack.adit('login', input=stack.login_line.encode() + b'\n', env=env)
-        check_equal(login.returncode, 0, f'adit login: {login.stderr!r}')
-        for name, data, code, why in rules:
-            process = stack.popen('exec', '--sealed', 'sealing-node', '--', 'cat', env=env)
-            try:
-                process.stdin.write(TEXT)
-                process.stdin.flush()
-                with node.meet() as link:
-                    check_equal(link.wait_for(frames.CONTROL).type, frames.CONTROL, 'the hello')
-                    link.send(frame(frames.CONTROL, 0, json.dumps(HELLO | {'role': 'node'}).encode()))
-                    got = link.wait_for(frames.OPEN, frames.GOAWAY)
-                    check(got and got.type == frames.OPEN, f'instead of an open came {got}')
-                    link.send(frame(frames.ACCEPT, got.stream, LIMIT))
-                    check_equal(link.wait_for(frames.DATA, frames.GOAWAY).payload, TEXT, 'what was typed')
-                    link.send(frame(frames.DATA, 1, TEXT) + data)
-                    hear_goaway(link, name, code, why)
-                _, text = process.communicate(timeout=_SECONDS_MAX)
-            except subprocess.TimeoutExpired:
-                check(False, f'{name}: the client hangs')
-            finally:
-                process.kill()
-                node.say({'type': 'session-over', 'session_id': node.session, 'reason': 'done'})
-            check_equal(process.returncode, 255, f'{name}: status ({text!r})')
-            check(b'broke the protocol' in text, f'{name}: {text!r}')
-        t.note(f'{len(rules)} rules')
+        _break_each_rule_as_a_node(t, stack, node, 'sealing-node', '--sealed')
 
 
 test_a_sealed_node_that_breaks_a_rule.limit = 120
 test_a_sealed_node_that_breaks_a_rule.waits = True
+
+
+def test_an_inspected_node_that_breaks_a_rule(t):
+    """A node that breaks a rule inside a lane that the relay can read ends the client's command in the same way"""
+    with undisturbed(t) as stack, InspectedNode(stack, 'inspected-node') as node:
+        _break_each_rule_as_a_node(t, stack, node, 'inspected-node', '--inspected')
+
+
+test_an_inspected_node_that_breaks_a_rule.limit = 120
+test_an_inspected_node_that_breaks_a_rule.waits = True
 
 
 # ------------------------------------------------------------------------- coming again

@@ -293,6 +293,34 @@ def test_a_session_keeps_its_carriage(t):
 test_a_session_keeps_its_carriage.limit = 90
 
 
+def test_piped_commands_survive_a_killed_relay(t):
+    """`adit proxy` and `adit exec` on pipes, of both carriages, go on over a killed relay, each byte once"""
+    stack = t.own_stack()
+    with TcpServer(echo) as target:
+        commands = [(*verb, carriage, stack.NODE, *rest) for carriage in ('--sealed', '--inspected')
+                    for verb, rest in ((('proxy',), (str(target.port),)), (('exec',), ('--', 'cat')))]
+        processes = [stack.popen(*command) for command in commands]
+
+        def talk():
+            for command, process in zip(commands, processes):
+                text = os.urandom(t.size(1 << 14, 1 << 15))  # Less than a pipe takes without a reader.
+                process.stdin.write(text)
+                process.stdin.flush()
+                check(process.stdout.read(len(text)) == text, f'{command}: the echo differs')
+
+        for _ in range(t.size(2, 10)):
+            talk()
+            _kill_relay(stack)
+        talk()
+        for command, process in zip(commands, processes):
+            out, err = process.communicate(timeout=20)  # It ends what goes in.
+            check_equal((process.returncode, out), (0, b''), f'{command}: {err!r}')
+        check_equal(target.connections, 2, 'connections at the target')
+
+
+test_piped_commands_survive_a_killed_relay.limit = 120
+
+
 def _credentials_for_a_while(stack):
     """An environment with credentials of the administrator's that end after the least that there is."""
     made = aws_support.of_stack(stack).call('sts', 'GetSessionToken', DurationSeconds=900)['Credentials']

@@ -16,6 +16,8 @@ class FakeNode:
     the relay, as a control message or as raw bytes. Its signatures are of the right size, which is
     all that a relay looks at."""
 
+    FEATURES = ('sealed',)  # Of its hello.
+
     def __init__(self, stack, name):
         api = stack.api()
         folder = os.path.join(stack.folder, name)
@@ -44,7 +46,7 @@ class FakeNode:
         self._over.clear()
         self.heard = queue.Queue()
         self.link = Link(stack.port, self.certificate)
-        self.link.hello(role='agent', node_name=name, platform='x', features=['sealed'])
+        self.link.hello(role='agent', node_name=name, platform='x', features=list(self.FEATURES))
         got = self.link.wait_for(frames.CONTROL, frames.GOAWAY)
         check(got and got.type == frames.CONTROL, f'the hello of {name} was answered with {got}')
         self._thread = threading.Thread(target=self._run, daemon=True)

@@ -76,10 +76,38 @@ class SealingNode(FakeNode):
     def meet_tls(self, seconds=10):
         """Its TLS; also of a client that comes again."""
         self.session, token, loop = self.offers.get(timeout=seconds)
-        raw = socket.create_connection(('127.0.0.1', self._stack.port), 10)
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        outer = BioTls(raw, tls_context(['adit-join/1', f'adit-loop/{loop}'], self.certificate), False)
-        outer.send(join_frame(token))
-        got = outer.receive_frame()
-        check(b'"joined"' in got, f'the join was answered with {got!r}')
-        return InnerTls(raw, self._context, True, outer.detach(), self._key_log)
+        outer = joined(self._stack, token, loop, self.certificate)
+        return InnerTls(outer.socket, self._context, True, outer.detach(), self._key_log)
+
+
+class InspectedNode(FakeNode):
+    """Consents to inspected sessions, and meets their clients inside the relay's TLS."""
+
+    FEATURES = ('sealed', 'inspected-lanes')
+
+    def __init__(self, stack, name):
+        self._stack = stack
+        super().__init__(stack, name)
+
+    def _hear(self, message):
+        if message['type'] != 'session-offer':
+            return super()._hear(message)
+        self._send({'type': 'session-answer', 'session_id': message['session_id']})
+        self.offers.put((message['session_id'], message['join_token'], message['loop']))
+        return None
+
+    def meet(self):
+        """The link of the client of the next session that is offered, before both hellos."""
+        self.session, token, loop = self.offers.get(timeout=10)
+        return BioLink(joined(self._stack, token, loop, self.certificate, wrapped=True))
+
+
+def joined(stack, token, loop, certificate, **members):
+    """A node's TLS with the relay, in which `joined` was the last word."""
+    raw = socket.create_connection(('127.0.0.1', stack.port), 10)
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    outer = BioTls(raw, tls_context(['adit-join/1', f'adit-loop/{loop}'], certificate), False)
+    outer.send(join_frame(token, **members))
+    got = outer.receive_frame()
+    check(b'"joined"' in got, f'the join was answered with {got!r}')
+    return outer
