@@ -1,4 +1,4 @@
-# Adit: the node dials the relay, the client forwards a port (:uring or :epoll; -inspected, -once: without resumption, or -lanesN; @BUILD)
+# Adit: the node dials the relay, the client forwards a port (:uring or :epoll; -inspected, -once: without resumption, -lanesN, or -hop, -haproxy: a relay that only splices before the relay; @BUILD)
 # shellcheck shell=bash disable=SC2034,SC2154
 programs=$adit_bin
 if [[ $variant == *@* ]]; then
@@ -7,6 +7,7 @@ if [[ $variant == *@* ]]; then
   variant=${variant%@*}
 fi
 peer_needs="$programs/adit $programs/adit-agent $programs/adit-relay"
+if [[ $variant == *-haproxy ]]; then peer_needs+=" haproxy"; fi
 
 # printed WORD: the line that the relay printed at its first start and that begins with WORD, with the
 # relay's address replaced by port $2.
@@ -23,6 +24,26 @@ printed() {
   fail "the relay printed no line $1: $(last_words)"
 }
 
+# hop PORT: sets REPLY to a port that leads to PORT through another relay, which splices, so that two relays carry the
+# same bytes in the same pieces. Elsewhere PORT itself.
+hop() {
+  REPLY=$1
+  local port
+  port=$(free_port)
+  case $variant in
+    *-hop) start hop "$loadgen" relay --how splice --port "$port" --to "$1" ;;
+    *-haproxy)
+      printf '%s\n' global '  nbthread 1' defaults '  mode tcp' '  option splice-request' '  option splice-response' \
+        '  timeout connect 10s' '  timeout client 1h' '  timeout server 1h' 'listen hop' "  bind 127.0.0.1:$port" \
+        "  server next 127.0.0.1:$1" > "$run_folder/hop.cfg"
+      start hop haproxy -db -f "$run_folder/hop.cfg"
+      ;;
+    *) return 0 ;;
+  esac
+  wait_port "$port"
+  REPLY=$port
+}
+
 peer_up() {
   local relay i
   local io=${variant%-*} carriage=()
@@ -31,7 +52,8 @@ peer_up() {
     *-inspected) carriage=(--inspected) ;;
     *-once) adit_env+=(ADIT_PATIENCE=0) ;;
     *-lanes[1-8]) carriage=(--lanes "${variant##*-lanes}") ;;
-    *-*) fail "adit knows -inspected, -once and -lanesN, not $variant" ;;
+    *-hop | *-haproxy) ;;
+    *-*) fail "adit knows -inspected, -once, -lanesN, -hop and -haproxy, not $variant" ;;
   esac
   relay=$(free_port)
   start relay "${adit_env[@]}" "$programs/adit-relay" --state "$run_folder/relay" \
@@ -43,6 +65,7 @@ peer_up() {
       > "$run_folder/log/enroll" 2>&1 || fail "adit-agent enroll: $(last_words)"
   start node "${adit_env[@]}" "$programs/adit-agent" run --state "$run_folder/node"
   slow_link "$relay"
+  hop "$REPLY"
   printed adit-login "$REPLY" | "${adit_env[@]}" "$programs/adit" login > "$run_folder/log/login" 2>&1 ||
     fail "adit login: $(last_words)"
   for ((i = 0; i < 100; i++)); do
