@@ -9,6 +9,8 @@ import time
 
 from support import aws as aws_support
 from support.processes import check, check_equal
+from support.targets import echo
+from support.tcp_server import TcpServer
 
 _SECONDS = 60
 
@@ -18,9 +20,7 @@ def _make(aws, name, **inputs):
     aws.call('ssm', 'CreateDocument', Name=name, DocumentType='Session', Content=json.dumps(content))
 
 
-def test_idle_and_maximum_duration(t):
-    """A session that is idle for its minute, or lasts for its minute, ends, either carriage, and says why"""
-    stack = t.own_stack()
+def _check_limits(stack, target_port):
     aws = aws_support.of_stack(stack)
     _make(aws, 'Idle', idleSessionTimeout='1')
     _make(aws, 'Short', maxSessionDuration='1')
@@ -35,7 +35,7 @@ def test_idle_and_maximum_duration(t):
             run.stdin.write(line)
             run.stdin.flush()
             runs[carriage, document, line is busy] = run
-        runs[carriage, 'proxy', False] = stack.popen('proxy', carriage, stack.NODE, str(stack.port))
+        runs[carriage, 'proxy', False] = stack.popen('proxy', carriage, stack.NODE, str(target_port))
     endings = {('Idle', False): f'{_SECONDS} seconds', ('Short', True): 'maximum duration',
                ('proxy', False): f'{_SECONDS} seconds'}
     for (carriage, document, is_busy), run in runs.items():
@@ -55,6 +55,12 @@ def test_idle_and_maximum_duration(t):
     check_equal(len(reasons), 6, f'reasons on record: {reasons}')
     check('session_ended' in stack.agent.err() and 'maximum duration' in stack.agent.err(),
           'the node says why it ended a sealed session')
+
+
+def test_idle_and_maximum_duration(t):
+    """A session that is idle for its minute, or lasts for its minute, ends, either carriage, and says why"""
+    with TcpServer(echo) as target:
+        _check_limits(t.own_stack(), target.port)
 
 
 test_idle_and_maximum_duration.full_only = True

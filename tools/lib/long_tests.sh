@@ -79,7 +79,7 @@ print(json.dumps({result.pop("name"): result for result in map(json.loads, sys.s
 
 long_e2e() {
   tools/dependencies e2e
-  configure_and_build release adit adit-agent adit-relay malloc_count wall_clock_shift
+  configure_and_build release adit adit-agent adit-relay session-manager-plugin malloc_count disk_errors wall_clock_shift
   export ADIT_BIN=$PWD/build/release/bin
   tests/e2e/run --full | tee build/e2e.log
   printf '{"last_line": %s}\n' "$(tail -n 1 build/e2e.log | python3 -c 'import json, sys; print(json.dumps(sys.stdin.read().strip()))')" > "$long_details"
