@@ -50,6 +50,10 @@ class Builder final : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     Check(mark, tag, anchor);
+    // yaml-cpp makes one byte each of two escapes that stand for characters of two.
+    if (!engine::IsUtf8(engine::AsBytes(value))) {
+      Fail(mark, "the escapes \\_ and \\N are not understood here; write \\u00A0 and \\u0085");
+    }
     if (WantsKey()) return SetKey(mark, value);
     Add(mark, tag == "!" ? DocumentJson(value) : ToPlain(value));
   }

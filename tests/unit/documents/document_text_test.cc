@@ -61,6 +61,8 @@ TEST(DocumentText, BadTextsAreRefusedWithAReason) {
                                                         {kYaml, "? [a]\n: b"},
                                                         {kYaml, "a: !x {}"},
                                                         {kYaml, "a: \"\\q\""},
+                                                        {kYaml, "a: \"\\_\""},
+                                                        {kYaml, "\"\\N\": a"},
                                                         {kYaml, "\t"}};
   for (const auto& [format, text] : bad) {
     const auto read = ReadDocumentText(format, text);
