@@ -55,7 +55,7 @@ class LinkCarriage final : public Carriage, private engine::SecureConnection::Ev
         connection_(driver.loop(), static_cast<engine::SecureConnection::Events&>(*this)) {
     auto channel =
         std::make_unique<engine::TlsChannel>(context, driver.loop().buffers(), target.relay.host);
-    channel->Offer(std::string(engine::kLoopPrefix) + std::to_string(target.ticket.loop));
+    channel->Offer(engine::LoopHint(target.ticket.loop));
     connection_.Dial(driver.resolver(), target.relay.host, target.relay.port, std::move(channel));
   }
 

@@ -26,17 +26,21 @@ std::string JoinRequest(const HostPort& relay) {
 
 }  // namespace
 
-JoinedConnection::JoinedConnection(LoopDriver& driver, const TlsContext& outer,
-                                   std::shared_ptr<TlsContext> inner, Options options,
-                                   Events& events)
+JoinedConnection::JoinedConnection(LoopDriver& driver, std::shared_ptr<TlsContext> inner,
+                                   Options options, Events& events)
     : driver_(driver),
       inner_context_(std::move(inner)),
       options_(std::move(options)),
-      events_(events) {
+      events_(events) {}
+
+JoinedConnection::JoinedConnection(LoopDriver& driver, const TlsContext& outer,
+                                   std::shared_ptr<TlsContext> inner, Options options,
+                                   Events& events)
+    : JoinedConnection(driver, std::move(inner), std::move(options), events) {
   outer_ = std::make_unique<SecureConnection>(driver.loop(),
                                               static_cast<SecureConnection::Events&>(*this));
   auto channel = std::make_unique<TlsChannel>(outer, driver.loop().buffers(), options_.relay.host);
-  channel->Offer(std::string(kLoopPrefix) + std::to_string(options_.loop));
+  channel->Offer(LoopHint(options_.loop));
   outer_->Dial(driver.resolver(), options_.relay.host, options_.relay.port, std::move(channel),
                options_.connect_max);
 }
@@ -44,10 +48,7 @@ JoinedConnection::JoinedConnection(LoopDriver& driver, const TlsContext& outer,
 JoinedConnection::JoinedConnection(LoopDriver& driver, HttpsClient& calls,
                                    std::shared_ptr<TlsContext> inner, Options options,
                                    Events& events)
-    : driver_(driver),
-      inner_context_(std::move(inner)),
-      options_(std::move(options)),
-      events_(events) {
+    : JoinedConnection(driver, std::move(inner), std::move(options), events) {
   outer_ = calls.TakeKept(static_cast<SecureConnection::Events&>(*this));
   CHECK(&outer_->loop() == &driver.loop());
   end_.stage = JoinEnd::Stage::kTaken;

@@ -102,6 +102,9 @@ class JoinedConnection final : public RecordCarrier,
   TlsChannel& channel();
 
  private:
+  // Without a connection to the relay, which the others add.
+  JoinedConnection(LoopDriver& driver, std::shared_ptr<TlsContext> inner, Options options,
+                   Events& events);
   // `head` is what makes the connection one for the exchange; empty: it is one.
   void SendJoin(std::string_view head);
   void OnSecured(SecureConnection& connection) override;

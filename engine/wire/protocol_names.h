@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace engine {
@@ -17,6 +19,9 @@ inline constexpr std::string_view kJoinTarget = "/join";
 // Hints that are never picked. Behind this stands the number of the relay's loop on which the lane,
 // or the session, is.
 inline constexpr std::string_view kLoopPrefix = "adit-loop/";
+inline std::string LoopHint(uint32_t loop) {
+  return std::string(kLoopPrefix) + std::to_string(loop);
+}
 
 // Whoever offers this has a session that runs, and comes because of it.
 inline constexpr std::string_view kLiveProtocol = "adit-live";

@@ -88,13 +88,7 @@ class SealedLink(BioLink):
 
     def joined(self, token, loop, **members):
         """TLS with the relay, in which `joined` was the last word."""
-        raw = socket.create_connection(('127.0.0.1', self._stack.port), 10)
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        outer = BioTls(raw, tls_context(['adit-join/1', f'adit-loop/{loop}']), False)
-        outer.send(join_frame(token, **members))
-        got = outer.receive_frame()
-        check(b'"joined"' in got, f'the join was answered with {got!r}')
-        return outer
+        return joined(self._stack, token, loop, **members)
 
     def cut(self):
         """Ends the connection as a network does: with a reset, in the middle of anything."""
@@ -160,6 +154,17 @@ class InspectedLink(SealedLink):
 
     def join(self, token, loop):
         return self.joined(token, loop, wrapped=True)
+
+
+def joined(stack, token, loop, certificate=None, **members):
+    """TLS with the relay, of a client or with a node's certificate, in which `joined` was the last word."""
+    raw = socket.create_connection(('127.0.0.1', stack.port), 10)
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    outer = BioTls(raw, tls_context(['adit-join/1', f'adit-loop/{loop}'], certificate), False)
+    outer.send(join_frame(token, **members))
+    got = outer.receive_frame()
+    check(b'"joined"' in got, f'the join was answered with {got!r}')
+    return outer
 
 
 def refusal(tls):

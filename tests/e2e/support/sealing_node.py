@@ -3,18 +3,13 @@
 import base64
 import hashlib
 import os
-import socket
 import ssl
 import subprocess
 
 from support import certificates
-from support.api import tls_context
 from support.bio_link import BioLink
-from support.bio_tls import BioTls
 from support.fake_node import FakeNode
-from support.lying_relay import join_frame
-from support.processes import check
-from support.sealed_client import InnerTls
+from support.sealed_client import InnerTls, joined
 
 
 def own_identity(folder):
@@ -100,14 +95,3 @@ class InspectedNode(FakeNode):
         """The link of the client of the next session that is offered, before both hellos."""
         self.session, token, loop = self.offers.get(timeout=10)
         return BioLink(joined(self._stack, token, loop, self.certificate, wrapped=True))
-
-
-def joined(stack, token, loop, certificate, **members):
-    """A node's TLS with the relay, in which `joined` was the last word."""
-    raw = socket.create_connection(('127.0.0.1', stack.port), 10)
-    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    outer = BioTls(raw, tls_context(['adit-join/1', f'adit-loop/{loop}'], certificate), False)
-    outer.send(join_frame(token, **members))
-    got = outer.receive_frame()
-    check(b'"joined"' in got, f'the join was answered with {got!r}')
-    return outer
