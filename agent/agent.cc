@@ -168,6 +168,7 @@ void Agent::Step(engine::Duration wait_max) {
   sessions_.Sweep();
   succession_.Sweep();
   if (link_ != nullptr && link_->down()) link_.reset();
+  if (link_ != nullptr) link_->SetNeeded(HasLiveSessions());
   TellRelay();
   LeaveWhenDone();
   if (stopping_) StopOn();

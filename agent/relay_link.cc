@@ -121,6 +121,10 @@ void RelayLink::OnFailed(engine::CloseCode code, std::string_view text) {
   if (code == engine::CloseCode::kSilent) connection_.Close();  // Nobody hears our goodbye.
 }
 
+void RelayLink::SetNeeded(bool is_needed) {
+  if (up_ && !failed_) multiplexer_->KeepAwake(is_needed, driver_.loop().Now());
+}
+
 void RelayLink::Check() {
   using engine::Footing;
   if (failed_ || closed_) return;

@@ -84,6 +84,10 @@ class RelayLink final : private engine::SecureConnection::Events, private engine
   void CloseAfterOutput();
   void Close();
 
+  // SetNeeded says whether sessions run whose lanes go other ways, but whose clients come again by
+  // what the relay says here: such a link does not rest.
+  void SetNeeded(bool is_needed);
+
   // Check finds out whether the link has survived a change of the network, and ends it if not. One
   // without streams, or not up yet, is given up easily: nothing ends with it.
   void Check();

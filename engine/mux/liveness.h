@@ -80,8 +80,8 @@ class Liveness {
     used_ = std::max(used_, now);
   }
 
-  // SetOccupied says whether streams are open: such a link does not rest, even if they are silent.
-  // Call Used before the first one.
+  // SetOccupied says whether streams are open, or somebody else counts on the link: it does not
+  // rest then, even if all are silent. Call Used before the first one.
   void SetOccupied(bool is_occupied) { is_occupied_ = is_occupied; }
 
   // StartAnew says that the link goes on over another connection, maybe another way: what was

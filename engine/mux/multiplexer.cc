@@ -78,6 +78,14 @@ void Multiplexer::Probe(Duration patience, Instant now) {
   s.Leave();
 }
 
+void Multiplexer::KeepAwake(bool is_needed, Instant now) {
+  State& s = *state_;
+  if (std::exchange(s.is_kept_awake_, is_needed) == is_needed) return;
+  if (is_needed) s.liveness_.Used(now);
+  s.CountUsers();
+  if (is_needed && s.carrier_ != nullptr) s.carrier_->OutputReady();  // A deadline came nearer.
+}
+
 void Multiplexer::Disconnected(CloseCode code, std::string_view text) {
   State& s = *state_;
   if (s.phase_ == State::Phase::kGone) return;

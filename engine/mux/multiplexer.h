@@ -126,6 +126,10 @@ class Multiplexer final : public RecordProtocol {
   // Nothing where it is not awaited. Not from inside a handler.
   void Probe(Duration patience, Instant now);
 
+  // KeepAwake says whether somebody counts on this link though it may carry nothing: then it does
+  // not rest, even without a stream. Not from inside a handler.
+  void KeepAwake(bool is_needed, Instant now);
+
   // A link outlives its connection when both sides keep what they have sent. Each counts the bytes
   // of the link, from its hello on, in both directions; what is said on a new connection before the
   // link goes on there is not counted, and not this object's.

@@ -106,7 +106,7 @@ Stream* Multiplexer::State::MakeStream(StreamId id, Priority priority, Stream::O
   window_bytes_sum_ += window_bytes;
   streams_.emplace(static_cast<uint32_t>(id), stream);
   liveness_.Used(now_);
-  liveness_.SetOccupied(true);
+  CountUsers();
   all_.PushBack(*stream);
   return stream;
 }
@@ -116,9 +116,13 @@ void Multiplexer::State::DestroyStream(Stream& stream) {
   window_bytes_sum_ -= stream.receive.window();
   ReturnBorrowed();
   streams_.erase(static_cast<uint32_t>(stream.id()));
-  liveness_.SetOccupied(!streams_.empty());
+  CountUsers();
   all_.Remove(stream);
   stream_slab_.Return(&stream);
+}
+
+void Multiplexer::State::CountUsers() {
+  liveness_.SetOccupied(is_kept_awake_ || !streams_.empty());
 }
 
 void Multiplexer::State::CloseIfOver(Stream& stream) {

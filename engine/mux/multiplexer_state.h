@@ -63,6 +63,7 @@ struct Multiplexer::State final : public OutputQueue::Events {
   // MakeStream returns nullptr at a maximum.
   Stream* MakeStream(StreamId id, Priority priority, Stream::Opener opener);
   void DestroyStream(Stream& stream);
+  void CountUsers();  // Says to liveness_ whether somebody counts on this link.
   // CloseIfOver ends a stream whose halves are both over; `stream` may be gone afterwards.
   void CloseIfOver(Stream& stream);
   void EndStreams(CloseCode code, std::string_view text);
@@ -111,7 +112,8 @@ struct Multiplexer::State final : public OutputQueue::Events {
   bool is_hello_received_ = false;
   bool is_goaway_sent_ = false;
   bool is_goaway_received_ = false;
-  bool resumes_ = false;      // Both sides keep what they send.
+  bool resumes_ = false;  // Both sides keep what they send.
+  bool is_kept_awake_ = false;
   bool takes_early_ = false;  // Both sides take a frame of data before they have answered.
   bool is_suspended_ = false;
   bool is_stalled_ = false;           // OnStalled was called for this connection.

@@ -14,6 +14,7 @@ import random
 import signal
 import socket
 import statistics
+import threading
 import time
 
 from support.lasting import BLOCK, CounterShell, Probe, Transfer, Watched, forward_on
@@ -152,28 +153,44 @@ class _HalfOpen(TcpServer):
     def __init__(self, server_port):
         self._server_port = server_port
         self._swallowed = set()
-        self._open = set()
+        self._open = {}  # When each has last carried something; the oldest one first, which is the node's link.
+        self.link_spoke = threading.Event()  # After a silence.
         super().__init__(self._splice)
 
     def _splice(self, here):
         with socket.create_connection(('127.0.0.1', self._server_port), 20) as there:
-            self._open.add(here)
+            there.settimeout(None)  # A link may be silent for long.
+            self._open[here] = time.monotonic()
             both_ways(lambda: self._carry(there, here, here), lambda: self._carry(here, there, here), 600)
+            del self._open[here]
 
     def _carry(self, source, sink, name):
         with contextlib.suppress(ConnectionError):  # One end gives up what it has found silent.
             while data := source.recv(1 << 16):
+                now = time.monotonic()
+                if next(iter(self._open)) is name and now - self._open[name] > 8:
+                    self.link_spoke.set()
+                self._open[name] = now
                 if name not in self._swallowed:
                     sink.sendall(data)
             if name not in self._swallowed:
                 sink.shutdown(socket.SHUT_WR)
 
     def swallow(self):
-        self._swallowed |= self._open
+        self._swallowed |= set(self._open)
 
 
 def test_half_open_proxy(t):
     """A proxy that swallows both ways is noticed by both ends within 15 s, and left behind"""
+    _leave_half_open_proxy(t, 0)
+
+
+def test_half_open_proxy_of_an_old_session(t):
+    """It is noticed as soon when nothing but a session's lanes has been used for more than a minute"""
+    _leave_half_open_proxy(t, 65)
+
+
+def _leave_half_open_proxy(t, quiet_seconds):
     proxies = []
 
     def advertise(port):
@@ -188,6 +205,12 @@ def test_half_open_proxy(t):
         forward.wait_for(lambda: f':{port} -> ' in forward.err(), 20, 'the forward is ready')
         probe = Probe(socket.create_connection(('127.0.0.1', port), 600))
         wait_until(lambda: len(probe.answers) > 10, 10, 'the probe is answered')
+        if quiet_seconds:
+            # The link of a node without a session would rest by now. Its worst moment is behind a ping.
+            time.sleep(quiet_seconds)
+            proxy.link_spoke.clear()
+            check(proxy.link_spoke.wait(40), 'the link of the node is asked')
+            time.sleep(0.5)
         mark = len(stack.agent.err())
         proxy.swallow()
         start = time.monotonic()
@@ -201,10 +224,13 @@ def test_half_open_proxy(t):
                        f'the node has noticed by itself: {event}')
         stack.wait_connected(20)
         t.note(f'left behind after {seconds:.1f} s, {probe.stop()} echoes, each once')
-        t.note('figures ' + json.dumps({'io': t.io, 'half_open_s': round(seconds, 1)}))
+        name = 'half_open_old_s' if quiet_seconds else 'half_open_s'
+        t.note('figures ' + json.dumps({'io': t.io, name: round(seconds, 1)}))
         check_equal(target.connections, 1, 'connections at the target')
         check_equal(forward.stop(), 0, 'status')
 
 
 test_half_open_proxy.limit = 90
 test_half_open_proxy.full_only = True
+test_half_open_proxy_of_an_old_session.limit = 180
+test_half_open_proxy_of_an_old_session.full_only = True

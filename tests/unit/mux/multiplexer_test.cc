@@ -401,6 +401,24 @@ void CarryOverALongWay(MuxPair& pair, const FakeStream& stream) {
   }
 }
 
+TEST(Multiplexer, ALinkThatSomebodyCountsOnDoesNotRest) {
+  MuxPair pair({.may_rest = true});
+  const auto hear = [&](Instant now) {
+    pair.client.Receive(FrameText(FrameType::kPing, kFlagAnswer, 0, Big64(0)), now);
+    return pair.client.mux.NextDeadline() - now;
+  };
+  const auto usual = hear(Instant{} + std::chrono::seconds(50));
+  EXPECT_EQ(hear(Instant{} + std::chrono::seconds(100)), usual + std::chrono::seconds(15));
+  const Instant counted_on = Instant{} + std::chrono::seconds(105);
+  pair.client.carrier.is_ready = false;
+  pair.client.mux.KeepAwake(true, counted_on);
+  EXPECT_TRUE(pair.client.carrier.is_ready) << "the connection waits for another deadline now";
+  EXPECT_LE(pair.client.mux.NextDeadline(), counted_on + usual);
+  EXPECT_EQ(hear(Instant{} + std::chrono::hours(1)), usual);
+  pair.client.mux.KeepAwake(false, Instant{} + std::chrono::hours(1));
+  EXPECT_EQ(hear(Instant{} + std::chrono::hours(2)), usual + std::chrono::seconds(15));
+}
+
 TEST(Multiplexer, WindowsGrowWhenThePathIsLong) {
   MuxPair pair;
   FakeStream& stream = pair.client.Open();
