@@ -48,6 +48,15 @@ std::string RejoinKey(const Json& adit) {
   return std::string(engine::AsText(key));
 }
 
+// Seconds returns a limit of the session's; zero: the relay does not say one, or none that makes
+// sense.
+std::chrono::seconds Seconds(const Json& adit, const char* name) {
+  const auto value = adit.find(name);
+  if (value == adit.end() || !value->is_number_unsigned()) return {};
+  const auto seconds = value->get<uint64_t>();
+  return std::chrono::seconds(seconds > UINT32_MAX ? 0 : seconds);
+}
+
 constexpr char kCodePayload[] = "adit/api-code";
 
 absl::StatusCode StatusCodeOf(const ApiError& error) {
@@ -98,6 +107,8 @@ absl::StatusOr<StartedSession> ReadStarted(const char* operation, const std::str
   session.ticket.loop = Loop(*adit);
   session.node_id = JsonText(*adit, "NodeId");
   session.node_name = JsonText(*adit, "NodeName");
+  session.times = {.idle_max = Seconds(*adit, "IdleSecondsMax"),
+                   .duration_max = Seconds(*adit, "SecondsMax")};
   if (JsonText(*adit, "Carriage") == "sealed") {
     if (!may_be_sealed) return NotOurs(operation);
     session.ticket.token = JsonText(*adit, "JoinToken");

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "client/patience.h"
 #include "client/started_session.h"
 #include "engine/buffer/record_protocol.h"
 #include "engine/mux/multiplexer.h"
@@ -49,9 +50,7 @@ struct LinkTarget {
   // Over a lane: by whom the session was started, on the loop that dials; its connection with the
   // relay becomes the lane, if it can. Null: one is dialled.
   engine::HttpsClient* calls = nullptr;
-  // Over a lane: how long the link outlives its connection, if the node does its part; zero: it
-  // does not.
-  std::chrono::seconds patience{};
+  Patience patience = {};  // Over a lane, and if the node does its part.
   engine::Duration connect_max = engine::SecureConnection::kConnectMax;
   engine::UnixClock clock;  // By which the relay's certificate is judged; empty: the system's.
   engine::MultiplexerOptions options;

@@ -17,7 +17,7 @@ using Environment = std::function<std::optional<std::string>(const char* name)>;
 // ProcessEnvironment reads getenv.
 Environment ProcessEnvironment();
 
-// PatienceFrom returns how long a sealed session may be without any connection, from ADIT_PATIENCE,
+// PatienceFrom returns how long a session may be without any connection, from ADIT_PATIENCE,
 // in seconds: a day unless it says otherwise, and zero when a lost connection is to end it. An
 // error is for the user.
 absl::StatusOr<std::chrono::seconds> PatienceFrom(const Environment& environment);

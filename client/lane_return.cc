@@ -30,12 +30,10 @@ void LaneReturn::Lost(uint32_t lane) {
 
 void LaneReturn::AskSoon() {
   const engine::Instant now = driver_.loop().Now();
-  if (now - lost_at_ >= target_.patience) {
+  if (const std::string why = target_.patience.WhyOver(lost_at_, now); !why.empty()) {
     return events_.OnReturnGivenUp(
         CloseCode::kConnectionReset,
-        {.text = "no connection to " + Printable(target_.node_label) + " came about for " +
-                 std::to_string(target_.patience.count()) +
-                 " s (ADIT_PATIENCE); the session is given up",
+        {.text = "no connection to " + Printable(target_.node_label) + " " + why,
          .unexplained = false});
   }
   if (!told_lost_ && now - lost_at_ >= kQuietMax && lane_ == 0) {

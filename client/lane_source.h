@@ -9,7 +9,7 @@
 
 namespace client {
 
-// LaneSource asks the relay for one more lane of a sealed session, while everything else goes on.
+// LaneSource asks the relay for one more lane of a session, while everything else goes on.
 class LaneSource {
  public:
   using Done = std::function<void(absl::StatusOr<LaneTicket>)>;

@@ -73,7 +73,7 @@ absl::StatusOr<std::unique_ptr<RelayAccess>> RelayAccess::Open(const CommonFlags
   std::unique_ptr<RelayAccess> access(
       new RelayAccess(*std::move(loop), ForWorkers(*options), *std::move(context),
                       *std::move(relay), config->ca_pem, *std::move(credentials), folder));
-  access->patience_ = *patience;
+  access->patience_max_ = *patience;
   const RoleSession role(folder, access->name(), AskTerminalForCode);
   if (absl::Status status = role.Enter(access->api(), UnixNow()); !status.ok()) return status;
   return access;
@@ -164,7 +164,7 @@ absl::StatusOr<NodeInfo> RelayAccess::FindNode(std::string_view wanted) {
 
 absl::StatusOr<LinkTarget> RelayAccess::StartSession(std::string_view named, SessionWish wish,
                                                      CarriageChoice choice) {
-  wish.may_rejoin = patience_ > std::chrono::seconds::zero();
+  wish.may_rejoin = patience_max_ > std::chrono::seconds::zero();
   SessionStart start(api_, known_nodes_, Say, UnixNow());
   absl::StatusOr<SecuredSession> session =
       named.empty() ? absl::NotFoundError("") : start.RunNamed(named, wish, choice);
@@ -191,6 +191,8 @@ absl::StatusOr<LinkTarget> RelayAccess::StartSession(std::string_view named, Ses
   const bool can_rejoin = !session->rejoin_key.empty();
   if (can_rejoin) driver_.network().Start();
   if (can_rejoin) lanes_.KeepKey(session->id, session->rejoin_key);
+  const Patience patience =
+      can_rejoin ? Patience(patience_max_, session->times, driver_.loop().Now()) : Patience();
   return LinkTarget{.relay = relay_,
                     .ca_pem = ca_pem_,
                     .node_label = node.name.empty() ? node.id : node.name,
@@ -200,7 +202,7 @@ absl::StatusOr<LinkTarget> RelayAccess::StartSession(std::string_view named, Ses
                     .lane_secret = session->lane_secret,
                     .wrapped = false,
                     .calls = &calls_,
-                    .patience = can_rejoin ? patience_ : std::chrono::seconds::zero(),
+                    .patience = patience,
                     .clock = {},
                     .options = {}};
 }

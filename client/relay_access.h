@@ -104,7 +104,7 @@ class RelayAccess final {
   std::unique_ptr<engine::TlsContext> context_;
   const engine::HostPort relay_;
   const std::string ca_pem_;
-  std::chrono::seconds patience_{};  // As of LinkTarget.
+  std::chrono::seconds patience_max_{};  // The user's.
   std::string anchor_pem_;
   engine::HttpsClient calls_;
   ApiClient api_;

@@ -23,7 +23,7 @@ SessionLink::SessionLink(engine::LoopDriver& driver, LinkTarget target, LaneSour
       lanes_(lanes),
       events_(events),
       return_(driver, target_, lanes, static_cast<LaneReturn::Events&>(*this)) {
-  if (target_.patience == std::chrono::seconds::zero()) target_.options.resume_bytes_max = 0;
+  if (!target_.patience.any()) target_.options.resume_bytes_max = 0;
   driver_.network().Add(static_cast<engine::NetworkWatch::Listener&>(*this));
 }
 

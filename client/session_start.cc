@@ -28,6 +28,7 @@ absl::StatusOr<SecuredSession> Inspected(const KnownNodes::Node& node,
   }
   secured.lane_secret = secret;
   secured.rejoin_key = session.rejoin_key;
+  secured.times = session.times;
   return secured;
 }
 
@@ -61,7 +62,8 @@ absl::StatusOr<SecuredSession> SecureSession(KnownNodes& known_nodes, const Tell
                         .node = node,
                         .ticket = session.ticket,
                         .node_context = std::shared_ptr<engine::TlsContext>(*std::move(context)),
-                        .rejoin_key = session.rejoin_key};
+                        .rejoin_key = session.rejoin_key,
+                        .times = session.times};
 }
 
 absl::Status CheckNamed(const KnownNodes::Node& node, std::string_view named) {

@@ -37,8 +37,9 @@ struct SecuredSession {
   std::string id;
   KnownNodes::Node node;
   LaneTicket ticket;
-  std::shared_ptr<engine::TlsContext> node_context;      // Null: it is inspected.
-  std::string rejoin_key = {};                           // As of StartedSession.
+  std::shared_ptr<engine::TlsContext> node_context;  // Null: it is inspected.
+  std::string rejoin_key = {};                       // As of StartedSession.
+  SessionTimes times = {};
   std::optional<engine::ResumeSecret> lane_secret = {};  // As of LinkTarget.
 };
 

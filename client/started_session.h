@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "client/patience.h"
 #include "client/sealed_proof.h"
 
 namespace client {
@@ -25,6 +26,7 @@ struct StartedSession {
   std::string rejoin_key;              // What lets its lanes come again; empty: they cannot.
   // Of an inspected session over a lane: 64 hexadecimal digits; empty: over a link.
   std::string resume_secret;
+  SessionTimes times;
 };
 
 }  // namespace client

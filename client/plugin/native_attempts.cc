@@ -23,7 +23,8 @@ absl::StatusOr<engine::HttpResponse> CallNothing(const engine::HttpRequest&) {
 
 NativeAttempts::NativeAttempts(engine::LoopDriver& driver, const engine::TlsContext& context,
                                engine::HostPort relay, NativePlan plan, NativePort::Events& events)
-    : relay_(std::move(relay)),
+    : driver_(driver),
+      relay_(std::move(relay)),
       plan_(std::move(plan)),
       events_(events),
       calls_(driver, context, relay_),
@@ -42,7 +43,7 @@ void NativeAttempts::Start(const SessionTicket& ticket) {
   }
   std::erase_if(ports_, [](const auto& port) { return port->joined(); });
   if (!may_seal_) return Dial(TargetOf(ticket));
-  seal_.Ask(ticket, plan_.patience > std::chrono::seconds::zero(),
+  seal_.Ask(ticket, plan_.patience_max > std::chrono::seconds::zero(),
             [this, ticket](absl::StatusOr<SecuredSession> session) {
               OnSealed(ticket, std::move(session));
             });
@@ -59,7 +60,7 @@ void NativeAttempts::OnSealed(const SessionTicket& ticket, absl::StatusOr<Secure
   target.node_context = std::move(session->node_context);
   if (!session->rejoin_key.empty()) {
     lanes_.KeepKey(session->id, std::move(session->rejoin_key));
-    target.patience = plan_.patience;
+    target.patience = Patience(plan_.patience_max, session->times, driver_.loop().Now());
   }
   Dial(std::move(target));
 }

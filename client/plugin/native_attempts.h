@@ -27,10 +27,10 @@ namespace client {
 struct NativePlan {
   ForwardSpec spec;
   PluginTrust trust;
-  std::string target;               // The node as the user named it.
-  Credentials credentials;          // Without one there are no more lanes than the first.
-  std::string config_folder;        // Where nodes that were met are known.
-  std::chrono::seconds patience{};  // As of LinkTarget.
+  std::string target;                   // The node as the user named it.
+  Credentials credentials;              // Without one there are no more lanes than the first.
+  std::string config_folder;            // Where nodes that were met are known.
+  std::chrono::seconds patience_max{};  // The user's.
   engine::LoopOptions worker_options;
 };
 
@@ -61,6 +61,7 @@ class NativeAttempts {
   void Dial(LinkTarget target);
   LinkTarget TargetOf(const SessionTicket& ticket) const;
 
+  engine::LoopDriver& driver_;
   const engine::HostPort relay_;
   NativePlan plan_;
   NativePort::Events& events_;

@@ -61,7 +61,7 @@ int RunHonestly(const PluginStart& start, const Environment& environment) {
                         .target = start.request.target,
                         .credentials = credentials.ok() ? *credentials : Credentials{},
                         .config_folder = ConfigFolder(environment),
-                        .patience = *patience,
+                        .patience_max = *patience,
                         .worker_options = loop_options};
   }
   SessionRun run(driver, **context, signals, start,

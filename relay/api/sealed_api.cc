@@ -46,7 +46,10 @@ void AnswerSealed(ApiContext& context, ApiCall& call, const SealedOffer& offer, 
   const bool is_inspected = !offer.resume_secret.empty();
   const std::string_view carriage =
       CarriageText(is_inspected ? Carriage::kInspected : Carriage::kSealed);
-  adit.update({{"Carriage", carriage}, {"JoinToken", offer.join_token}});
+  adit.update({{"Carriage", carriage},
+               {"JoinToken", offer.join_token},
+               {"IdleSecondsMax", offer.idle_max.count()},
+               {"SecondsMax", offer.duration_max.count()}});
   if (is_inspected) {
     adit["ResumeSecret"] = offer.resume_secret;
   } else {

@@ -57,6 +57,24 @@ def _check_limits(stack, target_port):
           'the node says why it ended a sealed session')
 
 
+def test_without_a_relay(t):
+    """A client that cannot ask the relay knows when its session has been idle for too long"""
+    stack = t.own_stack()
+    _make(aws_support.of_stack(stack), 'Idle', idleSessionTimeout='1')
+    runs = [stack.popen('shell', carriage, stack.NODE, '--document', 'Idle') for carriage in ('--inspected', '--sealed')]
+    for run in runs:
+        run.stdin.write(b'echo started\n')
+        run.stdin.flush()
+        check_equal(run.stdout.readline().strip(), b'started', 'the shell answers')
+    stack.relay.kill()
+    start = time.monotonic()
+    for run in runs:
+        _, text = run.communicate(timeout=_SECONDS + 40)
+        seconds = time.monotonic() - start
+        check(_SECONDS <= seconds and run.returncode == 255 and b'60 s by its document' in text,
+              f'after {seconds:.0f} s: {run.returncode} {text[-300:]}')
+
+
 def test_idle_and_maximum_duration(t):
     """A session that is idle for its minute, or lasts for its minute, ends, either carriage, and says why"""
     with TcpServer(echo) as target:
@@ -64,4 +82,6 @@ def test_idle_and_maximum_duration(t):
 
 
 test_idle_and_maximum_duration.full_only = True
+test_without_a_relay.full_only = True
+test_without_a_relay.limit = 200
 test_idle_and_maximum_duration.limit = 200

@@ -169,7 +169,7 @@ class World final : private SessionLink::Events {
     if (kind == Kind::kInspected) target.lane_secret = kSecret;
     if (kind == Kind::kSealed) target.node_context = ScriptedServer::ClientContext();
     if (kind != Kind::kLink) {
-      target.patience = std::chrono::hours(1);
+      target.patience = Patience(std::chrono::hours(1));
       target.options.resume_bytes_max = engine::kResumeBytesMin;
     }
     return target;

@@ -98,7 +98,7 @@ absl::StatusOr<client::LinkTarget> SessionAsker::TargetOf(
   target.clock = engine::UnixNow;
   if (session.rejoin_key.empty()) return absl::InternalError("it cannot come again");
   lane_calls_.KeepKey(session.id, session.rejoin_key);
-  target.patience = std::chrono::hours(24);
+  target.patience = client::Patience(std::chrono::hours(24));
   if (!key_.has_value()) {
     engine::ResumeSecret secret;
     if (!engine::FromHex(session.resume_secret, secret)) return absl::InternalError("no secret");

@@ -316,7 +316,7 @@ LinkTarget FakeRelay::Sealed() {
 
 LinkTarget FakeRelay::Resuming() {
   LinkTarget target = Sealed();
-  target.patience = std::chrono::hours(1);
+  target.patience = Patience(std::chrono::hours(1));
   target.options.resume_bytes_max = engine::kResumeBytesMin;
   return target;
 }

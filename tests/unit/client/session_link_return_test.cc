@@ -192,7 +192,7 @@ TEST_F(SessionLinkTest, ANodeThatRefusesToGoOnIsTheEnd) {
 TEST_F(SessionLinkTest, PatienceEnds) {
   Make();
   LinkTarget target = relay_->Resuming();
-  target.patience = std::chrono::seconds(20);
+  target.patience = Patience(std::chrono::seconds(20));
   Dial(std::move(target));
   ASSERT_TRUE(Run([this] { return ready_ && relay_->seen(0).hello_came; }));
   Lose(0);
@@ -201,6 +201,20 @@ TEST_F(SessionLinkTest, PatienceEnds) {
     return ended_;
   }));
   EXPECT_NE(end_.text.find("ADIT_PATIENCE"), std::string::npos) << end_.text;
+}
+
+TEST_F(SessionLinkTest, PatienceEndsWithTheSession) {
+  Make();
+  LinkTarget target = relay_->Resuming();
+  target.patience = Patience(std::chrono::hours(24), {.idle_max = std::chrono::seconds(10)}, {});
+  Dial(std::move(target));
+  ASSERT_TRUE(Run([this] { return ready_ && relay_->seen(0).hello_came; }));
+  Lose(0);
+  ASSERT_TRUE(Run([this] {
+    if (!lanes_.asked.empty()) lanes_.Answer(absl::UnavailableError("the relay is away"));
+    return ended_;
+  }));
+  EXPECT_NE(end_.text.find("idle, 10 s by its document"), std::string::npos) << end_.text;
 }
 
 TEST_F(SessionLinkTest, ALinkThatIsAwayCanBeClosed) {
