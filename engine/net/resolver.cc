@@ -108,6 +108,21 @@ void Resolver::Cancel(ResolveOp& op) {
   desk_->Answer(std::move(canceled));
 }
 
+void Resolver::Remember(std::string_view host, uint16_t port, const Address& address) {
+  if (!Known(host, port).empty()) return;
+  std::erase_if(remembered_,
+                [&](const Place& place) { return place.host == host && place.port == port; });
+  if (remembered_.size() == kRememberedMax) remembered_.erase(remembered_.begin());
+  remembered_.push_back({std::string(host), port, address});
+}
+
+std::optional<Address> Resolver::Recall(std::string_view host, uint16_t port) const {
+  for (const Place& place : remembered_) {
+    if (place.host == host && place.port == port) return place.address;
+  }
+  return std::nullopt;
+}
+
 void Resolver::Work(const std::shared_ptr<Desk>& desk, size_t thread) {
   while (true) {
     std::shared_ptr<Question> question;

@@ -12,6 +12,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -67,6 +68,7 @@ class Resolver {
   static constexpr size_t kAddressesMax = 8;
   // Two, so that one name whose servers are dead does not hold up all others.
   static constexpr size_t kThreads = 2;
+  static constexpr size_t kRememberedMax = 8;
 
   // Wakes `loop`, which must outlive the resolver, when a thread has an answer to deliver.
   explicit Resolver(Loop& loop);
@@ -80,6 +82,13 @@ class Resolver {
 
   // Cancel completes the op with kCanceled, unless its answer is on its way already.
   void Cancel(ResolveOp& op);
+
+  // Remember keeps that `host` was found at `address`, by who has proof of it: a server that has
+  // shown its certificate. Recall returns the last address that was remembered for it, if any: an
+  // old one is better than none where name servers are dead, for who asks for proof again (compare
+  // RFC 8767). Of the names that were used last, kRememberedMax; nothing of what needs no look-up.
+  void Remember(std::string_view host, uint16_t port, const Address& address);
+  std::optional<Address> Recall(std::string_view host, uint16_t port) const;
 
   // Deliver calls the handlers of the questions that were answered; after every RunOnce, which
   // must not wait while there is one: nobody wakes it for what is answered without a thread.
@@ -104,7 +113,14 @@ class Resolver {
   };
   static void Work(const std::shared_ptr<Desk>& desk, size_t thread);
 
+  struct Place {
+    std::string host;
+    uint16_t port;
+    Address address;
+  };
+
   const std::shared_ptr<Desk> desk_;
+  std::vector<Place> remembered_;  // The last one was used last.
   std::vector<std::thread> threads_;
 };
 

@@ -67,10 +67,16 @@ void SecureConnection::Dial(Resolver& resolver, std::string_view host, uint16_t 
                             std::unique_ptr<TlsChannel> channel, Duration connect_max) {
   CHECK(phase_ == Phase::kIdle);
   channel_ = std::move(channel);
-  resolver_ = &resolver;
+  route_ = std::make_unique<Route>(Route{.resolver = resolver,
+                                         .host = std::string(host),
+                                         .port = port,
+                                         .connect_max = connect_max,
+                                         .addresses = {},
+                                         .peer = {},
+                                         .is_recalled = false});
   phase_ = Phase::kResolving;
-  connect_max_ = connect_max;
-  phase_deadline_ = loop_.Now() + kConnectMax;
+  const bool may_recall = resolver.Recall(host, port).has_value();
+  phase_deadline_ = loop_.Now() + (may_recall ? kRecallAfter : kConnectMax);
   resolver.Resolve(resolve_op_, host, port);
   ArmDeadline();
 }
@@ -151,33 +157,42 @@ void SecureConnection::Close() {
 
 void SecureConnection::OnResolved(Resolved outcome) {
   if (phase_ == Phase::kClosing) return FinishJoin();
-  switch (outcome.error) {
-    case ResolveError::kNone:
-      addresses_ = std::move(outcome.addresses);
-      std::reverse(addresses_.begin(), addresses_.end());
-      phase_ = Phase::kConnecting;
-      phase_deadline_ = loop_.Now() + connect_max_;
-      ArmDeadline();
-      return TryNextAddress();
-    case ResolveError::kTemporary:
-      return Join({Kind::kUnreachable, "the name servers do not answer"});
-    default:
-      return Join({Kind::kUnreachable, "its name cannot be resolved"});
+  if (outcome.error != ResolveError::kNone) {
+    const auto remembered = route_->resolver.Recall(route_->host, route_->port);
+    if (!remembered.has_value()) {
+      const bool is_silent = outcome.error == ResolveError::kTemporary;
+      return Join({Kind::kUnreachable,
+                   is_silent ? "the name servers do not answer" : "its name cannot be resolved"});
+    }
+    outcome.addresses = {*remembered};
+    route_->is_recalled = true;
   }
+  route_->addresses = std::move(outcome.addresses);
+  std::reverse(route_->addresses.begin(), route_->addresses.end());
+  phase_ = Phase::kConnecting;
+  phase_deadline_ = loop_.Now() + route_->connect_max;
+  ArmDeadline();
+  TryNextAddress();
 }
 
 void SecureConnection::TryNextAddress() {
-  const Address peer = addresses_.back();
-  addresses_.pop_back();
+  Address& peer = route_->peer;
+  peer = route_->addresses.back();
+  route_->addresses.pop_back();
   const Opened opened = loop_.OpenStream(peer.family());
   if (opened.error != IoError::kNone) {
     NoteFailure(opened.error, end_.text);
-    if (!addresses_.empty()) return TryNextAddress();
-    return Join({Kind::kUnreachable, std::move(end_.text)});
+    if (!route_->addresses.empty()) return TryNextAddress();
+    return JoinUnreachable(std::move(end_.text));
   }
   socket_ = opened.socket;
   loop_.SetOptions(socket_, {.no_delay = true});
   loop_.Connect(connect_op_, socket_, peer);
+}
+
+void SecureConnection::JoinUnreachable(std::string text) {
+  if (route_->is_recalled) text += " (where it was last: its name cannot be resolved now)";
+  Join({Kind::kUnreachable, std::move(text)});
 }
 
 void SecureConnection::OnConnected(Connected outcome) {
@@ -185,8 +200,8 @@ void SecureConnection::OnConnected(Connected outcome) {
   if (outcome.error != IoError::kNone) {
     NoteFailure(outcome.error, end_.text);
     // The next address is tried when the socket of this one is closed.
-    if (!addresses_.empty()) return loop_.Close(close_op_, socket_);
-    return Join({Kind::kUnreachable, std::move(end_.text)});
+    if (!route_->addresses.empty()) return loop_.Close(close_op_, socket_);
+    return JoinUnreachable(std::move(end_.text));
   }
   phase_ = Phase::kHandshaking;
   phase_deadline_ = loop_.Now() + kHandshakeMax;
@@ -246,8 +261,13 @@ void SecureConnection::OnDeadline(Fired) {
   if (now >= phase_deadline_) {
     switch (phase_) {
       case Phase::kResolving:
+        if (!route_->resolver.Recall(route_->host, route_->port)) {
+          return Join({Kind::kUnreachable, "its name was not resolved in time"});
+        }
+        phase_deadline_ = Instant::max();
+        return route_->resolver.Cancel(resolve_op_);  // OnResolved recalls.
       case Phase::kConnecting:
-        return Join({Kind::kUnreachable, "it did not answer in time"});
+        return JoinUnreachable("it did not answer in time");
       case Phase::kHandshaking:
         return Join({Kind::kHandshakeFailed, "TLS was not set up in time"});
       case Phase::kDraining:
@@ -328,6 +348,10 @@ bool SecureConnection::PumpInput() {
       phase_ = Phase::kOpen;
       phase_deadline_ = Instant::max();
       secured_ = true;
+      if (route_ != nullptr) {
+        route_->resolver.Remember(route_->host, route_->port, route_->peer);
+        route_.reset();
+      }
       events_->OnSecured(*this);
       if (phase_ != Phase::kOpen) return false;
     }
@@ -438,7 +462,7 @@ void SecureConnection::Join(ConnectionEnd end) {
   end_ = std::move(end);
   phase_ = Phase::kClosing;
   held_input_.Clear();
-  if (resolver_ != nullptr) resolver_->Cancel(resolve_op_);
+  if (route_ != nullptr) route_->resolver.Cancel(resolve_op_);
   loop_.Cancel(connect_op_);
   loop_.Cancel(receive_op_);
   loop_.Cancel(send_op_);

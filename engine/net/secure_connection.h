@@ -72,6 +72,7 @@ class SecureConnection final : public RecordCarrier {
   };
 
   static constexpr Duration kConnectMax = std::chrono::seconds(10);
+  static constexpr Duration kRecallAfter = std::chrono::seconds(2);
   // From the first byte to the end of the handshake: a slow drip ends here.
   static constexpr Duration kHandshakeMax = std::chrono::seconds(10);
   // How long last words may take, and the peer's end after them.
@@ -88,7 +89,9 @@ class SecureConnection final : public RecordCarrier {
   SecureConnection& operator=(const SecureConnection&) = delete;
 
   // Dial resolves `host`, connects to the first of its addresses that answers, all of them within
-  // `connect_max`, and shakes hands as a client. `resolver` must live until OnClosed.
+  // `connect_max`, and shakes hands as a client. `resolver` must live until OnClosed. While its
+  // name servers say nothing useful, or nothing for kRecallAfter, the address counts that had its
+  // certificate last.
   void Dial(Resolver& resolver, std::string_view host, uint16_t port,
             std::unique_ptr<TlsChannel> channel, Duration connect_max = kConnectMax);
 
@@ -148,6 +151,17 @@ class SecureConnection final : public RecordCarrier {
     kClosed,
   };
 
+  // Route is where a dialled connection goes.
+  struct Route {
+    Resolver& resolver;
+    std::string host;
+    uint16_t port;
+    Duration connect_max;
+    std::vector<Address> addresses;  // To try, the last one first.
+    Address peer;                    // The one that is being tried.
+    bool is_recalled;                // It is where the name led before.
+  };
+
   void OnResolved(Resolved outcome);
   void OnConnected(Connected outcome);
   void OnReceived(Received outcome);
@@ -157,6 +171,7 @@ class SecureConnection final : public RecordCarrier {
   void OnSocketClosed(Closed outcome);
 
   void TryNextAddress();
+  void JoinUnreachable(std::string text);
   void StartReceive();
   void StartSend();
   void SchedulePump(Duration delay);
@@ -182,10 +197,8 @@ class SecureConnection final : public RecordCarrier {
   Socket socket_;
   std::unique_ptr<TlsChannel> channel_;
   RecordProtocol* protocol_ = nullptr;
-  Resolver* resolver_ = nullptr;
-  std::vector<Address> addresses_;  // To try, the last one first.
+  std::unique_ptr<Route> route_;  // Of one that was dialled, until it is secured.
   ConnectionEnd end_;
-  Duration connect_max_{};
   Instant phase_deadline_ = Instant::max();  // Of connecting, the handshake, or draining.
   Instant armed_deadline_ = Instant::max();  // What deadline_op_ waits for.
   // Received, and not yet the channel's.

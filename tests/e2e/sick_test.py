@@ -5,12 +5,13 @@ where the clock says 1970, in namespaces and control groups of its own; a shell 
 """
 
 import os
+import re
 import socket
 import subprocess
 import time
 
 from certificate_test import travel
-from support.processes import check, check_equal, wait_until
+from support.processes import check, check_equal, free_port, wait_until
 from support.targets import echo, receive_exactly
 from support.tcp_server import TcpServer
 from support.terminal import Terminal
@@ -74,6 +75,8 @@ def test_full_disks(t):
           rm -f $folder/more
         done
         chmod 700 {stack.agent_state}
+        mount -o remount,bind,ro /
+        ! touch {stack.folder}/more 2> /dev/null
         exec "$@"''')
     done = stack.exec('sh', '-c', f'echo x > {stack.shared}/more')
     check(done.returncode != 0, f'the disk is not full: {done}')
@@ -101,6 +104,54 @@ def test_no_name_server(t):
 
 
 test_no_name_server.limit = 90
+
+
+def test_no_name_server_for_the_relay(t):
+    """A node and a client that know their relay by name come back to it while no name server answers"""
+    if not _namespaces(t):
+        return
+    stack = t.own_stack()
+    files = {name: os.path.join(stack.folder, name) for name in ('hosts', 'resolv.conf')}
+
+    def write(name, text):  # In place: it is bound over the one of /etc.
+        with open(files[name], 'w', encoding='ascii') as file:
+            file.write(text)
+
+    write('hosts', '127.0.0.1 localhost\n127.0.0.1 relay.adit.test\n')
+    write('resolv.conf', 'nameserver 127.0.0.153\noptions timeout:30 attempts:5\n')
+    binds = ''.join(f'mount --bind {path} /etc/{name}; ' for name, path in files.items())
+    inside = ['unshare', '--mount', 'sh', '-ec', binds + 'exec "$@"', 'sh']
+    state = os.path.join(stack.folder, 'named')
+    made = stack.api().call('CreateActivation', {'IamRole': 'any'}).json()
+    line = re.sub(r'relay=[^:]*(.*)id=\S+ code=\S+',
+                  rf'relay=relay.adit.test\1id={made["ActivationId"]} code={made["ActivationCode"]}', stack.enroll_line)
+    enrolled = subprocess.run([*inside, stack.program('adit-agent'), 'enroll', '--state', state, '--name', 'named'],
+                              input=line, text=True, capture_output=True, timeout=30, check=False)
+    check_equal(enrolled.returncode, 0, f'enrolment: {enrolled.stderr}')
+    agent = stack.start('named-agent', [*inside, stack.program('adit-agent'), 'run', '--state', state])
+    stack.wait_connected(agent=agent, node='named')
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent, TcpServer(echo) as target:
+        silent.bind(('127.0.0.153', 53))
+        port = free_port()
+        client = stack.start('named-forward', [*inside, stack.program('adit'), 'forward', '--sealed', 'named',
+                                               f'{port}:{target.port}'],
+                             env=stack.environment() | {'ADIT_RELAY': f'relay.adit.test:{stack.port}'})
+        client.wait_for(lambda: f':{port} -> ' in client.err(), 20, 'the forward is ready')
+        with socket.create_connection(('127.0.0.1', port), 60) as connection:
+            connection.sendall(b'before')
+            check_equal(receive_exactly(connection, 6), b'before', 'the echo')
+            write('hosts', '127.0.0.1 localhost\n')
+            stack.relay.kill()
+            stack.start_relay()
+            start = time.monotonic()
+            connection.sendall(b'after')
+            check_equal(receive_exactly(connection, 5), b'after', 'the echo once the relay is back')
+            t.note(f'back after {time.monotonic() - start:.1f} s')
+        check(silent.recv(512), 'a question that nobody answered')
+        check_equal((client.stop(), agent.stop()), (0, 0), 'statuses')
+
+
+test_no_name_server_for_the_relay.limit = 90
 
 
 class _MemoryGroup:

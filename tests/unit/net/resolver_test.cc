@@ -104,6 +104,25 @@ TEST_F(ResolverTest, NameServersThatDoNotAnswerAreNotAskedAgain) {
   EXPECT_EQ(Flags().size(), 1u);
 }
 
+TEST_F(ResolverTest, WhatHasShownItsCertificateIsRemembered) {
+  Address address;
+  ASSERT_TRUE(Address::Parse("192.0.2.1", 443, address));
+  EXPECT_FALSE(resolver_->Recall("relay.test", 443).has_value());
+  resolver_->Remember("relay.test", 443, address);
+  EXPECT_EQ(resolver_->Recall("relay.test", 443), address);
+  EXPECT_FALSE(resolver_->Recall("relay.test", 444).has_value());
+  resolver_->Remember("192.0.2.1", 443, address);
+  EXPECT_FALSE(resolver_->Recall("192.0.2.1", 443).has_value()) << "nobody has to be asked for it";
+  for (size_t i = 1; i < Resolver::kRememberedMax; ++i) {
+    resolver_->Remember("other" + std::to_string(i), 443, address);
+  }
+  resolver_->Remember("relay.test", 443, address);  // Used again.
+  resolver_->Remember("one.more", 443, address);
+  EXPECT_TRUE(resolver_->Recall("relay.test", 443).has_value());
+  EXPECT_FALSE(resolver_->Recall("other1", 443).has_value())
+      << "the one that was used least lately";
+}
+
 TEST_F(ResolverTest, OneLookUpAnswersAllWhoAskForTheSameAndTheQueueIsBounded) {
   NameServers& servers = Servers();
   servers.code = EAI_AGAIN;
