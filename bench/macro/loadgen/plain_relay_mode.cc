@@ -1,6 +1,8 @@
-// The cheapest TCP relay we know how to write: two threads a connection, blocking calls, copying or
-// with splice(2) (--how). It listens on --host and --port and dials --to-host and --to. A lower
-// bound for the work per byte, not a design for many connections.
+// The cheapest TCP relay we know how to write: two threads a connection, blocking calls. It copies,
+// moves bytes with splice(2), seals what comes from its own side and opens what comes back, or the
+// reverse
+// (--how copy, splice, seal, open). It listens on --host and --port and dials --to-host and --to. A
+// lower bound for the work per byte, not a design for many connections.
 
 #include <fcntl.h>
 #include <poll.h>
@@ -9,11 +11,13 @@
 
 #include <array>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "bench/macro/loadgen/loadgen_modes.h"
 #include "bench/macro/loadgen/loadgen_socket.h"
+#include "bench/macro/loadgen/sealed_relay.h"
 
 namespace loadgen {
 namespace {
@@ -49,11 +53,26 @@ void Splice(int from, int to, size_t size) {
   close(pipe[1]);
 }
 
+// Ways are what a relay does with the bytes of whom it accepted, and with those of whom it dialled.
+struct Ways {
+  using Move = void (*)(int from, int to, size_t size);
+  Move forth;
+  Move back;
+};
+
+Ways WaysOf(const std::string& how) {
+  if (how == "splice") return {Splice, Splice};
+  if (how == "copy") return {Copy, Copy};
+  if (how == "seal") return {Seal, Open};
+  if (how == "open") return {Open, Seal};
+  Die("--how is copy, splice, seal or open");
+}
+
 }  // namespace
 
 int PlainRelay(const Arguments& arguments) {
   RaiseDescriptorLimit();
-  const bool with_splice = arguments.Text("how", "splice") == "splice";
+  const Ways ways = WaysOf(arguments.Text("how", "splice"));
   const auto size = static_cast<size_t>(arguments.Integer("kb", 256)) * 1024;
   const sockaddr_in address =
       AddressOf(arguments.Text("to-host", "127.0.0.1"), arguments.Integer("to", 0));
@@ -76,12 +95,12 @@ int PlainRelay(const Arguments& arguments) {
     SetNoDelay(client);
     const std::shared_ptr<std::array<int, 2>> pair(new std::array<int, 2>{client, server},
                                                    close_both);
-    const auto pump = [=](size_t from, size_t to) {
-      (with_splice ? Splice : Copy)((*pair)[from], (*pair)[to], size);
+    const auto pump = [=](Ways::Move move, size_t from, size_t to) {
+      move((*pair)[from], (*pair)[to], size);
       shutdown((*pair)[to], SHUT_WR);
     };
-    std::thread(pump, 0, 1).detach();
-    std::thread(pump, 1, 0).detach();
+    std::thread(pump, ways.forth, 0, 1).detach();
+    std::thread(pump, ways.back, 1, 0).detach();
   }
   return 0;
 }
