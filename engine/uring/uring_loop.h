@@ -17,6 +17,9 @@ namespace engine {
 // written by PosixLoop: what io_uring does with a read of a terminal or a pipe differs between
 // kernels and modes, and may take a thread, while a poll can always be canceled.
 //
+// A small send is a call of the loop itself, just before it waits: through the ring it costs more,
+// and ends the wait that follows it with a completion that nobody has waited for.
+//
 // The ring belongs to the thread that first calls RunOnce(), whichever made the loop.
 //
 // Invariants: an op in the stage kInKernel has its own request in the kernel or in the submission
@@ -68,6 +71,8 @@ class UringLoop final : public PosixLoop {
   void IssueReceive(ReceiveOp& op);
   void IssueReceives();
   void IssueSend(SendOp& op);
+  void SendSmall();
+  void TrySmall(SendOp& op);
   void Poll(Op& op);
   void ArmWake();
   io_uring_sqe* NextEntry();
@@ -96,6 +101,7 @@ class UringLoop final : public PosixLoop {
   // Started, and submitted behind all else: whoever waits for what is sent should not wait for the
   // kernel to find that nothing has come meanwhile.
   IntrusiveQueue<Op> receives_;
+  IntrusiveQueue<Op> small_sends_;  // Started; sent before the loop waits.
   std::optional<UringBuffers> lent_;
 };
 
