@@ -65,7 +65,7 @@ def test_without_a_relay(t):
     for run in runs:
         run.stdin.write(b'echo started\n')
         run.stdin.flush()
-        check_equal(run.stdout.readline().strip(), b'started', 'the shell answers')
+        check(b'started' in run.stdout.readline(), 'the shell answers')
     stack.relay.kill()
     start = time.monotonic()
     for run in runs:
