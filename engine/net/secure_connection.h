@@ -77,8 +77,8 @@ class SecureConnection final : public RecordCarrier {
   static constexpr Duration kHandshakeMax = std::chrono::seconds(10);
   // How long last words may take, and the peer's end after them.
   static constexpr Duration kDrainMax = std::chrono::seconds(3);
-  // Ciphertext that waits for the kernel: what a keystroke may stand behind in our own queue. Sixteen
-  // full records, as many as one send takes: whoever is woken for them finds more to do.
+  // Ciphertext that waits for the kernel: what a keystroke may stand behind in our own queue.
+  // Sixteen full records, as many as one send takes: whoever is woken for them finds more to do.
   static constexpr size_t kSealedAheadMax = 256 * 1024;
   // How long to wait for blocks when the pool has run dry.
   static constexpr Duration kNoBuffersPause = std::chrono::milliseconds(2);
