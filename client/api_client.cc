@@ -107,8 +107,7 @@ absl::StatusOr<StartedSession> ReadStarted(const char* operation, const std::str
   session.ticket.loop = Loop(*adit);
   session.node_id = JsonText(*adit, "NodeId");
   session.node_name = JsonText(*adit, "NodeName");
-  session.times = {.idle_max = Seconds(*adit, "IdleSecondsMax"),
-                   .duration_max = Seconds(*adit, "SecondsMax")};
+  session.duration_max = Seconds(*adit, "SecondsMax");
   if (JsonText(*adit, "Carriage") == "sealed") {
     if (!may_be_sealed) return NotOurs(operation);
     session.ticket.token = JsonText(*adit, "JoinToken");

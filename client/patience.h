@@ -11,23 +11,19 @@
 
 namespace client {
 
-// SessionTimes are the limits of a session's document; zero: none, or an older relay does not say.
-struct SessionTimes {
-  std::chrono::seconds idle_max{};  // Without a byte on any stream, the node ends it.
-  std::chrono::seconds duration_max{};
-};
-
 class Patience {
  public:
-  // The node counts idle time from the last byte, and may have had one that was on its way.
+  // The node counts from its own answer.
   static constexpr engine::Duration kSlack = std::chrono::seconds(15);
 
   Patience() = default;  // None: a link ends with its connection.
   // `user_max` is what the user waits (ADIT_PATIENCE), zero: not at all.
   explicit Patience(std::chrono::seconds user_max) : user_max_(user_max) {}
-  // The same for a session that `started` then.
-  Patience(std::chrono::seconds user_max, const SessionTimes& times, engine::Instant started)
-      : user_max_(user_max), times_(times), started_(started) {}
+  // The same for a session that `started` then, and may last for `duration_max` (zero: no limit, or
+  // an older relay does not say).
+  Patience(std::chrono::seconds user_max, std::chrono::seconds duration_max,
+           engine::Instant started)
+      : user_max_(user_max), duration_max_(duration_max), started_(started) {}
 
   bool any() const { return user_max_ > std::chrono::seconds::zero(); }
 
@@ -37,7 +33,7 @@ class Patience {
 
  private:
   std::chrono::seconds user_max_{};
-  SessionTimes times_;
+  std::chrono::seconds duration_max_{};
   engine::Instant started_{};
 };
 

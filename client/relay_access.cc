@@ -192,7 +192,8 @@ absl::StatusOr<LinkTarget> RelayAccess::StartSession(std::string_view named, Ses
   if (can_rejoin) driver_.network().Start();
   if (can_rejoin) lanes_.KeepKey(session->id, session->rejoin_key);
   const Patience patience =
-      can_rejoin ? Patience(patience_max_, session->times, driver_.loop().Now()) : Patience();
+      can_rejoin ? Patience(patience_max_, session->duration_max, driver_.loop().Now())
+                 : Patience();
   return LinkTarget{.relay = relay_,
                     .ca_pem = ca_pem_,
                     .node_label = node.name.empty() ? node.id : node.name,

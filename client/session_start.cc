@@ -28,7 +28,7 @@ absl::StatusOr<SecuredSession> Inspected(const KnownNodes::Node& node,
   }
   secured.lane_secret = secret;
   secured.rejoin_key = session.rejoin_key;
-  secured.times = session.times;
+  secured.duration_max = session.duration_max;
   return secured;
 }
 
@@ -63,7 +63,7 @@ absl::StatusOr<SecuredSession> SecureSession(KnownNodes& known_nodes, const Tell
                         .ticket = session.ticket,
                         .node_context = std::shared_ptr<engine::TlsContext>(*std::move(context)),
                         .rejoin_key = session.rejoin_key,
-                        .times = session.times};
+                        .duration_max = session.duration_max};
 }
 
 absl::Status CheckNamed(const KnownNodes::Node& node, std::string_view named) {

@@ -37,9 +37,9 @@ struct SecuredSession {
   std::string id;
   KnownNodes::Node node;
   LaneTicket ticket;
-  std::shared_ptr<engine::TlsContext> node_context;  // Null: it is inspected.
-  std::string rejoin_key = {};                       // As of StartedSession.
-  SessionTimes times = {};
+  std::shared_ptr<engine::TlsContext> node_context;      // Null: it is inspected.
+  std::string rejoin_key = {};                           // As of StartedSession.
+  std::chrono::seconds duration_max{};                   // As of StartedSession.
   std::optional<engine::ResumeSecret> lane_secret = {};  // As of LinkTarget.
 };
 

@@ -1,10 +1,10 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 
-#include "client/patience.h"
 #include "client/sealed_proof.h"
 
 namespace client {
@@ -26,7 +26,7 @@ struct StartedSession {
   std::string rejoin_key;              // What lets its lanes come again; empty: they cannot.
   // Of an inspected session over a lane: 64 hexadecimal digits; empty: over a link.
   std::string resume_secret;
-  SessionTimes times;
+  std::chrono::seconds duration_max{};  // The longest that it may last; zero: not said.
 };
 
 }  // namespace client

@@ -60,7 +60,7 @@ void NativeAttempts::OnSealed(const SessionTicket& ticket, absl::StatusOr<Secure
   target.node_context = std::move(session->node_context);
   if (!session->rejoin_key.empty()) {
     lanes_.KeepKey(session->id, std::move(session->rejoin_key));
-    target.patience = Patience(plan_.patience_max, session->times, driver_.loop().Now());
+    target.patience = Patience(plan_.patience_max, session->duration_max, driver_.loop().Now());
   }
   Dial(std::move(target));
 }

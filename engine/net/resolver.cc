@@ -2,6 +2,7 @@
 
 #include <netdb.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace engine {
@@ -113,14 +114,29 @@ void Resolver::Remember(std::string_view host, uint16_t port, const Address& add
   std::erase_if(remembered_,
                 [&](const Place& place) { return place.host == host && place.port == port; });
   if (remembered_.size() == kRememberedMax) remembered_.erase(remembered_.begin());
-  remembered_.push_back({std::string(host), port, address});
+  remembered_.push_back({std::string(host), port, address, false});
+}
+
+const Resolver::Place* Resolver::FindPlace(std::string_view host, uint16_t port) const {
+  const auto place = std::ranges::find_if(
+      remembered_, [&](const Place& each) { return each.host == host && each.port == port; });
+  return place == remembered_.end() ? nullptr : &*place;
 }
 
 std::optional<Address> Resolver::Recall(std::string_view host, uint16_t port) const {
-  for (const Place& place : remembered_) {
-    if (place.host == host && place.port == port) return place.address;
+  const Place* place = FindPlace(host, port);
+  return place == nullptr ? std::nullopt : std::optional(place->address);
+}
+
+void Resolver::Doubt(std::string_view host, uint16_t port) {
+  for (Place& place : remembered_) {
+    if (place.host == host && place.port == port) place.is_doubted = true;
   }
-  return std::nullopt;
+}
+
+bool Resolver::Trusts(std::string_view host, uint16_t port) const {
+  const Place* place = FindPlace(host, port);
+  return place != nullptr && !place->is_doubted;
 }
 
 void Resolver::Work(const std::shared_ptr<Desk>& desk, size_t thread) {

@@ -89,6 +89,9 @@ class Resolver {
   // RFC 8767). Of the names that were used last, kRememberedMax; nothing of what needs no look-up.
   void Remember(std::string_view host, uint16_t port, const Address& address);
   std::optional<Address> Recall(std::string_view host, uint16_t port) const;
+  // Doubt says that nobody with proof was found there any more; Trusts is false from then on.
+  void Doubt(std::string_view host, uint16_t port);
+  bool Trusts(std::string_view host, uint16_t port) const;
 
   // Deliver calls the handlers of the questions that were answered; after every RunOnce, which
   // must not wait while there is one: nobody wakes it for what is answered without a thread.
@@ -117,7 +120,9 @@ class Resolver {
     std::string host;
     uint16_t port;
     Address address;
+    bool is_doubted;
   };
+  const Place* FindPlace(std::string_view host, uint16_t port) const;
 
   const std::shared_ptr<Desk> desk_;
   std::vector<Place> remembered_;  // The last one was used last.

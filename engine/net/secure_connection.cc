@@ -75,8 +75,7 @@ void SecureConnection::Dial(Resolver& resolver, std::string_view host, uint16_t 
                                          .peer = {},
                                          .is_recalled = false});
   phase_ = Phase::kResolving;
-  const bool may_recall = resolver.Recall(host, port).has_value();
-  phase_deadline_ = loop_.Now() + (may_recall ? kRecallAfter : kConnectMax);
+  phase_deadline_ = loop_.Now() + (resolver.Trusts(host, port) ? kRecallAfter : kConnectMax);
   resolver.Resolve(resolve_op_, host, port);
   ArmDeadline();
 }
@@ -183,16 +182,11 @@ void SecureConnection::TryNextAddress() {
   if (opened.error != IoError::kNone) {
     NoteFailure(opened.error, end_.text);
     if (!route_->addresses.empty()) return TryNextAddress();
-    return JoinUnreachable(std::move(end_.text));
+    return Join({Kind::kUnreachable, std::move(end_.text)});
   }
   socket_ = opened.socket;
   loop_.SetOptions(socket_, {.no_delay = true});
   loop_.Connect(connect_op_, socket_, peer);
-}
-
-void SecureConnection::JoinUnreachable(std::string text) {
-  if (route_->is_recalled) text += " (where it was last: its name cannot be resolved now)";
-  Join({Kind::kUnreachable, std::move(text)});
 }
 
 void SecureConnection::OnConnected(Connected outcome) {
@@ -201,7 +195,7 @@ void SecureConnection::OnConnected(Connected outcome) {
     NoteFailure(outcome.error, end_.text);
     // The next address is tried when the socket of this one is closed.
     if (!route_->addresses.empty()) return loop_.Close(close_op_, socket_);
-    return JoinUnreachable(std::move(end_.text));
+    return Join({Kind::kUnreachable, std::move(end_.text)});
   }
   phase_ = Phase::kHandshaking;
   phase_deadline_ = loop_.Now() + kHandshakeMax;
@@ -267,7 +261,7 @@ void SecureConnection::OnDeadline(Fired) {
         phase_deadline_ = Instant::max();
         return route_->resolver.Cancel(resolve_op_);  // OnResolved recalls.
       case Phase::kConnecting:
-        return JoinUnreachable("it did not answer in time");
+        return Join({Kind::kUnreachable, "it did not answer in time"});
       case Phase::kHandshaking:
         return Join({Kind::kHandshakeFailed, "TLS was not set up in time"});
       case Phase::kDraining:
@@ -462,7 +456,7 @@ void SecureConnection::Join(ConnectionEnd end) {
   end_ = std::move(end);
   phase_ = Phase::kClosing;
   held_input_.Clear();
-  if (route_ != nullptr) route_->resolver.Cancel(resolve_op_);
+  if (route_ != nullptr) LeaveRoute();
   loop_.Cancel(connect_op_);
   loop_.Cancel(receive_op_);
   loop_.Cancel(send_op_);
@@ -470,6 +464,16 @@ void SecureConnection::Join(ConnectionEnd end) {
   // The pump carries on the join when nothing else is in flight, so that OnClosed never comes from
   // inside a call of the owner's.
   SchedulePump(Duration::zero());
+}
+
+// LeaveRoute is for what ends before it is secured. At an address that is only remembered anybody
+// may be found by now, so what was found there says nothing of the server.
+void SecureConnection::LeaveRoute() {
+  route_->resolver.Cancel(resolve_op_);
+  if (!route_->is_recalled || end_.kind == Kind::kClosedByUs) return;
+  route_->resolver.Doubt(route_->host, route_->port);
+  end_.kind = Kind::kUnreachable;
+  end_.text += " (where it was last: its name cannot be resolved now)";
 }
 
 void SecureConnection::FinishJoin() {

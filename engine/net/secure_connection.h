@@ -72,6 +72,8 @@ class SecureConnection final : public RecordCarrier {
   };
 
   static constexpr Duration kConnectMax = std::chrono::seconds(10);
+  // Long for a name server that is there, and no longer than a person waits without a word. Once an
+  // address that was recalled has led nowhere, names have kConnectMax again.
   static constexpr Duration kRecallAfter = std::chrono::seconds(2);
   // From the first byte to the end of the handshake: a slow drip ends here.
   static constexpr Duration kHandshakeMax = std::chrono::seconds(10);
@@ -171,7 +173,7 @@ class SecureConnection final : public RecordCarrier {
   void OnSocketClosed(Closed outcome);
 
   void TryNextAddress();
-  void JoinUnreachable(std::string text);
+  void LeaveRoute();
   void StartReceive();
   void StartSend();
   void SchedulePump(Duration delay);

@@ -77,7 +77,7 @@ void UringLoop::Enable() {
 
 void UringLoop::RunOnce(Duration wait_max) {
   Enable();
-  SendSmall();
+  while (Op* op = small_sends_.Pop()) Continue(*op);  // Started since the last iteration.
   ArmWake();
   lent_->Refill();
   IssueReceives();
@@ -85,6 +85,7 @@ void UringLoop::RunOnce(Duration wait_max) {
   BeginIteration();
   Reap();
   RunReady();
+  SendSmall();
 }
 
 void UringLoop::SubmitAndWait(Duration wait_max) {
@@ -155,7 +156,7 @@ void UringLoop::Send(SendOp& op, Socket socket, std::span<const ByteView> slices
 }
 
 void UringLoop::SendSmall() {
-  // What completions start is sent with the next round, or goes the usual way: who always has one
+  // What completions start is sent with the next round, or through the ring: who always has one
   // more must not keep the loop here.
   for (int round = 0; round < kSmallSendRounds; ++round) {
     IntrusiveQueue<Op> sends;

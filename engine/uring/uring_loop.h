@@ -17,8 +17,8 @@ namespace engine {
 // written by PosixLoop: what io_uring does with a read of a terminal or a pipe differs between
 // kernels and modes, and may take a thread, while a poll can always be canceled.
 //
-// A small send is a call of the loop itself, just before it waits: through the ring it costs more,
-// and ends the wait that follows it with a completion that nobody has waited for.
+// A small send that a handler starts is a call of the loop itself, at the end of that iteration:
+// through the ring it costs more, and ends the next wait with a completion that nobody waited for.
 //
 // The ring belongs to the thread that first calls RunOnce(), whichever made the loop.
 //
@@ -101,7 +101,7 @@ class UringLoop final : public PosixLoop {
   // Started, and submitted behind all else: whoever waits for what is sent should not wait for the
   // kernel to find that nothing has come meanwhile.
   IntrusiveQueue<Op> receives_;
-  IntrusiveQueue<Op> small_sends_;  // Started; sent before the loop waits.
+  IntrusiveQueue<Op> small_sends_;  // Started, in the stage kReady; sent before the loop returns.
   std::optional<UringBuffers> lent_;
 };
 

@@ -48,7 +48,6 @@ void AnswerSealed(ApiContext& context, ApiCall& call, const SealedOffer& offer, 
       CarriageText(is_inspected ? Carriage::kInspected : Carriage::kSealed);
   adit.update({{"Carriage", carriage},
                {"JoinToken", offer.join_token},
-               {"IdleSecondsMax", offer.idle_max.count()},
                {"SecondsMax", offer.duration_max.count()}});
   if (is_inspected) {
     adit["ResumeSecret"] = offer.resume_secret;

@@ -184,7 +184,6 @@ std::optional<StartFailure> Broker::MakeOffer(Live& live, const OfferTerms& term
       .link_serial = data_plane_.FindNode(node_id)->link_serial,
       .answer_by_unix_ms = now_unix_ms + milliseconds(SealedState::kAnswerMax).count(),
       .outcome = {.session = std::move(session),
-                  .idle_max = terms.idle_max,
                   .duration_max = terms.duration_max,
                   .join_token = lane.client_token,
                   .loop = lane.loop,

@@ -32,8 +32,7 @@ namespace relay {
 
 // SealedOffer is a session that its node has consented to, and what its client needs to know.
 struct SealedOffer {
-  Session session;                  // As it will be stored.
-  std::chrono::seconds idle_max{};  // Zero: none.
+  Session session;  // As it will be stored.
   std::chrono::seconds duration_max{};
   std::string join_token;  // The client's, for the first lane. Secret.
   uint32_t loop = 0;       // Where that is joined.

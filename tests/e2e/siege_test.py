@@ -168,7 +168,7 @@ class _HalfOpen(TcpServer):
         with contextlib.suppress(ConnectionError):  # One end gives up what it has found silent.
             while data := source.recv(1 << 16):
                 now = time.monotonic()
-                if next(iter(self._open)) is name and now - self._open[name] > 8:
+                if list(self._open)[:1] == [name] and now - self._open[name] > 8:
                     self.link_spoke.set()
                 self._open[name] = now
                 if name not in self._swallowed:

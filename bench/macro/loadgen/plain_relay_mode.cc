@@ -1,8 +1,7 @@
 // The cheapest TCP relay we know how to write: two threads a connection, blocking calls. It copies,
 // moves bytes with splice(2), seals what comes from its own side and opens what comes back, or the
-// reverse
-// (--how copy, splice, seal, open). It listens on --host and --port and dials --to-host and --to. A
-// lower bound for the work per byte, not a design for many connections.
+// reverse (--how copy, splice, seal, open). It listens on --host and --port and dials --to-host and
+// --to. A lower bound for the work per byte, not a design for many connections.
 
 #include <fcntl.h>
 #include <poll.h>

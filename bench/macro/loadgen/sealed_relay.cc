@@ -86,7 +86,9 @@ void Seal(int from, int to, size_t size) {
     size_t filled = 0;
     for (size_t at = 0; at < end; at += kPlainMax) {
       const size_t piece = std::min(kPlainMax, end - at);
-      filled += cipher.Seal(plain.data() + at, piece, records.data() + filled);
+      const size_t sealed = cipher.Seal(plain.data() + at, piece, records.data() + filled);
+      if (sealed == 0) return;
+      filled += sealed;
     }
     if (!SendAll(to, records.data(), filled)) return;
   }

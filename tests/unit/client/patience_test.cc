@@ -21,16 +21,8 @@ TEST(Patience, IsTheUsers) {
             std::string::npos);
 }
 
-TEST(Patience, EndsWhenTheSessionWasIdleForTooLong) {
-  const Patience patience(kDay, {.idle_max = seconds(1200)}, kStart);
-  const engine::Instant lost = kStart + seconds(5000);
-  const engine::Instant over = lost + seconds(1200) + Patience::kSlack;
-  EXPECT_EQ(patience.WhyOver(lost, over - engine::Duration(1)), "");
-  EXPECT_NE(patience.WhyOver(lost, over).find("idle, 1200 s"), std::string::npos);
-}
-
 TEST(Patience, EndsWhenTheSessionsTimeIsOver) {
-  const Patience patience(kDay, {.duration_max = seconds(3600)}, kStart);
+  const Patience patience(kDay, seconds(3600), kStart);
   const engine::Instant over = kStart + seconds(3600) + Patience::kSlack;
   EXPECT_EQ(patience.WhyOver(kStart + seconds(3599), over - engine::Duration(1)), "");
   EXPECT_NE(patience.WhyOver(kStart + seconds(3599), over).find("3600 s by its document"),

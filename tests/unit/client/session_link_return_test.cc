@@ -206,7 +206,8 @@ TEST_F(SessionLinkTest, PatienceEnds) {
 TEST_F(SessionLinkTest, PatienceEndsWithTheSession) {
   Make();
   LinkTarget target = relay_->Resuming();
-  target.patience = Patience(std::chrono::hours(24), {.idle_max = std::chrono::seconds(10)}, {});
+  target.patience =
+      Patience(std::chrono::hours(24), std::chrono::seconds(10), driver_->loop().Now());
   Dial(std::move(target));
   ASSERT_TRUE(Run([this] { return ready_ && relay_->seen(0).hello_came; }));
   Lose(0);
@@ -214,7 +215,7 @@ TEST_F(SessionLinkTest, PatienceEndsWithTheSession) {
     if (!lanes_.asked.empty()) lanes_.Answer(absl::UnavailableError("the relay is away"));
     return ended_;
   }));
-  EXPECT_NE(end_.text.find("idle, 10 s by its document"), std::string::npos) << end_.text;
+  EXPECT_NE(end_.text.find("over, 10 s by its document"), std::string::npos) << end_.text;
 }
 
 TEST_F(SessionLinkTest, ALinkThatIsAwayCanBeClosed) {

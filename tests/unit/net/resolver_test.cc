@@ -111,12 +111,17 @@ TEST_F(ResolverTest, WhatHasShownItsCertificateIsRemembered) {
   resolver_->Remember("relay.test", 443, address);
   EXPECT_EQ(resolver_->Recall("relay.test", 443), address);
   EXPECT_FALSE(resolver_->Recall("relay.test", 444).has_value());
+  EXPECT_TRUE(resolver_->Trusts("relay.test", 443));
+  resolver_->Doubt("relay.test", 443);
+  EXPECT_FALSE(resolver_->Trusts("relay.test", 443));
+  EXPECT_EQ(resolver_->Recall("relay.test", 443), address) << "better than nothing";
   resolver_->Remember("192.0.2.1", 443, address);
   EXPECT_FALSE(resolver_->Recall("192.0.2.1", 443).has_value()) << "nobody has to be asked for it";
   for (size_t i = 1; i < Resolver::kRememberedMax; ++i) {
     resolver_->Remember("other" + std::to_string(i), 443, address);
   }
   resolver_->Remember("relay.test", 443, address);  // Used again.
+  EXPECT_TRUE(resolver_->Trusts("relay.test", 443));
   resolver_->Remember("one.more", 443, address);
   EXPECT_TRUE(resolver_->Recall("relay.test", 443).has_value());
   EXPECT_FALSE(resolver_->Recall("other1", 443).has_value())
