@@ -77,7 +77,7 @@ void UringLoop::Enable() {
 
 void UringLoop::RunOnce(Duration wait_max) {
   Enable();
-  while (Op* op = small_sends_.Pop()) Continue(*op);  // Started since the last iteration.
+  while (Op* op = small_sends_.Pop()) Continue(*op);  // Started since, or left for this.
   ArmWake();
   lent_->Refill();
   IssueReceives();
@@ -163,7 +163,6 @@ void UringLoop::SendSmall() {
     std::swap(sends, small_sends_);
     while (Op* op = sends.Pop()) TrySmall(static_cast<SendOp&>(*op));
   }
-  while (Op* op = small_sends_.Pop()) Continue(*op);
 }
 
 void UringLoop::TrySmall(SendOp& op) {

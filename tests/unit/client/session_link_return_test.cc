@@ -190,32 +190,22 @@ TEST_F(SessionLinkTest, ANodeThatRefusesToGoOnIsTheEnd) {
 }
 
 TEST_F(SessionLinkTest, PatienceEnds) {
-  Make();
-  LinkTarget target = relay_->Resuming();
-  target.patience = Patience(std::chrono::seconds(20));
-  Dial(std::move(target));
-  ASSERT_TRUE(Run([this] { return ready_ && relay_->seen(0).hello_came; }));
-  Lose(0);
-  ASSERT_TRUE(Run([this] {
-    if (!lanes_.asked.empty()) lanes_.Answer(absl::UnavailableError("the relay is away"));
-    return ended_;
-  }));
-  EXPECT_NE(end_.text.find("ADIT_PATIENCE"), std::string::npos) << end_.text;
-}
-
-TEST_F(SessionLinkTest, PatienceEndsWithTheSession) {
-  Make();
-  LinkTarget target = relay_->Resuming();
-  target.patience =
-      Patience(std::chrono::hours(24), std::chrono::seconds(10), driver_->loop().Now());
-  Dial(std::move(target));
-  ASSERT_TRUE(Run([this] { return ready_ && relay_->seen(0).hello_came; }));
-  Lose(0);
-  ASSERT_TRUE(Run([this] {
-    if (!lanes_.asked.empty()) lanes_.Answer(absl::UnavailableError("the relay is away"));
-    return ended_;
-  }));
-  EXPECT_NE(end_.text.find("over, 10 s by its document"), std::string::npos) << end_.text;
+  for (const auto& [duration_max, why] :
+       {std::pair{0, "ADIT_PATIENCE"}, std::pair{10, "over, 10 s by its document"}}) {
+    Make();
+    LinkTarget target = relay_->Resuming();
+    target.patience = Patience(std::chrono::seconds(60), std::chrono::seconds(duration_max),
+                               driver_->loop().Now());
+    Dial(std::move(target));
+    ASSERT_TRUE(Run([this] { return ready_ && relay_->seen(0).hello_came; }));
+    Lose(0);
+    ASSERT_TRUE(Run([this] {
+      if (!lanes_.asked.empty()) lanes_.Answer(absl::UnavailableError("the relay is away"));
+      return ended_;
+    }));
+    EXPECT_NE(end_.text.find(why), std::string::npos) << end_.text;
+    TearDown();
+  }
 }
 
 TEST_F(SessionLinkTest, ALinkThatIsAwayCanBeClosed) {
